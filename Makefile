@@ -1,0 +1,33 @@
+.PHONY: run test test-torch bench lint format clean
+
+run:  ## the dashboard on http://localhost:8501
+	@.ci/venv .venv requirements.txt
+	.venv/bin/python -m streamlit run dashboard/app.py
+
+test: lint  ## lint, types, unit tests, doctests, app and browser tests
+	.venv/bin/python -m tests.browser.chromium
+	.venv/bin/python -m pytest -n 2 nncore tests --ignore=tests/torch
+
+test-torch:  ## the same gradients as PyTorch's autograd
+	@.ci/venv .venv-torch requirements-torch.txt
+	.venv-torch/bin/python -m pytest tests/torch
+
+bench:  ## nncore beside PyTorch, JAX and scikit-learn
+	@.ci/venv .venv-bench requirements-bench.txt
+	.venv-bench/bin/python -m benchmarks
+
+lint: .venv-with-tools
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+
+format: .venv-with-tools
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+clean:
+	rm -rf .venv .venv-torch .venv-bench .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+.PHONY: .venv-with-tools
+.venv-with-tools:
+	@.ci/venv .venv requirements.txt requirements-dev.txt
