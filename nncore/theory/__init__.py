@@ -1,0 +1,70 @@
+"""What signal propagation predicts at initialization: fixed points, criticality, layer curves, spectra."""
+
+from nncore.theory.blocks import NormalizationGrowth, ResidualCurves, normalization_growth, residual_block
+from nncore.theory.configured import predict_config
+from nncore.theory.criticality import (
+    CRITERIA,
+    CriticalLine,
+    CriticalPoint,
+    critical_line,
+    critical_point,
+    critical_sigma_w2,
+    pytorch_gain,
+)
+from nncore.theory.ensemble import Ensemble, make_ensemble
+from nncore.theory.finite_width import NormSamples, accumulated_beta, layer_beta, sample_norms
+from nncore.theory.kernels import Kernel, two_point
+from nncore.theory.moments import Moments, gaussian_moments
+from nncore.theory.prediction import Prediction, predict
+from nncore.theory.propagation import (
+    FixedPoint,
+    PhaseDiagram,
+    c_map,
+    chi_1,
+    chi_parallel,
+    depth_scale,
+    fixed_point,
+    phase_diagram,
+    q_map,
+)
+from nncore.theory.spectrum import gaussian_edge, jacobian, jacobian_singular_values, jacobian_variance
+
+__all__ = [
+    "CRITERIA",
+    "CriticalLine",
+    "CriticalPoint",
+    "Ensemble",
+    "FixedPoint",
+    "Kernel",
+    "Moments",
+    "NormSamples",
+    "NormalizationGrowth",
+    "PhaseDiagram",
+    "Prediction",
+    "ResidualCurves",
+    "accumulated_beta",
+    "c_map",
+    "chi_1",
+    "chi_parallel",
+    "critical_line",
+    "critical_point",
+    "critical_sigma_w2",
+    "depth_scale",
+    "fixed_point",
+    "gaussian_edge",
+    "gaussian_moments",
+    "jacobian",
+    "jacobian_singular_values",
+    "jacobian_variance",
+    "layer_beta",
+    "make_ensemble",
+    "normalization_growth",
+    "phase_diagram",
+    "predict",
+    "predict_config",
+    "pytorch_gain",
+    "q_map",
+    "residual_block",
+    "sample_norms",
+    "two_point",
+]
