@@ -1,0 +1,45 @@
+"""Multilayer perceptrons trained by hand-written back propagation, with every theta and gradient kept."""
+
+from nncore.activations import ACTIVATIONS, Activation
+from nncore.config import RunConfig
+from nncore.data import DATASETS
+from nncore.gradcheck import GradientMismatch, check_gradient
+from nncore.history import Divergence, History, replay
+from nncore.initializers import INITIALIZERS
+from nncore.layout import Layout
+from nncore.losses import LOSSES
+from nncore.measurement import Measurement
+from nncore.network import MLP, NORMALIZATIONS, Tape
+from nncore.optimizers import OPTIMIZERS, adagrad, adam, adamw, cosine, rmsprop, sgd, step_decay, warmup
+from nncore.training import Step, run, train
+
+__all__ = [
+    "ACTIVATIONS",
+    "DATASETS",
+    "INITIALIZERS",
+    "LOSSES",
+    "MLP",
+    "NORMALIZATIONS",
+    "OPTIMIZERS",
+    "Activation",
+    "Divergence",
+    "GradientMismatch",
+    "History",
+    "Layout",
+    "Measurement",
+    "RunConfig",
+    "Step",
+    "Tape",
+    "adagrad",
+    "adam",
+    "adamw",
+    "check_gradient",
+    "cosine",
+    "replay",
+    "rmsprop",
+    "run",
+    "sgd",
+    "step_decay",
+    "train",
+    "warmup",
+]

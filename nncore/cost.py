@@ -1,0 +1,54 @@
+"""What a run will cost, said before it starts."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from nncore.config import RunConfig
+
+SECONDS_PER_LAYER = 12e-6
+SECONDS_PER_ELEMENT = 4e-9
+SECONDS_PER_PRODUCT = 8e-11
+SECONDS_PER_BYTE = 4e-10
+"""A layer's fixed cost in a step, a unit × row, a multiply-add and a byte of history; `make bench` lays the
+estimate beside measured runs."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds of training on one core, to a factor of about two, and bytes of history."""
+
+    seconds: float
+    bytes: int
+
+    def sentence(self) -> str:
+        """The cost in words: about 12 s, 85 MB."""
+        seconds = "under a second" if self.seconds < 1 else f"about {self.seconds:,.0f} s"
+        return f"{seconds}, {self.bytes / 2**20:,.0f} MB"
+
+
+def estimate(config: RunConfig) -> Cost:
+    """Time and memory of `run(config)`, from its shapes alone.
+
+    seconds = steps × (layers, units × rows and multiply-adds, each times a measured constant) + the time it
+    takes to touch the history's memory.
+    """
+    fans, rows = config.layout().fans, config.batch_rows()
+    elements = rows * sum(fan_out for _, fan_out in fans)
+    products = 3 * rows * sum(fan_in * fan_out for fan_in, fan_out in fans)
+    step = SECONDS_PER_LAYER * len(fans) + SECONDS_PER_ELEMENT * elements + SECONDS_PER_PRODUCT * products
+    size = config.history_bytes()
+    return Cost((config.steps + 1) * step + SECONDS_PER_BYTE * size, size)
+
+
+def check_budget(config: RunConfig, seconds: float, size: int) -> None:
+    """Raise ValueError, with the estimate and what to reduce, when a run would cost more than is allowed."""
+    config.check_memory(size)
+    cost = estimate(config)
+    if cost.seconds > seconds:
+        steps = max(1, math.floor(config.steps * seconds / cost.seconds))
+        raise ValueError(
+            f"the run would take {cost.sentence()} and {seconds:,.0f} s are allowed: take {steps:,} steps or fewer, "
+            "use smaller batches, or make the network narrower or shallower"
+        )

@@ -1,0 +1,62 @@
+"""A measurement is named numbers over named axes: what a chart draws and what its CSV holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nncore.history import Target
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, eq=False)
+class Measurement:
+    """Quantities over shared axes.
+
+    `axes` maps an axis name to its coordinates, in order; every array in `values` has one dimension for each
+    axis, in that order. `columns` are further facts that belong to a coordinate of the first axes only (a
+    loss per step, bin edges per bin): name -> (axis name, values). `caveats` are sentences a reader has to
+    know.
+
+    >>> m = Measurement("demo", {"step": np.array([0, 5]), "layer": np.array([1, 2])}, {"norm": np.eye(2)})
+    >>> m.frame()["norm"].to_list()
+    [1.0, 0.0, 0.0, 1.0]
+    """
+
+    name: str
+    axes: Mapping[str, np.ndarray]
+    values: Mapping[str, np.ndarray]
+    columns: Mapping[str, tuple[str, np.ndarray]] | None = None
+    caveats: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        shape = tuple(len(coordinates) for coordinates in self.axes.values())
+        for quantity, values in self.values.items():
+            if values.shape != shape:
+                raise ValueError(f"{quantity} must have the shape of its axes, {shape}; got {values.shape}")
+
+    def __getitem__(self, quantity: str) -> np.ndarray:
+        return self.values[quantity]
+
+    def frame(self) -> pd.DataFrame:
+        """A tidy table: one row per combination of coordinates, one column per axis and quantity."""
+        import pandas as pd
+
+        grids = np.meshgrid(*self.axes.values(), indexing="ij")
+        columns = {name: grid.ravel() for name, grid in zip(self.axes, grids, strict=True)}
+        names = list(self.axes)
+        for name, (axis, facts) in (self.columns or {}).items():
+            shape = [1] * len(names)
+            shape[names.index(axis)] = -1
+            columns[name] = np.broadcast_to(facts.reshape(shape), grids[0].shape).ravel()
+        columns |= {name: values.ravel() for name, values in self.values.items()}
+        return pd.DataFrame(columns)
+
+    def to_csv(self, target: Target) -> None:
+        """The tidy table as CSV, every float in full; NaN, which means "not defined", is an empty cell."""
+        self.frame().to_csv(target, index=False)

@@ -1,0 +1,31 @@
+"""One sentence for a name that is not among the choices."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
+from typing import TypeVar, overload
+
+Entry = TypeVar("Entry")
+
+
+@overload
+def choose(kind: str, name: str, choices: Mapping[str, Entry]) -> Entry: ...  # type: ignore[overload-overlap]
+@overload
+def choose(kind: str, name: str, choices: Collection[str]) -> str: ...
+def choose(kind: str, name: str, choices: Mapping[str, Entry] | Collection[str]) -> Entry | str:
+    """The entry of a registry under `name`; of a plain collection of names, the name itself.
+
+    `kind` is what the error calls it. Raises ValueError that lists the choices and the nearest one.
+
+    >>> choose("activation", "tanh", {"relu": 1, "tanh": 2})
+    2
+    >>> choose("activation", "rleu", ("linear", "relu"))
+    Traceback (most recent call last):
+    ValueError: activation must be one of linear, relu; got 'rleu' (did you mean 'relu'?)
+    """
+    if isinstance(name, str) and name in choices:
+        return choices[name] if isinstance(choices, Mapping) else name
+    near = get_close_matches(name.lower(), choices, n=1) if isinstance(name, str) else []
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    raise ValueError(f"{kind} must be one of {', '.join(choices)}; got {name!r}{hint}")

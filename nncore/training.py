@@ -1,0 +1,315 @@
+"""train() is a generator of steps; run() turns a config into its history."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from nncore.config import RunConfig
+from nncore.history import Divergence, History, update_norms, weight_change_norms
+from nncore.layout import Array, Layout
+from nncore.losses import Loss
+from nncore.network import MLP, Tape
+from nncore.optimizers import Optimizer, Schedule, clip
+from nncore.threads import blas_threads
+
+TAIL = 8
+"""Steps kept before an early end, the last one included, whatever record_every is."""
+
+MEMORY_BUDGET = 2**30
+"""Bytes of history that run() is willing to make unless told otherwise: 1 GiB."""
+
+Storage = Callable[[int], tuple[Array, Array]]
+"""Step number -> the (theta, grad) rows that step is written into."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One state of training, before its update.
+
+    `loss` (a float, or one per run) and `grad` are taken at `theta` on this step's rows, penalties included,
+    clipping not. `tape` and `deltas` are that forward and backward pass; they are overwritten by the next
+    step.
+    """
+
+    index: int
+    loss: float | Array
+    theta: Array
+    grad: Array
+    tape: Tape
+    deltas: list[Array]
+
+
+def train(
+    network: MLP,
+    loss: Loss,
+    optimizer: Optimizer,
+    theta: Array,
+    x: Array,
+    y: Array,
+    steps: int,
+    batches: Iterable[np.ndarray] | None = None,
+    l1: float = 0.0,
+    l2: float = 0.0,
+    clip_norm: float | None = None,
+    clip_value: float | None = None,
+    schedule: Schedule | None = None,
+    storage: Storage | None = None,
+) -> Iterator[Step]:
+    """Yield steps + 1 records: each state before its update, and the last one.
+
+    theta (..., n_params), x (..., n_samples, n_features), y as the loss wants it. `batches` holds an index
+    array for every step (None: full batch); the last record is taken on all rows. The loss is
+    E + l1 sum|w| + l2 sum w² over weights, not biases. `schedule` maps a step to a factor on the learning
+    rate. `storage` says where a step's theta and gradient are written; by default into fresh arrays.
+
+    >>> from nncore import LOSSES, MLP, Layout, sgd
+    >>> theta = np.array([0.1, -0.2, 0.5, -0.4, 0.3, 0.7, -0.6])
+    >>> x = np.array([[0.0], [0.5], [1.0], [1.5]])
+    >>> network, loss = MLP(Layout((1, 2, 1)), "sigmoid"), LOSSES["mse"]
+    >>> [round(step.loss, 6) for step in train(network, loss, sgd(0.1), theta, x, x**2, steps=2)]
+    [0.781626, 0.696642, 0.65458]
+    """
+    theta, x = network.checked(theta, x)
+    lead = np.broadcast_shapes(theta.shape[:-1], x.shape[:-2])
+    theta = np.array(np.broadcast_to(theta, (*lead, network.layout.n_params)), order="C")
+    y = loss.check((*lead, x.shape[-2], network.layout.widths[-1]), y)
+    storage = storage or (lambda index: (np.empty_like(theta), np.empty_like(theta)))
+    state = optimizer.init(theta)
+    penalized = _weight_mask(network.layout, theta.dtype) if l1 or l2 else None
+    class_indices = y.dtype.kind in "iu"
+    clips = clip_norm is not None or clip_value is not None
+    tapes: dict[int, Tape] = {}
+    if steps < 0:
+        raise ValueError(f"steps must be 0 or more; got {steps}")
+    draws = None if batches is None else iter(batches)
+
+    row, grad = storage(0)
+    row[...] = theta
+    for index in range(steps + 1):
+        theta, last = row, index == steps
+        x_rows, y_rows = x, y
+        if draws is not None and not last:
+            rows = next(draws, None)
+            if rows is None:
+                raise ValueError(
+                    f"batches must hold an index array for each of the {steps} steps; got {index}"
+                )
+            x_rows, y_rows = x[..., rows, :], y[..., rows] if class_indices else y[..., rows, :]
+        with np.errstate(all="ignore"):
+            tape = tapes.get(x_rows.shape[-2])
+            if tape is None:
+                tape = tapes[x_rows.shape[-2]] = network.tape(theta, x_rows)
+                tape.prepare_backward()
+            network.forward(theta, x_rows, tape)
+            value, delta = loss.value_and_delta(tape.z[-1], y_rows, out=tape.deltas[-1])
+            _, deltas = network.backward(theta, tape, delta, grad)
+            if penalized is not None:
+                weights = theta * penalized
+                value = value + l1 * np.abs(weights).sum(axis=-1) + l2 * (weights * weights).sum(axis=-1)
+                grad += l1 * np.sign(weights) + (2.0 * l2) * weights
+        yield Step(index, value if np.ndim(value) else float(value), theta, grad, tape, deltas)
+        if last:
+            return
+        row, next_grad = storage(index + 1)
+        with np.errstate(all="ignore"):
+            step_gradient = clip(grad, clip_norm, clip_value) if clips else grad
+            optimizer.step(theta, step_gradient, state, schedule(index) if schedule else 1.0, out=row)
+        grad = next_grad
+
+
+def run(
+    config: RunConfig,
+    *,
+    cancelled: Callable[[], bool] = lambda: False,
+    progress: Callable[[int, float], None] = lambda step, loss: None,
+    memory_budget: int | None = MEMORY_BUDGET,
+) -> History:
+    """Train what the config describes and collect its history. Same config, same bits.
+
+    `cancelled()` is asked at every step and ends the run with what it has; `progress(step, loss)` is told of
+    every step. A non-finite loss, theta or gradient ends the run as well: that is a result, and the history
+    says at which step, in which layer and unit it began. Raises ValueError, before anything is allocated,
+    when the history would be larger than `memory_budget` bytes.
+
+    >>> from nncore import RunConfig
+    >>> history = run(RunConfig(dataset="parabola", n_samples=4, hidden=(2,), test_fraction=0, steps=100))
+    >>> history.theta.shape, history.stopped
+    ((101, 7), '')
+    """
+    if memory_budget is not None:
+        config.check_memory(memory_budget)
+    with blas_threads(config.blas_threads()):
+        return _run(config, cancelled, progress)
+
+
+def _run(config: RunConfig, cancelled: Callable[[], bool], progress: Callable[[int, float], None]) -> History:
+    data, network = config.data(), config.network()
+    x, y = data.x_train.astype(config.dtype), config.targets(data.y_train)
+    recorder = _Recorder(network.layout, config)
+    stopped, divergence = "", None
+    steps = train(
+        network,
+        config.loss_function(),
+        config.make_optimizer(),
+        config.initial_theta(),
+        x,
+        y,
+        config.steps,
+        batches=config.batches(),
+        l1=config.l1,
+        l2=config.l2,
+        clip_norm=config.clip_norm,
+        clip_value=config.clip_value,
+        schedule=config.make_schedule(),
+        storage=recorder.storage,
+    )
+    for step in steps:
+        recorder.record(step.index, float(step.loss))
+        if not _is_finite(step):
+            divergence = find_divergence(network.layout, step)
+            stopped = divergence.sentence()
+            break
+        progress(step.index, float(step.loss))
+        if cancelled() and step.index < config.steps:
+            stopped = f"Stopped by hand at step {step.index} of {config.steps}."
+            break
+    return recorder.history(config, stopped, divergence)
+
+
+class _Recorder:
+    """Rows for training to write into, and of these the ones that become history.
+
+    When every step is recorded, training writes straight into the history. Otherwise it writes into a ring of
+    the last `TAIL` steps, from which every record_every-th row is copied.
+    """
+
+    def __init__(self, layout: Layout, config: RunConfig) -> None:
+        dtype, whole = np.dtype(config.dtype), config.record_every == 1
+        n_rows = config.n_records if whole else config.n_records + TAIL
+        self.layout, self.last, self.every, self.whole = layout, config.steps, config.record_every, whole
+        self.theta = np.empty((n_rows, layout.n_params), dtype)
+        self.grad = np.empty((n_rows, layout.n_params), dtype)
+        self.ring_theta = self.theta if whole else np.empty((TAIL, layout.n_params), dtype)
+        self.ring_grad = self.grad if whole else np.empty((TAIL, layout.n_params), dtype)
+        self.steps: list[int] = []
+        self.losses: list[float] = []
+        self.update_norm: list[Array] = []
+        self.recent: deque[tuple[int, float]] = deque(maxlen=TAIL)
+
+    def storage(self, index: int) -> tuple[Array, Array]:
+        """Where train() puts theta and gradient of a step."""
+        row = index if self.whole else index % TAIL
+        return self.ring_theta[row], self.ring_grad[row]
+
+    def record(self, index: int, loss: float) -> None:
+        """Note a step that has just been taken, and keep it if its turn has come."""
+        if self.whole:
+            self.steps.append(index)
+            self.losses.append(loss)
+            return
+        self.recent.append((index, loss))
+        self._note_update(index)
+        if index % self.every == 0 or index == self.last:
+            self._keep(index, loss)
+
+    def history(self, config: RunConfig, stopped: str, divergence: Divergence | None) -> History:
+        """The recorded rows as a History; after an early end with each of the last steps before it."""
+        if stopped and not self.whole:
+            self._keep_all_recent()
+        n_records = len(self.steps)
+        theta, grad = self.theta[:n_records], self.grad[:n_records]
+        probe_x, probe_y = config.probe()
+        return History(
+            config=config,
+            step=np.array(self.steps, np.int64),
+            loss=np.array(self.losses, np.float64),
+            theta=theta,
+            grad=grad,
+            update_norm=update_norms(theta, self.layout) if self.whole else np.array(self.update_norm),
+            probe_x=probe_x,
+            probe_y=probe_y,
+            stopped=stopped,
+            divergence=divergence,
+        )
+
+    def _keep(self, index: int, loss: float) -> None:
+        position = len(self.steps)
+        self.theta[position], self.grad[position] = self.storage(index)
+        self.steps.append(index)
+        self.losses.append(loss)
+        self.update_norm.append(np.full(self.layout.n_layers, np.nan))
+
+    def _keep_all_recent(self) -> None:
+        kept = bisect_left(self.steps, self.recent[0][0])
+        del self.steps[kept:], self.losses[kept:], self.update_norm[kept:]
+        for position, (index, loss) in enumerate(self.recent):
+            if position > 0:
+                self._note_update(index)
+            self._keep(index, loss)
+
+    def _note_update(self, index: int) -> None:
+        """The update that led to this step, if the step before it was kept."""
+        if self.steps and self.steps[-1] == index - 1:
+            before, after = self.storage(index - 1)[0], self.storage(index)[0]
+            self.update_norm[-1] = weight_change_norms(before, after, self.layout)
+
+
+def find_divergence(layout: Layout, step: Step) -> Divergence:
+    """Where in a step the first non-finite number arose.
+
+    Looked for in the order in which they are computed: theta (after the update before), z and a of layer
+    1 ... L, the loss, delta of layer L ... 1, the gradient.
+    """
+    for layer, block in enumerate(layout.blocks(step.theta), 1):
+        unit = _first_bad(block)
+        if unit is not None:
+            return Divergence(step.index, layer, unit, "theta")
+    for layer, (z, a) in enumerate(zip(step.tape.z, step.tape.a[1:], strict=True), 1):
+        for quantity, rows in (("z", z), ("a", a)):
+            unit = _first_bad(rows)
+            if unit is not None:
+                return Divergence(step.index, layer, unit, quantity)
+    if not math.isfinite(float(step.loss)):
+        with np.errstate(all="ignore"):
+            unit = int(np.argmax(np.abs(step.tape.z[-1]).max(axis=0)))
+        return Divergence(step.index, layout.n_layers, unit, "loss")
+    for layer in range(layout.n_layers, 0, -1):
+        unit = _first_bad(step.deltas[layer - 1])
+        if unit is not None:
+            return Divergence(step.index, layer, unit, "delta")
+    for layer, block in enumerate(layout.blocks(step.grad), 1):
+        unit = _first_bad(block)
+        if unit is not None:
+            return Divergence(step.index, layer, unit, "gradient")
+    raise ValueError(f"step {step.index} is finite everywhere")
+
+
+def _first_bad(rows: Array) -> int | None:
+    """The first column (unit) of (rows, units) that holds a NaN or an infinity."""
+    bad = ~np.isfinite(rows).all(axis=0)
+    return int(np.argmax(bad)) if bad.any() else None
+
+
+def _is_finite(step: Step) -> bool:
+    """A dot product looks at every element in one pass; only when it overflows is a closer look due."""
+    if not math.isfinite(float(step.loss)):
+        return False
+    with np.errstate(all="ignore"):
+        for vector in (step.theta, step.grad):
+            if not math.isfinite(vector.dot(vector)) and not np.isfinite(vector).all():
+                return False
+    return True
+
+
+def _weight_mask(layout: Layout, dtype: np.dtype) -> Array:
+    """1 where theta is a weight, 0 where it is a bias."""
+    mask = np.ones(layout.n_params, dtype)
+    for _, bias in layout.split(mask):
+        bias[...] = 0.0
+    return mask

@@ -1,0 +1,31 @@
+"""What several test folders share: reading the figure out of a chart that AppTest has seen."""
+
+import base64
+import json
+from typing import Any
+
+import numpy as np
+
+
+def decode(value: Any) -> Any:
+    """The figure that `dashboard.plot.encode` was given: arrays are NumPy arrays again."""
+    if isinstance(value, dict) and "bdata" in value:
+        array = np.frombuffer(base64.b64decode(value["bdata"]), dtype=f"<{value['dtype']}")
+        return array.reshape([int(n) for n in value["shape"].split(",")]) if "shape" in value else array
+    if isinstance(value, dict):
+        return {key: decode(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [decode(item) for item in value]
+    return value
+
+
+def plots(app: Any) -> dict[str, dict[str, Any]]:
+    """The charts of an AppTest (or of a part of one) by key: {"figure", "alt", "height", ...}, in page order."""
+    elements = (element.proto for element in app.get("bidi_component"))
+    found = [json.loads(proto.json) for proto in elements if proto.component_name == "nncore_plot"]
+    return {data["key"]: {**data, "figure": decode(data["figure"])} for data in found}
+
+
+def figure_of(element: Any) -> dict[str, Any]:
+    """The figure of one chart element of an AppTest, its arrays as NumPy arrays."""
+    return decode(json.loads(element.proto.json)["figure"])

@@ -1,0 +1,155 @@
+"""What nncore promises as a package: its names, which way imports go, and what importing it does not load."""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import nncore
+
+ROOT = Path(nncore.__file__).parent
+HEAVY = (
+    "streamlit",
+    "plotly",
+    "dask",
+    "distributed",
+    "torch",
+    "keras",
+    "sklearn",
+    "scipy",
+    "pandas",
+    "pyarrow",
+    "matplotlib",
+)
+
+ROOMS = (
+    {"names", "norms"},
+    {"activations", "initializers", "losses", "layout", "optimizers", "data", "threads"},
+    {"network"},
+    {"gradcheck", "config"},
+    {"cost", "history", "measurement", "files"},
+    {"training"},
+    {"measures", "theory"},
+    {"diagnosis", "sweep", "recorders"},
+)
+"""Imports go from later rooms to earlier ones."""
+
+
+def modules() -> dict[str, Path]:
+    """Top-level module or subpackage -> its files."""
+    return {str(path.relative_to(ROOT)): path for path in sorted(ROOT.rglob("*.py"))}
+
+
+def room(name: str) -> int:
+    return next(number for number, names in enumerate(ROOMS) if name in names)
+
+
+def imports(path: Path, at_the_top: bool = False) -> set[str]:
+    """Dotted names that a file imports, those for type checking left out."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            node.body = [ast.Pass()]
+    nodes = tree.body if at_the_top else list(ast.walk(tree))
+    found: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            found |= {node.module or ""} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+@pytest.mark.parametrize("name", nncore.__all__)
+def test_every_exported_name_exists(name: str) -> None:
+    assert getattr(nncore, name) is not None
+
+
+def test_the_promised_names_are_exported() -> None:
+    promised = {
+        *("RunConfig", "run", "train", "Layout", "MLP", "History", "check_gradient", "Measurement"),
+        *("ACTIVATIONS", "INITIALIZERS", "LOSSES", "OPTIMIZERS", "DATASETS"),
+        *("sgd", "rmsprop", "adagrad", "adam", "adamw"),
+    }
+    assert promised <= set(nncore.__all__)
+    assert len(set(nncore.__all__)) == len(nncore.__all__)
+
+
+def test_the_example_of_the_design_runs() -> None:
+    config = nncore.RunConfig(
+        dataset="moons", hidden=(32,) * 10, activation="tanh", init="xavier_normal", steps=5, seed=0
+    )
+    history = nncore.run(config)
+    assert history.step.shape == history.loss.shape == (6,)
+    assert history.theta.shape == history.grad.shape == (6, history.layout.n_params)
+    assert history.stopped == ""
+    layout = nncore.Layout((1, 2, 1))
+    assert layout.n_params == 7
+    network, loss = nncore.MLP(layout, activation="sigmoid"), nncore.LOSSES["mse"]
+    theta, x = np.linspace(-1, 1, 7), np.array([[0.0], [1.0]])
+    y = x**2
+    tape = network.forward(theta, x)
+    grad, deltas = network.backward(theta, tape, loss.delta(tape.z[-1], y))
+    assert grad.shape == (7,) and len(deltas) == 2
+    steps = [
+        step.index
+        for step in nncore.train(
+            network, loss, nncore.adam(learning_rate=0.01), theta, x, y, steps=3, batches=None
+        )
+    ]
+    assert steps == [0, 1, 2, 3]
+
+
+def test_every_module_has_its_room() -> None:
+    names = {Path(name).parts[0].removesuffix(".py") for name in modules()} - {"__init__", "__main__"}
+    assert names <= set().union(*ROOMS), names - set().union(*ROOMS)
+
+
+@pytest.mark.parametrize("name", sorted(set(modules()) - {"__init__.py", "__main__.py"}))
+def test_imports_go_one_way(name: str) -> None:
+    here = Path(name).parts[0].removesuffix(".py")
+    at_the_top = imports(ROOT / name, at_the_top=True)
+    for imported in imports(ROOT / name):
+        parts = imported.split(".")
+        if parts[0] != "nncore" or len(parts) < 2:
+            continue
+        other = parts[1]
+        if other not in set().union(*ROOMS) or other == here:
+            continue
+        lazily_back = (here, other) == ("history", "files") and imported not in at_the_top
+        assert room(other) <= room(here) or lazily_back, f"{here} imports {other}"
+
+
+@pytest.mark.parametrize("name", sorted(set(modules()) - {"recorders/torch.py", "recorders/keras.py"}))
+def test_nothing_heavy_is_imported_at_the_top(name: str) -> None:
+    heavy = {
+        imported for imported in imports(ROOT / name, at_the_top=True) if imported.split(".")[0] in HEAVY
+    }
+    assert not heavy
+
+
+def loaded(code: str) -> set[str]:
+    """Top-level modules that a fresh process has loaded after running the code."""
+    command = [
+        sys.executable,
+        "-c",
+        f"{code}\nimport sys\nprint(*{{name.split('.')[0] for name in sys.modules}})",
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT.parent)}
+    return set(
+        subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout.split()
+    )
+
+
+def test_importing_nncore_loads_nothing_heavy() -> None:
+    assert not loaded("import nncore") & set(HEAVY)
+
+
+def test_training_on_a_toy_loads_nothing_heavy() -> None:
+    code = "import nncore; nncore.run(nncore.RunConfig(hidden=(3,), steps=2))"
+    assert not loaded(code) & set(HEAVY)
