@@ -30,10 +30,11 @@ ROOMS = (
     {"names", "norms"},
     {"activations", "initializers", "losses", "layout", "optimizers", "data", "threads"},
     {"network"},
-    {"gradcheck", "config"},
+    {"chain", "gradcheck", "config"},
     {"cost", "history", "measurement", "files"},
     {"training"},
-    {"measures", "theory"},
+    {"lecture", "measures", "theory"},
+    {"learned"},
     {"diagnosis", "sweep", "recorders"},
 )
 """Imports go from later rooms to earlier ones."""

@@ -1,0 +1,59 @@
+"""A measurement's figure, its note and its CSV, shown together: picture and download are one object."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import streamlit as st
+
+from dashboard import style
+from dashboard.plot import plot
+from nncore import Measurement
+
+
+@dataclass(frozen=True)
+class Text:
+    """The words around a chart: a short title, what is drawn, and what to conclude from it in one sentence."""
+
+    title: str
+    subtitle: str
+    note: str
+
+
+def show(
+    key: str,
+    text: Text,
+    measurement: Measurement,
+    figure: style.Figure,
+    *,
+    height: int = 340,
+    finding: str = "",
+    above: Callable[[], object] | None = None,
+) -> None:
+    """Draw one chart in a card: title, figure, note, caveats, and the numbers as CSV.
+
+    `finding` is a sentence about these numbers; it stands before the note and is read to those who cannot
+    see the chart. `above` places a widget between title and figure.
+    """
+    scaled = round(height * style.current().scale)
+    with st.container(border=True, key=f"card_{key}", height="stretch"):
+        with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
+            st.markdown(f"**{text.title}** :gray[{text.subtitle}]", width="stretch")
+            st.download_button(
+                "CSV",
+                data=lambda: measurement.frame().to_csv(index=False).encode(),
+                file_name=f"{measurement.name.replace(' ', '_')}.csv",
+                mime="text/csv",
+                key=f"csv_{key}",
+                on_click="ignore",
+                type="tertiary",
+                icon=":material/download:",
+                help=f"The numbers of this chart: {', '.join([*measurement.axes, *measurement.values])}.",
+            )
+        if above:
+            above()
+        plot(
+            figure, key=f"chart_{key}", alt=f"{text.title}, {text.subtitle}. {finding}".strip(), height=scaled
+        )
+        st.caption(" ".join([finding, text.note, *measurement.caveats]).strip())

@@ -1,0 +1,1 @@
+"""Measurement -> figure, one module a family of charts."""

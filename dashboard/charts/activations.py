@@ -1,0 +1,168 @@
+"""What the layers put out: distributions, signal, saturation."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dashboard.chart import Text
+from dashboard.charts.gradients import layer_lines
+from dashboard.style import Figure, Style, layer_axis, log_axis, log_ticks, merge
+from nncore import Measurement
+
+DISTRIBUTIONS = {
+    "activation": Text(
+        "Activations", "a per layer", "Colour at the ends of the range is saturation; one narrow stripe is a signal that is gone."
+    ),
+    "delta": Text(
+        "Gradient δ", "log₁₀ per layer", "A stripe that wanders left towards layer 1 is a gradient that vanishes; right, one that explodes."
+    ),
+    "weight_gradient": Text(
+        "Weight gradient", "log₁₀ per layer", "It can stay in place while δ wanders: then its level says how fast a layer can learn."
+    ),
+}  # fmt: skip
+
+SIGNAL = Text(
+    "Signal",
+    "what of the input is left in z",
+    "When the lower line falls while the upper stays, the units still differ from each other but no longer from "
+    "sample to sample: the input is forgotten.",
+)
+
+SATURATION = Text(
+    "Saturation",
+    "of units × rows",
+    "Solid: slope below 1 % of its largest; dashed: units whose slope is 0 on every probe row, which cannot learn.",
+)
+
+
+def distribution(measured: Measurement, quantity: str, style: Style) -> Figure:
+    """A histogram for each layer as a row of a heat map, each row scaled to its own peak."""
+    columns = measured.columns or {}
+    low, high = columns["low"][1], columns["high"][1]
+    counts = measured["count"].astype(np.float32)
+    peaks = np.maximum(counts.max(axis=1, keepdims=True), 1)
+    colour = {"activation": style.activation, "delta": style.delta, "weight_gradient": style.weight}[quantity]
+    label = {"activation": "a", "delta": "log₁₀ |δ|", "weight_gradient": "log₁₀ |∂E/∂W|"}[quantity]
+    layers = measured.axes["layer"]
+    zeros = columns["exact_zeros"][1]
+    annotations = []
+    if quantity != "activation" and zeros.any():
+        share = int(zeros.sum())
+        annotations = [
+            {
+                "text": f"{share:,} exact zeros not drawn",
+                "xref": "paper",
+                "yref": "paper",
+                "x": 0.02,
+                "y": 0.98,
+                "xanchor": "left",
+                "yanchor": "top",
+                "showarrow": False,
+                "font": style.font(11) | {"color": style.muted},
+                "bgcolor": style.background,
+            }
+        ]
+    return {
+        "data": [
+            {
+                "type": "heatmap",
+                "x": 0.5 * (low + high),
+                "y": layers,
+                "z": counts / peaks,
+                "customdata": counts,
+                "zmin": 0,
+                "zmax": 1,
+                "colorscale": style.ramp(colour),
+                "showscale": False,
+                "hovertemplate": f"layer %{{y}}<br>{label} ≈ %{{x:.3g}}<br>%{{customdata:,}} values<extra></extra>",
+            }
+        ],
+        "layout": style.layout(
+            f"distribution_{quantity}",
+            xaxis={"title": {"text": label}, "showgrid": False, "nticks": 6},
+            yaxis=layer_axis(len(layers), "layer", showgrid=False),
+            annotations=annotations,
+            margin={"t": 10},
+        ),
+    }
+
+
+def signal(measured: Measurement, style: Style) -> Figure:
+    """Pooled std of z beside each unit's std over samples, per layer at one step."""
+    layers = measured.axes["layer"]
+    pooled, own, floor = (measured[name][0] for name in ("z_std", "signal", "signal_floor"))
+    noise = own <= floor
+    drawn = np.where((own > 0) & np.isfinite(own), own, np.nan)
+    base = {"type": "scatter", "x": layers}
+    traces = [
+        base
+        | {
+            "y": np.where(pooled > 0, pooled, np.nan),
+            "name": "all units and samples",
+            "mode": "lines",
+            "line": {"color": style.muted, "width": 1.5, "dash": "dashdot"},
+            "hovertemplate": "layer %{x}<br>pooled std %{y:.2e}<extra></extra>",
+        },
+        base
+        | {
+            "y": drawn,
+            "name": "signal",
+            "mode": "lines+markers",
+            "line": {"color": style.activation, "width": 2.5},
+            "marker": {
+                "size": 8,
+                "symbol": ["diamond-open" if lost else "diamond" for lost in noise],
+                "color": style.activation,
+            },
+            "hovertemplate": "layer %{x}<br>signal %{y:.2e}<extra></extra>",
+        },
+    ]
+    annotations = []
+    if noise.any():
+        first = int(layers[noise][0])
+        annotations = [
+            {
+                "text": f"from layer {first} on: rounding noise",
+                "xref": "paper",
+                "yref": "paper",
+                "x": 0.98,
+                "y": 0.02,
+                "xanchor": "right",
+                "yanchor": "bottom",
+                "showarrow": False,
+                "font": style.font(12) | {"color": style.activation},
+                "bgcolor": style.background,
+            }
+        ]
+    return {
+        "data": traces,
+        "layout": style.layout(
+            "signal",
+            xaxis=layer_axis(len(layers)),
+            yaxis=log_axis("std of z", **log_ticks(np.concatenate([pooled, own]))),
+            annotations=annotations,
+        ),
+    }
+
+
+def saturation(measured: Measurement, style: Style, step: int) -> Figure:
+    """Saturated (or inactive) share per layer over time, and the share of dead units."""
+    two_sided = np.isfinite(measured["saturated_fraction"]).any()
+    name = "saturated_fraction" if two_sided else "inactive_fraction"
+    figure = layer_lines(measured, name, style, step)
+    dead = layer_lines(measured, "dead_fraction", style, step, dash="dash")
+    for trace in dead["data"]:
+        trace |= {
+            "showlegend": False,
+            "hovertemplate": trace["hovertemplate"].replace("layer", "dead units, layer"),
+        }
+    shown = [trace for trace in dead["data"] if np.nanmax(trace["y"], initial=0) > 0]
+    figure["data"] += shown
+    label = "saturated share" if two_sided else "share on the flat side"
+    values = np.concatenate([np.ravel(trace["y"]) for trace in figure["data"]] or [np.zeros(1)])
+    top = max(0.05, 1.08 * float(np.nanmax(values, initial=0.0)))
+    figure["layout"]["yaxis"] = merge(
+        figure["layout"]["yaxis"],
+        {"title": {"text": label}, "range": [-0.02 * top, min(top, 1.04)], "tickformat": ".0%"},
+    )
+    return figure

@@ -1,0 +1,261 @@
+"""How the gradient runs through the layers, and through training."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dashboard.chart import Text
+from dashboard.style import CIVIDIS, Figure, Style, layer_axis, log_axis, log_ticks, step_axis
+from nncore import Measurement
+from nncore.measures import LAYER_QUANTITIES
+
+FLOW = Text(
+    "Gradient flow",
+    "how much gradient reaches each layer",
+    "A straight line on this log axis means that every layer multiplies δ by the same factor; ∂E/∂W may stay flat "
+    "while δ falls, so look at its level too.",
+)
+
+HEATMAP_NOTES = {
+    "delta_norm": "Bright rows receive gradient, dark rows do not: a dark lower edge is a network whose first layers learn nothing.",
+    "weight_gradient_norm": "Bright rows have weights that feel the loss; compare the level, not only the slope.",
+    "activation_std": "Rows that keep one shade through depth carry the signal on; rows that go dark have lost it.",
+    "saturated_fraction": "Bright rows sit on the flat part of their activation, where the slope lets no gradient through.",
+    "update_ratio": "Rows near −3 learn at a healthy pace; rows far below stand still.",
+}
+HEATMAP_TITLES = {
+    "delta_norm": "δ norm",
+    "weight_gradient_norm": "∂E/∂W norm",
+    "activation_std": "activation std",
+    "saturated_fraction": "saturated share",
+    "update_ratio": "update ratio",
+}
+HEATMAP_LABELS = {
+    "delta_norm": "δ",
+    "weight_gradient_norm": "∂E/∂W",
+    "activation_std": "std a",
+    "saturated_fraction": "saturated",
+    "update_ratio": "update",
+}
+
+
+def gradient_flow(measured: Measurement, style: Style) -> Figure:
+    """δ norm and weight-gradient norm per layer, at step 0 (dotted) and at the step chosen."""
+    layers, steps = measured.axes["layer"], measured.axes["step"]
+    now = len(steps) - 1
+    traces = []
+    for name, colour, symbol, label in (
+        ("delta_norm", style.delta, "circle", "δ"),
+        ("weight_gradient_norm", style.weight, "square", "∂E/∂W"),
+    ):
+        hover = f"layer %{{x}}<br>{label} %{{y:.2e}}<extra>step %{{customdata}}</extra>"
+        for row in range(now, -1, -1):
+            first = row == 0 and now > 0
+            values = _drawable(measured[name][row])
+            traces.append(
+                {
+                    "type": "scatter",
+                    "x": layers,
+                    "y": values,
+                    "customdata": np.full(len(layers), steps[row]),
+                    "hovertemplate": hover,
+                    "name": f"{label} at step {steps[row]}",
+                    "legendrank": 1 if first else 0,
+                    "mode": "lines" if first else "lines+markers",
+                    "line": {
+                        "color": colour,
+                        "width": 1.5 if first else 2.5,
+                        "dash": "dot" if first else "solid",
+                    },
+                    "marker": {"symbol": symbol, "size": 7, "color": colour},
+                    "opacity": 0.8 if first else 1.0,
+                    "zorder": 0 if first else 1,
+                }
+            )
+    shown = np.concatenate([measured["delta_norm"].ravel(), measured["weight_gradient_norm"].ravel()])
+    return {
+        "data": traces,
+        "layout": style.layout(
+            "gradient_flow",
+            xaxis=layer_axis(len(layers)),
+            yaxis=log_axis("norm", **log_ticks(shown)),
+            annotations=_zero_notes(measured, style, now),
+        ),
+    }
+
+
+def _drawable(values: np.ndarray) -> np.ndarray:
+    """A log axis cannot show zeros and infinities: they become gaps, which the chart names."""
+    return np.where(np.isfinite(values) & (values > 0), values, np.nan)
+
+
+def _zero_notes(measured: Measurement, style: Style, row: int) -> list[dict[str, object]]:
+    """A line of text for each quantity that is exactly zero, or not finite, in some layers."""
+    notes = []
+    for name, label, colour in (
+        ("delta_norm", "δ", style.delta),
+        ("weight_gradient_norm", "∂E/∂W", style.weight),
+    ):
+        values, layers = measured[name][row], measured.axes["layer"]
+        for mask, what in ((values == 0, "exactly 0"), (~np.isfinite(values), "not finite")):
+            if mask.any():
+                text = f"{label} is {what} in layer {ranges(layers[mask])}"
+                notes.append((text, colour))
+    return [
+        {
+            "text": text,
+            "font": style.font(12) | {"color": colour},
+            "showarrow": False,
+            "xref": "paper",
+            "yref": "paper",
+            "x": 0.01,
+            "y": 0.02 + 0.075 * place,
+            "xanchor": "left",
+            "yanchor": "bottom",
+            "bgcolor": style.background,
+        }
+        for place, (text, colour) in enumerate(notes)
+    ]
+
+
+def ranges(numbers: np.ndarray) -> str:
+    """Whole numbers as runs.
+
+    >>> ranges(np.array([1, 2, 3, 7]))
+    '1–3, 7'
+    """
+    groups = np.split(numbers, np.flatnonzero(np.diff(numbers) > 1) + 1)
+    return ", ".join(str(g[0]) if len(g) == 1 else f"{g[0]}–{g[-1]}" for g in groups)
+
+
+def layer_by_step(measured: Measurement, name: str, style: Style, step: int) -> Figure:
+    """One quantity for every layer at every step, as a heat map; magnitudes as log10."""
+    steps, layers, values = measured.axes["step"], measured.axes["layer"], measured[name].T
+    log = name == "update_ratio" or LAYER_QUANTITIES[name].log
+    with np.errstate(all="ignore"):
+        shades = np.log10(np.where(values > 0, values, np.nan)) if log else values
+    finite = shades[np.isfinite(shades)]
+    low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
+    if name == "saturated_fraction":
+        low, high = 0.0, 1.0
+    elif high - low < 0.5:
+        low, high = 0.5 * (low + high) - 0.25, 0.5 * (low + high) + 0.25
+    label = HEATMAP_TITLES[name]
+    return {
+        "data": [
+            {
+                "type": "heatmap",
+                "x": steps,
+                "y": layers,
+                "z": shades.astype(np.float32),
+                "customdata": values,
+                "zmin": low,
+                "zmax": high,
+                "colorscale": CIVIDIS,
+                "hovertemplate": f"layer %{{y}}, step %{{x}}<br>{label} %{{customdata:.2e}}<extra></extra>",
+                "colorbar": {
+                    "title": {
+                        "text": "log₁₀" if log else "share" if "fraction" in name else "",
+                        "side": "top",
+                    },
+                    "thickness": 12,
+                    "outlinewidth": 0,
+                    "tickfont": style.font(12) | {"color": style.muted},
+                    "len": 1.0,
+                },
+            }
+        ],
+        "layout": style.layout(
+            f"{name}_by_step",
+            xaxis=step_axis(steps, showgrid=False),
+            yaxis=layer_axis(len(layers), "layer", showgrid=False),
+            shapes=[step_line(style, step)],
+            margin={"t": 10},
+        ),
+    }
+
+
+def step_line(style: Style, step: int) -> dict[str, object]:
+    """The upright line that marks the step chosen."""
+    return {
+        "type": "line",
+        "xref": "x",
+        "yref": "paper",
+        "x0": step,
+        "x1": step,
+        "y0": 0,
+        "y1": 1,
+        "line": {"color": style.ink, "width": 1.5, "dash": "dash"},
+    }
+
+
+UPDATE_RATIO = Text(
+    "Update ratio",
+    "‖ΔW‖ / ‖W‖ per layer",
+    "Lines near the 10⁻³ guide learn at a healthy pace; far below they stand still, far above they thrash. The colour "
+    "runs from the first layer to the last.",
+)
+
+
+def update_ratio(measured: Measurement, style: Style, step: int) -> Figure:
+    """The relative size of each update, for a handful of layers, with the rule-of-thumb line at 1e-3."""
+    values = measured["update_ratio"]
+    figure = layer_lines(measured, "update_ratio", style, step)
+    shown = np.append(values[np.isfinite(values) & (values > 0)], 1e-3)
+    figure["layout"]["yaxis"] |= log_axis("‖ΔW‖ / ‖W‖", **log_ticks(shown))
+    figure["layout"]["shapes"].append(
+        {
+            "type": "line",
+            "xref": "paper",
+            "x0": 0,
+            "x1": 1,
+            "y0": 1e-3,
+            "y1": 1e-3,
+            "line": {"color": style.theory, "width": 1.5, "dash": "dash"},
+        }
+    )
+    figure["layout"]["annotations"] = [
+        {
+            "text": "10⁻³ guide",
+            "xref": "paper",
+            "x": 1,
+            "y": -3,
+            "xanchor": "right",
+            "yanchor": "bottom",
+            "showarrow": False,
+            "font": style.font(11) | {"color": style.muted},
+        }
+    ]
+    return figure
+
+
+def handful(n_layers: int, at_most: int = 7) -> np.ndarray:
+    """Layer numbers to draw as lines: all of a few, else evenly spread with the first and the last."""
+    return np.unique(np.linspace(1, n_layers, min(n_layers, at_most)).round().astype(int))
+
+
+def layer_lines(measured: Measurement, name: str, style: Style, step: int, dash: str = "solid") -> Figure:
+    """One line over the steps for each of a handful of layers, in the layers' colours; the ends are named."""
+    steps, layers, values = measured.axes["step"], measured.axes["layer"], measured[name]
+    defined = layers[np.isfinite(values).any(axis=0)]
+    colours = style.layers(len(layers))
+    drawn = [defined[place - 1] for place in handful(len(defined))] if len(defined) else []
+    traces = [
+        {
+            "type": "scatter",
+            "x": steps,
+            "y": values[:, layer - 1],
+            "mode": "lines" if len(steps) > 1 else "markers",
+            "name": f"layer {layer}",
+            "showlegend": place in (0, len(drawn) - 1),
+            "line": {"color": colours[layer - 1], "width": 1.8, "dash": dash},
+            "hovertemplate": f"layer {layer}, step %{{x}}<br>%{{y:.3g}}<extra></extra>",
+        }
+        for place, layer in enumerate(drawn)
+    ]
+    return {
+        "data": traces,
+        "layout": style.layout(
+            name, xaxis=step_axis(steps), shapes=[step_line(style, step)], showlegend=True
+        ),
+    }

@@ -1,0 +1,103 @@
+"""θ and its gradient over time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from dashboard.chart import Text
+from dashboard.charts.gradients import step_line
+from dashboard.style import Figure, Style, fade, step_axis
+from nncore import Layout, Measurement
+
+PARAMETERS = Text(
+    "θ over time",
+    "and its gradient",
+    "Where the lower panel is flat at zero, the upper one stays level: such a parameter does not learn.",
+)
+
+
+def place(layout: Layout, index: int) -> str:
+    """Where a theta stands, in words."""
+    layer, kind, row, column = layout.name(index)
+    if row is None:
+        return f"θ{index}, the {kind} of unit {column} in layer {layer}"
+    return f"θ{index}, the {kind} from unit {row} to unit {column} of layer {layer}"
+
+
+def one_parameter(measured: Measurement, style: Style, step: int) -> Figure:
+    """A single θ above, its recorded gradient below."""
+    traces = []
+    for name, axis, colour, label in (
+        ("theta", "y", style.ink, "θ"),
+        ("gradient", "y2", style.weight, "∂E/∂θ"),
+    ):
+        traces.append(
+            {
+                "type": "scatter",
+                "x": measured.axes["step"],
+                "y": measured[name],
+                "yaxis": axis,
+                "mode": "lines",
+                "name": label,
+                "line": {"color": colour, "width": 2},
+                "hovertemplate": f"step %{{x}}<br>{label} %{{y:.6g}}<extra></extra>",
+            }
+        )
+    return {"data": traces, "layout": _two_panels(measured, style, step)}
+
+
+def layer_bands(measured: Measurement, style: Style, step: int) -> Figure:
+    """A layer's weights as median and bands of 50 % and 96 %, and their gradients likewise."""
+    steps = measured.axes["step"]
+    traces: list[dict[str, Any]] = []
+    for name, axis, colour, label in (
+        ("theta", "y", style.ink, "θ"),
+        ("gradient", "y2", style.weight, "∂E/∂θ"),
+    ):
+        p2, p25, p50, p75, p98 = measured[name].T
+        for low, high, opacity, share in ((p2, p98, 0.14, "96 %"), (p25, p75, 0.28, "50 %")):
+            traces.append(
+                {
+                    "type": "scatter",
+                    "x": np.concatenate([steps, steps[::-1]]),
+                    "y": np.concatenate([high, low[::-1]]),
+                    "yaxis": axis,
+                    "fill": "toself",
+                    "fillcolor": fade(colour, opacity),
+                    "line": {"width": 0, "color": colour},
+                    "mode": "lines",
+                    "name": f"{share} of {label}",
+                    "hoverinfo": "skip",
+                    "showlegend": axis == "y",
+                }
+            )
+        traces.append(
+            {
+                "type": "scatter",
+                "x": steps,
+                "y": p50,
+                "yaxis": axis,
+                "mode": "lines",
+                "name": f"median {label}",
+                "line": {"color": colour, "width": 2},
+                "hovertemplate": f"step %{{x}}<br>median {label} %{{y:.4g}}<extra></extra>",
+                "showlegend": axis == "y",
+            }
+        )
+    return {"data": traces, "layout": _two_panels(measured, style, step)}
+
+
+def _two_panels(measured: Measurement, style: Style, step: int) -> dict[str, Any]:
+    steps = measured.axes["step"]
+    layout = style.layout("theta", xaxis=step_axis(steps), shapes=[step_line(style, step)])
+    axis = layout["yaxis"]
+    layout["yaxis"] = axis | {"domain": [0.56, 1], "title": axis["title"] | {"text": "θ"}}
+    layout["yaxis2"] = axis | {
+        "domain": [0, 0.46],
+        "title": axis["title"] | {"text": "∂E/∂θ"},
+        "exponentformat": "power",
+    }
+    layout["xaxis"] = layout["xaxis"] | {"anchor": "y2"}
+    return layout

@@ -1,0 +1,298 @@
+"""One widget per RunConfig field, bound to the URL: the sidebar in, a RunConfig out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from dashboard.style import LARGE_KEY
+from nncore import ACTIVATIONS, DATASETS, RunConfig
+
+FIRST_SIGHT = RunConfig(
+    dataset="circles", hidden=(32,) * 12, activation="sigmoid", init="xavier_normal", steps=400
+)
+"""The run that the page opens on: a deep sigmoid network whose first layers learn nothing."""
+
+MAX_DEPTH, MAX_WIDTH = 50, 256
+
+LEARNING_RATES = tuple(float(f"{digit}e{power}") for power in range(-6, 4) for digit in (1, 2, 3, 5))
+
+FIELDS = {field.name: field for field in RunConfig.fields()}
+
+
+@dataclass(frozen=True)
+class Control:
+    """A widget for one field: how it is labelled, drawn, where its effect is seen, and when it has one.
+
+    `draw(control, shown)` places the widget and returns its value; `seen` completes the field's help.
+    `active(so_far)` looks at the values above it; a control without effect is greyed out.
+    """
+
+    field: str
+    label: str
+    seen: str
+    draw: Callable[[Control, dict[str, Any]], Any]
+    folded: bool = True
+    active: Callable[[dict[str, Any]], bool] = lambda so_far: True
+
+    def common(self, so_far: dict[str, Any]) -> dict[str, Any]:
+        """What every widget of this control is given."""
+        help = f"{FIELDS[self.field].metadata['help']} {self.seen}"
+        return {"key": self.field, "help": help, "disabled": not self.active(so_far), "bind": "query-params"}
+
+
+def _default(control: Control) -> Any:
+    return getattr(FIRST_SIGHT, control.field)
+
+
+def _choice(control: Control, so_far: dict[str, Any]) -> str:
+    choices = FIELDS[control.field].metadata["choices"]
+    return st.selectbox(
+        control.label, choices, index=choices.index(_default(control)), **control.common(so_far)
+    )
+
+
+def _toggle(control: Control, so_far: dict[str, Any]) -> bool:
+    return st.toggle(control.label, value=_default(control), **control.common(so_far))
+
+
+def _slider(low: float, high: float, step: float) -> Callable[[Control, dict[str, Any]], Any]:
+    def draw(control: Control, so_far: dict[str, Any]) -> Any:
+        return st.slider(control.label, low, high, _default(control), step, **control.common(so_far))
+
+    return draw
+
+
+def _scale(*options: float) -> Callable[[Control, dict[str, Any]], Any]:
+    def draw(control: Control, so_far: dict[str, Any]) -> Any:
+        return st.select_slider(
+            control.label, options, _default(control), format_func=_short,
+            **control.common(so_far),
+        )  # fmt: skip
+
+    return draw
+
+
+def _whole(control: Control, so_far: dict[str, Any]) -> int:
+    facts = FIELDS[control.field].metadata
+    return st.number_input(
+        control.label, int(facts["low"]), int(facts["high"]), _default(control), 1, **control.common(so_far)
+    )
+
+
+def _optional(control: Control, so_far: dict[str, Any]) -> float | None:
+    facts = FIELDS[control.field].metadata
+    return st.number_input(
+        control.label, float(facts["low"]), float(facts["high"]), None, format="%g", placeholder="textbook value",
+        **control.common(so_far),
+    )  # fmt: skip
+
+
+def _number(control: Control, so_far: dict[str, Any]) -> float:
+    facts = FIELDS[control.field].metadata
+    return st.number_input(
+        control.label, float(facts["low"]), float(facts["high"]), float(_default(control)), format="%g",
+        **control.common(so_far),
+    )  # fmt: skip
+
+
+def _hidden(control: Control, so_far: dict[str, Any]) -> tuple[int, ...]:
+    """Depth and width; a list of widths, folded away below, takes their place."""
+    common = {"bind": "query-params", "disabled": bool(st.session_state.get("widths", "").strip())}
+    depth = st.slider(
+        "Depth", 0, MAX_DEPTH, FIRST_SIGHT.depth, key="depth", **common,
+        help="Hidden layers. Each one multiplies the gradient by its weights and its slope once more: the "
+        "gradient-flow line grows longer, and falls or rises further.",
+    )  # fmt: skip
+    width = st.slider(
+        "Width", 1, MAX_WIDTH, FIRST_SIGHT.hidden[0], key="width", **common,
+        help="Units of each hidden layer. Wider layers scatter less from seed to seed: the gradient-flow line gets "
+        "straighter.",
+    )  # fmt: skip
+    return (width,) * depth
+
+
+def _uses(optimizer: str, *others: str) -> Callable[[dict[str, Any]], bool]:
+    return lambda so_far: so_far["optimizer"] in (optimizer, *others)
+
+
+CONTROLS = {
+    control.field: control
+    for control in (
+        Control("dataset", "Data set", "What the network learned is drawn below the loss.", _choice, folded=False),
+        Control("n_samples", "Samples", "More rows smooth the loss curve and slow each step.", _whole),
+        Control(
+            "noise", "Noise", "Seen in the picture of what the network learned.", _slider(0.0, 2.0, 0.05),
+            active=lambda so_far: DATASETS[so_far["dataset"]].uses_noise,
+        ),
+        Control(
+            "n_classes", "Classes", "Each adds an output unit; the loss starts higher.", _slider(2, 10, 1),
+            active=lambda so_far: DATASETS[so_far["dataset"]].uses_classes,
+        ),
+        Control("test_fraction", "Test share", "Draws the test curve beside the training loss.", _slider(0.0, 0.9, 0.05)),
+        Control(
+            "standardize", "Standardize", "Off, large inputs saturate layer 1 in the activation chart.", _toggle,
+            active=lambda so_far: not DATASETS[so_far["dataset"]].lecture,
+        ),
+        Control("hidden", "Depth and width", "", _hidden, folded=False),
+        Control("activation", "Activation", "It decides how steep the gradient-flow line is.", _choice, folded=False),
+        Control(
+            "alpha", "Slope α", "Seen in the gradient-flow chart.", _optional,
+            active=lambda so_far: any(ACTIVATIONS[name].alpha is not None for name in _names(so_far["activation"])),
+        ),
+        Control("normalization", "Normalization", "Seen in the gradient-flow and activation charts.", _choice),
+        Control("skip", "Skip connections", "They keep the gradient-flow line from falling.", _toggle),
+        Control("init", "Initializer", "It decides where the dotted step-0 line runs.", _choice, folded=False),
+        Control("gain", "Gain", "It tilts the gradient-flow line.", _slider(0.0, 10.0, 0.05), folded=False,
+                active=lambda so_far: so_far["init"] != "zeros"),
+        Control("init_scale", "Scale", "Seen in the activation chart at step 0.", _optional,
+                active=lambda so_far: so_far["init"] in ("constant", "normal", "uniform")),
+        Control("bias_std", "Bias deviation", "Seen in the activation chart at step 0.", _slider(0.0, 5.0, 0.05)),
+        Control("optimizer", "Optimizer", "Adaptive ones lift the update ratio of layers that receive little.", _choice,
+                folded=False),
+        Control(
+            "learning_rate", "Learning rate", "It moves the update-ratio lines up or down.",
+            _scale(0.0, *LEARNING_RATES),
+            folded=False,
+        ),
+        Control("steps", "Steps", "It lengthens every chart over time.", _whole, folded=False),
+        Control("loss", "Loss", "It sets the level of δ at the output; the tilt stays.", _choice),
+        Control("batch_size", "Batch size", "Small batches make the loss curve and θ jitter.", _whole),
+        Control("momentum", "Momentum", "Seen in the loss and the update ratio.", _slider(0.0, 0.99, 0.01),
+                active=_uses("sgd")),
+        Control("nesterov", "Nesterov", "Seen in the loss curve.", _toggle,
+                active=lambda so_far: so_far["optimizer"] == "sgd" and so_far["momentum"] > 0),
+        Control("beta_1", "β₁", "Larger smooths the updates: seen in the update ratio.", _number,
+                active=_uses("adam", "adamw")),
+        Control("beta_2", "β₂", "Larger steadies the update ratio.", _number, active=_uses("adam", "adamw")),
+        Control("rms_alpha", "RMSprop α", "Larger steadies the update ratio.", _number, active=_uses("rmsprop")),
+        Control("epsilon", "ε", "It lowers the update ratio of the first layers.", _optional,
+                active=_uses("rmsprop", "adagrad", "adam", "adamw")),
+        Control("weight_decay", "Weight decay", "Seen in θ over time.", _optional, active=_uses("sgd", "adamw")),
+        Control("schedule", "Schedule", "Seen in the update ratio.", _choice),
+        Control("schedule_every", "Cut every … steps", "Steps down in the update ratio.", _whole,
+                active=lambda so_far: so_far["schedule"] == "step"),
+        Control("schedule_factor", "Cut factor", "Seen in the update ratio.", _slider(0.0, 1.0, 0.05),
+                active=lambda so_far: so_far["schedule"] == "step"),
+        Control("schedule_floor", "Cosine floor", "Seen in the update ratio.", _slider(0.0, 1.0, 0.05),
+                active=lambda so_far: so_far["schedule"] == "cosine"),
+        Control("warmup_steps", "Warm-up steps", "The update ratio rises over them.", _whole),
+        Control("l1", "L1 penalty", "Seen in θ over time.", _number),
+        Control("l2", "L2 penalty", "Seen in θ over time and in the loss.", _number),
+        Control("clip_norm", "Clip norm", "It caps the update ratio; the gradients shown stay unclipped.", _optional),
+        Control("clip_value", "Clip value", "It caps the update ratio; the gradients shown stay unclipped.", _optional),
+        Control("seed", "Seed", "Every chart changes a little; what stays is the network's doing.", _whole, folded=False),
+        Control("dtype", "Float type", "In float32 the smallest gradients become exact zeros.", _choice),
+        Control("record_every", "Record every … steps", "Charts over time get coarser.", _whole),
+        Control("probe_size", "Probe rows", "More rows steady every measured line.", _whole),
+    )
+}  # fmt: skip
+"""Every field of RunConfig, in the order of the sidebar."""
+
+GROUPS = {
+    "data": "Data",
+    "network": "Network",
+    "initialization": "Initialization",
+    "training": "Training",
+}
+
+
+def sidebar() -> RunConfig:
+    """Draw the sidebar and return what it describes; raises ValueError when the choices do not go together."""
+    values: dict[str, Any] = {}
+    with st.sidebar:
+        for group, title in GROUPS.items():
+            st.markdown(f"**{title}**")
+            controls = [c for c in CONTROLS.values() if FIELDS[c.field].metadata["group"] == group]
+            for control in controls:
+                if not control.folded:
+                    values[control.field] = control.draw(control, values)
+            with st.expander("More", key=f"more_{group}"):
+                for control in controls:
+                    if control.folded:
+                        values[control.field] = control.draw(control, values)
+                if group == "network":
+                    widths, names = _layer_lists()
+        st.divider()
+        st.toggle(
+            "Large type", key=LARGE_KEY, bind="query-params", help="Larger text and charts, for a projector."
+        )
+    if widths:
+        values["hidden"] = tuple(_width(text) for text in widths)
+    if names:
+        values["activation"] = tuple(names)
+    return RunConfig(**values)
+
+
+def _layer_lists() -> tuple[list[str], list[str]]:
+    """Two lists that take the place of depth and width, and of the one activation for all."""
+    widths = st.text_input(
+        "Width of each layer", key="widths", bind="query-params", placeholder="64, 32, 16",
+        help="Hidden widths, input side first, separated by commas. They replace depth and width, and "
+        "the gradient-flow chart shows a kink where widths change.",
+    )  # fmt: skip
+    names = st.text_input(
+        "Activation of each layer", key="layer_activations", bind="query-params", placeholder="tanh, tanh, relu",
+        help="One name for each hidden layer, input side first, separated by commas. They replace the one "
+        "activation; the gradient-flow line changes its slope where the activation changes.",
+    )  # fmt: skip
+    return _list(widths), _list(names)
+
+
+def settings_of(config: RunConfig) -> dict[str, Any]:
+    """The widgets' values that describe a config: what a button or a link sets."""
+    settings = {name: getattr(config, name) for name in CONTROLS if name not in ("hidden", "activation")}
+    uniform = (
+        len(set(config.hidden)) <= 1
+        and config.depth <= MAX_DEPTH
+        and max(config.hidden, default=1) <= MAX_WIDTH
+    )
+    settings["depth"] = config.depth if uniform else FIRST_SIGHT.depth
+    settings["width"] = config.hidden[0] if uniform and config.hidden else FIRST_SIGHT.hidden[0]
+    settings["widths"] = "" if uniform else ", ".join(map(str, config.hidden))
+    names = _names(config.activation)
+    settings["activation"] = names[0] if len(set(names)) == 1 else FIRST_SIGHT.activation
+    settings["layer_activations"] = "" if len(set(names)) <= 1 else ", ".join(names)
+    return settings
+
+
+def apply(config: RunConfig) -> None:
+    """Set every widget to a config. Call it from a callback, before the widgets are drawn."""
+    st.session_state.update(settings_of(config))
+
+
+def link(config: RunConfig) -> dict[str, str]:
+    """The query parameters of a config: the settings in which it differs from the first sight."""
+    first = settings_of(FIRST_SIGHT)
+    changed = {name: value for name, value in settings_of(config).items() if value != first[name]}
+    return {name: _in_url(name, value) for name, value in changed.items()}
+
+
+def _in_url(name: str, value: Any) -> str:
+    """A widget's value as its query parameter; None, an emptied field, is the empty text."""
+    if value is None:
+        return ""
+    if name == "learning_rate":
+        return _short(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _short(value: float) -> str:
+    return f"{value:g}"
+
+
+def _names(activation: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (activation,) if isinstance(activation, str) else activation
+
+
+def _list(text: str) -> list[str]:
+    return [part.strip() for part in text.replace(";", ",").split(",") if part.strip()]
+
+
+def _width(text: str) -> int:
+    if not text.isdecimal():
+        raise ValueError(f"width of each layer must be whole numbers separated by commas; got {text!r}")
+    return int(text)

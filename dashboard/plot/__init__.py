@@ -1,0 +1,7 @@
+"""A Plotly chart that keeps its zoom and its hidden legend entries when its data changes."""
+
+from dashboard.plot.component import Point, plot
+from dashboard.plot.encoding import encode
+from dashboard.plot.library import install_library
+
+__all__ = ["Point", "encode", "install_library", "plot"]

@@ -1,0 +1,164 @@
+"""The gradient lab: one run, what happened to its gradient, and why."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import streamlit as st
+
+from dashboard import chart, controls, downloads, headline, style
+from dashboard.charts import activations, gradients, loss, weights
+from dashboard.runs import Training
+from dashboard.waiting import finished_run
+from nncore import DATASETS, History
+from nncore import measures as m
+from nncore.diagnosis import flow
+from nncore.learned import confusion, decision_regions, fitted_curve, predictions
+
+OVER_TIME = (*gradients.HEATMAP_LABELS, "inactive_fraction", "dead_fraction")
+
+
+def over_time(history: History) -> m.Measurement:
+    """Every quantity that a chart over time shows, from one replay."""
+    return m.over_time(history, OVER_TIME)
+
+
+@st.fragment
+def charts(training: Training) -> None:
+    """Everything that follows the step slider."""
+    history, look = training.history, style.current()
+    numbers = st.container()
+    record = step_slider(history)
+    step = int(history.step[record])
+    timeline = training.measured(over_time)
+    seen = training.measured(flow, record)
+    with numbers:
+        headline.metrics(training, record, seen)
+
+    left, right = st.columns(2)
+    with left:
+        measured = training.measured(m.gradient_flow, record)
+        figure = gradients.gradient_flow(measured, look)
+        chart.show("flow", gradients.FLOW, measured, figure, finding=headline.flow_sentence(seen))
+    with right:
+        layer_by_step(timeline, look, step)
+
+    for column, quantity in zip(st.columns(3), activations.DISTRIBUTIONS, strict=True):
+        with column:
+            measured = training.measured(m.distribution, record, quantity)
+            figure = activations.distribution(measured, quantity, look)
+            chart.show(quantity, activations.DISTRIBUTIONS[quantity], measured, figure, height=300)
+
+    signal, updates, saturation = st.columns(3)
+    with signal:
+        measured = training.measured(signal_at, record)
+        chart.show("signal", activations.SIGNAL, measured, activations.signal(measured, look), height=300)
+    with updates:
+        figure = gradients.update_ratio(timeline, look, step)
+        chart.show("updates", gradients.UPDATE_RATIO, timeline, figure, height=300)
+    with saturation:
+        figure = activations.saturation(timeline, look, step)
+        chart.show("saturation", activations.SATURATION, timeline, figure, height=300)
+
+    losses, learned = st.columns(2)
+    with losses:
+        measured = training.measured(m.performance)
+        figure = loss.performance(measured, look, step)
+        chart.show("loss", loss.LOSS, measured, figure)
+    with learned:
+        what_it_learned(training, record, look)
+
+    parameters(training, look, step)
+
+
+def step_slider(history: History) -> int:
+    """The record that the page stands on; after a divergence the last finite one."""
+    last = int(history.step[-1])
+    if last == 0:
+        return 0
+    chosen = st.slider(
+        "Step", 0, last, int(history.step[history.last_finite]), key="step", bind="query-params",
+        help="The step of training that every chart below shows. The arrow keys move it.",
+    )  # fmt: skip
+    return history.nearest(chosen)
+
+
+def layer_by_step(timeline: m.Measurement, look: style.Style, step: int) -> None:
+    """The layer × step heat map, of a quantity to choose."""
+    labels = gradients.HEATMAP_LABELS
+    name = st.session_state.get("heat", "delta_norm")
+    name = name if name in labels else "delta_norm"
+    text = chart.Text(
+        "Over training",
+        f"{gradients.HEATMAP_TITLES[name]}, every layer and step",
+        gradients.HEATMAP_NOTES[name],
+    )
+    figure = gradients.layer_by_step(timeline, name, look, step)
+    pick = partial(
+        st.segmented_control, "Quantity", list(labels), format_func=labels.__getitem__, default="delta_norm",
+        key="heat", bind="query-params", label_visibility="collapsed", required=True,
+    )  # fmt: skip
+    chart.show("heatmap", text, timeline, figure, above=pick, height=296)
+
+
+def signal_at(history: History, record: int) -> m.Measurement:
+    """The forward signal per layer at one record."""
+    return m.per_layer(history, ("z_std", "signal", "signal_floor"), np.array([record]))
+
+
+def what_it_learned(training: Training, record: int, look: style.Style) -> None:
+    """A curve for one input, regions for two, and for more a confusion table or predictions."""
+    data = training.config.data()
+    classes, n_inputs = data.class_names, data.x_train.shape[1]
+    if not classes and n_inputs == 1:
+        measured = training.measured(fitted_curve, record)
+        figure = loss.curve(measured, loss.rows_of(data), (data.feature_names[0], data.target_name), look)
+    elif not classes:
+        measured = training.measured(predictions, record)
+        figure = loss.predicted(measured, data.target_name, look)
+    elif n_inputs == 2:
+        measured = training.measured(decision_regions, record)
+        figure = loss.regions(measured, loss.rows_of(data), classes, look)
+    else:
+        measured = training.measured(confusion, record)
+        figure = loss.confusion(measured, classes, look)
+    chart.show("learned", loss.LEARNED, measured, figure)
+
+
+def parameters(training: Training, look: style.Style, step: int) -> None:
+    """θ and its gradient over time, for a layer's weights or for one parameter."""
+    history = training.history
+    n_layers = history.layout.n_layers
+    layer_choice, index_choice = st.columns(2)
+    layer = layer_choice.number_input(
+        "Layer", 1, n_layers, 1, key="theta_layer", bind="query-params",
+        help="The layer whose weights are drawn as bands: the middle half and the middle 96 % of them.",
+    )  # fmt: skip
+    index = index_choice.number_input(
+        "One parameter", 0, history.layout.n_params - 1, None, key="theta_index", bind="query-params",
+        placeholder="the whole layer",
+        help="The index k of a single θ_k, counted over all layers: biases first, then weights row by row.",
+    )  # fmt: skip
+    if index is None:
+        measured = training.measured(m.layer_parameters, int(layer))
+        figure, what = weights.layer_bands(measured, look, step), f"weights of layer {layer}"
+    else:
+        measured = training.measured(m.parameter, int(index))
+        figure, what = weights.one_parameter(measured, look, step), weights.place(history.layout, int(index))
+    text = chart.Text(weights.PARAMETERS.title, f"and its gradient: {what}", weights.PARAMETERS.note)
+    chart.show("theta", text, measured, figure)
+
+
+try:
+    config = controls.sidebar()
+    training = finished_run(config)
+except ValueError as problem:
+    st.error(f"This set-up cannot run: {problem}.", icon=":material/block:")
+    st.stop()
+
+if training is not None:
+    headline.show(training)
+    charts(training)
+    downloads.show(training)
+    st.caption(f"{DATASETS[config.dataset].note} Measured on {len(training.history.probe_x)} training rows.")

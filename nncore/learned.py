@@ -1,0 +1,100 @@
+"""What a network has learned at one record: its curve, its decision regions, its confusions, its predictions."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nncore.history import History
+from nncore.layout import Array
+from nncore.measurement import Measurement
+from nncore.measures import response
+
+CURVE_POINTS = 241
+REGION_POINTS = 81
+MARGIN = 0.15
+"""How far a picture reaches beyond the data, as a share of the data's span."""
+
+
+def fitted_curve(history: History, record: int) -> Measurement:
+    """The prediction of a network with one input over the data's range and a little beyond, in original units.
+
+    Axis: x. For regression the predicted value.
+    """
+    data = history.config.data()
+    x = _span(data.x_train[:, 0], data.x_test[:, 0], CURVE_POINTS)
+    predicted = data.to_original_y(response(history, record, x[:, None]))[:, 0]
+    return Measurement("fitted curve", {"x": data.to_original_x(x[:, None])[:, 0]}, {"prediction": predicted})
+
+
+def decision_regions(history: History, record: int) -> Measurement:
+    """The winning class and its probability over the plane of two inputs, as the network sees them.
+
+    Axes: x1, x2. `class` is an index, `confidence` the winner's lead: 0 at a tie, 1 when certain.
+    """
+    data = history.config.data()
+    x1, x2 = (_span(data.x_train[:, i], data.x_test[:, i], REGION_POINTS) for i in (0, 1))
+    grid = np.stack([axis.ravel() for axis in np.meshgrid(x1, x2, indexing="ij")], axis=-1)
+    shares = probabilities(history, response(history, record, grid))
+    ordered = np.sort(shares, axis=-1)
+    shape = (len(x1), len(x2))
+    values = {
+        "class": shares.argmax(axis=-1).reshape(shape),
+        "confidence": (ordered[:, -1] - ordered[:, -2]).reshape(shape),
+    }
+    return Measurement("decision regions", {"x1": x1, "x2": x2}, values)
+
+
+def confusion(history: History, record: int) -> Measurement:
+    """How many rows of each actual class were given each class. Axes: actual, predicted (class indices).
+
+    Counted on the test rows, or on the training rows when there are none.
+    """
+    data = history.config.data()
+    x, y = (data.x_test, data.y_test) if len(data.x_test) else (data.x_train, data.y_train)
+    guess = probabilities(history, response(history, record, x)).argmax(axis=-1)
+    counts = np.zeros((data.n_classes, data.n_classes), np.int64)
+    np.add.at(counts, (y, guess), 1)
+    classes = np.arange(data.n_classes)
+    caveat = f"Counted on the {len(x)} {'test' if len(data.x_test) else 'training'} rows."
+    return Measurement(
+        "confusion", {"actual": classes, "predicted": classes}, {"rows": counts}, caveats=(caveat,)
+    )
+
+
+def predictions(history: History, record: int) -> Measurement:
+    """Actual and predicted target of every row, in original units. Axis: row, training rows first."""
+    data = history.config.data()
+    x = np.concatenate([data.x_train, data.x_test])
+    y = np.concatenate([data.y_train, data.y_test])
+    is_test = np.arange(len(x)) >= len(data.x_train)
+    values = {
+        "actual": data.to_original_y(y)[:, 0],
+        "prediction": data.to_original_y(response(history, record, x))[:, 0],
+        "is_test": is_test,
+    }
+    return Measurement("predictions", {"row": np.arange(len(x))}, values)
+
+
+def probabilities(history: History, z: Array) -> Array:
+    """Class shares (n, n_classes) from the output's z: a sigmoid, a softmax, or for mse the outputs' order.
+
+    Under mse the outputs are not probabilities; they are cut to [0, 1] and scaled to sum to 1.
+    """
+    name = history.config.loss_name
+    z = z.astype(np.float64)
+    if name == "bce" and z.shape[-1] == 1:
+        z = np.concatenate([np.zeros_like(z), z], axis=-1)
+    if name == "mse":
+        shares = np.clip(z, 0.0, 1.0) + 1e-12
+    else:
+        with np.errstate(all="ignore"):
+            shares = np.exp(z - z.max(axis=-1, keepdims=True))
+    return shares / shares.sum(axis=-1, keepdims=True)
+
+
+def _span(train: Array, test: Array, points: int) -> Array:
+    """Even coordinates over both parts and a margin beyond."""
+    both = np.concatenate([train, test])
+    low, high = float(both.min()), float(both.max())
+    margin = MARGIN * (high - low or 1.0)
+    return np.linspace(low - margin, high + margin, points)

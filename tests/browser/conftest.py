@@ -1,0 +1,117 @@
+"""The real app in a real browser: a server for each script, a page that fails its test on any console error."""
+
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from dashboard.plot import install_library
+from tests.browser import chromium
+
+ROOT = Path(__file__).parents[2]
+START_TIMEOUT = 60.0
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def wait_until_healthy(url: str, process: subprocess.Popen, log: Path) -> None:
+    give_up = time.monotonic() + START_TIMEOUT
+    while time.monotonic() < give_up and process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{url}/_stcore/health", timeout=5):
+                return
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            time.sleep(0.1)
+    raise RuntimeError(f"streamlit did not answer at {url}:\n{log.read_text()}")
+
+
+@contextmanager
+def streamlit_server(script: Path, log: Path, *options: str) -> Iterator[str]:
+    """The address of `streamlit run script` on a free port, with the project's own config.toml."""
+    install_library(script.parent / "static")
+    port = free_port()
+    command = [
+        *(sys.executable, "-m", "streamlit", "run", str(script), f"--server.port={port}"),
+        *("--server.headless=true", "--server.fileWatcherType=none", "--server.address=127.0.0.1", *options),
+    ]
+    with log.open("w") as output:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
+    base = next((o.partition("=")[2] for o in options if o.startswith("--server.baseUrlPath=")), "")
+    url = f"http://127.0.0.1:{port}/{base}".rstrip("/")
+    try:
+        wait_until_healthy(url, process, log)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+@pytest.fixture(scope="session")
+def app_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The dashboard."""
+    log = tmp_path_factory.mktemp("server") / "streamlit.log"
+    with streamlit_server(ROOT / "dashboard" / "app.py", log) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    executable = chromium.find()
+    assert executable, "the browser tests need Chromium: run `make test`, which installs it"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=list(chromium.FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Pages by viewport width and colour scheme: `new_page(390, dark=True)`; each fails the test on any error.
+
+    A test that provokes an error says so: `new_page(expected_errors=("ERR_FAILED",))`.
+    """
+    contexts, errors = [], []
+
+    def open_page(
+        width=1400, height=900, *, dark=False, reduced_motion=False, touch=False, expected_errors=()
+    ):
+        context = browser.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme="dark" if dark else "light",
+            reduced_motion="reduce" if reduced_motion else "no-preference",
+            has_touch=touch,
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+
+        def note(text: str) -> None:
+            if not any(expected in text for expected in expected_errors):
+                errors.append(text)
+
+        page.on("console", lambda message: note(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: note(str(error)))
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert not errors, f"the page reported errors: {errors}"
+
+
+@pytest.fixture
+def page(new_page: Callable[..., Page]) -> Page:
+    """A page 1400 x 900, light."""
+    return new_page()
