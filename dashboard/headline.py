@@ -46,7 +46,8 @@ def sentence(history: History, seen: Flow) -> str:
     """The badge, what layer 1 receives, and the reason where one can be named."""
     if history.divergence:
         stands = f"The page stands on step {history.step[history.last_finite]}, the last finite one."
-        return f":red-badge[:material/warning: Diverged] {history.stopped} {stands}"
+        badge, _, reason = history.stopped.partition(": ")
+        return f":red-badge[:material/warning: {badge}] {reason} {stands}"
     parts = [BADGES[seen.kind], history.stopped, flow_sentence(seen, strong=True)]
     if seen.kind == "vanishing":
         steepest = max((phi.max_slope for phi in history.network.activations), default=1.0)
@@ -73,7 +74,12 @@ def flow_sentence(seen: Flow, strong: bool = False) -> str:
     share = f"{mark}{ratio}{mark} of what layer {last} receives" if seen.ratio < 1 else (
         f"{mark}{ratio} ×{mark} what layer {last} receives"
     )  # fmt: skip
-    return f"Layer 1 receives {share}; each layer passes on about {mark}{percent(seen.rate)}{mark}."
+    return f"Layer 1 receives {share}; each layer passes on about {mark}{_rate(seen.rate)}{mark}."
+
+
+def _rate(rate: float) -> str:
+    """The factor of one layer: a percentage, or for large ones a multiple."""
+    return percent(rate) if rate < 10 else f"{number(rate)} ×"
 
 
 def metrics(training: Training, record: int, seen: Flow) -> None:
@@ -84,15 +90,16 @@ def metrics(training: Training, record: int, seen: Flow) -> None:
     at = int(np.argmin(np.abs(scores.axes["step"] - step)))
     columns = st.columns(4)
     value = "—" if seen.kind == "single" else number(seen.ratio)
-    caption = "one layer" if not np.isfinite(seen.rate) else f"{percent(seen.rate)} kept per layer"
+    caption = "one layer" if not np.isfinite(seen.rate) else f"{_rate(seen.rate)} per layer"
     columns[0].metric(
         "δ first / last", value, caption, delta_color="off", delta_arrow="off", border=True, height="stretch",
         help="δ norm of layer 1 over that of the last layer. 1 is an even flow.",
     )  # fmt: skip
-    change = history.loss[record] - history.loss[0]
+    change = float(history.loss[record]) - float(history.loss[0])
+    moved = record > 0 and np.isfinite(change)
     columns[1].metric(
-        "Loss", number(float(history.loss[record])), f"{change:+.2g} since step 0" if record else "at step 0",
-        delta_color="inverse" if record else "off", delta_arrow="auto" if record else "off", border=True,
+        "Loss", number(float(history.loss[record])), f"{change:+.2g} since step 0" if moved else "not finite" if record else "at step 0",
+        delta_color="inverse" if moved else "off", delta_arrow="auto" if moved else "off", border=True,
         height="stretch", help="The loss that training minimizes, on the rows of this step.",
     )  # fmt: skip
     _score(columns[2], history, scores, at)
@@ -158,7 +165,7 @@ def _offer(remedy: Remedy | None) -> None:
     )
     st.button(
         f"Mend it: {remedy.label}", key="mend", type="primary", icon=":material/healing:",
-        on_click=controls.apply, args=(remedy.config,), help=f"Sets the sidebar and trains again.{effect}",
+        on_click=controls.apply, args=(remedy.config,), wrap=True, help=f"Sets the sidebar and trains again.{effect}",
     )  # fmt: skip
 
 

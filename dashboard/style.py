@@ -148,12 +148,16 @@ def is_large() -> bool:
 
 
 def page() -> None:
-    """What the theme cannot say: narrower side margins, and larger text for a projector (all sizes are rem)."""
+    """What the theme cannot say: margins, two metrics a row on a phone, large text (all sizes are rem)."""
     size = f"html {{ font-size: {16 * LARGE_TYPE:g}px; }}" if is_large() else ""
     margins = (
         "@media (min-width: 768px) { .stMainBlockContainer { padding-left: 2rem; padding-right: 2rem; } }"
     )
-    st.html(f"<style>{margins} {size}</style>")
+    # Streamlit writes white on the primary colour, which is too pale for that in the dark.
+    buttons = (
+        f'[data-testid="stBaseButton-primary"] {{ color: {DARK.background}; }}' if current().dark else ""
+    )
+    st.html(f"<style>{margins} {size} {buttons}</style>")
 
 
 def merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
@@ -223,10 +227,10 @@ def step_axis(steps: np.ndarray, **changes: Any) -> dict[str, Any]:
 
 
 def number(value: float) -> str:
-    """A magnitude in words: 3.2e-09, 0.043, 12.5; a zero that is exact says so.
+    """A magnitude in words: 3.2e-09, 0.0427, 12.5; a zero that is exact says so.
 
     >>> [number(v) for v in (3.21e-9, 0.0427, 12.53, 0.0, float("inf"))]
-    ['3.2e-09', '0.043', '12.5', 'exactly 0', '∞']
+    ['3.2e-09', '0.0427', '12.5', 'exactly 0', '∞']
     """
     if np.isnan(value):
         return "undefined"
@@ -235,7 +239,7 @@ def number(value: float) -> str:
     if value == 0:
         return "exactly 0"
     if 1e-3 <= abs(value) < 1e4:
-        return f"{value:.3g}" if abs(value) >= 1 else f"{value:.2g}"
+        return f"{value:.3g}"
     return f"{value:.1e}"
 
 
@@ -244,8 +248,8 @@ def percent(share: float) -> str:
     if not np.isfinite(share):
         return "undefined"
     if share == 0:
-        return "0 %"
+        return "0\u00a0%"
     size = abs(100 * share)
     if size < 0.01 or size >= 1e4:
-        return f"{100 * share:.1e} %"
-    return f"{100 * share:.0f} %" if size >= 1 else f"{100 * share:.2g} %"
+        return f"{100 * share:.1e}\u00a0%"
+    return f"{100 * share:.0f}\u00a0%" if size >= 1 else f"{100 * share:.2g}\u00a0%"

@@ -377,17 +377,17 @@ class RunConfig:
         size = self.history_bytes()
         if size <= budget:
             return
-        per_record = size // self.n_records
-        fitting = budget // per_record - 1
-        remedy = (
-            f"set record_every to {math.ceil(self.steps / fitting)} or more"
-            if fitting >= 1 and self.steps
-            else "reduce width or depth"
-        )
+        every = self.fitting_record_every(budget)
+        remedy = f"set record_every to {every} or more" if every else "reduce width or depth"
         raise ValueError(
             f"the history would take {size / 2**20:,.0f} MB and {budget / 2**20:,.0f} MB are allowed: "
             f"{remedy}, or take fewer steps or narrower layers"
         )
+
+    def fitting_record_every(self, budget: int) -> int | None:
+        """The smallest record_every whose history fits into `budget` bytes; None where none does."""
+        fitting = budget // (self.history_bytes() // self.n_records) - 1
+        return math.ceil(self.steps / fitting) if fitting >= 1 and self.steps else None
 
     def _check_together(self) -> None:
         dataset = DATASETS[self.dataset]

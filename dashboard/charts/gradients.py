@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from dashboard.chart import Text
-from dashboard.style import CIVIDIS, Figure, Style, layer_axis, log_axis, log_ticks, step_axis
+from dashboard.style import CIVIDIS, Figure, Style, fade, layer_axis, log_axis, log_ticks, number, step_axis
 from nncore import Measurement
+from nncore.beside import Distance
 from nncore.measures import LAYER_QUANTITIES
 
 FLOW = Text(
@@ -73,6 +74,9 @@ def gradient_flow(measured: Measurement, style: Style) -> Figure:
                 }
             )
     shown = np.concatenate([measured["delta_norm"].ravel(), measured["weight_gradient_norm"].ravel()])
+    if "theory_delta_norm" in measured.values:
+        traces = _theory(measured, style) + traces
+        shown = np.append(shown, measured["theory_delta_norm"][0])
     return {
         "data": traces,
         "layout": style.layout(
@@ -82,6 +86,49 @@ def gradient_flow(measured: Measurement, style: Style) -> Figure:
             annotations=_zero_notes(measured, style, now),
         ),
     }
+
+
+def _theory(measured: Measurement, style: Style) -> list[dict[str, object]]:
+    """The predicted δ norm at step 0, dashed, and the band that 95 % of networks of these widths fall into."""
+    layers = measured.axes["layer"]
+    low, line, high = (
+        _drawable(measured[name][0]) for name in ("theory_low", "theory_delta_norm", "theory_high")
+    )
+    sound = np.isfinite(low) & np.isfinite(high)
+    return [
+        {
+            "type": "scatter",
+            "x": np.concatenate([layers[sound], layers[sound][::-1]]),
+            "y": np.concatenate([high[sound], low[sound][::-1]]),
+            "fill": "toself",
+            "fillcolor": fade(style.theory, 0.14),
+            "line": {"width": 0},
+            "mode": "lines",
+            "hoverinfo": "skip",
+            "showlegend": False,
+            "name": "theory band",
+        },
+        {
+            "type": "scatter",
+            "x": layers,
+            "y": line,
+            "mode": "lines",
+            "line": {"color": style.theory, "width": 2, "dash": "dash"},
+            "name": "δ, theory at step 0",
+            "legendrank": 2,
+            "hovertemplate": "layer %{x}<br>theory %{y:.2e}<extra></extra>",
+        },
+    ]
+
+
+def theory_finding(found: Distance | None) -> str:
+    """How far the measured line is from theory, in words."""
+    if found is None:
+        return "δ is zero or not finite at step 0, so theory cannot be laid beside it."
+    return (
+        f"At step 0 measured δ is within a factor {number(found.factor)} of theory; "
+        f"{found.inside} of {found.n_layers} layers lie inside the 95 % band."
+    )
 
 
 def _drawable(values: np.ndarray) -> np.ndarray:
@@ -147,7 +194,7 @@ def layer_by_step(measured: Measurement, name: str, style: Style, step: int) -> 
                 "type": "heatmap",
                 "x": steps,
                 "y": layers,
-                "z": shades.astype(np.float32),
+                "z": shades,
                 "customdata": values,
                 "zmin": low,
                 "zmax": high,

@@ -9,11 +9,11 @@ import streamlit as st
 
 from dashboard import chart, controls, downloads, headline, style
 from dashboard.charts import activations, gradients, loss, weights
-from dashboard.runs import Training
+from dashboard.runs import BYTES_ALLOWED, Training
 from dashboard.waiting import finished_run
-from nncore import DATASETS, History
+from nncore import DATASETS, History, RunConfig, beside
 from nncore import measures as m
-from nncore.diagnosis import flow
+from nncore.diagnosis import Flow, flow
 from nncore.learned import confusion, decision_regions, fitted_curve, predictions
 
 OVER_TIME = (*gradients.HEATMAP_LABELS, "inactive_fraction", "dead_fraction")
@@ -28,7 +28,7 @@ def over_time(history: History) -> m.Measurement:
 def charts(training: Training) -> None:
     """Everything that follows the step slider."""
     history, look = training.history, style.current()
-    numbers = st.container()
+    numbers = st.container(key="numbers")
     record = step_slider(history)
     step = int(history.step[record])
     timeline = training.measured(over_time)
@@ -38,9 +38,7 @@ def charts(training: Training) -> None:
 
     left, right = st.columns(2)
     with left:
-        measured = training.measured(m.gradient_flow, record)
-        figure = gradients.gradient_flow(measured, look)
-        chart.show("flow", gradients.FLOW, measured, figure, finding=headline.flow_sentence(seen))
+        gradient_flow(training, record, seen, look)
     with right:
         layer_by_step(timeline, look, step)
 
@@ -84,11 +82,31 @@ def step_slider(history: History) -> int:
     return history.nearest(chosen)
 
 
+def gradient_flow(training: Training, record: int, seen: Flow, look: style.Style) -> None:
+    """δ and weight-gradient norms per layer, with what theory predicts for step 0."""
+    measured = training.measured(m.gradient_flow, record)
+    finding, problem = headline.flow_sentence(seen), ""
+    if st.session_state.get("theory", True) and training.config.depth:
+        try:
+            predicted = training.measured(beside.prediction)
+            measured = beside.flow_beside_theory(training.history, record, predicted)
+            finding += " " + gradients.theory_finding(beside.distance(measured))
+        except ValueError as refused:
+            problem = f"No theory line: {refused}."
+    switch = partial(
+        st.toggle, "Theory", value=True, key="theory", bind="query-params",
+        help="Dashed: the δ norm that signal-propagation theory predicts for step 0, placed at the last layer's "
+        "measured norm; the band holds 95 % of networks of these widths.",
+    )  # fmt: skip
+    figure = gradients.gradient_flow(measured, look)
+    chart.show("flow", gradients.FLOW, measured, figure, finding=f"{finding} {problem}".strip(), above=switch)
+
+
 def layer_by_step(timeline: m.Measurement, look: style.Style, step: int) -> None:
     """The layer × step heat map, of a quantity to choose."""
     labels = gradients.HEATMAP_LABELS
-    name = st.session_state.get("heat", "delta_norm")
-    name = name if name in labels else "delta_norm"
+    from_url = {label: name for name, label in labels.items()}.get(st.query_params.get("heat"), "delta_norm")
+    name = st.session_state.get("heat", from_url)  # its widget is drawn below the title
     text = chart.Text(
         "Over training",
         f"{gradients.HEATMAP_TITLES[name]}, every layer and step",
@@ -99,7 +117,7 @@ def layer_by_step(timeline: m.Measurement, look: style.Style, step: int) -> None
         st.segmented_control, "Quantity", list(labels), format_func=labels.__getitem__, default="delta_norm",
         key="heat", bind="query-params", label_visibility="collapsed", required=True,
     )  # fmt: skip
-    chart.show("heatmap", text, timeline, figure, above=pick, height=296)
+    chart.show("heatmap", text, timeline, figure, above=pick)
 
 
 def signal_at(history: History, record: int) -> m.Measurement:
@@ -150,15 +168,44 @@ def parameters(training: Training, look: style.Style, step: int) -> None:
     chart.show("theta", text, measured, figure)
 
 
-try:
-    config = controls.sidebar()
-    training = finished_run(config)
-except ValueError as problem:
+def refuse(problem: ValueError) -> None:
+    """Say in one sentence why a set-up does not run."""
     st.error(f"This set-up cannot run: {problem}.", icon=":material/block:")
-    st.stop()
 
-if training is not None:
+
+def offer_fewer_records(config: RunConfig) -> None:
+    """A button that makes the history of a refused run fit, where recording less often is enough."""
+    every = config.fitting_record_every(BYTES_ALLOWED)
+    if every and every > config.record_every:
+        fitting = config.replace(record_every=every)
+        st.button(
+            f"Record every {every} steps",
+            key="fewer",
+            type="primary",
+            on_click=controls.apply,
+            args=(fitting,),
+        )
+
+
+def page() -> None:
+    """The lab, top to bottom."""
+    try:
+        config = controls.sidebar()
+    except ValueError as problem:
+        refuse(problem)
+        return
+    try:
+        training = finished_run(config)
+    except ValueError as problem:
+        refuse(problem)
+        offer_fewer_records(config)
+        return
+    if training is None:
+        return
     headline.show(training)
     charts(training)
     downloads.show(training)
     st.caption(f"{DATASETS[config.dataset].note} Measured on {len(training.history.probe_x)} training rows.")
+
+
+page()
