@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,6 +42,11 @@ class Measurement:
 
     def __getitem__(self, quantity: str) -> np.ndarray:
         return self.values[quantity]
+
+    def select(self, *quantities: str) -> Measurement:
+        """The same measurement with only these quantities, for a chart that draws no others."""
+        chosen = {name: self.values[name] for name in quantities}
+        return replace(self, name=" and ".join(quantities).replace("_", " "), values=chosen)
 
     def frame(self) -> pd.DataFrame:
         """A tidy table: one row per combination of coordinates, one column per axis and quantity."""

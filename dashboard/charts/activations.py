@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from dashboard.chart import Text
-from dashboard.charts.gradients import layer_lines
+from dashboard.charts.gradients import HEATMAP_TITLES, layer_lines
 from dashboard.style import Figure, Style, layer_axis, log_axis, log_ticks, merge
 from nncore import Measurement
 
@@ -147,8 +147,7 @@ def signal(measured: Measurement, style: Style) -> Figure:
 
 def saturation(measured: Measurement, style: Style, step: int) -> Figure:
     """Saturated (or inactive) share per layer over time, and the share of dead units."""
-    two_sided = np.isfinite(measured["saturated_fraction"]).any()
-    name = "saturated_fraction" if two_sided else "inactive_fraction"
+    (name,) = (name for name in measured.values if name != "dead_fraction")
     figure = layer_lines(measured, name, style, step)
     dead = layer_lines(measured, "dead_fraction", style, step, dash="dash")
     for trace in dead["data"]:
@@ -158,7 +157,7 @@ def saturation(measured: Measurement, style: Style, step: int) -> Figure:
         }
     shown = [trace for trace in dead["data"] if np.nanmax(trace["y"], initial=0) > 0]
     figure["data"] += shown
-    label = "saturated share" if two_sided else "share on the flat side"
+    label = HEATMAP_TITLES[name]
     values = np.concatenate([np.ravel(trace["y"]) for trace in figure["data"]] or [np.zeros(1)])
     top = max(0.05, 1.08 * float(np.nanmax(values, initial=0.0)))
     figure["layout"]["yaxis"] = merge(

@@ -29,6 +29,7 @@ HEATMAP_TITLES = {
     "weight_gradient_norm": "∂E/∂W norm",
     "activation_std": "activation std",
     "saturated_fraction": "saturated share",
+    "inactive_fraction": "share on the flat side",
     "update_ratio": "update ratio",
 }
 HEATMAP_LABELS = {
@@ -178,12 +179,12 @@ def ranges(numbers: np.ndarray) -> str:
 def layer_by_step(measured: Measurement, name: str, style: Style, step: int) -> Figure:
     """One quantity for every layer at every step, as a heat map; magnitudes as log10."""
     steps, layers, values = measured.axes["step"], measured.axes["layer"], measured[name].T
-    log = name == "update_ratio" or LAYER_QUANTITIES[name].log
+    log = is_log(name)
     with np.errstate(all="ignore"):
         shades = np.log10(np.where(values > 0, values, np.nan)) if log else values
     finite = shades[np.isfinite(shades)]
     low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
-    if name == "saturated_fraction":
+    if name.endswith("_fraction"):
         low, high = 0.0, 1.0
     elif high - low < 0.5:
         low, high = 0.5 * (low + high) - 0.25, 0.5 * (low + high) + 0.25
@@ -220,6 +221,29 @@ def layer_by_step(measured: Measurement, name: str, style: Style, step: int) -> 
             margin={"t": 10},
         ),
     }
+
+
+def is_log(name: str) -> bool:
+    """Is the quantity a magnitude, drawn by its logarithm?"""
+    return name == "update_ratio" or LAYER_QUANTITIES[name].log
+
+
+def flat_share(timeline: Measurement) -> str:
+    """The share that is defined for the network's units: saturated, or for relu and its kin inactive."""
+    saturated = np.isfinite(timeline["saturated_fraction"]).any()
+    return "saturated_fraction" if saturated else "inactive_fraction"
+
+
+def gaps(measured: Measurement, name: str) -> str:
+    """What the blank cells of a logarithmic heat map are."""
+    values = measured[name]
+    zeros, endless = np.count_nonzero(values == 0), np.count_nonzero(np.isinf(values))
+    if not is_log(name) or not zeros + endless:
+        return ""
+    named = [
+        f"{count:,} are {what}" for count, what in ((zeros, "exactly 0"), (endless, "infinite")) if count
+    ]
+    return f"Blank cells: {' and '.join(named)}."
 
 
 def step_line(style: Style, step: int) -> dict[str, object]:

@@ -53,11 +53,13 @@ def charts(training: Training) -> None:
         measured = training.measured(signal_at, record)
         chart.show("signal", activations.SIGNAL, measured, activations.signal(measured, look), height=300)
     with updates:
-        figure = gradients.update_ratio(timeline, look, step)
-        chart.show("updates", gradients.UPDATE_RATIO, timeline, figure, height=300)
+        measured = timeline.select("update_ratio")
+        figure = gradients.update_ratio(measured, look, step)
+        chart.show("updates", gradients.UPDATE_RATIO, measured, figure, height=300)
     with saturation:
-        figure = activations.saturation(timeline, look, step)
-        chart.show("saturation", activations.SATURATION, timeline, figure, height=300)
+        measured = timeline.select(gradients.flat_share(timeline), "dead_fraction")
+        figure = activations.saturation(measured, look, step)
+        chart.show("saturation", activations.SATURATION, measured, figure, height=300)
 
     losses, learned = st.columns(2)
     with losses:
@@ -105,19 +107,18 @@ def gradient_flow(training: Training, record: int, seen: Flow, look: style.Style
 def layer_by_step(timeline: m.Measurement, look: style.Style, step: int) -> None:
     """The layer × step heat map, of a quantity to choose."""
     labels = gradients.HEATMAP_LABELS
-    from_url = {label: name for name, label in labels.items()}.get(st.query_params.get("heat"), "delta_norm")
-    name = st.session_state.get("heat", from_url)  # its widget is drawn below the title
-    text = chart.Text(
-        "Over training",
-        f"{gradients.HEATMAP_TITLES[name]}, every layer and step",
-        gradients.HEATMAP_NOTES[name],
-    )
-    figure = gradients.layer_by_step(timeline, name, look, step)
+    chosen = st.session_state.get("heat", "delta_norm")
+    chosen = chosen if chosen in labels else "delta_norm"
+    name = gradients.flat_share(timeline) if chosen == "saturated_fraction" else chosen
+    measured = timeline.select(name)
+    title = f"{gradients.HEATMAP_TITLES[name]}, every layer and step"
+    text = chart.Text("Over training", title, gradients.HEATMAP_NOTES[chosen])
+    figure = gradients.layer_by_step(measured, name, look, step)
     pick = partial(
         st.segmented_control, "Quantity", list(labels), format_func=labels.__getitem__, default="delta_norm",
         key="heat", bind="query-params", label_visibility="collapsed", required=True,
     )  # fmt: skip
-    chart.show("heatmap", text, timeline, figure, above=pick)
+    chart.show("heatmap", text, measured, figure, finding=gradients.gaps(measured, name), above=pick)
 
 
 def signal_at(history: History, record: int) -> m.Measurement:
