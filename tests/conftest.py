@@ -1,4 +1,4 @@
-"""What several test folders share: reading the figure out of a chart that AppTest has seen."""
+"""What several test folders share: reading the figure out of a chart that AppTest has seen, and clicking it."""
 
 import base64
 import json
@@ -29,3 +29,15 @@ def plots(app: Any) -> dict[str, dict[str, Any]]:
 def figure_of(element: Any) -> dict[str, Any]:
     """The figure of one chart element of an AppTest, its arrays as NumPy arrays."""
     return decode(json.loads(element.proto.json)["figure"])
+
+
+def click(app: Any, key: str, **point: Any) -> None:
+    """Rerun an AppTest as a click on a point of the chart `key` does in the browser."""
+    from streamlit.components.v2.bidi_component.main import _make_trigger_id  # tests/torch runs without it
+
+    charts = [element.proto for element in app.get("bidi_component")]
+    chart = next(proto for proto in charts if json.loads(proto.json)["key"] == key)
+    states = app._tree.get_widget_states()
+    event = states.widgets.add(id=_make_trigger_id(chart.id, "events"))
+    event.json_trigger_value = json.dumps([{"event": "click", "value": point}])
+    app._run(states)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from html import escape
-from itertools import pairwise
 
 import numpy as np
 
@@ -57,6 +56,7 @@ def edge(start: tuple[float, float], end: tuple[float, float], value: float, sty
 
 
 def circle(x: float, y: float, radius: float, fill: str, stroke: str, width: float = 1.5) -> str:
+    """A circle around its centre."""
     return f'<circle cx="{x}" cy="{y}" r="{radius}" fill="{fill}" stroke="{stroke}" stroke-width="{width}"/>'
 
 
@@ -81,17 +81,17 @@ def unit_colours(style: Style) -> tuple[str, str]:
 
 def network(theta: np.ndarray, x: float, seen: ForwardPass, style: Style) -> str:
     """The 1-2-1 network for one x: theta on the edges, U and O in the nodes."""
-    one, x_node, h1, h2, out, top = (38, 78), (38, 262), (292, 78), (292, 262), (508, 170), (400, 26)
+    one, x_node, h1, h2, out, top = (38, 78), (38, 262), (285, 78), (285, 262), (524, 170), (408, 26)
     first, second = unit_colours(style)
-    left_1, left_2 = (h1[0] - 74, h1[1]), (h2[0] - 74, h2[1])
-    right_1, right_2 = (h1[0] + 74, h1[1]), (h2[0] + 74, h2[1])
+    left_1, left_2 = (h1[0] - 82, h1[1]), (h2[0] - 82, h2[1])
+    right_1, right_2 = (h1[0] + 82, h1[1]), (h2[0] + 82, h2[1])
     edges = [
         (one, left_1, 0, 0.5), (one, left_2, 1, 0.27), (x_node, left_1, 2, 0.27), (x_node, left_2, 3, 0.5),
-        (top, (508, 128), 4, 0.42), (right_1, (450, 160), 5, 0.5), (right_2, (450, 180), 6, 0.5),
+        (top, (524, 130), 4, 0.42), (right_1, (462, 158), 5, 0.5), (right_2, (462, 182), 6, 0.5),
     ]  # fmt: skip
     parts = [edge(start, end, theta[k], style) for start, end, k, _ in edges]
     parts += [
-        label(*between(start, end, share), f"θ{k} = {digits(theta[k], SHOWN)}", style)
+        label(*between(start, end, share), f"θ{k} = {digits(theta[k], SHOWN)}", style, 17)
         for start, end, k, share in edges
     ]
     parts += [circle(*one, 20, style.raised, style.muted), text(*one, "1", style.ink, 17)]
@@ -100,28 +100,28 @@ def network(theta: np.ndarray, x: float, seen: ForwardPass, style: Style) -> str
         circle(*x_node, 25, style.raised, style.primary, 2),
         text(*x_node, "x", style.ink, 18, weight=600),
     ]
-    parts += [text(x_node[0], x_node[1] + 40, f"{digits(x, SHOWN)}", style.ink, 16, weight=600)]
+    parts += [text(x_node[0], x_node[1] + 42, digits(x, SHOWN), style.ink, 19, weight=600)]
     for (cx, cy), colour, number, u, o in (
         (h1, first, 1, seen.u11, seen.o11), (h2, second, 2, seen.u12, seen.o12),
     ):  # fmt: skip
         parts += [
-            box(cx, cy, 148, 66, style.raised, colour),
-            text(cx, cy - 15, f"U1{number} = {digits(float(u), SHOWN)}", style.ink, 16),
-            text(cx, cy + 15, f"O1{number} = {digits(float(o), SHOWN)}", colour, 16, weight=600),
-            text(cx, cy - 48, f"hidden unit {number}", style.muted, 14),
+            box(cx, cy, 164, 68, style.raised, colour),
+            text(cx, cy - 15, f"U1{number} = {digits(float(u), SHOWN)}", style.ink, 19),
+            text(cx, cy + 15, f"O1{number} = {digits(float(o), SHOWN)}", colour, 19, weight=600),
+            text(cx, cy - 49, f"hidden unit {number}", style.muted, 16),
         ]
     parts += [
-        box(*out, 116, 84, style.raised, style.primary),
-        text(out[0], out[1] - 20, "f(x) = O21", style.ink, 16),
-        text(out[0], out[1] + 4, f"= {digits(float(seen.f), SHOWN)}", style.primary, 18, weight=600),
-        text(out[0], out[1] + 27, "= U21", style.muted, 14),
+        box(*out, 124, 84, style.raised, style.primary),
+        text(out[0], out[1] - 20, "f(x) = O21", style.ink, 18),
+        text(out[0], out[1] + 4, f"= {digits(float(seen.f), SHOWN)}", style.primary, 20, weight=600),
+        text(out[0], out[1] + 27, "= U21", style.muted, 16),
     ]
     alt = (
         f"The 1-2-1 network at x = {digits(x, SHOWN)}: unit 1 has U11 = {digits(float(seen.u11))} and "
         f"O11 = {digits(float(seen.o11))}, unit 2 has U12 = {digits(float(seen.u12))} and "
         f"O12 = {digits(float(seen.o12))}, and the output is f = {digits(float(seen.f))}."
     )
-    return svg(570, 324, parts, alt, 720)
+    return svg(590, 324, parts, alt, 720)
 
 
 def artificial_neuron(theta: np.ndarray, x: float, u: float, o: float, phi: Activation, style: Style) -> str:
@@ -131,25 +131,25 @@ def artificial_neuron(theta: np.ndarray, x: float, u: float, o: float, phi: Acti
     parts = [edge(node, rim, theta[k], style) for k, node in enumerate((one, x_node))]
     parts += [arrow((soma[0] + 42, 150), (squash[0] - 42, 150), style), arrow((427, 150), (470, 150), style)]
     parts += [
-        label(*between(node, rim, 0.48), f"θ{k} = {digits(theta[k], SHOWN)}", style)
+        label(*between(node, rim, 0.48), f"θ{k} = {digits(theta[k], SHOWN)}", style, 18)
         for k, node in enumerate((one, x_node))
     ]
-    parts += [circle(*one, 21, style.raised, style.muted), text(*one, "1", style.ink, 18)]
+    parts += [circle(*one, 21, style.raised, style.muted), text(*one, "1", style.ink, 20)]
     parts += [
         circle(*x_node, 26, style.raised, style.primary, 2),
         text(*x_node, "x", style.ink, 19, weight=600),
     ]
-    parts += [text(x_node[0], x_node[1] + 42, digits(x, SHOWN), style.ink, 17, weight=600)]
+    parts += [text(x_node[0], x_node[1] + 42, digits(x, SHOWN), style.ink, 20, weight=600)]
     parts += [circle(*soma, 40, style.raised, style.primary, 2), text(*soma, "Σ", style.ink, 30)]
     parts += [
         box(*squash, 82, 76, style.raised, style.activation),
         miniature(phi, u, 348, 118, 74, 64, style),
     ]
     parts += [
-        text(soma[0], 212, "U = θ0 + θ1 x", style.muted, 15), text(soma[0], 235, f"= {digits(u, SHOWN)}", style.ink, 18, weight=600),
-        text(squash[0], 92, f"φ = {phi.name}", style.muted, 15),
-        text(508, 126, "O = φ(U)", style.muted, 15), text(510, 150, digits(o, SHOWN), style.activation, 19, weight=600),
-        text(40, 30, "inputs", style.muted, 15), text(150, 30, "weights", style.muted, 15), text(255, 92, "sum", style.muted, 15),
+        text(soma[0], 212, "U = θ0 + θ1 x", style.muted, 18), text(soma[0], 238, f"= {digits(u, SHOWN)}", style.ink, 20, weight=600),
+        text(squash[0], 92, f"φ = {phi.name}", style.muted, 18),
+        text(512, 124, "O = φ(U)", style.muted, 18), text(514, 150, digits(o, SHOWN), style.activation, 20, weight=600),
+        text(40, 28, "inputs", style.muted, 18), text(148, 28, "weights", style.muted, 18), text(255, 92, "sum", style.muted, 18),
     ]  # fmt: skip
     alt = (
         f"An artificial neuron: inputs 1 and x = {digits(x, SHOWN)}, weights {digits(theta[0])} and "
@@ -191,11 +191,11 @@ def biological_neuron(theta: np.ndarray, x: float, u: float, o: float, style: St
         for cx, cy in ((504, 112), (511, 148), (504, 187))
     ]
     parts += [
-        text(92, 26, "dendrites collect", style.muted, 15), text(250, 212, "soma sums", style.muted, 15, "start"),
-        text(380, 120, "axon sends", style.muted, 15), text(250, 235, f"U = {digits(u, SHOWN)}", style.ink, 18, "start", 600),
-        text(380, 182, f"O = {digits(o, SHOWN)}", style.activation, 18, weight=600),
-        text(10, 150, f"1 × {digits(theta[0], SHOWN)}", style.ink, 15, "start"),
-        text(10, 272, f"{digits(x, SHOWN)} × {digits(theta[1], SHOWN)}", style.ink, 15, "start"),
+        text(78, 22, "dendrites collect", style.muted, 18), text(250, 212, "soma sums", style.muted, 18, "start"),
+        text(380, 120, "axon sends", style.muted, 18), text(250, 238, f"U = {digits(u, SHOWN)}", style.ink, 20, "start", 600),
+        text(380, 182, f"O = {digits(o, SHOWN)}", style.activation, 20, weight=600),
+        text(2, 130, f"1 × {digits(theta[0], SHOWN)}", style.ink, 18, "start"),
+        text(2, 174, f"{digits(x, SHOWN)} × {digits(theta[1], SHOWN)}", style.ink, 18, "start"),
     ]  # fmt: skip
     alt = (
         "A biological neuron: dendrites collect the inputs, the soma sums them "
@@ -225,10 +225,10 @@ def miniature(
 ) -> str:
     """A small curve of phi over |z| <= 4, with its slope dashed where asked, axes, and a dot at z_now.
 
-    A jump of phi (sign) is a gap; a z_now outside puts the dot on the rim.
+    A jump of phi (sign) is a gap; a z_now or a value outside puts the dot on the rim.
     """
     z = np.linspace(-4.0, 4.0, 162)
-    low, high = -1.6, 2.4
+    low, high = -1.5, 2.2
 
     def to_x(value: float) -> float:
         return left + width * (value + 4.0) / 8.0
@@ -246,9 +246,14 @@ def miniature(
         curves.append((phi.slope, style.primary, ' stroke-dasharray="5 4"'))
     for function, colour, dash in curves:
         values = function(z)
-        path = f"M{to_x(z[0]):.1f} {to_y(values[0]):.1f}"
-        for (before, after), place in zip(pairwise(values), z[1:], strict=True):
-            path += f"{'M' if abs(after - before) > 0.5 else 'L'}{to_x(place):.1f} {to_y(after):.1f}"
+        path, drawing = "", False
+        for place, value, jump in zip(
+            z, values, np.abs(np.diff(values, prepend=values[0])) > 0.5, strict=True
+        ):
+            inside = low <= value <= high
+            if inside:
+                path += f"{'L' if drawing and not jump else 'M'}{to_x(place):.1f} {to_y(value):.1f}"
+            drawing = inside
         parts.append(f'<path d="{path}" fill="none" stroke="{colour}" stroke-width="2"{dash}/>')
         height_now = to_y(float(function(now)))
         parts.append(

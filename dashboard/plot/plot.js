@@ -61,15 +61,16 @@ async function download(chart, format) {
   }
 }
 
-const config = (chart, Plotly) => ({
+const config = (chart, Plotly, given) => ({
   displaylogo: false,
+  showSendToCloud: false, // its button uploads the chart's data to somebody else's server
   doubleClick: "reset+autosize",
   modeBarButtonsToRemove: NOT_OFFERED,
   modeBarButtonsToAdd: [
     { name: "png", title: "Download PNG", icon: Plotly.Icons.camera, click: () => download(chart, "png") },
     { name: "svg", title: "Download SVG", icon: ARROW_ONTO_TRAY, click: () => download(chart, "svg") },
   ],
-  ...chart.config,
+  ...given,
 });
 
 function fail(chart, problem, what = "drawn") {
@@ -124,8 +125,12 @@ async function paint(chart) {
       graph.hidden = false;
       const isFirst = !graph.on;
       const { data: traces, layout = {}, frames } = data.figure;
-      chart.config = data.figure.config;
-      await Plotly.react(graph, { data: traces, layout: themed(layout, data, root), frames, config: config(chart, Plotly) });
+      const figure = { data: traces, layout: themed(layout, data, root), frames };
+      // A config draws everything anew, zoom and all: it is handed over only when it is another one.
+      const wanted = JSON.stringify(data.figure.config);
+      if (isFirst || wanted !== chart.config) figure.config = config(chart, Plotly, data.figure.config);
+      chart.config = wanted;
+      await Plotly.react(graph, figure);
       if (isFirst) listen(chart);
       makeToolbarOneTabStop(chart);
       chart.failed = false;

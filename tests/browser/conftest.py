@@ -19,6 +19,8 @@ from tests.browser import chromium
 ROOT = Path(__file__).parents[2]
 START_TIMEOUT = 60.0
 
+collect_ignore = ["plot_app.py"]  # an app, not a test
+
 
 def free_port() -> int:
     with socket.socket() as listener:

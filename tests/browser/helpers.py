@@ -5,10 +5,13 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page
 
-# Typed arrays and the arrays of typed arrays that plotly.js makes of them, as plain lists with NaN as null.
+# plotly.js keeps the encoded form of an array and what it made of it, in two dimensions a list of typed arrays.
 _FIGURE = """graph => JSON.parse(JSON.stringify(
     {data: graph.data, layout: graph.layout, width: graph._fullLayout.width, height: graph._fullLayout.height},
-    (key, value) => ArrayBuffer.isView(value) ? Array.from(value) : key.startsWith("_") ? undefined : value))"""
+    (key, value) => {
+        const array = value?._inputArray ?? value;
+        return ArrayBuffer.isView(array) ? Array.from(array) : key.startsWith("_") ? undefined : array;
+    }))"""
 
 
 def chart(page: Page, key: str) -> Locator:
