@@ -3,12 +3,14 @@
 from nncore.activations import ACTIVATIONS, Activation
 from nncore.config import RunConfig
 from nncore.data import DATASETS
+from nncore.ensemble import run_many
 from nncore.gradcheck import GradientMismatch, check_gradient
 from nncore.history import Divergence, History, replay
 from nncore.initializers import INITIALIZERS
 from nncore.layout import Layout
 from nncore.losses import LOSSES
 from nncore.measurement import Measurement
+from nncore.moments import STATISTICS, layer_statistics
 from nncore.network import MLP, NORMALIZATIONS, Tape
 from nncore.optimizers import OPTIMIZERS, adagrad, adam, adamw, cosine, rmsprop, sgd, step_decay, warmup
 from nncore.training import Step, run, train
@@ -21,6 +23,7 @@ __all__ = [
     "MLP",
     "NORMALIZATIONS",
     "OPTIMIZERS",
+    "STATISTICS",
     "Activation",
     "Divergence",
     "GradientMismatch",
@@ -35,9 +38,11 @@ __all__ = [
     "adamw",
     "check_gradient",
     "cosine",
+    "layer_statistics",
     "replay",
     "rmsprop",
     "run",
+    "run_many",
     "sgd",
     "step_decay",
     "train",

@@ -68,6 +68,16 @@ class Activation:
             grid = np.linspace(-50.0, 50.0, 100_001)
             object.__setattr__(self, "max_slope", float(np.abs(self.slope(grid)).max()))
 
+    @property
+    def write(self) -> Callable[[Array, Array], Any]:
+        """phi(z, out) for float arrays, unchecked: what a training step calls."""
+        return self.phi if self.in_place else self.__call__
+
+    @property
+    def write_slope(self) -> Callable[[Array, Array | None, Array], Any]:
+        """phi'(z, a, out) for float arrays, unchecked: what a training step calls."""
+        return self.dphi if self.in_place else self.slope
+
     def __call__(self, z: Array, out: Array | None = None) -> Array:
         """phi(z), same shape and float type as z; written into `out` where it is given.
 

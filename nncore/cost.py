@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from nncore.config import RunConfig
 
-SECONDS_PER_LAYER = 12e-6
-SECONDS_PER_ELEMENT = 4e-9
-SECONDS_PER_PRODUCT = 8e-11
-SECONDS_PER_BYTE = 4e-10
-"""A layer's fixed cost in a step, a unit × row, a multiply-add and a byte of history; `make bench` lays the
-estimate beside measured runs."""
+SECONDS_PER_LAYER = 17e-6
+SECONDS_PER_ELEMENT = 17e-9
+SECONDS_PER_PRODUCT = 5e-11
+SECONDS_PER_BYTE = 1.5e-9
+"""A layer's fixed cost in a step, a unit × row, a multiply-add and a byte of history: what
+`python -m benchmarks --fit` prints, rounded; `make bench` lays the estimate beside measured runs."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,17 @@ def estimate(config: RunConfig) -> Cost:
     seconds = steps × (layers, units × rows and multiply-adds, each times a measured constant) + the time it
     takes to touch the history's memory.
     """
-    fans, rows = config.layout().fans, config.batch_rows()
+    constants = (SECONDS_PER_LAYER, SECONDS_PER_ELEMENT, SECONDS_PER_PRODUCT, SECONDS_PER_BYTE)
+    seconds = sum(constant * each for constant, each in zip(constants, amounts(config), strict=True))
+    return Cost(seconds, config.history_bytes())
+
+
+def amounts(config: RunConfig) -> tuple[float, float, float, float]:
+    """What the constants multiply, of a whole run: layers, units × rows, multiply-adds, bytes of history."""
+    fans, rows, records = config.layout().fans, config.batch_rows(), config.steps + 1
     elements = rows * sum(fan_out for _, fan_out in fans)
     products = 3 * rows * sum(fan_in * fan_out for fan_in, fan_out in fans)
-    step = SECONDS_PER_LAYER * len(fans) + SECONDS_PER_ELEMENT * elements + SECONDS_PER_PRODUCT * products
-    size = config.history_bytes()
-    return Cost((config.steps + 1) * step + SECONDS_PER_BYTE * size, size)
+    return records * len(fans), records * elements, records * products, config.history_bytes()
 
 
 def check_budget(config: RunConfig, seconds: float, size: int) -> None:

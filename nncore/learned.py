@@ -34,11 +34,11 @@ def decision_regions(history: History, record: int) -> Measurement:
     data = history.config.data()
     x1, x2 = (_span(data.x_train[:, i], data.x_test[:, i], REGION_POINTS) for i in (0, 1))
     grid = np.stack([axis.ravel() for axis in np.meshgrid(x1, x2, indexing="ij")], axis=-1)
-    shares = probabilities(history, response(history, record, grid))
-    ordered = np.sort(shares, axis=-1)
+    z = response(history, record, grid)
+    ordered = np.sort(probabilities(history, z), axis=-1)
     shape = (len(x1), len(x2))
     values = {
-        "class": shares.argmax(axis=-1).reshape(shape),
+        "class": winners(z).reshape(shape),
         "confidence": (ordered[:, -1] - ordered[:, -2]).reshape(shape),
     }
     return Measurement("decision regions", {"x1": x1, "x2": x2}, values)
@@ -51,13 +51,16 @@ def confusion(history: History, record: int) -> Measurement:
     """
     data = history.config.data()
     x, y = (data.x_test, data.y_test) if len(data.x_test) else (data.x_train, data.y_train)
-    guess = probabilities(history, response(history, record, x)).argmax(axis=-1)
-    counts = np.zeros((data.n_classes, data.n_classes), np.int64)
-    np.add.at(counts, (y, guess), 1)
+    z = response(history, record, x)
+    answered = ~np.isnan(z).any(axis=-1)
+    pairs = y[answered].astype(np.int64) * data.n_classes + winners(z[answered])
+    counts = np.bincount(pairs, minlength=data.n_classes**2).reshape(data.n_classes, data.n_classes)
     classes = np.arange(data.n_classes)
-    caveat = f"Counted on the {len(x)} {'test' if len(data.x_test) else 'training'} rows."
+    caveats = [f"Counted on the {len(x)} {'test' if len(data.x_test) else 'training'} rows."]
+    if not answered.all():
+        caveats.append(f"For {np.count_nonzero(~answered)} of them the output is NaN: they have no class.")
     return Measurement(
-        "confusion", {"actual": classes, "predicted": classes}, {"rows": counts}, caveats=(caveat,)
+        "confusion", {"actual": classes, "predicted": classes}, {"rows": counts}, caveats=tuple(caveats)
     )
 
 
@@ -73,6 +76,13 @@ def predictions(history: History, record: int) -> Measurement:
         "is_test": is_test,
     }
     return Measurement("predictions", {"row": np.arange(len(x))}, values)
+
+
+def winners(z: Array) -> Array:
+    """The class of each row (n,) from the output's z (n, n_outputs): the largest, or for one output its sign."""
+    if z.shape[-1] == 1:
+        return (z[:, 0] > 0).astype(np.int64)
+    return z.argmax(axis=-1)
 
 
 def probabilities(history: History, z: Array) -> Array:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -87,7 +89,7 @@ class Tape:
         if network.normalization is not None:
             self.z_hat_columns[:-1] = [columns(width) for width in widths[1:-1]]
         self.delta_columns: list[Array] = []
-        self.slope_columns: dict[int, Array] = {}
+        self.slope_columns: list[Array] = []
         self.statistics: list[tuple[Array, Array]] = []
 
         self.z = [_rows(z) for z in self.z_columns]
@@ -95,11 +97,49 @@ class Tape:
         self.a = [*(_rows(a) for a in self.a_columns), self.z[-1]]
         self.deltas: list[Array] = []
 
+    @cached_property
+    def flat(self) -> list[tuple[Array, Array, Array]]:
+        """(z, a, delta) of each layer, each (..., units * samples); for a tape that has been back through."""
+        outputs = [*self.a_columns[1:], self.z_columns[-1]]
+        return [
+            (_flat(z), _flat(a), _flat(delta))
+            for z, a, delta in zip(self.z_columns, outputs, self.delta_columns, strict=True)
+        ]
+
+    def at(self, place: int) -> Tape:
+        """The tape of one place along the first leading axis; it shares this tape's memory, and x with it."""
+        one = copy(self)
+        one.__dict__.pop("flat", None)
+        for name in ("z_columns", "z_hat_columns", "delta_columns", "slope_columns", "z", "z_hat", "deltas"):
+            setattr(one, name, [array[place] for array in getattr(self, name)])
+        for name in ("ones_and_a", "a_columns", "a"):
+            x, *others = getattr(self, name)
+            setattr(one, name, [x, *(array[place] for array in others)])
+        return one
+
+    def take(self, x: Array) -> None:
+        """Write the rows that the next forward pass starts from."""
+        self.a_columns[0][...] = _rows(x)
+
     def prepare_backward(self) -> None:
         """Make the buffers of the backward pass, once: a delta per layer, and a slope per width."""
         self.delta_columns = [np.empty_like(z) for z in self.z_columns]
         self.deltas = [_rows(delta) for delta in self.delta_columns]
-        self.slope_columns = {z.shape[-2]: np.empty_like(z) for z in self.z_columns[:-1]}
+        by_width = {z.shape[-2]: np.empty_like(z) for z in self.z_columns[:-1]}
+        self.slope_columns = [by_width[z.shape[-2]] for z in self.z_columns[:-1]]
+
+
+class Views:
+    """The layers of a flat vector as forward and backward want them; made once where the vector stays.
+
+    `blocks[l - 1]` is layer l's (..., 1 + fan_in, fan_out), bias on top; `transposed` the same seen as
+    (..., fan_out, 1 + fan_in); `weights` without the bias.
+    """
+
+    def __init__(self, layout: Layout, vector: Array) -> None:
+        self.blocks = layout.blocks(vector)
+        self.transposed = [_rows(block) for block in self.blocks]
+        self.weights = [block[..., 1:, :] for block in self.blocks]
 
 
 class MLP:
@@ -129,6 +169,8 @@ class MLP:
     ) -> None:
         self.layout = layout
         self.activations = _one_per_layer(activation, layout.n_layers - 1)
+        self.phis = [phi.write for phi in self.activations]
+        self.slopes = [phi.write_slope for phi in self.activations]
         self.normalization = choose("normalization", normalization or "none", NORMALIZATIONS)
         self.skip = skip
         same_width = [fan_in == fan_out for fan_in, fan_out in layout.fans[:-1]]
@@ -156,7 +198,7 @@ class MLP:
         tape: Tape | None = None,
         statistics: list[tuple[Array, Array]] | None = None,
     ) -> Tape:
-        """z_l = a_{l-1} W_l + b_l and a_l = phi(z_l), layer by layer.
+        """All layers' z and a: z_l = a_{l-1} W_l + b_l and a_l = phi(z_l).
 
         theta (..., n_params), x (..., n_samples, n_features). With `statistics`, another tape's, batch
         normalization uses those instead of the rows at hand: that is how test rows go through it.
@@ -164,24 +206,8 @@ class MLP:
         theta, x = self.checked(theta, x)
         if tape is None:
             tape = self.tape(theta, x)
-        tape.statistics = []
-        blocks = self.layout.blocks(theta)
-        tape.a_columns[0][...] = x.swapaxes(-1, -2)
-        for index, phi in enumerate(self.activations):
-            z, z_hat, a = tape.z_columns[index], tape.z_hat_columns[index], tape.a_columns[index + 1]
-            np.matmul(_rows(blocks[index]), tape.ones_and_a[index], out=z)
-            if self.normalization is not None:
-                if statistics is None or not self.normalization.over_samples:
-                    mean, inverse_std = self.normalization.statistics(z)
-                else:
-                    mean, inverse_std = statistics[index]
-                tape.statistics.append((mean, inverse_std))
-                np.subtract(z, mean, out=z_hat)
-                z_hat *= inverse_std
-            phi(z_hat, out=a)
-            if self.skips[index]:
-                a += tape.a_columns[index]
-        np.matmul(_rows(blocks[-1]), tape.ones_and_a[-1], out=tape.z_columns[-1])
+        tape.take(x)
+        self.forward_pass(Views(self.layout, theta), tape, statistics)
         return tape
 
     def backward(
@@ -189,8 +215,6 @@ class MLP:
     ) -> tuple[Array, list[Array]]:
         """The chain rule from the output's delta down: (dE/dtheta, [dE/dz of layer 1 ... L]).
 
-        delta_{l-1} = (delta_l W_l^T [+ dE/da_l where layer l is skipped]) * phi'(z_{l-1}), then through the
-        normalization; dE/dW_l = a_{l-1}^T delta_l and dE/db_l = sum of delta_l, written as one product.
         `delta` is `loss.delta(tape.z[-1], y)`, (..., n_samples, n_out); `grad`, if given, is written into.
         """
         theta = np.asarray(theta)
@@ -200,30 +224,69 @@ class MLP:
             grad = np.empty((*tape.z[-1].shape[:-2], self.layout.n_params), theta.dtype)
         if tape.deltas[-1] is not delta:
             tape.deltas[-1][...] = delta
-        blocks, grad_blocks = self.layout.blocks(theta), self.layout.blocks(grad)
+        self.backward_pass(Views(self.layout, theta), tape, Views(self.layout, grad))
+        return grad, list(tape.deltas)
+
+    def forward_pass(
+        self, theta: Views, tape: Tape, statistics: list[tuple[Array, Array]] | None = None
+    ) -> None:
+        """z_l = a_{l-1} W_l + b_l and a_l = phi(z_l), from the rows on the tape; nothing is checked."""
+        if self.normalization is not None:
+            tape.statistics = []
+        for index, phi in enumerate(self.phis):
+            z_hat, a = tape.z_hat_columns[index], tape.a_columns[index + 1]
+            np.matmul(theta.transposed[index], tape.ones_and_a[index], out=tape.z_columns[index])
+            if self.normalization is not None:
+                self._normalize(index, tape, statistics)
+            phi(z_hat, a)
+            if self.skips[index]:
+                a += tape.a_columns[index]
+        np.matmul(theta.transposed[-1], tape.ones_and_a[-1], out=tape.z_columns[-1])
+
+    def backward_pass(self, theta: Views, tape: Tape, grad: Views) -> None:
+        """From the output's delta on the tape down to layer 1; nothing is checked.
+
+        dE/dW_l = a_{l-1}^T delta_l and dE/db_l = sum of delta_l, written as one product;
+        delta_{l-1} = (delta_l W_l^T [+ dE/da_l where layer l is skipped]) * phi'(z_{l-1}), then through the
+        normalization.
+        """
         through_skip: Array | None = None
-        for index in range(self.layout.n_layers - 1, -1, -1):
-            delta = tape.delta_columns[index]
-            np.matmul(tape.ones_and_a[index], _rows(delta), out=grad_blocks[index])
-            if index == 0:
-                break
-            d_a = np.matmul(blocks[index][..., 1:, :], delta, out=tape.delta_columns[index - 1])
+        for index in range(self.layout.n_layers - 1, 0, -1):
+            delta, d_a = tape.delta_columns[index], tape.delta_columns[index - 1]
+            np.matmul(tape.ones_and_a[index], tape.deltas[index], out=grad.blocks[index])
+            np.matmul(theta.weights[index], delta, out=d_a)
             if through_skip is not None:
                 d_a += through_skip
             skipped = self.skips[index - 1]
             through_skip = d_a.copy() if skipped else None
-            z_hat, slope = tape.z_hat_columns[index - 1], tape.slope_columns[d_a.shape[-2]]
-            a = None if skipped else tape.a_columns[index]
-            d_a *= self.activations[index - 1].slope(z_hat, a, out=slope)
+            z_hat, slope = tape.z_hat_columns[index - 1], tape.slope_columns[index - 1]
+            self.slopes[index - 1](z_hat, None if skipped else tape.a_columns[index], slope)
+            d_a *= slope
             if self.normalization is not None:
                 inverse_std = tape.statistics[index - 1][1]
                 d_a[...] = self.normalization.backward(d_a, z_hat, inverse_std)
-        return grad, list(tape.deltas)
+        np.matmul(tape.ones_and_a[0], tape.deltas[0], out=grad.blocks[0])
+
+    def _normalize(self, index: int, tape: Tape, statistics: list[tuple[Array, Array]] | None) -> None:
+        """z_hat = (z - mean) / sqrt(var + epsilon), with the rows' own statistics or with those given."""
+        assert self.normalization is not None
+        z, z_hat = tape.z_columns[index], tape.z_hat_columns[index]
+        if statistics is None or not self.normalization.over_samples:
+            mean, inverse_std = self.normalization.statistics(z)
+        else:
+            mean, inverse_std = statistics[index]
+        tape.statistics.append((mean, inverse_std))
+        np.subtract(z, mean, out=z_hat)
+        z_hat *= inverse_std
 
 
 def _rows(columns: Array) -> Array:
     """The transposed view: (..., units, samples) seen as (..., samples, units), and back."""
     return columns.swapaxes(-1, -2)
+
+
+def _flat(columns: Array) -> Array:
+    return columns.reshape(*columns.shape[:-2], -1)
 
 
 def _floating(array: Array) -> Array:

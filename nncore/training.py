@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from nncore.config import RunConfig
 from nncore.history import Divergence, History, update_norms, weight_change_norms
 from nncore.layout import Array, Layout
 from nncore.losses import Loss
-from nncore.network import MLP, Tape
+from nncore.network import MLP, Tape, Views
 from nncore.optimizers import Optimizer, Schedule, clip
 from nncore.threads import blas_threads
 
@@ -28,13 +29,14 @@ Storage = Callable[[int], tuple[Array, Array]]
 """Step number -> the (theta, grad) rows that step is written into."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Step:
     """One state of training, before its update.
 
     `loss` (a float, or one per run) and `grad` are taken at `theta` on this step's rows, penalties included,
     clipping not. `tape` and `deltas` are that forward and backward pass; they are overwritten by the next
-    step.
+    step, or `keep` steps later. `kept` is the tape of the last `keep` steps, this one at place index % keep of
+    a leading axis; with keep 1 it is the tape.
     """
 
     index: int
@@ -43,6 +45,7 @@ class Step:
     grad: Array
     tape: Tape
     deltas: list[Array]
+    kept: Tape
 
 
 def train(
@@ -60,13 +63,15 @@ def train(
     clip_value: float | None = None,
     schedule: Schedule | None = None,
     storage: Storage | None = None,
+    keep: int = 1,
 ) -> Iterator[Step]:
     """Yield steps + 1 records: each state before its update, and the last one.
 
     theta (..., n_params), x (..., n_samples, n_features), y as the loss wants it. `batches` holds an index
-    array for every step (None: full batch); the last record is taken on all rows. The loss is
-    E + l1 sum|w| + l2 sum w² over weights, not biases. `schedule` maps a step to a factor on the learning
-    rate. `storage` says where a step's theta and gradient are written; by default into fresh arrays.
+    array for every step, or one for each run, (..., size) (None: full batch); the last record is taken on all
+    rows. The loss is E + l1 sum|w| + l2 sum w² over weights, not biases. `schedule` maps a step to a factor
+    on the learning rate. `storage` says where a step's theta and gradient are written; by default into fresh
+    arrays. With `keep` steps on the tape, what is measured on them can be measured on all of them at once.
 
     >>> from nncore import LOSSES, MLP, Layout, sgd
     >>> theta = np.array([0.1, -0.2, 0.5, -0.4, 0.3, 0.7, -0.6])
@@ -81,46 +86,108 @@ def train(
     y = loss.check((*lead, x.shape[-2], network.layout.widths[-1]), y)
     storage = storage or (lambda index: (np.empty_like(theta), np.empty_like(theta)))
     state = optimizer.init(theta)
-    penalized = _weight_mask(network.layout, theta.dtype) if l1 or l2 else None
-    class_indices = y.dtype.kind in "iu"
+    grad = np.empty_like(theta)
+    theta_views, grad_views = Views(network.layout, theta), Views(network.layout, grad)
+    penalty = _Penalty(network.layout, theta, l1, l2) if l1 or l2 else None
     clips = clip_norm is not None or clip_value is not None
-    tapes: dict[int, Tape] = {}
     if steps < 0:
         raise ValueError(f"steps must be 0 or more; got {steps}")
-    draws = None if batches is None else iter(batches)
+    rows = _Rows(network, theta, x, y, batches, steps, keep)
 
-    row, grad = storage(0)
+    row, grad_row = storage(0)
     row[...] = theta
     for index in range(steps + 1):
-        theta, last = row, index == steps
-        x_rows, y_rows = x, y
-        if draws is not None and not last:
-            rows = next(draws, None)
-            if rows is None:
-                raise ValueError(
-                    f"batches must hold an index array for each of the {steps} steps; got {index}"
-                )
-            x_rows, y_rows = x[..., rows, :], y[..., rows] if class_indices else y[..., rows, :]
         with np.errstate(all="ignore"):
-            tape = tapes.get(x_rows.shape[-2])
-            if tape is None:
-                tape = tapes[x_rows.shape[-2]] = network.tape(theta, x_rows)
-                tape.prepare_backward()
-            network.forward(theta, x_rows, tape)
-            value, delta = loss.value_and_delta(tape.z[-1], y_rows, out=tape.deltas[-1])
-            _, deltas = network.backward(theta, tape, delta, grad)
-            if penalized is not None:
-                weights = theta * penalized
-                value = value + l1 * np.abs(weights).sum(axis=-1) + l2 * (weights * weights).sum(axis=-1)
-                grad += l1 * np.sign(weights) + (2.0 * l2) * weights
-        yield Step(index, value if np.ndim(value) else float(value), theta, grad, tape, deltas)
-        if last:
-            return
-        row, next_grad = storage(index + 1)
-        with np.errstate(all="ignore"):
-            step_gradient = clip(grad, clip_norm, clip_value) if clips else grad
-            optimizer.step(theta, step_gradient, state, schedule(index) if schedule else 1.0, out=row)
-        grad = next_grad
+            if index:
+                row, grad_row = storage(index)
+                direction = clip(grad, clip_norm, clip_value) if clips else grad
+                factor = schedule(index - 1) if schedule else 1.0
+                optimizer.step(theta, direction, state, factor, out=row)
+                theta[...] = row
+            tape, kept, targets = rows.of(index)
+            network.forward_pass(theta_views, tape)
+            value, _ = loss.value_and_delta(tape.z[-1], targets, out=tape.deltas[-1])
+            network.backward_pass(theta_views, tape, grad_views)
+            if penalty is not None:
+                value = value + penalty(theta, grad)
+            grad_row[...] = grad
+        yield Step(index, value if lead else float(value), row, grad_row, tape, tape.deltas, kept)
+
+
+class _Rows:
+    """The rows of each step, on a tape: all of them, or the next batch; the last step takes all."""
+
+    def __init__(
+        self,
+        network: MLP,
+        theta: Array,
+        x: Array,
+        y: np.ndarray,
+        batches: Iterable[np.ndarray] | None,
+        steps: int,
+        keep: int,
+    ) -> None:
+        self.network, self.theta, self.x, self.y = network, theta, x, y
+        self.steps, self.keep = steps, keep
+        self.draws = None if batches is None else iter(batches)
+        self.class_indices = y.dtype.kind in "iu"
+        self.tapes: dict[int, tuple[Tape, list[Tape]]] = {}
+        self.whole: tuple[Tape, list[Tape]] | None = None
+
+    def of(self, step: int) -> tuple[Tape, Tape, np.ndarray]:
+        """(a tape that holds the step's x, the one of all kept steps, the step's y)."""
+        if self.draws is None or step == self.steps:
+            if self.whole is None:
+                self.whole = self._tapes(self.x)
+                self.whole[0].take(self.x)
+            kept, places = self.whole
+            return places[step % self.keep], kept, self.y
+        rows = next(self.draws, None)
+        if rows is None:
+            raise ValueError(
+                f"batches must hold an index array for each of the {self.steps} steps; got {step}"
+            )
+        rows = np.asarray(rows)
+        x, y = _taken(self.x, rows, -2), _taken(self.y, rows, -1 if self.class_indices else -2)
+        if rows.shape[-1] not in self.tapes:
+            self.tapes[rows.shape[-1]] = self._tapes(x)
+        kept, places = self.tapes[rows.shape[-1]]
+        kept.take(x)
+        return places[step % self.keep], kept, y
+
+    def _tapes(self, x: Array) -> tuple[Tape, list[Tape]]:
+        if self.keep == 1:
+            tape = self.network.tape(self.theta, x)
+            tape.prepare_backward()
+            return tape, [tape]
+        tape = self.network.tape(np.broadcast_to(self.theta, (self.keep, *self.theta.shape)), x)
+        tape.prepare_backward()
+        return tape, [tape.at(place) for place in range(self.keep)]
+
+
+def _taken(rows: Array, chosen: np.ndarray, axis: int) -> Array:
+    """Rows of a batch along an axis counted from the end: the same of every run, or each run its own."""
+    if chosen.ndim == 1:
+        return rows.take(chosen, axis=axis)
+    chosen = chosen if axis == -1 else chosen[..., None]
+    lead = (*chosen.shape[: chosen.ndim + axis], *rows.shape[axis:])
+    return np.take_along_axis(np.broadcast_to(rows, lead), chosen, axis)
+
+
+class _Penalty:
+    """l1 sum|w| + l2 sum w² over weights, not biases, and its derivative."""
+
+    def __init__(self, layout: Layout, theta: Array, l1: float, l2: float) -> None:
+        self.l1, self.l2 = l1, l2
+        self.is_weight = np.ones(layout.n_params, theta.dtype)
+        for _, bias in layout.split(self.is_weight):
+            bias[...] = 0.0
+
+    def __call__(self, theta: Array, grad: Array) -> Any:
+        """The penalty of each run; its derivative is added to the gradient."""
+        weights = theta * self.is_weight
+        grad += self.l1 * np.sign(weights) + (2.0 * self.l2) * weights
+        return self.l1 * np.abs(weights).sum(axis=-1) + self.l2 * (weights * weights).sum(axis=-1)
 
 
 def run(
@@ -151,7 +218,7 @@ def run(
 def _run(config: RunConfig, cancelled: Callable[[], bool], progress: Callable[[int, float], None]) -> History:
     data, network = config.data(), config.network()
     x, y = data.x_train.astype(config.dtype), config.targets(data.y_train)
-    recorder = _Recorder(network.layout, config)
+    recorder = Recorder(network.layout, config)
     stopped, divergence = "", None
     steps = train(
         network,
@@ -170,44 +237,47 @@ def _run(config: RunConfig, cancelled: Callable[[], bool], progress: Callable[[i
         storage=recorder.storage,
     )
     for step in steps:
-        recorder.record(step.index, float(step.loss))
+        loss = float(step.loss)
+        recorder.record(step.index, loss)
         if not _is_finite(step):
             divergence = find_divergence(network.layout, step)
             stopped = divergence.sentence()
             break
-        progress(step.index, float(step.loss))
+        progress(step.index, loss)
         if cancelled() and step.index < config.steps:
             stopped = f"Stopped by hand at step {step.index} of {config.steps}."
             break
+    recorder.finish(stopped)
     return recorder.history(config, stopped, divergence)
 
 
-class _Recorder:
-    """Rows for training to write into, and of these the ones that become history.
+class Recorder:
+    """Rows for training to write into, and of these the ones that become history; of one run, or of several.
 
     When every step is recorded, training writes straight into the history. Otherwise it writes into a ring of
     the last `TAIL` steps, from which every record_every-th row is copied.
     """
 
-    def __init__(self, layout: Layout, config: RunConfig) -> None:
+    def __init__(self, layout: Layout, config: RunConfig, lead: tuple[int, ...] = ()) -> None:
         dtype, whole = np.dtype(config.dtype), config.record_every == 1
         n_rows = config.n_records if whole else config.n_records + TAIL
+        self.lead = lead
         self.layout, self.last, self.every, self.whole = layout, config.steps, config.record_every, whole
-        self.theta = np.empty((n_rows, layout.n_params), dtype)
-        self.grad = np.empty((n_rows, layout.n_params), dtype)
-        self.ring_theta = self.theta if whole else np.empty((TAIL, layout.n_params), dtype)
-        self.ring_grad = self.grad if whole else np.empty((TAIL, layout.n_params), dtype)
+        self.theta = np.empty((*lead, n_rows, layout.n_params), dtype)
+        self.grad = np.empty((*lead, n_rows, layout.n_params), dtype)
+        self.ring_theta = self.theta if whole else np.empty((*lead, TAIL, layout.n_params), dtype)
+        self.ring_grad = self.grad if whole else np.empty((*lead, TAIL, layout.n_params), dtype)
         self.steps: list[int] = []
-        self.losses: list[float] = []
+        self.losses: list[float | Array] = []
         self.update_norm: list[Array] = []
-        self.recent: deque[tuple[int, float]] = deque(maxlen=TAIL)
+        self.recent: deque[tuple[int, float | Array]] = deque(maxlen=TAIL)
 
     def storage(self, index: int) -> tuple[Array, Array]:
         """Where train() puts theta and gradient of a step."""
         row = index if self.whole else index % TAIL
-        return self.ring_theta[row], self.ring_grad[row]
+        return self.ring_theta[..., row, :], self.ring_grad[..., row, :]
 
-    def record(self, index: int, loss: float) -> None:
+    def record(self, index: int, loss: float | Array) -> None:
         """Note a step that has just been taken, and keep it if its turn has come."""
         if self.whole:
             self.steps.append(index)
@@ -218,32 +288,39 @@ class _Recorder:
         if index % self.every == 0 or index == self.last:
             self._keep(index, loss)
 
-    def history(self, config: RunConfig, stopped: str, divergence: Divergence | None) -> History:
-        """The recorded rows as a History; after an early end with each of the last steps before it."""
+    def finish(self, stopped: str) -> None:
+        """After an early end, keep each of the last steps before it."""
         if stopped and not self.whole:
             self._keep_all_recent()
+
+    def history(
+        self, config: RunConfig, stopped: str, divergence: Divergence | None, run: tuple[int, ...] = ()
+    ) -> History:
+        """The recorded rows of one run as a History."""
         n_records = len(self.steps)
-        theta, grad = self.theta[:n_records], self.grad[:n_records]
+        theta, grad = self.theta[run][:n_records], self.grad[run][:n_records]
         probe_x, probe_y = config.probe()
         return History(
             config=config,
             step=np.array(self.steps, np.int64),
-            loss=np.array(self.losses, np.float64),
+            loss=np.array([np.asarray(loss)[run] for loss in self.losses], np.float64),
             theta=theta,
             grad=grad,
-            update_norm=update_norms(theta, self.layout) if self.whole else np.array(self.update_norm),
+            update_norm=update_norms(theta, self.layout)
+            if self.whole
+            else np.array([norms[run] for norms in self.update_norm]),
             probe_x=probe_x,
             probe_y=probe_y,
             stopped=stopped,
             divergence=divergence,
         )
 
-    def _keep(self, index: int, loss: float) -> None:
+    def _keep(self, index: int, loss: float | Array) -> None:
         position = len(self.steps)
-        self.theta[position], self.grad[position] = self.storage(index)
+        self.theta[..., position, :], self.grad[..., position, :] = self.storage(index)
         self.steps.append(index)
         self.losses.append(loss)
-        self.update_norm.append(np.full(self.layout.n_layers, np.nan))
+        self.update_norm.append(np.full((*self.lead, self.layout.n_layers), np.nan))
 
     def _keep_all_recent(self) -> None:
         kept = bisect_left(self.steps, self.recent[0][0])
@@ -297,19 +374,10 @@ def _first_bad(rows: Array) -> int | None:
 
 
 def _is_finite(step: Step) -> bool:
-    """A dot product looks at every element in one pass; only when it overflows is a closer look due."""
+    """A non-finite factor makes a dot product non-finite; only when it overflows is a closer look due."""
     if not math.isfinite(float(step.loss)):
         return False
     with np.errstate(all="ignore"):
-        for vector in (step.theta, step.grad):
-            if not math.isfinite(vector.dot(vector)) and not np.isfinite(vector).all():
-                return False
-    return True
-
-
-def _weight_mask(layout: Layout, dtype: np.dtype) -> Array:
-    """1 where theta is a weight, 0 where it is a bias."""
-    mask = np.ones(layout.n_params, dtype)
-    for _, bias in layout.split(mask):
-        bias[...] = 0.0
-    return mask
+        if math.isfinite(step.theta.dot(step.grad)):
+            return True
+    return bool(np.isfinite(step.theta).all() and np.isfinite(step.grad).all())

@@ -30,11 +30,11 @@ ROOMS = (
     {"names", "norms"},
     {"activations", "initializers", "losses", "layout", "optimizers", "data", "threads"},
     {"network"},
-    {"chain", "gradcheck", "config"},
+    {"chain", "gradcheck", "config", "moments"},
     {"cost", "history", "measurement", "files"},
     {"training"},
-    {"lecture", "measures", "theory"},
-    {"learned"},
+    {"descent", "ensemble", "lecture", "measures", "theory"},
+    {"learned", "beside"},
     {"diagnosis", "sweep", "recorders"},
 )
 """Imports go from later rooms to earlier ones."""
