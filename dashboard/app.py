@@ -9,15 +9,28 @@ if str(ROOT) not in sys.path:  # `streamlit run` puts only this script's folder 
 
 import streamlit as st  # noqa: E402
 
-from dashboard import style  # noqa: E402
+from dashboard import controls, style  # noqa: E402
+
+VIEWS = Path(__file__).parent / "views"
+
+
+def page(file: str, title: str, icon: str, **options: bool) -> st.Page:
+    """One file in views/; its address is the file's name."""
+    return st.Page(VIEWS / f"{file}.py", title=title, icon=f":material/{icon}:", **options)
+
 
 st.set_page_config(page_title="Gradient lab", page_icon="📉", layout="wide")
+controls.forget_infinities()
 style.page()
-
-views = Path(__file__).parent / "views"
 st.navigation(
     {
-        "": [st.Page(views / "lab.py", title="Gradient lab", icon=":material/science:", default=True)],
+        "": [page("lab", "Gradient lab", "science", default=True)],
+        "Lecture": [
+            page("lecture_neuron", "1 · A neuron", "neurology"),
+            page("lecture_forward", "2 · Forward pass", "arrow_forward"),
+            page("lecture_backward", "3 · Backpropagation by hand", "arrow_back"),
+            page("lecture_vanishing", "4 · Why gradients vanish", "trending_down"),
+        ],
     },
     position="top",
 ).run()

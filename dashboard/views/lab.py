@@ -88,7 +88,7 @@ def gradient_flow(training: Training, record: int, seen: Flow, look: style.Style
     """δ and weight-gradient norms per layer, with what theory predicts for step 0."""
     measured = training.measured(m.gradient_flow, record)
     finding, problem = headline.flow_sentence(seen), ""
-    if st.session_state.get("theory", True) and training.config.depth:
+    if st.session_state.get("theory", st.query_params.get("theory") != "false") and training.config.depth:
         try:
             predicted = training.measured(beside.prediction)
             measured = beside.flow_beside_theory(training.history, record, predicted)
@@ -107,8 +107,8 @@ def gradient_flow(training: Training, record: int, seen: Flow, look: style.Style
 def layer_by_step(timeline: m.Measurement, look: style.Style, step: int) -> None:
     """The layer × step heat map, of a quantity to choose."""
     labels = gradients.HEATMAP_LABELS
-    chosen = st.session_state.get("heat", "delta_norm")
-    chosen = chosen if chosen in labels else "delta_norm"
+    from_url = {label: name for name, label in labels.items()}.get(st.query_params.get("heat"), "delta_norm")
+    chosen = st.session_state.get("heat", from_url)  # its widget is drawn below the title
     name = gradients.flat_share(timeline) if chosen == "saturated_fraction" else chosen
     measured = timeline.select(name)
     title = f"{gradients.HEATMAP_TITLES[name]}, every layer and step"
