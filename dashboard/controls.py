@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import reprlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -101,7 +103,7 @@ def _number(control: Control, so_far: dict[str, Any]) -> float:
 
 def _hidden(control: Control, so_far: dict[str, Any]) -> tuple[int, ...]:
     """Depth and width; a list of widths, folded away below, takes their place."""
-    common = {"bind": "query-params", "disabled": bool(st.session_state.get("widths", "").strip())}
+    common = {"bind": "query-params", "disabled": bool(_before("widths").strip())}
     depth = st.slider(
         "Depth", 0, MAX_DEPTH, FIRST_SIGHT.depth, key="depth", **common,
         help="Hidden layers. Each one multiplies the gradient by its weights and its slope once more: the "
@@ -113,6 +115,27 @@ def _hidden(control: Control, so_far: dict[str, Any]) -> tuple[int, ...]:
         "straighter.",
     )  # fmt: skip
     return (width,) * depth
+
+
+def forget_infinities() -> None:
+    """Drop infinite numbers from the URL, on which Streamlit's whole-number inputs stop; others it drops itself."""
+    endless = [key for key in st.query_params if any(map(_is_endless, st.query_params.get_all(key)))]
+    for key in endless:
+        del st.query_params[key]
+    if endless:
+        st.rerun()
+
+
+def _is_endless(text: str) -> bool:
+    try:
+        return math.isinf(float(text))
+    except ValueError:
+        return False
+
+
+def _before(key: str) -> str:
+    """A widget's value as text before it is drawn; on the page's first run the URL tells."""
+    return str(st.session_state.get(key, st.query_params.get(key, "")))
 
 
 def _uses(optimizer: str, *others: str) -> Callable[[dict[str, Any]], bool]:
@@ -164,7 +187,7 @@ CONTROLS = {
         Control("momentum", "Momentum", "Seen in the loss and the update ratio.", _slider(0.0, 0.99, 0.01),
                 active=_uses("sgd")),
         Control("nesterov", "Nesterov", "Seen in the loss curve.", _toggle,
-                active=lambda so_far: so_far["optimizer"] == "sgd" and so_far["momentum"] > 0),
+                active=_uses("sgd")),
         Control("beta_1", "β₁", "Larger smooths the updates: seen in the update ratio.", _number,
                 active=_uses("adam", "adamw")),
         Control("beta_2", "β₂", "Larger steadies the update ratio.", _number, active=_uses("adam", "adamw")),
@@ -253,9 +276,9 @@ def settings_of(config: RunConfig) -> dict[str, Any]:
     settings["depth"] = config.depth if uniform else FIRST_SIGHT.depth
     settings["width"] = config.hidden[0] if uniform and config.hidden else FIRST_SIGHT.hidden[0]
     settings["widths"] = "" if uniform else ", ".join(map(str, config.hidden))
-    names = _names(config.activation)
-    settings["activation"] = names[0] if len(set(names)) == 1 else FIRST_SIGHT.activation
-    settings["layer_activations"] = "" if len(set(names)) <= 1 else ", ".join(names)
+    one_for_all = isinstance(config.activation, str)
+    settings["activation"] = config.activation if one_for_all else FIRST_SIGHT.activation
+    settings["layer_activations"] = "" if one_for_all else ", ".join(config.activation)
     return settings
 
 
@@ -293,6 +316,8 @@ def _list(text: str) -> list[str]:
 
 
 def _width(text: str) -> int:
-    if not text.isdecimal():
-        raise ValueError(f"width of each layer must be whole numbers separated by commas; got {text!r}")
+    if not text.isdecimal() or len(text) > 9:
+        raise ValueError(
+            f"width of each layer must be whole numbers separated by commas; got {reprlib.repr(text)}"
+        )
     return int(text)

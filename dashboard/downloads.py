@@ -33,7 +33,7 @@ def show(training: Training) -> None:
             parquet_size(history),
             history.to_parquet,
         )
-        rows = len(history) * history.layout.n_layers
+        rows = min(len(history) * history.layout.n_layers, m.SPREADSHEET_ROWS)
         _button(
             "Summary, CSV",
             f"{name}_summary.csv",

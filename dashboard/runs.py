@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -24,6 +25,9 @@ BYTES_ALLOWED = int(float(os.environ.get("NNCORE_MAX_MB", "512")) * 2**20)
 AT_ONCE = 2
 """Trainings at the same time in this process: more would only share the same cores."""
 
+KEPT_MEASUREMENTS = 100
+"""Measurements kept with a run, the least recently used leave first: a page has about ten for each step shown."""
+
 KEPT_BYTES = 2 * BYTES_ALLOWED
 """Histories kept for the next reader, the least recently used leave first."""
 
@@ -40,12 +44,12 @@ class Training:
         self.waiting: set[str] = set()
         self.stop = False
         self.future: Future[History] | None = None
-        self._measured: dict[Hashable, Any] = {}
+        self._measured: OrderedDict[Hashable, Any] = OrderedDict()
         self._lock = threading.Lock()
 
     def __call__(self) -> History:
         """Train. Runs in a worker thread and knows no screen."""
-        if self._cancelled():
+        if not self.waiting:
             raise Abandoned
         history = run(
             self.config, cancelled=self._cancelled, progress=self._progress, memory_budget=BYTES_ALLOWED
@@ -71,6 +75,9 @@ class Training:
         with self._lock:
             if key not in self._measured:
                 self._measured[key] = function(self.history, *arguments)
+            self._measured.move_to_end(key)
+            if len(self._measured) > KEPT_MEASUREMENTS:
+                self._measured.popitem(last=False)
             return self._measured[key]
 
     def _cancelled(self) -> bool:

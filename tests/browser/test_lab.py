@@ -1,0 +1,302 @@
+"""The lab page in a real browser: what is seen first, the step slider, Stop, links, downloads, keyboard, small screens."""
+
+import io
+import re
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page, expect
+
+from dashboard.controls import FIRST_SIGHT, link
+from nncore import History, RunConfig, run
+from nncore import measures as m
+from nncore.diagnosis import flow
+from tests.browser.helpers import chart, figure_data, painted, wait_idle, wait_painted
+
+PATIENCE = 45_000
+"""Milliseconds for a page on a busy machine."""
+
+expect.set_options(timeout=PATIENCE)
+
+SMALL = FIRST_SIGHT.replace(hidden=(6,) * 6, steps=40, n_samples=60)
+LONG = SMALL.replace(hidden=(4,), steps=900_000, record_every=1000, learning_rate=0.001)
+
+
+def open_lab(page: Page, url: str, config: RunConfig = SMALL, **more: str) -> None:
+    page.set_default_timeout(PATIENCE)
+    page.goto(f"{url}/?{urlencode(link(config) | more)}")
+
+
+def shown(page: Page, url: str, config: RunConfig = SMALL, **more: str) -> None:
+    """Open a run and wait until its last chart is painted."""
+    open_lab(page, url, config, **more)
+    wait_painted(page, "chart_flow")
+    wait_painted(page, "chart_theta")
+    wait_idle(page)
+
+
+def line(page: Page, name: str, key: str = "chart_flow") -> list:
+    """The y of a named trace of a chart, as the browser holds it."""
+    (trace,) = [trace for trace in figure_data(page, key)["data"] if trace.get("name") == name]
+    return trace["y"]
+
+
+def slider(page: Page, label: str):
+    return page.get_by_role("slider", name=label, exact=True)
+
+
+def wait_for_line(page: Page, name: str) -> None:
+    """Wait until the flow chart has a trace of this name."""
+    page.wait_for_function(
+        "name => document.querySelector(`[data-testid='plot-chart_flow']`)?.data?.some(trace => trace.name === name)",
+        arg=name,
+    )
+
+
+def overflow(page: Page) -> int:
+    """Pixels by which the page is wider than its window."""
+    return page.evaluate(
+        "() => Math.max(...['stMain', 'stApp'].map(id => document.querySelector(`[data-testid=\"${id}\"]`))"
+        ".map(e => e.scrollWidth - e.clientWidth), document.documentElement.scrollWidth - window.innerWidth)"
+    )
+
+
+def test_first_sight_tells_the_story_without_scrolling(page: Page, app_url: str) -> None:
+    open_lab(page, app_url, FIRST_SIGHT)
+    wait_painted(page, "chart_flow")
+    expect(page.get_by_text("Gradients vanish")).to_be_in_viewport()
+    expect(page.get_by_role("button", name=re.compile("^Mend it"))).to_be_in_viewport()
+    assert chart(page, "chart_flow").bounding_box()["y"] + 200 < 900
+    expect(chart(page, "chart_flow")).to_be_in_viewport(ratio=0.8)
+    history = run(FIRST_SIGHT)
+    np.testing.assert_array_equal(line(page, "δ at step 400"), flow(history, 400).delta)
+    page.get_by_role("button", name=re.compile("^Mend it")).click()
+    expect(page.get_by_text("Gradients flow")).to_be_visible()
+    assert "Gradients vanish" not in page.inner_text("body")
+
+
+def test_arrow_keys_move_the_step_and_keep_the_zoom(page: Page, app_url: str) -> None:
+    shown(page, app_url)
+    history = run(SMALL)
+    chart(page, "chart_flow").evaluate("graph => Plotly.relayout(graph, {'xaxis.range': [1.5, 3.5]})")
+    slider(page, "Step").focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowLeft")
+    wait_for_line(page, "δ at step 37")
+    np.testing.assert_array_equal(line(page, "δ at step 37"), flow(history, 37).delta)
+    np.testing.assert_array_equal(line(page, "δ at step 0"), flow(history, 0).delta)
+    gradient = m.gradient_flow(history, 37)["weight_gradient_norm"][1]
+    np.testing.assert_array_equal(line(page, "∂E/∂W at step 37"), gradient)
+    assert chart(page, "chart_flow").evaluate("graph => graph._fullLayout.xaxis.range") == [1.5, 3.5]
+    expect(slider(page, "Step")).to_have_attribute("aria-valuenow", "37")
+
+
+def test_eight_quick_key_presses_end_on_the_last(page: Page, app_url: str) -> None:
+    shown(page, app_url)
+    slider(page, "Depth").focus()
+    for _ in range(8):
+        page.keyboard.press("ArrowRight")
+    deep = SMALL.replace(hidden=(6,) * 14)
+    page.wait_for_function(
+        "() => document.querySelector(`[data-testid='plot-chart_flow']`)?.data?.[0].x.length === 15"
+    )
+    wait_idle(page)
+    np.testing.assert_array_equal(line(page, "δ at step 40"), flow(run(deep), 40).delta)
+
+
+def test_link_and_reload_restore_everything(page: Page, app_url: str) -> None:
+    config = SMALL.replace(
+        dataset="iris", hidden=(7, 5, 3), activation=("tanh", "relu", "gelu"), optimizer="adam", learning_rate=3e-3,
+        clip_norm=0.5, skip=True, test_fraction=0.35, seed=2**32 - 1,
+    )  # fmt: skip
+    shown(page, app_url, config, heat="∂E/∂W")
+    slider(page, "Step").focus()
+    page.keyboard.press("ArrowLeft")
+    wait_for_line(page, "δ at step 39")
+    wait_idle(page)
+    query = {name: values[-1] for name, values in parse_qs(urlsplit(page.url).query).items()}
+    assert query["step"] == "39"
+    expected = flow(run(config), 39).delta
+    for _ in range(2):
+        page.reload()
+        wait_for_line(page, "δ at step 39")
+        wait_painted(page, "chart_heatmap")
+        wait_idle(page)
+        np.testing.assert_array_equal(line(page, "δ at step 39"), expected)
+        heat = figure_data(page, "chart_heatmap")
+        assert heat["layout"]["meta"]["name"] == "weight_gradient_norm_by_step"
+    assert page.url.count("seed=4294967295") == 1
+
+
+def test_sidebar_control_changes_run_and_url(page: Page, app_url: str) -> None:
+    shown(page, app_url)
+    page.get_by_role("combobox", name=re.compile("Activation")).first.click()
+    page.get_by_role("option", name="tanh", exact=True).click()
+    expect(page.get_by_text("Gradients flow")).to_be_visible()
+    wait_idle(page)
+    page.wait_for_url(re.compile("activation=tanh"))
+    wait_for_line(page, "δ at step 40")
+    expected = flow(run(SMALL.replace(activation="tanh")), 40).delta
+    page.wait_for_function(
+        "first => document.querySelector(`[data-testid='plot-chart_flow']`).data.some("
+        "trace => trace.name === 'δ at step 40' && trace.y[0] === first)",
+        arg=float(expected[0]),
+    )
+
+
+def test_step_shown_is_the_step_chosen_after_the_run_gets_shorter_and_longer(
+    page: Page, app_url: str
+) -> None:
+    shown(page, app_url)
+    slider(page, "Step").focus()
+    page.keyboard.press("ArrowLeft")
+    wait_for_line(page, "δ at step 39")
+    for steps in ("20", "60"):
+        field = page.get_by_role("spinbutton", name="Steps", exact=True)
+        field.fill(steps)
+        field.press("Enter")
+        expect(slider(page, "Step")).to_have_attribute("aria-valuemax", steps)
+        wait_idle(page)
+        now = slider(page, "Step").get_attribute("aria-valuenow")
+        wait_for_line(page, f"δ at step {now}")
+
+
+def test_stop_keeps_the_partial_history_and_shows_it(page: Page, app_url: str) -> None:
+    open_lab(page, app_url, LONG)
+    stop = page.get_by_role("button", name="Stop and keep")
+    stop.wait_for()
+    expect(page.get_by_role("progressbar").first).to_be_visible()
+    stop.click()
+    wait_painted(page, "chart_flow")
+    stopped = page.get_by_text(re.compile(r"Stopped by hand at step \d+ of 900000"))
+    expect(stopped).to_be_visible()
+    step = int(re.search(r"at step (\d+)", stopped.inner_text())[1])
+    assert 0 < step < LONG.steps
+    expect(slider(page, "Step")).to_have_attribute("aria-valuemax", str(step))
+    wait_for_line(page, f"δ at step {step}")
+    whole = run(LONG.replace(steps=step))
+    np.testing.assert_array_equal(line(page, f"δ at step {step}"), flow(whole, len(whole) - 1).delta)
+    expect(page.get_by_role("button", name="Run to the end")).to_be_visible()
+
+
+def test_downloaded_csv_is_the_history_and_the_charts_csv_its_numbers(page: Page, app_url: str) -> None:
+    shown(page, app_url)
+    history = run(SMALL)
+    with page.expect_download() as caught:
+        page.get_by_role("button", name=re.compile("^.*History, CSV")).click()
+    content = caught.value.path().read_bytes()
+    again = History.from_csv(io.BytesIO(content))
+    assert again.config == SMALL
+    for name in ("step", "loss", "theta", "grad"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(history, name))
+    said = page.get_by_role("button", name=re.compile("^.*History, CSV")).inner_text()
+    size = int(re.search(r"about ([\d,]+) (KB|MB)", said)[1].replace(",", "")) * 1024
+    assert abs(size * (1024 if "MB" in said else 1) - len(content)) < 0.1 * len(content) + 2**20 * (
+        "MB" in said
+    )
+    with page.expect_download() as caught:
+        page.locator(".st-key-card_flow").get_by_role("button", name="CSV").click()
+    text = caught.value.path().read_text()
+    for value in (flow(history, 0).delta[0], flow(history, 40).delta[-1]):
+        assert repr(float(value)) in text
+
+
+def test_tab_reaches_controls_buttons_and_charts(page: Page, app_url: str) -> None:
+    shown(page, app_url)
+    page.locator("body").click(position={"x": 1, "y": 1})
+    reached = set()
+    for _ in range(160):
+        page.keyboard.press("Tab")
+        reached.add(
+            page.evaluate(
+                "() => { const e = document.activeElement; return e.getAttribute('aria-label')?.slice(0, 22)"
+                " || e.closest('label')?.innerText || e.innerText?.trim() || e.tagName; }"
+            )
+        )
+        if any(str(name).startswith("θ over time") for name in reached):
+            break
+    text = " | ".join(map(str, reached))
+    for wanted in (
+        "Data set",
+        "Depth",
+        "Width",
+        "Learning rate",
+        "Step",
+        "Mend it",
+        "CSV",
+        "Gradient flow",
+        "θ over time",
+    ):
+        assert wanted in text, wanted
+
+
+def test_phone_shows_everything_without_scrolling_sideways(new_page, app_url: str) -> None:
+    page = new_page(390, 844, touch=True)
+    shown(page, app_url)
+    assert overflow(page) <= 0
+    expect(page.get_by_test_id("stSidebar")).not_to_be_in_viewport()
+    box = chart(page, "chart_flow").bounding_box()
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 390
+
+
+def test_dark_scheme_has_its_own_palette(new_page, app_url: str) -> None:
+    page = new_page(dark=True)
+    shown(page, app_url)
+    page.wait_for_function(
+        "() => document.querySelector(`[data-testid='plot-chart_flow']`).data.some(t => t.line?.color === '#FF8A5B')"
+    )
+    assert (
+        page.get_by_test_id("stApp").evaluate("e => getComputedStyle(e).backgroundColor") == "rgb(16, 20, 28)"
+    )
+
+
+def test_theme_flip_keeps_the_run_and_the_step(page: Page, app_url: str) -> None:
+    shown(page, app_url)
+    slider(page, "Step").focus()
+    page.keyboard.press("ArrowLeft")
+    wait_for_line(page, "δ at step 39")
+    before = line(page, "δ at step 39")
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function(
+        "() => document.querySelector(`[data-testid='plot-chart_flow']`).data.some(t => t.line?.color === '#FF8A5B')"
+    )
+    assert line(page, "δ at step 39") == before
+    assert not page.get_by_text("Training:").is_visible()
+
+
+def test_large_type_is_large_and_still_fits(page: Page, app_url: str) -> None:
+    shown(page, app_url)
+    normal = chart(page, "chart_flow").bounding_box()["height"]
+    count = painted(page, "chart_flow")
+    page.get_by_text("Large type").click()
+    wait_painted(page, "chart_flow", after=count)
+    page.wait_for_url(re.compile("large=true"))
+    assert page.evaluate("() => getComputedStyle(document.documentElement).fontSize") == "21.6px"
+    page.wait_for_function(
+        "height => document.querySelector(`[data-testid='plot-chart_flow']`).clientHeight > 1.2 * height",
+        arg=normal,
+    )
+    assert overflow(page) <= 0
+
+
+@pytest.mark.parametrize("value", ["NaN", "1e400", "<script>alert(1)</script>", "9" * 5000])
+def test_hostile_link_opens_the_page_without_a_traceback(page: Page, app_url: str, value: str) -> None:
+    keys = (
+        "width",
+        "gain",
+        "learning_rate",
+        "activation",
+        "seed",
+        "clip_norm",
+        "heat",
+        "step",
+        "theta_index",
+        "zzz",
+    )
+    open_lab(page, app_url, **dict.fromkeys(keys, value))
+    wait_painted(page, "chart_flow")
+    wait_painted(page, "chart_theta")
+    assert page.get_by_test_id("stException").count() == 0
+    assert page.get_by_test_id("stAlert").count() == 0

@@ -1,0 +1,36 @@
+"""The dashboard's app in Streamlit's own test harness, opened from a URL."""
+
+from pathlib import Path
+
+from streamlit.testing.v1 import AppTest
+
+APP = Path(__file__).parents[2] / "dashboard" / "app.py"
+
+SMALL = {"depth": "2", "width": "4", "steps": "4", "n_samples": "40"}
+"""Query parameters of a run of milliseconds."""
+
+
+def opened(script: object = APP, **query: object) -> AppTest:
+    """The page after its first run, with these query parameters."""
+    app = AppTest.from_file(script) if isinstance(script, Path) else AppTest.from_function(script)
+    app.default_timeout = 60
+    for name, value in query.items():
+        app.query_params[name] = value
+    return app.run()
+
+
+def element(app: AppTest, key: str):
+    """The widget under a key, of whatever kind it is."""
+    kinds = (
+        "slider",
+        "select_slider",
+        "selectbox",
+        "toggle",
+        "number_input",
+        "text_input",
+        "button_group",
+        "button",
+    )
+    found = [widget for kind in kinds for widget in app.get(kind) if widget.key == key]
+    assert len(found) == 1, f"{key} stands on the page {len(found)} times"
+    return found[0]
