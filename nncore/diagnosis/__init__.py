@@ -1,0 +1,41 @@
+"""Measurements -> why a run fails: flow, ledger of causes, verdicts, remedies, forensics, curvature."""
+
+from nncore.diagnosis.divergence import Forensics, Tipping, forensics
+from nncore.diagnosis.float_types import FLOAT_TYPES, precision, underflow
+from nncore.diagnosis.flows import EXPLODED, VANISHED, Flow, flow, flow_of, initial_flow
+from nncore.diagnosis.gradient_ledger import PARTS, ledger
+from nncore.diagnosis.hessian import curvature, stability_line, without_line
+from nncore.diagnosis.readings import share_of_twins
+from nncore.diagnosis.remedy import Remedy, held, remedies, remedies_for
+from nncore.diagnosis.rules import CHARTS, RULES, Finding, Rule, Verdict, verdict
+
+__all__ = [
+    "CHARTS",
+    "EXPLODED",
+    "FLOAT_TYPES",
+    "PARTS",
+    "RULES",
+    "VANISHED",
+    "Finding",
+    "Flow",
+    "Forensics",
+    "Remedy",
+    "Rule",
+    "Tipping",
+    "Verdict",
+    "curvature",
+    "flow",
+    "flow_of",
+    "forensics",
+    "held",
+    "initial_flow",
+    "ledger",
+    "precision",
+    "remedies",
+    "remedies_for",
+    "share_of_twins",
+    "stability_line",
+    "underflow",
+    "verdict",
+    "without_line",
+]
