@@ -248,7 +248,7 @@ def _strongest(
         if skipped:
             candidates = np.concatenate([candidates, scores])
             codes = np.concatenate([codes, -1 - (np.arange(rank)[:, None] * fan_in + units)])
-        best = np.argsort(-candidates, axis=0, kind="stable")[:at_most]
+        best = _largest(candidates, at_most)
         scores, chosen = np.take_along_axis(candidates, best, 0), np.take_along_axis(codes, best, 0)
         came_from.append(chosen)
         through = sum(counts)
@@ -292,6 +292,16 @@ def _walk_back(
         unit = source
     path += [Factor("slope", layer, unit, None, float(slopes[layer - 1][unit])), first]
     return tuple(path)
+
+
+def _largest(candidates: Array, at_most: int) -> np.ndarray:
+    """Row numbers of the `at_most` largest entries of each column, largest first."""
+    if at_most < len(candidates):
+        best = np.argpartition(-candidates, at_most - 1, axis=0)[:at_most]
+    else:
+        best = np.broadcast_to(np.arange(len(candidates))[:, None], candidates.shape)
+    order = np.argsort(-np.take_along_axis(candidates, best, 0), axis=0, kind="stable")
+    return np.take_along_axis(best, order, 0)
 
 
 def _log(values: Array) -> Array:

@@ -11,8 +11,8 @@ SECONDS_PER_LAYER = 17e-6
 SECONDS_PER_ELEMENT = 17e-9
 SECONDS_PER_PRODUCT = 5e-11
 SECONDS_PER_BYTE = 1.5e-9
-"""A layer's fixed cost in a step, a unit × row, a multiply-add and a byte of history: what
-`python -m benchmarks --fit` prints, rounded; `make bench` lays the estimate beside measured runs."""
+"""A layer's fixed cost in a step, a unit × row, a multiply-add and a byte of history: set by hand near a fit of
+`python -m benchmarks --fit` on a busy machine; `make bench` lays the estimate beside the same runs."""
 
 
 @dataclass(frozen=True)

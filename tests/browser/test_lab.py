@@ -14,7 +14,7 @@ from nncore import measures as m
 from nncore.diagnosis import flow
 from tests.browser.helpers import chart, figure_data, painted, wait_idle, wait_painted
 
-PATIENCE = 45_000
+PATIENCE = 12_000
 """Milliseconds for a page on a busy machine."""
 
 expect.set_options(timeout=PATIENCE)

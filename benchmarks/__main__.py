@@ -1,0 +1,46 @@
+"""`python -m benchmarks [T M D D32 L E first cost] [--rounds N]`: measure, print, and write RESULTS.md."""
+
+from __future__ import annotations
+
+import argparse
+
+from benchmarks import cost, report
+from benchmarks.measure import CONTENDERS, measure, measure_first
+
+
+def main() -> None:
+    """Everything by default; RESULTS.md is written only then, so that it always holds one whole run."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    everything = [*CONTENDERS, "cost"]
+    parser.add_argument(
+        "what", nargs="*", metavar="WHAT", help=f"any of {', '.join(everything)}; default: all"
+    )
+    parser.add_argument("--rounds", type=int, default=9, help="repetitions of each contender (9)")
+    parser.add_argument("--fit", action="store_true", help="print the constants of nncore.cost that fit best")
+    arguments = parser.parse_args()
+    unknown = [name for name in arguments.what if name not in everything]
+    if unknown:
+        parser.error(f"WHAT must be any of {', '.join(everything)}; got {', '.join(unknown)}")
+    if arguments.fit:
+        for name, value in cost.fit(arguments.rounds).items():
+            print(f"{name} = {value:.2g}")
+        return
+    chosen = arguments.what or everything
+    measured = {}
+    for name in CONTENDERS:
+        if name in chosen:
+            measured[name] = (
+                measure_first(arguments.rounds) if name == "first" else measure(name, arguments.rounds)
+            )
+            found = (f"{who} {report.ratio(measured[name], who)[0]:.3g}" for who in measured[name])
+            print(f"{name}: {', '.join(found)}", flush=True)
+    costs = cost.compare(3) if "cost" in chosen else []
+    for name, value in costs:
+        print(f"estimate / measured, {name}: {value:.2f}")
+    if not arguments.what:
+        report.write(measured, costs)
+        print(f"Written to benchmarks/{report.RESULTS.name}.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""nncore: `train` writes into the history, and the statistics are taken from the passes still on the tape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from benchmarks.workloads import Problem, Recording
+from nncore import LOSSES, MLP, sgd, train
+from nncore.moments import layer_statistics
+from nncore.threads import blas_threads
+
+KEPT_BYTES = 2**19
+"""The passes of so many steps stay in the cache together."""
+
+RUNS_AT_ONCE = 4
+
+
+def prepare(problem: Problem) -> Callable[[], Recording]:
+    work = problem.workload
+    if work.runs == 1:
+        return lambda: _train(problem, problem.theta, problem.x, problem.y)
+    seeds = [work.problem(seed) for seed in range(work.runs)]
+    blocks = [
+        tuple(
+            np.stack([getattr(each, name) for each in seeds[start : start + RUNS_AT_ONCE]])
+            for name in ("theta", "x", "y")
+        )
+        for start in range(0, work.runs, RUNS_AT_ONCE)
+    ]
+
+    def ensemble() -> Recording:
+        with ThreadPoolExecutor(work.threads) as pool:
+            parts = list(pool.map(lambda block: _train(problem, *block), blocks))
+        return Recording(
+            *(
+                [run for part in parts for run in np.moveaxis(getattr(part, name), 1, 0)]
+                for name in ("theta", "loss", "grad", "statistics")
+            )
+        )
+
+    return ensemble
+
+
+def one_by_one(problem: Problem) -> Callable[[], Recording]:
+    """The runs of an ensemble one after the other."""
+    seeds = [problem.workload.problem(seed) for seed in range(problem.workload.runs)]
+
+    def loop() -> Recording:
+        parts = [_train(each, each.theta, each.x, each.y) for each in seeds]
+        return Recording(
+            *([getattr(part, name) for part in parts] for name in ("theta", "loss", "grad", "statistics"))
+        )
+
+    return loop
+
+
+def _train(problem: Problem, first: np.ndarray, x: np.ndarray, y: np.ndarray) -> Recording:
+    work, layout = problem.workload, problem.workload.layout
+    network, n, lead = MLP(layout, work.activation), work.records, first.shape[:-1]
+    per_step = 3 * sum(layout.widths) * x[..., 0].size * first.itemsize
+    keep = max(1, min(n, KEPT_BYTES // per_step))
+    padded = -(-n // keep) * keep
+    theta = np.empty((padded, *lead, layout.n_params), first.dtype)
+    grad, loss = np.empty_like(theta), np.empty((n, *lead))
+    statistics = np.empty((padded, *lead, layout.n_layers, 14), first.dtype)
+    steps = train(
+        network, LOSSES["mse"], sgd(work.learning_rate), first, x, y, n - 1,
+        storage=lambda index: (theta[index], grad[index]), keep=keep,
+    )  # fmt: skip
+    with blas_threads(work.threads if work.runs == 1 else 1), np.errstate(all="ignore"):
+        for step in steps:
+            loss[step.index] = step.loss
+            if keep == 1:
+                statistics[step.index] = layer_statistics(layout, step.theta, step.grad, step.tape)
+            elif (step.index + 1) % keep == 0 or step.index == n - 1:
+                block = slice(step.index // keep * keep, (step.index // keep + 1) * keep)
+                statistics[block] = layer_statistics(layout, theta[block], grad[block], step.kept)
+    return Recording(theta[:n], loss, grad[:n], statistics[:n])

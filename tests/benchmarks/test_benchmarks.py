@@ -1,0 +1,76 @@
+"""The benchmark's own promises, as far as they need no peer installed."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import report
+from benchmarks.contenders import LABELS, prepare
+from benchmarks.measure import CONTENDERS, check_agreement, difference
+from benchmarks.worker import save
+from benchmarks.workloads import WORKLOADS, Problem
+
+SMALL = {"T": {"records": 90}, "M": {"records": 3}, "D32": {"records": 2}, "E": {"records": 2, "runs": 6}}
+
+
+def small(name: str) -> Problem:
+    return replace(WORKLOADS[name], **SMALL[name]).problem()
+
+
+@pytest.mark.parametrize("name", ["T", "M", "D32"])
+def test_nncore_and_naive_numpy_record_the_same(name: str, tmp_path: Path) -> None:
+    files = {contender: tmp_path / f"{contender}.npz" for contender in ("nncore", "naive")}
+    for contender, file in files.items():
+        save(str(file), contender, small(name), prepare(contender, small(name))())
+    check_agreement(name, files)
+
+
+def test_a_contender_that_records_something_else_is_found(tmp_path: Path) -> None:
+    files = {contender: tmp_path / f"{contender}.npz" for contender in ("nncore", "naive")}
+    for contender, file in files.items():
+        recording = prepare(contender, small("M"))()
+        if contender == "naive":
+            recording.statistics[1, 4, 5] *= 1.0001
+        save(str(file), contender, small("M"), recording)
+    with pytest.raises(AssertionError, match="M: statistics of naive is off by"):
+        check_agreement("M", files)
+
+
+def test_an_ensemble_records_what_its_runs_record_alone() -> None:
+    together, alone = (prepare(name, small("E"))() for name in ("nncore", "nncore_loop"))
+    for name in ("theta", "loss", "grad", "statistics"):
+        np.testing.assert_array_equal(getattr(together, name), getattr(alone, name))
+
+
+def test_differences_are_relative_to_the_largest_entry_of_a_record() -> None:
+    expected = np.array([[1e-8, 2e-8], [1.0, 100.0]])
+    found = expected + np.array([[0.0, 2e-9], [1.0, 0.0]])
+    assert difference(found, expected) == pytest.approx(0.1)
+
+
+def test_ratios_are_medians_over_rounds_and_fastest_over_fastest() -> None:
+    seconds = {"nncore": [1.0, 2.0, 4.0], "naive": [3.0, 4.0, 40.0]}
+    assert report.ratio(seconds, "naive") == (3.0, 3.0)
+
+
+def test_results_name_every_contender_and_every_goal_reached_or_missed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report, "RESULTS", tmp_path / "RESULTS.md")
+    monkeypatch.setattr(report, "version", lambda name: "1.0")
+    measured = {name: {who: [1.0, 1.0] for who in CONTENDERS[name]} for name in CONTENDERS}
+    measured["M"]["torch_eager"] = [6.0, 7.0]
+    report.write(measured, [("a run", 1.25)])
+    text = (tmp_path / "RESULTS.md").read_text(encoding="utf-8")
+    assert all(LABELS[who] in text for seconds in measured.values() for who in seconds)
+    assert "| M | PyTorch eager with hooks | 5× | 6.5× (6×) | reached |" in text
+    assert "| M | PyTorch tuned by hand | 2× | 1× (1×) | missed: 50 % of it |" in text
+    assert "| a run | 1.25 |" in text
+    assert {goal.workload for goal in report.GOALS} == set(report.REASONS)
+
+
+def test_every_goal_is_about_a_contender_that_takes_part() -> None:
+    for goal in report.GOALS:
+        assert goal.contender in CONTENDERS[goal.workload]
