@@ -22,7 +22,7 @@ def page(file: str, title: str, icon: str, **options: bool) -> st.Page:
 st.set_page_config(page_title="Gradient lab", page_icon="📉", layout="wide")
 controls.forget_infinities()
 style.page()
-st.navigation(
+shown = st.navigation(
     {
         "": [page("lab", "Gradient lab", "science", default=True)],
         "Lecture": [
@@ -33,4 +33,6 @@ st.navigation(
         ],
     },
     position="top",
-).run()
+)
+controls.keep_across_pages(shown.url_path)
+shown.run()

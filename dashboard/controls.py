@@ -223,6 +223,21 @@ GROUPS = {
 }
 
 
+LAST, PAGE = "last_settings", "page_shown"
+
+
+def keep_across_pages(page: str) -> None:
+    """On a change of page, bring the set-up along; a set-up in the address comes first.
+
+    Streamlit empties the address, and with it every bound widget, on the way from one page to another. Call it before
+    the page is drawn.
+    """
+    settings = st.session_state.get(LAST, {})
+    if st.session_state.get(PAGE, page) != page and not settings.keys() & st.query_params.to_dict().keys():
+        st.session_state.update(settings)
+    st.session_state[PAGE] = page
+
+
 def sidebar() -> RunConfig:
     """Draw the sidebar and return what it describes; raises ValueError when the choices do not go together."""
     values: dict[str, Any] = {}
@@ -247,7 +262,9 @@ def sidebar() -> RunConfig:
         values["hidden"] = tuple(_width(text) for text in widths)
     if names:
         values["activation"] = tuple(names)
-    return RunConfig(**values)
+    config = RunConfig(**values)
+    st.session_state[LAST] = settings_of(config)
+    return config
 
 
 def _layer_lists() -> tuple[list[str], list[str]]:

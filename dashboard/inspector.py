@@ -35,9 +35,7 @@ def show(look: style.Style, numbers: Numbers) -> None:
         f"The lab's run, set in the sidebar: **{config.dataset}**, {widths}, {config.activation}, {config.init}, "
         f"{config.optimizer}, {len(history) - 1} recorded steps. Choose a weight and a sample."
     )
-    st.page_link(
-        "views/lab.py", label="Open this run in the lab", icon=":material/science:", query_params=controls.link(config)
-    )  # fmt: skip
+    st.page_link("views/lab.py", label="Open this run in the lab", icon=":material/science:")
     if history.stopped:
         st.warning(history.stopped, icon=":material/stop_circle:")
     pick, page = st.columns([2, 7], gap="medium")

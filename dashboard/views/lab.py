@@ -149,7 +149,7 @@ def parameters(training: Training, look: style.Style, step: int) -> None:
     """θ and its gradient over time, for a layer's weights or for one parameter."""
     history = training.history
     n_layers = history.layout.n_layers
-    layer_choice, index_choice = st.columns(2)
+    layer_choice, index_choice, by_hand = st.columns([2, 2, 1], vertical_alignment="bottom")
     layer = layer_choice.number_input(
         "Layer", 1, n_layers, 1, key="theta_layer", bind="query-params",
         help="The layer whose weights are drawn as bands: the middle half and the middle 96 % of them.",
@@ -158,6 +158,10 @@ def parameters(training: Training, look: style.Style, step: int) -> None:
         "One parameter", 0, history.layout.n_params - 1, None, key="theta_index", bind="query-params",
         placeholder="the whole layer",
         help="The index k of a single θ_k, counted over all layers: biases first, then weights row by row.",
+    )  # fmt: skip
+    by_hand.page_link(
+        "views/lecture_backward.py", label="By hand", icon=":material/search:", query_params={"b_part": "Inspector"},
+        help="Opens this network in the inspector: pick a weight and a sample, and see every product that reaches it.",
     )  # fmt: skip
     if index is None:
         measured = training.measured(m.layer_parameters, int(layer))
