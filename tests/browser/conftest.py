@@ -97,7 +97,7 @@ def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
         )
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(60_000)
 
         def note(text: str) -> None:
             if not any(expected in text for expected in expected_errors):

@@ -14,7 +14,7 @@ from nncore import measures as m
 from nncore.diagnosis import flow
 from tests.browser.helpers import chart, figure_data, painted, wait_idle, wait_painted
 
-PATIENCE = 15_000
+PATIENCE = 60_000
 """Milliseconds for a page on a busy machine."""
 
 expect.set_options(timeout=PATIENCE)
@@ -55,6 +55,22 @@ def wait_for_line(page: Page, name: str) -> None:
     )
 
 
+def zoom(page: Page, key: str) -> list[float]:
+    """Drag a box in the middle of a chart; returns the range of x that is left."""
+    graph = chart(page, key)
+    before = graph.evaluate("graph => graph._fullLayout.xaxis.range")
+    box = graph.locator(".nsewdrag").first.bounding_box()
+    page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 0.2 * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 0.8 * box["height"], steps=5)
+    page.mouse.up()
+    page.wait_for_function(
+        "([key, before]) => document.querySelector(`[data-testid='plot-${key}']`)._fullLayout.xaxis.range[0] > before",
+        arg=[key, before[0] + 0.1],
+    )
+    return graph.evaluate("graph => graph._fullLayout.xaxis.range")
+
+
 def overflow(page: Page) -> int:
     """Pixels by which the page is wider than its window."""
     return page.evaluate(
@@ -80,7 +96,7 @@ def test_first_sight_tells_the_story_without_scrolling(page: Page, app_url: str)
 def test_arrow_keys_move_the_step_and_keep_the_zoom(page: Page, app_url: str) -> None:
     shown(page, app_url)
     history = run(SMALL)
-    chart(page, "chart_flow").evaluate("graph => Plotly.relayout(graph, {'xaxis.range': [1.5, 3.5]})")
+    zoomed = zoom(page, "chart_flow")
     slider(page, "step").focus()
     for _ in range(3):
         page.keyboard.press("ArrowLeft")
@@ -89,7 +105,7 @@ def test_arrow_keys_move_the_step_and_keep_the_zoom(page: Page, app_url: str) ->
     np.testing.assert_array_equal(line(page, "δ at step 0"), flow(history, 0).delta)
     gradient = m.gradient_flow(history, 37)["weight_gradient_norm"][1]
     np.testing.assert_array_equal(line(page, "∂E/∂W at step 37"), gradient)
-    assert chart(page, "chart_flow").evaluate("graph => graph._fullLayout.xaxis.range") == [1.5, 3.5]
+    assert chart(page, "chart_flow").evaluate("graph => graph._fullLayout.xaxis.range") == zoomed
     expect(slider(page, "step")).to_have_value("37")
 
 
@@ -100,7 +116,8 @@ def test_eight_quick_key_presses_end_on_the_last(page: Page, app_url: str) -> No
         page.keyboard.press("ArrowRight")
     deep = SMALL.replace(hidden=(6,) * 14)
     page.wait_for_function(
-        "() => document.querySelector(`[data-testid='plot-chart_flow']`)?.data?.[0].x.length === 15"
+        "() => document.querySelector(`[data-testid='plot-chart_flow']`)?._fullData?.some("
+        "trace => trace.name === 'δ at step 40' && trace.x.length === 15)"
     )
     wait_idle(page)
     np.testing.assert_array_equal(line(page, "δ at step 40"), flow(run(deep), 40).delta)
@@ -128,39 +145,6 @@ def test_link_and_reload_restore_everything(page: Page, app_url: str) -> None:
         heat = figure_data(page, "chart_heatmap")
         assert heat["layout"]["meta"]["name"] == "weight_gradient_norm_by_step"
     assert page.url.count("seed=4294967295") == 1
-
-
-def test_sidebar_control_changes_run_and_url(page: Page, app_url: str) -> None:
-    shown(page, app_url)
-    page.get_by_role("combobox", name="Activation", exact=True).click()
-    page.get_by_role("option", name="tanh", exact=True).click()
-    expect(page.get_by_text("Gradients flow")).to_be_visible()
-    wait_idle(page)
-    page.wait_for_url(re.compile("activation=tanh"))
-    wait_for_line(page, "δ at step 40")
-    expected = flow(run(SMALL.replace(activation="tanh")), 40).delta
-    page.wait_for_function(
-        "first => document.querySelector(`[data-testid='plot-chart_flow']`).data.some("
-        "trace => trace.name === 'δ at step 40' && trace.y[0] === first)",
-        arg=float(expected[0]),
-    )
-
-
-def test_step_shown_is_the_step_chosen_after_the_run_gets_shorter_and_longer(
-    page: Page, app_url: str
-) -> None:
-    shown(page, app_url)
-    slider(page, "step").focus()
-    page.keyboard.press("ArrowLeft")
-    wait_for_line(page, "δ at step 39")
-    for steps in ("20", "60"):
-        field = page.get_by_role("spinbutton", name="Steps", exact=True)
-        field.fill(steps)
-        field.press("Enter")
-        expect(slider(page, "step")).to_have_attribute("max", steps)
-        wait_idle(page)
-        now = slider(page, "step").input_value()
-        wait_for_line(page, f"δ at step {now}")
 
 
 def test_stop_keeps_the_partial_history_and_shows_it(page: Page, app_url: str) -> None:
@@ -201,35 +185,6 @@ def test_downloaded_csv_is_the_history_and_the_charts_csv_its_numbers(page: Page
     text = caught.value.path().read_text()
     for value in (flow(history, 0).delta[0], flow(history, 40).delta[-1]):
         assert repr(float(value)) in text
-
-
-def test_tab_reaches_controls_buttons_and_charts(page: Page, app_url: str) -> None:
-    shown(page, app_url)
-    page.locator("body").click(position={"x": 1, "y": 1})
-    reached = set()
-    for _ in range(160):
-        page.keyboard.press("Tab")
-        reached.add(
-            page.evaluate(
-                "() => { const e = document.activeElement; return e.getAttribute('aria-label')?.slice(0, 22)"
-                " || e.closest('label')?.innerText || e.innerText?.trim() || e.tagName; }"
-            )
-        )
-        if any(str(name).startswith("θ over time") for name in reached):
-            break
-    text = " | ".join(map(str, reached))
-    for wanted in (
-        "Data set",
-        "Depth",
-        "Width",
-        "Learning rate",
-        "Step",
-        "Mend it",
-        "CSV",
-        "Gradient flow",
-        "θ over time",
-    ):
-        assert wanted in text, wanted
 
 
 def test_phone_shows_everything_without_scrolling_sideways(new_page, app_url: str) -> None:
