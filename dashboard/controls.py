@@ -238,6 +238,11 @@ def keep_across_pages(page: str) -> None:
     st.session_state[PAGE] = page
 
 
+def bring_along(key: str, value: Any) -> None:
+    """Let a widget's value come along to the next page, as the set-up does."""
+    st.session_state[LAST] = st.session_state.get(LAST, {}) | {key: value}
+
+
 def sidebar() -> RunConfig:
     """Draw the sidebar and return what it describes; raises ValueError when the choices do not go together."""
     values: dict[str, Any] = {}
@@ -263,7 +268,7 @@ def sidebar() -> RunConfig:
     if names:
         values["activation"] = tuple(names)
     config = RunConfig(**values)
-    st.session_state[LAST] = settings_of(config)
+    st.session_state[LAST] = st.session_state.get(LAST, {}) | settings_of(config)
     return config
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from dashboard import chart, controls, style
+from dashboard import chart, current, style
 from dashboard.charts import lecture_backward as charts
 from dashboard.charts.weights import place
 from dashboard.lecture import Numbers, digits, factor, tex, worked
-from dashboard.waiting import finished_run
 from nncore import History
 from nncore.chain import Chain, Factor, chain, product
 
@@ -19,15 +18,10 @@ WRITTEN = 12
 
 def show(look: style.Style, numbers: Numbers) -> None:
     """The lab's sidebar, the run it describes, and one chain through it."""
-    try:
-        config = controls.sidebar()
-        training = finished_run(config)
-    except ValueError as problem:
-        st.error(f"This set-up cannot run: {problem}.", icon=":material/block:")
-        return
+    training = current.training()
     if training is None:
         return
-    history = training.history
+    history, config = training.history, training.config
     widths = (
         " - ".join(map(str, history.layout.widths)) if config.depth <= 4 else f"{config.depth} hidden layers"
     )
@@ -51,13 +45,8 @@ def show(look: style.Style, numbers: Numbers) -> None:
 
 def choices(history: History) -> tuple[int, int, int | None, int, int]:
     """(record, layer, row, column, sample): where to look; row is None for a bias."""
-    last, layout = int(history.step[-1]), history.layout
-    record = 0
-    if last:
-        start = int(history.step[history.last_finite])
-        _keep_within("step", 0, last)
-        chosen = st.slider("Step", 0, last, start, key="step", bind="query-params", help="The recorded step.")
-        record = history.nearest(chosen)
+    layout = history.layout
+    record = current.step_slider(history)
     layer = whole(
         "Layer",
         "b_layer",

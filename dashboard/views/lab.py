@@ -7,11 +7,10 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from dashboard import chart, controls, downloads, headline, style
+from dashboard import chart, current, downloads, headline, style
 from dashboard.charts import activations, gradients, loss, weights
-from dashboard.runs import BYTES_ALLOWED, Training
-from dashboard.waiting import finished_run
-from nncore import DATASETS, History, RunConfig, beside
+from dashboard.runs import Training
+from nncore import DATASETS, History, beside
 from nncore import measures as m
 from nncore.diagnosis import Flow, flow
 from nncore.learned import confusion, decision_regions, fitted_curve, predictions
@@ -29,7 +28,7 @@ def charts(training: Training) -> None:
     """Everything that follows the step slider."""
     history, look = training.history, style.current()
     numbers = st.container(key="numbers")
-    record = step_slider(history)
+    record = current.step_slider(history)
     step = int(history.step[record])
     timeline = training.measured(over_time)
     seen = training.measured(flow, record)
@@ -70,18 +69,6 @@ def charts(training: Training) -> None:
         what_it_learned(training, record, look)
 
     parameters(training, look, step)
-
-
-def step_slider(history: History) -> int:
-    """The record that the page stands on; after a divergence the last finite one."""
-    last = int(history.step[-1])
-    if last == 0:
-        return 0
-    chosen = st.slider(
-        "Step", 0, last, int(history.step[history.last_finite]), key="step", bind="query-params",
-        help="The step of training that every chart below shows. The arrow keys move it.",
-    )  # fmt: skip
-    return history.nearest(chosen)
 
 
 def gradient_flow(training: Training, record: int, seen: Flow, look: style.Style) -> None:
@@ -173,44 +160,17 @@ def parameters(training: Training, look: style.Style, step: int) -> None:
     chart.show("theta", text, measured, figure)
 
 
-def refuse(problem: ValueError) -> None:
-    """Say in one sentence why a set-up does not run."""
-    st.error(f"This set-up cannot run: {problem}.", icon=":material/block:")
-
-
-def offer_fewer_records(config: RunConfig) -> None:
-    """A button that makes the history of a refused run fit, where recording less often is enough."""
-    every = config.fitting_record_every(BYTES_ALLOWED)
-    if every and every > config.record_every:
-        fitting = config.replace(record_every=every)
-        st.button(
-            f"Record every {every} steps",
-            key="fewer",
-            type="primary",
-            on_click=controls.apply,
-            args=(fitting,),
-        )
-
-
 def page() -> None:
     """The lab, top to bottom."""
-    try:
-        config = controls.sidebar()
-    except ValueError as problem:
-        refuse(problem)
-        return
-    try:
-        training = finished_run(config)
-    except ValueError as problem:
-        refuse(problem)
-        offer_fewer_records(config)
-        return
+    training = current.training()
     if training is None:
         return
     headline.show(training)
     charts(training)
     downloads.show(training)
-    st.caption(f"{DATASETS[config.dataset].note} Measured on {len(training.history.probe_x)} training rows.")
+    st.caption(
+        f"{DATASETS[training.config.dataset].note} Measured on {len(training.history.probe_x)} training rows."
+    )
 
 
 page()

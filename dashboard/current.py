@@ -1,0 +1,55 @@
+"""The run that the sidebar describes and the step that is looked at: what every page about a run begins with."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard import controls
+from dashboard.runs import BYTES_ALLOWED, Training
+from dashboard.waiting import finished_run
+from nncore import History, RunConfig
+
+STEP = "step"
+"""Key of the step slider: a page about the same run opens on the same step."""
+
+
+def training() -> Training | None:
+    """Draw the sidebar and return its run; None while it is training, or when it is refused, which the page says."""
+    config = None
+    try:
+        config = controls.sidebar()
+        return finished_run(config)
+    except ValueError as problem:
+        st.error(f"This set-up cannot run: {problem}.", icon=":material/block:")
+    if config is not None:
+        _offer_fewer_records(config)
+    return None
+
+
+def step_slider(history: History) -> int:
+    """The record that the page stands on; after a divergence the last finite one."""
+    last = int(history.step[-1])
+    if last == 0:
+        return 0
+    if st.session_state.get(STEP, 0) > last:  # brought along from a page whose run was longer
+        st.session_state[STEP] = last
+    chosen = st.slider(
+        "Step", 0, last, int(history.step[history.last_finite]), key=STEP, bind="query-params",
+        help="The step of training that the page shows. The arrow keys move it.",
+    )  # fmt: skip
+    controls.bring_along(STEP, chosen)
+    return history.nearest(chosen)
+
+
+def _offer_fewer_records(config: RunConfig) -> None:
+    """A button that makes the history of a refused run fit, where recording less often is enough."""
+    every = config.fitting_record_every(BYTES_ALLOWED)
+    if every and every > config.record_every:
+        fitting = config.replace(record_every=every)
+        st.button(
+            f"Record every {every} steps",
+            key="fewer",
+            type="primary",
+            on_click=controls.apply,
+            args=(fitting,),
+        )
