@@ -11,13 +11,14 @@ from dashboard.runs import Training
 from nncore import History, RunConfig
 from nncore import measures as m
 from nncore.files import csv_size, parquet_size
+from nncore.scripts import nncore_script, torch_script
 
 LARGEST_FILE = 500 * 2**20
 """A download is held in memory while it is handed over: beyond this it is not offered."""
 
 
 def show(training: Training) -> None:
-    """Three buttons: every θ and gradient as CSV or Parquet, and the summary per step and layer."""
+    """Every θ and gradient as CSV or Parquet, the summary per step and layer, and the code that does it again."""
     history = training.history
     name = file_name(history.config)
     with st.container(border=True, key="downloads", horizontal=True, vertical_alignment="center"):
@@ -41,6 +42,30 @@ def show(training: Training) -> None:
             420 * rows,
             lambda target: _summary(history, target),
         )
+        _code(history.config, name)
+
+
+def _code(config: RunConfig, name: str) -> None:
+    """The run as a program, with nncore and in PyTorch, to read, copy or take away."""
+    with st.popover("Show me the code", icon=":material/code:", key="code"):
+        for tab, script, library, about in zip(
+            st.tabs(["nncore", "PyTorch"]),
+            (nncore_script(config), torch_script(config)),
+            ("nncore", "torch"),
+            (
+                "Repeats this run bit for bit and writes its history.",
+                "The same network, first weights, data and update rule with autograd: the losses agree to the last "
+                "digits.",
+            ),
+            strict=True,
+        ):
+            with tab:
+                st.caption(about)
+                st.code(script, language="python", height=380)
+                st.download_button(
+                    "Download", script, f"{name}_{library}.py", "text/x-python", key=f"get_script_{library}",
+                    on_click="ignore", icon=":material/download:",
+                )  # fmt: skip
 
 
 def _button(label: str, name: str, mime: str, size: int, write: Callable[[io.BytesIO], None]) -> None:

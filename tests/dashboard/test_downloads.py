@@ -109,3 +109,12 @@ def test_file_names_tell_runs_apart() -> None:
     assert file_name(BASE) == "moons_tanh_3x6_seed0"
     assert file_name(BASE.replace(hidden=())) == "moons_tanh_linear_seed0"
     assert file_name(BASE.replace(activation=("tanh", "relu", "tanh"))) == "moons_mixed_3x6_seed0"
+
+
+def test_code_of_the_shown_run_is_offered_for_both_libraries() -> None:
+    app = opened(**SMALL, activation="relu", clip_norm="0.5")
+    shown = {code.language: code.value for code in app.code}
+    assert set(shown) == {"python"}
+    nncore_code, torch_code = (code.value for code in app.code)
+    assert 'activation="relu"' in nncore_code and "nncore.run(config)" in nncore_code
+    assert "F.relu(z)" in torch_code and "clip_grad_norm_" in torch_code

@@ -31,7 +31,7 @@ ROOMS = (
     {"activations", "initializers", "losses", "layout", "optimizers", "data", "threads"},
     {"network"},
     {"chain", "gradcheck", "config", "moments"},
-    {"cost", "history", "measurement", "files"},
+    {"cost", "history", "measurement", "files", "scripts"},
     {"training"},
     {"descent", "ensemble", "lecture", "measures", "theory"},
     {"learned", "beside"},

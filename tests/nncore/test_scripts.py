@@ -1,0 +1,63 @@
+"""The programs that reproduce a run: what they say, and that nncore's own gives the same bits."""
+
+import ast
+
+import numpy as np
+import pytest
+
+import nncore
+from nncore import ACTIVATIONS, History, RunConfig, run
+from nncore.scripts import config_source, nncore_script, torch_script
+
+SMALL = RunConfig(n_samples=20, hidden=(3, 3), steps=4)
+
+CONFIGS = [
+    RunConfig(),
+    SMALL,
+    SMALL.replace(hidden=(4,) * 5, activation="relu", alpha=None, gain=0.1 + 0.2),
+    SMALL.replace(activation=("leaky_relu", "gelu"), alpha=0.2, clip_norm=1.0, l2=0.1, seed=2**32 - 1),
+    SMALL.replace(hidden=(), steps=0),
+    SMALL.replace(
+        dataset="iris", hidden=(5,), batch_size=7, skip=True, normalization="batch", warmup_steps=3
+    ),
+    SMALL.replace(dtype="float32", learning_rate=1e6, activation="linear"),
+]
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=str)
+def test_source_of_a_config_makes_that_config(config: RunConfig) -> None:
+    assert eval(config_source(config), {"nncore": nncore}) == config
+
+
+def test_source_of_a_config_names_what_differs_from_the_defaults_alone() -> None:
+    assert config_source(SMALL).splitlines()[1:-1] == [
+        "    n_samples=20,",
+        "    hidden=(3, 3),",
+        "    steps=4,",
+    ]
+
+
+@pytest.mark.parametrize("config", CONFIGS[1:], ids=str)
+def test_nncore_script_writes_the_same_history(config: RunConfig, tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    exec(compile(nncore_script(config), "run.py", "exec"), {})
+    again, history = History.from_parquet(tmp_path / "run.parquet"), run(config)
+    assert again.config == config
+    for name in ("step", "loss", "theta", "grad"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(history, name))
+    printed = capsys.readouterr().out
+    assert printed.count("layer ") >= history.layout.n_layers
+    assert history.stopped in printed
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+@pytest.mark.parametrize("settings", [{}, {"skip": True, "normalization": "layer"}], ids=str)
+def test_torch_script_is_a_program_for_every_activation(name: str, settings: dict) -> None:
+    tree = ast.parse(torch_script(SMALL.replace(activation=name, **settings)))
+    assert any(isinstance(node, ast.ClassDef) and node.name == "Network" for node in tree.body)
+
+
+def test_torch_script_says_only_what_the_run_needs() -> None:
+    plain = torch_script(SMALL)
+    assert not any(word in plain for word in ("clip_grad", "schedule", "batches", "l1", "norm(z", "phi_z"))
+    assert max(map(len, plain.splitlines())) <= 110
