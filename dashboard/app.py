@@ -25,6 +25,7 @@ style.page()
 shown = st.navigation(
     {
         "": [page("lab", "Gradient lab", "science", default=True)],
+        "Explore": [page("landscape", "Loss landscape", "landscape")],
         "Lecture": [
             page("lecture_neuron", "1 · A neuron", "neurology"),
             page("lecture_forward", "2 · Forward pass", "arrow_forward"),

@@ -34,7 +34,7 @@ ROOMS = (
     {"cost", "history", "measurement", "files", "scripts"},
     {"training"},
     {"descent", "ensemble", "lecture", "measures", "theory"},
-    {"learned", "beside"},
+    {"learned", "beside", "landscape"},
     {"diagnosis", "sweep", "recorders"},
 )
 """Imports go from later rooms to earlier ones."""

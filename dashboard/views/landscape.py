@@ -1,0 +1,116 @@
+"""The loss landscape: where the run walked, and why some layers stand on a plateau."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from dashboard import chart, current, style
+from dashboard.charts import landscape as charts
+from dashboard.charts.weights import place
+from dashboard.runs import Training
+from nncore import landscape
+
+RATES = np.logspace(-5, 3, 81)
+
+PATIENCE = 4.0
+"""Estimated seconds from which a picture is drawn only when it is asked for."""
+
+
+def page() -> None:
+    """Title, step, the plane and three lines through its point."""
+    training = current.training()
+    st.title("Loss landscape")
+    st.markdown(
+        "Training walks downhill on a surface with one dimension for every θ. This page cuts it open: over the plane "
+        "of the run's own path, along the gradient, layer by layer, and along a single θ. Where gradients vanish, "
+        "the first layers stand on a **plateau**: whichever way they turn, the loss stays where it is."
+    )
+    if training is not None:
+        pictures(training)
+
+
+@st.fragment
+def pictures(training: Training) -> None:
+    """Everything that follows the step slider."""
+    history, look = training.history, style.current()
+    record = current.step_slider(history)
+    step = int(history.step[record])
+    left, right = st.columns(2)
+    with left:
+        the_plane(training, step, look)
+    with right:
+        measured = training.measured(landscape.along_layers, record)
+        figure = charts.layers(measured, history.layout.n_layers, look)
+        chart.show(
+            "along_layers",
+            charts.LAYERS,
+            measured,
+            figure,
+            height=420,
+            finding=charts.layers_finding(measured),
+        )
+    left, right = st.columns(2)
+    with left:
+        measured = training.measured(after_one_step, record)
+        now, rate = float(training.measured(loss_here, record)), history.config.learning_rate
+        figure = charts.one_step(measured, now, rate, look)
+        chart.show(
+            "one_step",
+            charts.ONE_STEP,
+            measured,
+            figure,
+            finding=charts.one_step_finding(measured, now, rate),
+        )
+    with right:
+        one_parameter(training, record, look)
+
+
+def the_plane(training: Training, step: int, look: style.Style) -> None:
+    """The contours and the path; asked for first where they take long."""
+    history = training.history
+    seconds = landscape.seconds_per_point(history) * landscape.plane_side(history) ** 2
+    if seconds > PATIENCE and not st.toggle(
+        f"Draw the plane (about {seconds:,.0f} s)", key="plane", bind="query-params",
+        help="A grid of θ is sent through the whole network: for one this large it takes a while.",
+    ):  # fmt: skip
+        return
+    try:
+        along = training.measured(landscape.path)
+    except ValueError as still:
+        st.info(f"No path to draw: {still}.", icon=":material/info:")
+        return
+    measured = training.measured(landscape.plane, along)
+    chart.show("plane", charts.PLANE, measured, charts.plane(measured, along, step, look), height=420)
+
+
+def one_parameter(training: Training, record: int, look: style.Style) -> None:
+    """The loss along one θ, chosen by its index."""
+    history = training.history
+    which, far = st.columns(2)
+    index = which.number_input(
+        "Which θ", 0, history.layout.n_params - 1, 0, key="along_index", bind="query-params",
+        help="The index k of θ_k, counted over all layers: biases first, then weights row by row.",
+    )  # fmt: skip
+    reach = far.select_slider(
+        "Reach", (0.1, 0.3, 1.0, 3.0, 10.0, 30.0), 3.0, key="reach", bind="query-params", format_func=lambda r: f"±{r:g}",
+        help="How far θ is moved to both sides.",
+    )  # fmt: skip
+    measured = training.measured(landscape.along_parameter, record, int(index), float(reach))
+    text = chart.Text(
+        charts.ONE_PARAMETER.title, place(history.layout, int(index)), charts.ONE_PARAMETER.note
+    )
+    chart.show("along_theta", text, measured, charts.one_parameter(measured, look))
+
+
+def after_one_step(history: landscape.History, record: int) -> landscape.Measurement:
+    """The loss after one step of any learning rate."""
+    return landscape.after_one_step(history, record, RATES)
+
+
+def loss_here(history: landscape.History, record: int) -> float:
+    """The loss on the probe rows, penalty excluded."""
+    return float(landscape.after_one_step(history, record, np.zeros(1))["loss"][0])
+
+
+page()

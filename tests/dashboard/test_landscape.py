@@ -1,0 +1,73 @@
+"""The landscape page: every kind of run is drawn, the step and the chosen θ move the lines."""
+
+import numpy as np
+import pytest
+
+from nncore import RunConfig, run
+from nncore import landscape as ls
+from tests.conftest import plots
+from tests.dashboard.lab import SMALL, element, opened
+
+
+def landscape(**query: object):
+    app = opened(**(SMALL | query))
+    app.switch_page("views/landscape.py")
+    app.run()
+    assert not app.exception
+    return app
+
+
+KINDS = {
+    "first": {},
+    "linear": {"depth": "0"},
+    "sign": {"activation": "sign"},
+    "diverged": {"activation": "relu", "learning_rate": "1000", "dataset": "diabetes"},
+    "regression": {"dataset": "sine"},
+    "classes": {"dataset": "iris", "normalization": "batch"},
+    "deep": {"depth": "50"},
+}
+
+
+@pytest.mark.parametrize("query", KINDS.values(), ids=KINDS)
+def test_every_kind_of_run_is_drawn(query: dict) -> None:
+    drawn = plots(landscape(**query))
+    assert set(drawn) == {"chart_plane", "chart_along_layers", "chart_one_step", "chart_along_theta"}
+    for chart in drawn.values():
+        assert chart["figure"]["data"]
+
+
+def test_a_run_that_never_moved_is_told_in_words() -> None:
+    app = opened(**{**SMALL, "steps": "0"})
+    app.switch_page("views/landscape.py")
+    app.run()
+    assert not app.exception
+    assert "θ moved" in app.info[0].value
+    assert "chart_plane" not in plots(app)
+
+
+def test_step_moves_the_star_and_the_lines() -> None:
+    app = landscape()
+    before = plots(app)
+    element(app, "step").set_value(1).run()
+    after = plots(app)
+    names = [trace["name"] for trace in after["chart_plane"]["figure"]["data"]]
+    assert names == ["loss", "path", "step 0", "step 1"]
+    layer = {
+        key: charts["chart_along_layers"]["figure"]["data"][0]["y"]
+        for key, charts in (("b", before), ("a", after))
+    }
+    assert not np.array_equal(layer["b"], layer["a"])
+
+
+def test_chosen_parameter_is_the_one_drawn() -> None:
+    app = landscape()
+    element(app, "along_index").set_value(9).run()
+    config = RunConfig(
+        dataset="circles", hidden=(4, 4), activation="sigmoid", init="xavier_normal", steps=4, n_samples=40
+    )
+    history = run(config)
+    expected = ls.along_parameter(history, len(history) - 1, 9)
+    drawn = plots(app)["chart_along_theta"]["figure"]["data"][0]
+    np.testing.assert_allclose(drawn["x"], expected.axes["theta"])
+    middle = len(drawn["y"]) // 2
+    np.testing.assert_allclose(drawn["y"], expected["loss"] - expected["loss"][middle], atol=1e-15)
