@@ -9,7 +9,7 @@ if str(ROOT) not in sys.path:  # `streamlit run` puts only this script's folder 
 
 import streamlit as st  # noqa: E402
 
-from dashboard import controls, style  # noqa: E402
+from dashboard import cards, controls, style  # noqa: E402
 
 VIEWS = Path(__file__).parent / "views"
 
@@ -21,6 +21,7 @@ def page(file: str, title: str, icon: str, **options: bool) -> st.Page:
 
 st.set_page_config(page_title="Gradient lab", page_icon="📉", layout="wide")
 controls.forget_infinities()
+cards.forget()
 style.page()
 shown = st.navigation(
     {

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from dashboard import style
+from dashboard import cards, style
 from dashboard.plot import plot
 from nncore import Measurement
 
@@ -37,6 +37,8 @@ def show(
     see the chart. `above` places a widget between title and figure.
     """
     scaled = round(height * style.current().scale)
+    caption = " ".join([finding, text.note, *measurement.caveats]).strip()
+    cards.kept().add(key, cards.Card(text.title, text.subtitle, caption, figure, scaled))
     with st.container(border=True, key=f"card_{key}", height="stretch"):
         with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
             st.markdown(f"**{text.title}** :gray[{text.subtitle}]", width="stretch")
@@ -56,4 +58,4 @@ def show(
         plot(
             figure, key=f"chart_{key}", alt=f"{text.title}, {text.subtitle}. {finding}".strip(), height=scaled
         )
-        st.caption(" ".join([finding, text.note, *measurement.caveats]).strip())
+        st.caption(caption)

@@ -21,28 +21,27 @@ def show(training: Training) -> None:
     """Every θ and gradient as CSV or Parquet, the summary per step and layer, and the code that does it again."""
     history = training.history
     name = file_name(history.config)
-    with st.container(border=True, key="downloads", horizontal=True, vertical_alignment="center"):
-        st.markdown(
-            f"**Take it away** :gray[{len(history):,} steps × {history.layout.n_params:,} parameters, θ and gradient]",
-            width="stretch",
-        )
-        _button("History, CSV", f"{name}.csv", "text/csv", csv_size(history), history.to_csv)
-        _button(
-            "History, Parquet",
-            f"{name}.parquet",
-            "application/vnd.apache.parquet",
-            parquet_size(history),
-            history.to_parquet,
-        )
-        rows = min(len(history) * history.layout.n_layers, m.SPREADSHEET_ROWS)
-        _button(
-            "Summary, CSV",
-            f"{name}_summary.csv",
-            "text/csv",
-            420 * rows,
-            lambda target: _summary(history, target),
-        )
-        _code(history.config, name)
+    st.markdown(
+        f"**Take it away** :gray[{len(history):,} steps × {history.layout.n_params:,} parameters, θ and gradient]",
+        width="stretch",
+    )
+    _button("History, CSV", f"{name}.csv", "text/csv", csv_size(history), history.to_csv)
+    _button(
+        "History, Parquet",
+        f"{name}.parquet",
+        "application/vnd.apache.parquet",
+        parquet_size(history),
+        history.to_parquet,
+    )
+    rows = min(len(history) * history.layout.n_layers, m.SPREADSHEET_ROWS)
+    _button(
+        "Summary, CSV",
+        f"{name}_summary.csv",
+        "text/csv",
+        420 * rows,
+        lambda target: _summary(history, target),
+    )
+    _code(history.config, name)
 
 
 def _code(config: RunConfig, name: str) -> None:

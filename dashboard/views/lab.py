@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from dashboard import chart, current, downloads, headline, style
+from dashboard import cards, chart, current, downloads, headline, report, style
 from dashboard.charts import activations, gradients, loss, weights
 from dashboard.runs import Training
 from nncore import DATASETS, History, beside
@@ -29,6 +29,7 @@ def charts(training: Training) -> None:
     history, look = training.history, style.current()
     numbers = st.container(key="numbers")
     record = current.step_slider(history)
+    cards.kept().begin("charts", record)
     step = int(history.step[record])
     timeline = training.measured(over_time)
     seen = training.measured(flow, record)
@@ -167,7 +168,9 @@ def page() -> None:
         return
     headline.show(training)
     charts(training)
-    downloads.show(training)
+    with st.container(border=True, key="downloads", horizontal=True, vertical_alignment="center"):
+        downloads.show(training)
+        report.show(training)
     st.caption(
         f"{DATASETS[training.config.dataset].note} Measured on {len(training.history.probe_x)} training rows."
     )
