@@ -12,6 +12,7 @@ import streamlit as st
 
 from dashboard.style import LARGE_KEY
 from nncore import ACTIVATIONS, DATASETS, RunConfig
+from nncore.data import FEATURES
 
 FIRST_SIGHT = RunConfig(
     dataset="circles", hidden=(32,) * 12, activation="sigmoid", init="xavier_normal", steps=400
@@ -59,6 +60,19 @@ def _choice(control: Control, so_far: dict[str, Any]) -> str:
 
 def _toggle(control: Control, so_far: dict[str, Any]) -> bool:
     return st.toggle(control.label, value=_default(control), **control.common(so_far))
+
+
+def _features(control: Control, so_far: dict[str, Any]) -> tuple[str, ...]:
+    """Several of the features; none where the data has not two inputs, whatever was chosen before."""
+    chosen = st.pills(
+        control.label, list(FEATURES), selection_mode="multi", default=list(_default(control)),
+        format_func=_feature_label, **control.common(so_far),
+    )  # fmt: skip
+    return tuple(chosen) if control.active(so_far) else ()
+
+
+def _feature_label(name: str) -> str:
+    return FEATURES[name].label
 
 
 def _slider(low: float, high: float, step: float) -> Callable[[Control, dict[str, Any]], Any]:
@@ -159,6 +173,10 @@ CONTROLS = {
         Control(
             "standardize", "Standardize", "Off, large inputs saturate layer 1 in the activation chart.", _toggle,
             active=lambda so_far: not DATASETS[so_far["dataset"]].lecture,
+        ),
+        Control(
+            "features", "Extra inputs", "With the right ones a single layer is enough: see what the network learned.",
+            _features, active=lambda so_far: DATASETS[so_far["dataset"]].n_features == 2,
         ),
         Control("hidden", "Depth and width", "", _hidden, folded=False),
         Control("activation", "Activation", "It decides how steep the gradient-flow line is.", _choice, folded=False),
@@ -295,6 +313,7 @@ def settings_of(config: RunConfig) -> dict[str, Any]:
         and config.depth <= MAX_DEPTH
         and max(config.hidden, default=1) <= MAX_WIDTH
     )
+    settings["features"] = list(config.features)
     settings["depth"] = config.depth if uniform else FIRST_SIGHT.depth
     settings["width"] = config.hidden[0] if uniform and config.hidden else FIRST_SIGHT.hidden[0]
     settings["widths"] = "" if uniform else ", ".join(map(str, config.hidden))
@@ -309,15 +328,17 @@ def apply(config: RunConfig) -> None:
     st.session_state.update(settings_of(config))
 
 
-def link(config: RunConfig) -> dict[str, str]:
+def link(config: RunConfig) -> dict[str, str | list[str]]:
     """The query parameters of a config: the settings in which it differs from the first sight."""
     first = settings_of(FIRST_SIGHT)
     changed = {name: value for name, value in settings_of(config).items() if value != first[name]}
     return {name: _in_url(name, value) for name, value in changed.items()}
 
 
-def _in_url(name: str, value: Any) -> str:
-    """A widget's value as its query parameter; None, an emptied field, is the empty text."""
+def _in_url(name: str, value: Any) -> str | list[str]:
+    """A widget's value as its query parameter; None, an emptied field, is the empty text; a list is repeated."""
+    if name == "features":
+        return [_feature_label(each) for each in value]
     if value is None:
         return ""
     if name == "learning_rate":

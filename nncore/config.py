@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from nncore.activations import ACTIVATIONS, Activation
-from nncore.data import DATASETS, Data, default_loss, encode_targets, load, n_outputs
+from nncore.data import DATASETS, FEATURES, Data, default_loss, encode_targets, load, n_outputs
 from nncore.initializers import INITIALIZERS
 from nncore.layout import Array, Layout
 from nncore.losses import LOSSES, Loss
@@ -79,6 +79,9 @@ class RunConfig:
     test_fraction: float = setting(0.2, "data", "Share of the rows kept for testing.", low=0, high=0.9)
     standardize: bool = setting(
         True, "data", "Bring inputs to mean 0 and deviation 1, fitted on training rows."
+    )
+    features: tuple[str, ...] = setting(
+        (), "data", "Further inputs for data that has two, made of them.", choices=tuple(FEATURES)
     )
 
     hidden: tuple[int, ...] = setting(
@@ -266,7 +269,7 @@ class RunConfig:
         """Input, hidden and output widths."""
         dataset = DATASETS[self.dataset]
         outputs = n_outputs(dataset.task, self.loss_name, self.class_count)
-        return Layout((dataset.n_features, *self.hidden, outputs))
+        return Layout((dataset.n_features + len(self.features), *self.hidden, outputs))
 
     def activations(self) -> tuple[Activation, ...]:
         """The activation of each hidden layer, with this config's alpha."""
@@ -323,6 +326,7 @@ class RunConfig:
             self.n_classes,
             self.test_fraction,
             self.standardize,
+            self.features,
             self.seed,
         )
 
@@ -397,6 +401,7 @@ class RunConfig:
                 f"got {len(self.activation)}"
             )
         self.activations()
+        dataset.check_features(self.features)
         n_outputs(dataset.task, self.loss_name, self.class_count)
         if self.n_samples < self.class_count:
             raise ValueError(
@@ -430,6 +435,10 @@ def _checked(field: dataclasses.Field[Any], value: Any) -> Any:
                 f"got {reprlib.repr(value)}"
             )
         return tuple(_number(name, width, facts) for width in value)
+    if name == "features":
+        given = value if isinstance(value, (tuple, list)) else (value,)
+        known = {choose(name, each, facts["choices"]) for each in given}
+        return tuple(each for each in facts["choices"] if each in known)
     if facts["choices"] is not None:
         if name == "activation" and isinstance(value, (tuple, list)):
             return tuple(choose(name, each, facts["choices"]) for each in value)
@@ -477,6 +486,7 @@ def _load(
     n_classes: int,
     test_fraction: float,
     standardize: bool,
+    features: tuple[str, ...],
     seed: int,
 ) -> Data:
     return load(
@@ -487,4 +497,5 @@ def _load(
         test_fraction=test_fraction,
         standardize=standardize,
         n_classes=n_classes,
+        features=features,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -19,6 +19,38 @@ TASKS = ("regression", "classification")
 LOSSES_FOR = {"regression": ("mse",), "classification": ("bce", "cross_entropy", "mse")}
 MAX_CLASSES = 10
 TOY_SAMPLES = 200
+
+
+@dataclass(frozen=True)
+class Feature:
+    """An extra input made of the two that a data set has: a name, how it is written, x (..., 2) -> (...)."""
+
+    name: str
+    label: str
+    of: Callable[[Floats], Floats]
+
+
+FEATURES: dict[str, Feature] = {
+    feature.name: feature
+    for feature in (
+        Feature("x1_squared", "x₁²", lambda x: x[..., 0] ** 2),
+        Feature("x2_squared", "x₂²", lambda x: x[..., 1] ** 2),
+        Feature("x1_x2", "x₁x₂", lambda x: x[..., 0] * x[..., 1]),
+        Feature("sin_x1", "sin x₁", lambda x: np.sin(x[..., 0])),
+        Feature("sin_x2", "sin x₂", lambda x: np.sin(x[..., 1])),
+    )
+}
+"""Extra inputs for data with two inputs, computed in the data's own units."""
+
+
+def with_features(x: Floats, names: Iterable[str]) -> Floats:
+    """The two inputs x (..., 2) in their own units, and behind them the features: (..., 2 + n_features).
+
+    >>> with_features(np.array([[2.0, 3.0]]), ["x1_squared", "x1_x2"]).tolist()
+    [[2.0, 3.0, 4.0, 6.0]]
+    """
+    extra = [choose("features", name, FEATURES).of(x)[..., None] for name in names]
+    return np.concatenate([x, *extra], axis=-1) if extra else x
 
 
 @dataclass(frozen=True)
@@ -56,6 +88,14 @@ class Dataset:
         """Whether the rows are an even grid over one input, in order."""
         return self.task == "regression" and not self.real
 
+    def check_features(self, features: tuple[str, ...]) -> None:
+        """Raise ValueError when there are features and not two inputs to make them of."""
+        if features and self.n_features != 2:
+            raise ValueError(
+                f"features need a data set with 2 inputs; {self.name} has {self.n_features}: choose another data "
+                "set, or no features"
+            )
+
     def count_classes(self, n_classes: int | None = None) -> int:
         """Classes of a run on this set: 0 for regression, `n_classes` where the set has a choice (3 if None).
 
@@ -74,7 +114,8 @@ class Data:
 
     x_train, x_test: (n, n_features); y_train, y_test: class indices (n,) or values (n, 1); all read-only.
     `n_classes` is 0 for regression and `class_names` empty. x is (original - x_mean) / x_std, and y likewise
-    for regression; mean 0 and std 1 where nothing was standardised.
+    for regression; mean 0 and std 1 where nothing was standardised. `features` are the extra inputs, in the
+    last columns of x.
     """
 
     x_train: Floats
@@ -90,6 +131,22 @@ class Data:
     x_std: Floats
     y_mean: float
     y_std: float
+    features: tuple[str, ...] = ()
+
+    @property
+    def n_inputs(self) -> int:
+        """Inputs that the data set itself has: columns of x without the features."""
+        return len(self.feature_names) - len(self.features)
+
+    def inputs(self, x: NDArray) -> NDArray:
+        """What the network is given for places x (..., n_inputs) in the plane that it sees: x and its features.
+
+        Only the first `n_inputs` columns count: rows that have their features already stay as they are.
+        """
+        if not self.features:
+            return x
+        plain = x[..., : self.n_inputs] * self.x_std[: self.n_inputs] + self.x_mean[: self.n_inputs]
+        return (with_features(plain, self.features) - self.x_mean) / self.x_std
 
     def to_original_x(self, x: NDArray) -> NDArray:
         """Inputs (..., n_features) in the data set's own units."""
@@ -109,6 +166,7 @@ def load(
     test_fraction: float = 0.25,
     standardize: bool = True,
     n_classes: int | None = None,
+    features: Iterable[str] = (),
 ) -> Data:
     """The data set `name`, split into training and test rows and standardised on the training rows.
 
@@ -116,7 +174,7 @@ def load(
     (all by default). `noise` is a standard deviation, in the units of x for classification and of y for
     regression; `n_classes` is the number of blobs. Both are ignored where they have no effect. Noise moves
     the same points: a seed draws the same ones at every noise level. The lecture's data is never
-    standardised, the targets of a toy neither.
+    standardised, the targets of a toy neither. `features` are further inputs for a set that has two.
 
     Raises ValueError on an unknown name and on numbers out of range.
 
@@ -135,15 +193,18 @@ def load(
     if dataset.max_samples is not None:
         n_samples = min(n_samples, dataset.max_samples)
 
+    features = tuple(features)
+    dataset.check_features(features)
     x, y = dataset.make(rng, n_samples, noise, classes)
     names = dataset.classes or tuple(f"class {label}" for label in range(classes))
     return prepare(
         rng,
-        x,
+        with_features(x, features),
         y,
         task=dataset.task,
         class_names=names,
-        feature_names=dataset.feature_names,
+        feature_names=(*dataset.feature_names, *features),
+        features=features,
         target_name=dataset.target_name,
         test_fraction=test_fraction,
         standardize_x=standardize and not dataset.lecture,
@@ -160,6 +221,7 @@ def prepare(
     task: str,
     class_names: tuple[str, ...] = (),
     feature_names: tuple[str, ...],
+    features: tuple[str, ...] = (),
     target_name: str,
     test_fraction: float = 0.25,
     standardize_x: bool = True,
@@ -205,6 +267,7 @@ def prepare(
         x_std=_frozen(x_std),
         y_mean=float(y_mean[0]),
         y_std=float(y_std[0]),
+        features=features,
     )
 
 

@@ -34,7 +34,7 @@ def decision_regions(history: History, record: int) -> Measurement:
     data = history.config.data()
     x1, x2 = (_span(data.x_train[:, i], data.x_test[:, i], REGION_POINTS) for i in (0, 1))
     grid = np.stack([axis.ravel() for axis in np.meshgrid(x1, x2, indexing="ij")], axis=-1)
-    z = response(history, record, grid)
+    z = response(history, record, data.inputs(grid))
     ordered = np.sort(probabilities(history, z), axis=-1)
     shape = (len(x1), len(x2))
     values = {

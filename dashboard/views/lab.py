@@ -117,7 +117,7 @@ def signal_at(history: History, record: int) -> m.Measurement:
 def what_it_learned(training: Training, record: int, look: style.Style) -> None:
     """A curve for one input, regions for two, and for more a confusion table or predictions."""
     data = training.config.data()
-    classes, n_inputs = data.class_names, data.x_train.shape[1]
+    classes, n_inputs = data.class_names, data.n_inputs
     if not classes and n_inputs == 1:
         measured = training.measured(fitted_curve, record)
         figure = loss.curve(measured, loss.rows_of(data), (data.feature_names[0], data.target_name), look)

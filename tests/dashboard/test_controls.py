@@ -115,7 +115,9 @@ ENABLING = {
 def test_every_widget_sets_its_field(field: str) -> None:
     facts = FIELDS[field]
     before = FIRST_SIGHT
-    if facts.metadata["choices"]:
+    if field == "features":
+        value = ["x2_squared", "sin_x1"]
+    elif facts.metadata["choices"]:
         value = next(name for name in reversed(facts.metadata["choices"]) if name != getattr(before, field))
     else:
         value = not facts.default if isinstance(facts.default, bool) else OTHER[field]
@@ -183,6 +185,16 @@ def test_control_without_effect_is_greyed_out_until_it_has_one() -> None:
         assert not element(app, key).disabled, key
 
 
+def test_features_are_kept_while_a_data_set_has_no_use_for_them() -> None:
+    app = opened(sidebar, features=["x₁²", "sin x₂"])
+    assert config_of(app).features == ("x1_squared", "sin_x2")
+    app.selectbox(key="dataset").set_value("parabola").run()
+    assert element(app, "features").disabled
+    assert config_of(app).features == ()
+    app.selectbox(key="dataset").set_value("spiral").run()
+    assert config_of(app).features == ("x1_squared", "sin_x2")
+
+
 def test_nesterov_can_be_switched_off_again_when_momentum_is_gone() -> None:
     app = opened(sidebar, momentum="0.9", nesterov="true")
     app.slider(key="momentum").set_value(0.0).run()
@@ -203,6 +215,8 @@ def values_of(name: str) -> some.SearchStrategy:
     facts, default = FIELDS[name].metadata, FIELDS[name].default
     if name == "learning_rate":
         return some.sampled_from((0.0, *LEARNING_RATES))
+    if name == "features":
+        return some.lists(some.sampled_from(facts["choices"]), unique=True)
     if facts["choices"]:
         return some.sampled_from(facts["choices"])
     if isinstance(default, bool):

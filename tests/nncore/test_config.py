@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nncore import ACTIVATIONS, DATASETS, INITIALIZERS, LOSSES, NORMALIZATIONS, OPTIMIZERS, RunConfig
+from nncore.data import FEATURES
 
 FIELDS = {field.name: field for field in RunConfig.fields()}
 NUMBERS = {name: f for name, f in FIELDS.items() if f.metadata["low"] is not None and name != "hidden"}
@@ -42,7 +43,7 @@ def test_every_field_says_what_a_control_needs_to_know() -> None:
     ("field", "registry"),
     [
         ("dataset", DATASETS), ("activation", ACTIVATIONS), ("init", INITIALIZERS), ("optimizer", OPTIMIZERS),
-        ("normalization", NORMALIZATIONS),
+        ("normalization", NORMALIZATIONS), ("features", FEATURES),
     ],
 )  # fmt: skip
 def test_choices_are_the_registries(field: str, registry: dict[str, Any]) -> None:
@@ -173,6 +174,26 @@ def test_hostile_values_give_a_sentence_or_a_config_that_works(values: dict[str,
     config.make_schedule()
 
 
+def test_features_are_a_set_in_one_order() -> None:
+    config = RunConfig(features=["sin_x2", "x1_squared", "sin_x2"])
+    assert config.features == ("x1_squared", "sin_x2")
+    assert config == RunConfig(features=("x1_squared", "sin_x2")) != RunConfig(features=("sin_x2",))
+    assert RunConfig(features="x1_x2").features == ("x1_x2",)
+    assert RunConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+
+
+def test_settings_written_before_there_were_features_mean_none() -> None:
+    settings = {name: value for name, value in RunConfig(seed=3).to_dict().items() if name != "features"}
+    assert RunConfig.from_dict(settings) == RunConfig(seed=3)
+
+
+def test_features_widen_the_first_layer() -> None:
+    config = RunConfig(hidden=(5,), features=("x1_x2", "sin_x1"))
+    assert config.layout().widths == (4, 5, 1)
+    assert config.data().x_train.shape[1] == 4
+    assert config.data().feature_names == ("x1", "x2", "x1_x2", "sin_x1")
+
+
 # Together -------------------------------------------------------------------------------------------------
 
 
@@ -197,6 +218,8 @@ def test_hostile_values_give_a_sentence_or_a_config_that_works(values: dict[str,
             "n_samples must be at least 10, the classes of digits; got 9",
         ),
         ({"n_samples": 4, "test_fraction": 0.9}, "at least 2 training rows are needed"),
+        ({"dataset": "parabola", "features": ("x1_x2",)}, "2 inputs; parabola has 1"),
+        ({"dataset": "iris", "features": ("sin_x1",)}, "2 inputs; iris has 4"),
     ],
 )
 def test_choices_that_do_not_go_together_are_refused(settings: dict[str, Any], message: str) -> None:

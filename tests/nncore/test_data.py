@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nncore.data import DATASETS, LOSSES_FOR, default_loss, encode_targets, load, n_outputs, prepare
+from nncore.data import (
+    DATASETS,
+    FEATURES,
+    LOSSES_FOR,
+    default_loss,
+    encode_targets,
+    load,
+    n_outputs,
+    prepare,
+)
 
 NAMES = list(DATASETS)
 TOYS = [name for name in NAMES if not DATASETS[name].real]
@@ -348,3 +357,52 @@ def test_a_loss_that_does_not_fit_is_refused_with_the_ones_that_do():
         encode_targets(np.array([0, 3]), "classification", "mse", 3)
     with pytest.raises(ValueError, match="class indices"):
         encode_targets(np.array([0.0, 1.0]), "classification", "mse", 2)
+
+
+# Features ---------------------------------------------------------------------------------------------------
+
+FORMULAS = {
+    "x1_squared": lambda x1, x2: x1**2,
+    "x2_squared": lambda x1, x2: x2**2,
+    "x1_x2": lambda x1, x2: x1 * x2,
+    "sin_x1": lambda x1, x2: np.sin(x1),
+    "sin_x2": lambda x1, x2: np.sin(x2),
+}
+
+
+@pytest.mark.parametrize("standardize", [True, False])
+@pytest.mark.parametrize("name", FEATURES)
+def test_feature_is_made_of_the_inputs_own_units(name: str, standardize: bool) -> None:
+    data = load("moons", np.random.default_rng(3), n_samples=50, features=[name], standardize=standardize)
+    for x in (data.x_train, data.x_test):
+        original = data.to_original_x(x)
+        np.testing.assert_allclose(
+            original[:, 2], FORMULAS[name](original[:, 0], original[:, 1]), rtol=1e-12, atol=1e-12
+        )
+    assert data.feature_names == ("x1", "x2", name)
+    assert data.n_inputs == 2
+    if standardize:
+        np.testing.assert_allclose(data.x_train.mean(axis=0), 0, atol=1e-12)
+        np.testing.assert_allclose(data.x_train.std(axis=0), 1, rtol=1e-12)
+
+
+def test_features_leave_rows_and_split_as_they_are() -> None:
+    plain = load("xor", np.random.default_rng(1), n_samples=40)
+    wide = load("xor", np.random.default_rng(1), n_samples=40, features=FEATURES)
+    np.testing.assert_allclose(wide.x_train[:, :2], plain.x_train, rtol=0, atol=0)
+    np.testing.assert_array_equal(wide.y_test, plain.y_test)
+
+
+def test_places_in_the_plane_are_given_the_same_features_as_rows() -> None:
+    data = load("circles", np.random.default_rng(0), n_samples=60, features=["x2_squared", "sin_x1"])
+    np.testing.assert_allclose(data.inputs(data.x_train[:, :2]), data.x_train, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(data.inputs(data.x_train), data.x_train, rtol=1e-12, atol=1e-12)
+    without = load("circles", np.random.default_rng(0), n_samples=60)
+    assert without.inputs(without.x_train) is without.x_train
+
+
+def test_features_of_one_input_or_three_are_refused() -> None:
+    with pytest.raises(
+        ValueError, match="features need a data set with 2 inputs; sine has 1: choose another"
+    ):
+        load("sine", np.random.default_rng(0), features=["sin_x1"])

@@ -132,3 +132,19 @@ def test_one_output_is_a_sigmoid() -> None:
 
 def test_under_mse_outputs_beyond_the_targets_keep_their_order() -> None:
     np.testing.assert_array_equal(winners(np.array([[1.2, 1.5], [-0.5, -0.1], [-0.1, -0.5]])), [1, 1, 0])
+
+
+def test_regions_are_drawn_with_the_features_that_the_network_was_trained_on() -> None:
+    """A single layer on x1² and x2² draws a ring, which it cannot on x1 and x2 alone."""
+    config = RunConfig(
+        dataset="circles", hidden=(), n_samples=200, steps=200, learning_rate=1.0, test_fraction=0
+    )
+    ring = run(config.replace(features=("x1_squared", "x2_squared")))
+    regions = decision_regions(ring, len(ring) - 1)["class"]
+    middle = regions.shape[0] // 2
+    assert regions[middle, middle] == 1
+    corners = regions[[0, 0, -1, -1], [0, -1, 0, -1]]
+    assert (corners == 0).all()
+    flat = run(config)
+    regions = decision_regions(flat, len(flat) - 1)["class"]
+    assert len(set(regions[[0, 0, -1, -1], [0, -1, 0, -1]])) == 2
