@@ -12,7 +12,7 @@ import streamlit as st
 
 from dashboard.style import LARGE_KEY
 from nncore import ACTIVATIONS, DATASETS, RunConfig
-from nncore.data import FEATURES
+from nncore.features import FEATURES
 
 FIRST_SIGHT = RunConfig(
     dataset="circles", hidden=(32,) * 12, activation="sigmoid", init="xavier_normal", steps=400

@@ -3,6 +3,7 @@
 from nncore.activations import ACTIVATIONS, Activation
 from nncore.config import RunConfig
 from nncore.data import DATASETS
+from nncore.delimited import read_table
 from nncore.ensemble import run_many
 from nncore.gradcheck import GradientMismatch, check_gradient
 from nncore.history import Divergence, History, replay
@@ -39,6 +40,7 @@ __all__ = [
     "check_gradient",
     "cosine",
     "layer_statistics",
+    "read_table",
     "replay",
     "rmsprop",
     "run",

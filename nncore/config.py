@@ -13,14 +13,19 @@ from typing import Any
 import numpy as np
 
 from nncore.activations import ACTIVATIONS, Activation
-from nncore.data import DATASETS, FEATURES, Data, default_loss, encode_targets, load, n_outputs
+from nncore.data import DATASETS, Data, Dataset, default_loss, encode_targets, load, n_outputs
+from nncore.features import FEATURES
 from nncore.initializers import INITIALIZERS
 from nncore.layout import Array, Layout
 from nncore.losses import LOSSES, Loss
 from nncore.names import choose
 from nncore.network import MLP, NORMALIZATIONS
 from nncore.optimizers import OPTIMIZERS, Optimizer, Schedule, cosine, step_decay, warmup
+from nncore.table import Choice
 from nncore.threads import SEVERAL
+
+TABLE = "table"
+"""The data set that is a person's own."""
 
 SCHEDULES = ("constant", "step", "cosine")
 DTYPES = ("float64", "float32")
@@ -67,7 +72,10 @@ class RunConfig:
     ValueError: activation must be one of linear, sign, ..., hard_tanh, erf; got 'rleu' (did you mean 'relu'?)
     """
 
-    dataset: str = setting("moons", "data", "The problem to learn.", choices=tuple(DATASETS))
+    dataset: str = setting("moons", "data", "The problem to learn.", choices=(*DATASETS, TABLE))
+    table: str = setting(
+        "", "data", "Content, target and inputs of a table of one's own, for the data set table."
+    )
     n_samples: int = setting(
         400, "data", "Rows in all, training and test; a real data set gives at most what it has.",
         low=4, high=20_000, whole=True,
@@ -230,6 +238,17 @@ class RunConfig:
     # What the names stand for -------------------------------------------------------------------------------
 
     @property
+    def source(self) -> Dataset:
+        """The data set behind the name; raises TableNotHere where a table's rows are not at hand."""
+        return self._choice.dataset if self.dataset == TABLE else DATASETS[self.dataset]
+
+    @property
+    def _choice(self) -> Choice:
+        if not isinstance(self.table, Choice):
+            raise ValueError("the data set table needs a table: read one and choose its target and inputs")
+        return self.table
+
+    @property
     def depth(self) -> int:
         """Hidden layers."""
         return len(self.hidden)
@@ -239,12 +258,12 @@ class RunConfig:
         """The loss, with "auto" resolved for the data set."""
         if self.loss != "auto":
             return self.loss
-        return default_loss(DATASETS[self.dataset].task, self.class_count)
+        return default_loss(self.source.task, self.class_count)
 
     @property
     def class_count(self) -> int:
         """Classes of the data set, 0 for regression."""
-        return DATASETS[self.dataset].count_classes(self.n_classes)
+        return self.source.count_classes(self.n_classes)
 
     @property
     def n_train(self) -> int:
@@ -267,7 +286,7 @@ class RunConfig:
 
     def layout(self) -> Layout:
         """Input, hidden and output widths."""
-        dataset = DATASETS[self.dataset]
+        dataset = self.source
         outputs = n_outputs(dataset.task, self.loss_name, self.class_count)
         return Layout((dataset.n_features + len(self.features), *self.hidden, outputs))
 
@@ -319,8 +338,7 @@ class RunConfig:
 
     def data(self) -> Data:
         """Training and test rows; the arrays are shared and read-only."""
-        return _load(
-            self.dataset,
+        key = (
             self.n_samples,
             self.noise,
             self.n_classes,
@@ -329,10 +347,13 @@ class RunConfig:
             self.features,
             self.seed,
         )
+        if self.dataset == TABLE:
+            return self._choice.loaded(key, lambda: _load(self.source, *key))
+        return _load_shared(self.dataset, *key)
 
     def targets(self, y: np.ndarray) -> np.ndarray:
         """Targets as the loss wants them: class indices, 0/1 columns, or numbers of this run's float type."""
-        encoded = encode_targets(y, DATASETS[self.dataset].task, self.loss_name, self.class_count)
+        encoded = encode_targets(y, self.source.task, self.loss_name, self.class_count)
         return encoded if encoded.dtype.kind == "i" else encoded.astype(self.dtype)
 
     def initial_theta(self) -> Array:
@@ -394,7 +415,7 @@ class RunConfig:
         return math.ceil(self.steps / fitting) if fitting >= 1 and self.steps else None
 
     def _check_together(self) -> None:
-        dataset = DATASETS[self.dataset]
+        dataset = self.source
         if isinstance(self.activation, tuple) and len(self.activation) != self.depth:
             raise ValueError(
                 f"activation must be one name, or one for each of the {self.depth} hidden layers; "
@@ -410,9 +431,10 @@ class RunConfig:
             )
         if self.nesterov and self.momentum == 0 and self.optimizer == "sgd":
             raise ValueError("nesterov needs a momentum above 0; got momentum 0")
-        if self.n_samples * (1 - self.test_fraction) < 2:
+        rows = min(self.n_samples, dataset.max_samples or self.n_samples)
+        if rows * (1 - self.test_fraction) < 2:
             raise ValueError(
-                f"at least 2 training rows are needed; n_samples {self.n_samples} with test_fraction "
+                f"at least 2 training rows are needed; n_samples {rows} with test_fraction "
                 f"{self.test_fraction} leaves fewer"
             )
 
@@ -439,6 +461,10 @@ def _checked(field: dataclasses.Field[Any], value: Any) -> Any:
         given = value if isinstance(value, (tuple, list)) else (value,)
         known = {choose(name, each, facts["choices"]) for each in given}
         return tuple(each for each in facts["choices"] if each in known)
+    if name == "table":
+        if not isinstance(value, str):
+            raise ValueError(f"table must be text, what Table.choose returns; got {reprlib.repr(value)}")
+        return value if isinstance(value, Choice) or not value else Choice(value)
     if facts["choices"] is not None:
         if name == "activation" and isinstance(value, (tuple, list)):
             return tuple(choose(name, each, facts["choices"]) for each in value)
@@ -478,9 +504,8 @@ def _shuffled(rng: np.random.Generator, n_rows: int, size: int) -> Iterator[np.n
             yield order[start : start + size]
 
 
-@lru_cache(maxsize=16)
 def _load(
-    dataset: str,
+    dataset: str | Dataset,
     n_samples: int,
     noise: float,
     n_classes: int,
@@ -499,3 +524,6 @@ def _load(
         n_classes=n_classes,
         features=features,
     )
+
+
+_load_shared = lru_cache(maxsize=16)(_load)

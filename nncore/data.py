@@ -9,6 +9,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from nncore.features import with_features
 from nncore.names import choose
 
 Floats = NDArray[np.float64]
@@ -19,38 +20,6 @@ TASKS = ("regression", "classification")
 LOSSES_FOR = {"regression": ("mse",), "classification": ("bce", "cross_entropy", "mse")}
 MAX_CLASSES = 10
 TOY_SAMPLES = 200
-
-
-@dataclass(frozen=True)
-class Feature:
-    """An extra input made of the two that a data set has: a name, how it is written, x (..., 2) -> (...)."""
-
-    name: str
-    label: str
-    of: Callable[[Floats], Floats]
-
-
-FEATURES: dict[str, Feature] = {
-    feature.name: feature
-    for feature in (
-        Feature("x1_squared", "x₁²", lambda x: x[..., 0] ** 2),
-        Feature("x2_squared", "x₂²", lambda x: x[..., 1] ** 2),
-        Feature("x1_x2", "x₁x₂", lambda x: x[..., 0] * x[..., 1]),
-        Feature("sin_x1", "sin x₁", lambda x: np.sin(x[..., 0])),
-        Feature("sin_x2", "sin x₂", lambda x: np.sin(x[..., 1])),
-    )
-}
-"""Extra inputs for data with two inputs, computed in the data's own units."""
-
-
-def with_features(x: Floats, names: Iterable[str]) -> Floats:
-    """The two inputs x (..., 2) in their own units, and behind them the features: (..., 2 + n_features).
-
-    >>> with_features(np.array([[2.0, 3.0]]), ["x1_squared", "x1_x2"]).tolist()
-    [[2.0, 3.0, 4.0, 6.0]]
-    """
-    extra = [choose("features", name, FEATURES).of(x)[..., None] for name in names]
-    return np.concatenate([x, *extra], axis=-1) if extra else x
 
 
 @dataclass(frozen=True)
@@ -158,7 +127,7 @@ class Data:
 
 
 def load(
-    name: str,
+    name: str | Dataset,
     rng: np.random.Generator,
     *,
     n_samples: int | None = None,
@@ -168,7 +137,7 @@ def load(
     n_classes: int | None = None,
     features: Iterable[str] = (),
 ) -> Data:
-    """The data set `name`, split into training and test rows and standardised on the training rows.
+    """The data set `name` (or a Dataset itself), split into training and test rows and standardised on the training rows.
 
     `n_samples` counts both parts: a toy has that many rows (200 by default), a real set at most that many
     (all by default). `noise` is a standard deviation, in the units of x for classification and of y for
@@ -182,7 +151,7 @@ def load(
     >>> data.x_train.ravel().tolist(), data.y_train.ravel().tolist()
     ([0.0, 0.5, 1.0, 1.5], [0.0, 0.25, 1.0, 2.25])
     """
-    dataset = choose("dataset", name, DATASETS)
+    dataset = name if isinstance(name, Dataset) else choose("dataset", name, DATASETS)
     noise = dataset.default_noise if noise is None else noise
     if not (isinstance(noise, (int, float)) and np.isfinite(noise) and noise >= 0):
         raise ValueError(f"noise must be a finite number, 0 or more; got {noise!r}")
@@ -233,7 +202,8 @@ def prepare(
     x: (n, n_features); y: class indices (n,), or values (n, 1). round(test_fraction * n) rows are for
     testing: the same share of every class, drawn with `rng`, at least one row a class staying in training;
     on a `grid` they are spread evenly between its ends, which stay in training, and nothing is drawn. A
-    feature that is constant in the training rows has std 1. Raises ValueError unless 0 <= test_fraction < 1.
+    feature that is constant in the training rows has std 1. A missing value (NaN in x) becomes the mean of the
+    training rows, 0 where they have none. Raises ValueError unless 0 <= test_fraction < 1.
     """
     choose("task", task, TASKS)
     if not 0 <= test_fraction < 1:
@@ -250,6 +220,9 @@ def prepare(
         x_mean, x_std = _mean_and_std(x[~test])
     if standardize_y:
         y_mean, y_std = _mean_and_std(y[~test])
+    missing = np.isnan(x)
+    if missing.any():
+        x = np.where(missing, _mean_and_std(x[~test])[0], x)
     x = (x - x_mean) / x_std
     if task == "regression":
         y = (y - y_mean) / y_std
@@ -329,8 +302,16 @@ def _frozen(array: NDArray) -> NDArray:
 
 
 def _mean_and_std(rows: Floats) -> tuple[Floats, Floats]:
+    """Per column, of the values that are not NaN; 0 and 1 where there are none."""
+    missing = np.isnan(rows)
+    if missing.any():
+        count = np.maximum(np.count_nonzero(~missing, axis=0), 1)
+        rows = np.where(missing, np.where(missing, 0.0, rows).sum(axis=0) / count, rows)
+    else:
+        count = np.full(rows.shape[1], len(rows))
+    mean = rows.mean(axis=0)
     constant = np.ptp(rows, axis=0) == 0
-    return rows.mean(axis=0), np.where(constant, 1.0, rows.std(axis=0))
+    return mean, np.where(constant, 1.0, rows.std(axis=0) * np.sqrt(len(rows) / count))
 
 
 def _evenly_between(n: int, n_test: int) -> NDArray[np.bool_]:
@@ -356,6 +337,12 @@ def _pick(rng: np.random.Generator, labels: Labels, n: int) -> NDArray[np.bool_]
         rows = rng.permutation(np.flatnonzero(labels == value))
         mask[rows[: min(number, available - 1)]] = True
     return mask
+
+
+def sampled(rng: np.random.Generator, labels: Labels | None, n_rows: int, n: int) -> NDArray[np.int64]:
+    """The places of about n of n_rows rows in random order; with labels (n_rows,) the same share of every label."""
+    labels = np.zeros(n_rows, np.int64) if labels is None else labels
+    return rng.permutation(np.flatnonzero(~_pick(rng, labels, n_rows - n)))
 
 
 def _in_classes(n: int, k: int) -> tuple[Labels, Floats, Floats]:
@@ -434,8 +421,7 @@ def _shipped(loader: str) -> Make:
 
     def make(rng: np.random.Generator, n: int, noise: float, k: int) -> tuple[Floats, NDArray]:
         x, y = whole()
-        labels = y if k else np.zeros(len(y), int)
-        rows = rng.permutation(np.flatnonzero(~_pick(rng, labels, len(x) - n)))
+        rows = sampled(rng, y if k else None, len(x), n)
         return x[rows], y[rows] if k else y[rows, None]
 
     return make

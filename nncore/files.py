@@ -29,6 +29,7 @@ import numpy as np
 from nncore.config import RunConfig
 from nncore.history import Divergence, History, Target, update_norms
 from nncore.layout import Array, Layout
+from nncore.table import TableNotHere
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -384,6 +385,8 @@ def _not_a_history(kind: str, *errors: type[Exception]) -> Iterator[None]:
     expected: tuple[type[Exception], ...] = (ValueError, KeyError, TypeError, *errors)
     try:
         yield
+    except TableNotHere:
+        raise
     except expected as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ValueError(f"this is not a history in {kind}, or a damaged one: {reason}") from error

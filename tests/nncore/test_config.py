@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nncore import ACTIVATIONS, DATASETS, INITIALIZERS, LOSSES, NORMALIZATIONS, OPTIMIZERS, RunConfig
-from nncore.data import FEATURES
+from nncore.features import FEATURES
 
 FIELDS = {field.name: field for field in RunConfig.fields()}
 NUMBERS = {name: f for name, f in FIELDS.items() if f.metadata["low"] is not None and name != "hidden"}
@@ -36,13 +36,13 @@ def test_every_field_says_what_a_control_needs_to_know() -> None:
         facts = field.metadata
         assert facts["help"].endswith(".") and facts["help"][0].isupper(), name
         is_number, is_choice = facts["low"] is not None, facts["choices"] is not None
-        assert is_number + is_choice + isinstance(field.default, bool) == 1, name
+        assert is_number + is_choice + isinstance(field.default, bool) + (name == "table") == 1, name
 
 
 @pytest.mark.parametrize(
     ("field", "registry"),
     [
-        ("dataset", DATASETS), ("activation", ACTIVATIONS), ("init", INITIALIZERS), ("optimizer", OPTIMIZERS),
+        ("dataset", {**DATASETS, "table": None}), ("activation", ACTIVATIONS), ("init", INITIALIZERS), ("optimizer", OPTIMIZERS),
         ("normalization", NORMALIZATIONS), ("features", FEATURES),
     ],
 )  # fmt: skip

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from nncore.data import (
     DATASETS,
-    FEATURES,
     LOSSES_FOR,
     default_loss,
     encode_targets,
@@ -19,6 +18,7 @@ from nncore.data import (
     n_outputs,
     prepare,
 )
+from nncore.features import FEATURES
 
 NAMES = list(DATASETS)
 TOYS = [name for name in NAMES if not DATASETS[name].real]

@@ -28,9 +28,9 @@ HEAVY = (
 
 ROOMS = (
     {"names", "norms"},
-    {"activations", "initializers", "losses", "layout", "optimizers", "data", "threads"},
-    {"network"},
-    {"chain", "gradcheck", "config", "moments"},
+    {"activations", "features", "initializers", "losses", "layout", "optimizers", "data", "threads"},
+    {"network", "table"},
+    {"chain", "gradcheck", "config", "delimited", "moments"},
     {"cost", "history", "measurement", "files", "scripts"},
     {"training"},
     {"descent", "ensemble", "lecture", "measures", "theory"},
