@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -44,7 +45,7 @@ def show(
             st.markdown(f"**{text.title}** :gray[{text.subtitle}]", width="stretch")
             st.download_button(
                 "CSV",
-                data=lambda: measurement.frame().to_csv(index=False).encode(),
+                data=lambda: _csv(measurement),
                 file_name=f"{measurement.name.replace(' ', '_')}.csv",
                 mime="text/csv",
                 key=f"csv_{key}",
@@ -59,3 +60,9 @@ def show(
             figure, key=f"chart_{key}", alt=f"{text.title}, {text.subtitle}. {finding}".strip(), height=scaled
         )
         st.caption(caption)
+
+
+def _csv(measurement: Measurement) -> bytes:
+    file = io.BytesIO()
+    measurement.to_csv(file)
+    return file.getvalue()

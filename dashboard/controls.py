@@ -12,7 +12,9 @@ import streamlit as st
 
 from dashboard.style import LARGE_KEY
 from nncore import ACTIVATIONS, DATASETS, RunConfig
+from nncore.config import TABLE
 from nncore.features import FEATURES
+from nncore.table import Choice
 
 FIRST_SIGHT = RunConfig(
     dataset="circles", hidden=(32,) * 12, activation="sigmoid", init="xavier_normal", steps=400
@@ -56,6 +58,13 @@ def _choice(control: Control, so_far: dict[str, Any]) -> str:
     return st.selectbox(
         control.label, choices, index=choices.index(_default(control)), **control.common(so_far)
     )
+
+
+def _table(control: Control, so_far: dict[str, Any]) -> str:
+    """The text that names a table; the page on which it is chosen writes it."""
+    return st.text_input(
+        control.label, placeholder="chosen on the page Your data", max_chars=5000, **control.common(so_far)
+    ).strip()
 
 
 def _toggle(control: Control, so_far: dict[str, Any]) -> bool:
@@ -152,6 +161,20 @@ def _before(key: str) -> str:
     return str(st.session_state.get(key, st.query_params.get(key, "")))
 
 
+def _has(so_far: dict[str, Any], fact: str) -> bool:
+    """A fact about the data set; a table of somebody's own has neither noise nor a number of classes to choose."""
+    return so_far["dataset"] != TABLE and getattr(DATASETS[so_far["dataset"]], fact)
+
+
+def _has_two_inputs(so_far: dict[str, Any]) -> bool:
+    if so_far["dataset"] != TABLE:
+        return DATASETS[so_far["dataset"]].n_features == 2
+    try:
+        return Choice(so_far["table"]).dataset.n_features == 2
+    except ValueError:  # no table yet, or none that is here: building the config says so
+        return False
+
+
 def _uses(optimizer: str, *others: str) -> Callable[[dict[str, Any]], bool]:
     return lambda so_far: so_far["optimizer"] in (optimizer, *others)
 
@@ -160,23 +183,27 @@ CONTROLS = {
     control.field: control
     for control in (
         Control("dataset", "Data set", "What the network learned is drawn below the loss.", _choice, folded=False),
+        Control(
+            "table", "Table", "Not the data itself: that stays in the session that read it.", _table,
+            active=lambda so_far: so_far["dataset"] == TABLE,
+        ),
         Control("n_samples", "Samples", "More rows smooth the loss curve and slow each step.", _whole),
         Control(
             "noise", "Noise", "Seen in the picture of what the network learned.", _slider(0.0, 2.0, 0.05),
-            active=lambda so_far: DATASETS[so_far["dataset"]].uses_noise,
+            active=lambda so_far: _has(so_far, "uses_noise"),
         ),
         Control(
             "n_classes", "Classes", "Each adds an output unit; the loss starts higher.", _slider(2, 10, 1),
-            active=lambda so_far: DATASETS[so_far["dataset"]].uses_classes,
+            active=lambda so_far: _has(so_far, "uses_classes"),
         ),
         Control("test_fraction", "Test share", "Draws the test curve beside the training loss.", _slider(0.0, 0.9, 0.05)),
         Control(
             "standardize", "Standardize", "Off, large inputs saturate layer 1 in the activation chart.", _toggle,
-            active=lambda so_far: not DATASETS[so_far["dataset"]].lecture,
+            active=lambda so_far: not _has(so_far, "lecture"),
         ),
         Control(
             "features", "Extra inputs", "With the right ones a single layer is enough: see what the network learned.",
-            _features, active=lambda so_far: DATASETS[so_far["dataset"]].n_features == 2,
+            _features, active=_has_two_inputs,
         ),
         Control("hidden", "Depth and width", "", _hidden, folded=False),
         Control("activation", "Activation", "It decides how steep the gradient-flow line is.", _choice, folded=False),
@@ -314,6 +341,7 @@ def settings_of(config: RunConfig) -> dict[str, Any]:
         and max(config.hidden, default=1) <= MAX_WIDTH
     )
     settings["features"] = list(config.features)
+    settings["table"] = str(config.table)
     settings["depth"] = config.depth if uniform else FIRST_SIGHT.depth
     settings["width"] = config.hidden[0] if uniform and config.hidden else FIRST_SIGHT.hidden[0]
     settings["widths"] = "" if uniform else ", ".join(map(str, config.hidden))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard import controls
+from dashboard import controls, tables
 from dashboard.runs import BYTES_ALLOWED, Training
 from dashboard.waiting import finished_run
 from nncore import History, RunConfig
+from nncore.config import TABLE
+from nncore.table import TableNotHere
 
 STEP = "step"
 """Key of the step slider: a page about the same run opens on the same step."""
@@ -19,8 +21,12 @@ def training() -> Training | None:
     try:
         config = controls.sidebar()
         return finished_run(config)
+    except TableNotHere as missing:
+        tables.ask_again(missing)
     except ValueError as problem:
-        st.error(f"This set-up cannot run: {problem}.", icon=":material/block:")
+        st.error(f"This set-up cannot run: {tables.plain(str(problem))}.", icon=":material/block:")
+        if st.session_state.get("dataset") == TABLE:
+            st.page_link("views/your_data.py", label="Choose your data", icon=":material/upload_file:")
     if config is not None:
         _offer_fewer_records(config)
     return None

@@ -9,7 +9,7 @@ from dashboard import controls
 from dashboard.runs import Training, runs
 from dashboard.style import number, percent
 from dashboard.waiting import session_id
-from nncore import DATASETS, History, RunConfig
+from nncore import History, RunConfig
 from nncore import measures as m
 from nncore.diagnosis import Flow, Remedy, flow, remedies
 
@@ -111,7 +111,7 @@ def _score(
 ) -> None:
     has_test = bool(np.isfinite(scores["test_loss"]).any())
     part = "test" if has_test else "train"
-    if DATASETS[history.config.dataset].task == "classification":
+    if history.config.source.task == "classification":
         accuracy = scores[f"{part}_accuracy"]
         gained = 100 * (accuracy[at] - accuracy[0])
         moved = abs(gained) >= 0.05

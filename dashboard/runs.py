@@ -14,6 +14,7 @@ import streamlit as st
 from streamlit import runtime
 
 from nncore import History, RunConfig, run
+from nncore.config import TABLE
 from nncore.cost import check_budget
 
 T = TypeVar("T")
@@ -92,12 +93,15 @@ class Abandoned(Exception):
 
 
 class Runs:
-    """All runs of this process. One instance, shared between sessions."""
+    """All runs of this process. One instance, shared between sessions.
+
+    A run on an uploaded table belongs to its session: no other is given it, and it leaves with its reader.
+    """
 
     def __init__(self) -> None:
         self.pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="training")
         self.lock = threading.Lock()
-        self.by_config: dict[RunConfig, Training] = {}
+        self.by_config: dict[Hashable, Training] = {}
         self.by_session: dict[str, Training] = {}
 
     def ask(self, session: str, config: RunConfig) -> Training:
@@ -111,7 +115,7 @@ class Runs:
                 return before
             check_budget(config, SECONDS_ALLOWED, BYTES_ALLOWED)
             self._leave(session)
-            training = self.by_config.get(config)
+            training = self.by_config.get(_key(session, config))
             if training is None or self._abandoned(training):
                 training = Training(config)
             self._join(session, training)
@@ -124,7 +128,7 @@ class Runs:
             if training is None or training.done:
                 return
             if training.waiting == {session}:
-                self.by_config.pop(training.config, None)
+                self.by_config.pop(_key(session, training.config), None)
                 training.stop = True
                 return
             self._leave(session)
@@ -146,8 +150,9 @@ class Runs:
         training.waiting.add(session)
         self.by_session[session] = training
         if shared:
-            self.by_config.pop(training.config, None)
-            self.by_config[training.config] = training
+            key = _key(session, training.config)
+            self.by_config.pop(key, None)
+            self.by_config[key] = training
             self._drop_old()
         if training.future is None:
             training.future = self.pool.submit(training)
@@ -168,10 +173,18 @@ class Runs:
         for session in [session for session in self.by_session if not _present(session)]:
             self._leave(session)
         size = 0
-        for config, training in reversed(list(self.by_config.items())):
-            size += config.history_bytes()
-            if size > KEPT_BYTES and training.done and not training.waiting:
-                del self.by_config[config]
+        for key, training in reversed(list(self.by_config.items())):
+            size += training.config.history_bytes()
+            private = isinstance(key, tuple)
+            if (private and not _present(key[0])) or (
+                size > KEPT_BYTES and training.done and not training.waiting
+            ):
+                del self.by_config[key]
+
+
+def _key(session: str, config: RunConfig) -> Hashable:
+    """What a run is found by: its config, and on a table of somebody's own the session as well."""
+    return (session, config) if config.dataset == TABLE else config
 
 
 def _present(session: str) -> bool:

@@ -254,6 +254,8 @@ def _cells(text: bytes, separator: str) -> tuple[list[str], list[pa.Array], int]
             f"row {row} has {has} fields where the first row has {expected}: give every row as many fields, and "
             "put quotation marks around text that holds the separator"
         )
+    if text.count(b'"') % 2 and total < lines // 2:
+        raise ValueError("the file has a quotation mark that is never closed: close it, or take it out")
     table = pa.Table.from_batches(kept)
     return first, [column.combine_chunks() for column in table.columns], total
 

@@ -63,5 +63,25 @@ class Measurement:
         return pd.DataFrame(columns)
 
     def to_csv(self, target: Target) -> None:
-        """The tidy table as CSV, every float in full; NaN, which means "not defined", is an empty cell."""
-        self.frame().to_csv(target, index=False)
+        """The tidy table as CSV, every float in full; NaN, which means "not defined", is an empty cell.
+
+        Text is `inert`: no spreadsheet takes it for a formula.
+        """
+        frame = self.frame()
+        for place, kind in enumerate(frame.dtypes):
+            if kind.kind not in "biuf":
+                frame.isetitem(place, [inert(str(cell)) for cell in frame.iloc[:, place]])
+        frame.columns = [inert(str(name)) for name in frame.columns]
+        frame.to_csv(target, index=False)
+
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+
+
+def inert(text: str) -> str:
+    """Text that a spreadsheet shows and does not compute: an apostrophe before what would begin a formula.
+
+    >>> inert("=1+1"), inert("species")
+    ("'=1+1", 'species')
+    """
+    return f"'{text}" if text.lstrip(" ").startswith(FORMULA_STARTS) else text

@@ -36,7 +36,14 @@ LOADED = 4
 
 
 class TableNotHere(ValueError):
-    """A config names a table whose rows are not at hand."""
+    """A config names a table, by its digest, whose rows are not at hand."""
+
+    def __init__(self, digest: str) -> None:
+        self.digest = digest
+        super().__init__(
+            f"this run was trained on a table of somebody's own ({digest[:8]}), which stays where it was read and "
+            "is not here: read its file again"
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,18 +139,18 @@ class Table:
         ((4,), 'regression')
         """
         place = self._default_target() if target is None else self._place(target)
-        kind = self.task_of(place) if task is None else choose("task", task, TASKS)
+        kind = self.task_of(self.names[place]) if task is None else choose("task", task, TASKS)
         if inputs is None:
-            chosen = self._default_inputs(place)
+            chosen = [self.names.index(column.name) for column in self.suggested_inputs(self.names[place])]
         else:
             chosen = sorted({self._place(name) for name in inputs})
         choice = Choice(f"{self.digest}.{kind[0]}{place}.{_ranges(chosen)}", self)
         choice.check()
         return choice
 
-    def task_of(self, target: int | str) -> str:
+    def task_of(self, target: str) -> str:
         """The task that a target's values suggest: classes for text and for few whole numbers."""
-        column = self.columns[target if isinstance(target, int) else self._place(target)]
+        column = self.columns[self._place(target)]
         numbers = column.numbers
         whole = bool((numbers == np.round(numbers)).all())
         few = len(numbers) <= (FEW_VALUES if whole else 2) and 2 * len(numbers) <= column.n_present
@@ -169,11 +176,12 @@ class Table:
         named = [place for place in fitting if self.names[place].lower() in TARGET_NAMES]
         return (named or fitting)[-1]
 
-    def _default_inputs(self, target: int) -> list[int]:
+    def suggested_inputs(self, target: str) -> list[Column]:
+        """The columns that may say something about a target: not constant, not a number of the row, not free text."""
         return [
-            place
-            for place, column in enumerate(self.columns)
-            if place != target
+            column
+            for column in self.columns
+            if column.name != target
             and column.n_values >= 2
             and (column.is_number or column.repeats)
             and not column.counts_rows
@@ -223,10 +231,7 @@ class Choice(str):
         if self.table is None:
             self.table = next((table for find in _SHELVES if (table := find(self.digest))), None)
         if self.table is None:
-            raise TableNotHere(
-                f"this run was trained on a table of somebody's own ({self.digest[:8]}), which stays where it was "
-                "read and is not here: read its file again"
-            )
+            raise TableNotHere(self.digest)
         return self.table
 
     @property

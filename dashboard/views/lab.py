@@ -10,7 +10,7 @@ import streamlit as st
 from dashboard import cards, chart, current, downloads, headline, report, style
 from dashboard.charts import activations, gradients, loss, weights
 from dashboard.runs import Training
-from nncore import DATASETS, History, beside
+from nncore import History, beside
 from nncore import measures as m
 from nncore.diagnosis import Flow, flow
 from nncore.learned import confusion, decision_regions, fitted_curve, predictions
@@ -172,7 +172,7 @@ def page() -> None:
         downloads.show(training)
         report.show(training)
     st.caption(
-        f"{DATASETS[training.config.dataset].note} Measured on {len(training.history.probe_x)} training rows."
+        f"{training.config.source.note} Measured on {len(training.history.probe_x)} training rows."
     )
 
 
