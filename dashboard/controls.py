@@ -10,6 +10,7 @@ from typing import Any
 
 import streamlit as st
 
+from dashboard import tables
 from dashboard.style import LARGE_KEY
 from nncore import ACTIVATIONS, DATASETS, RunConfig
 from nncore.config import TABLE
@@ -58,6 +59,17 @@ def _choice(control: Control, so_far: dict[str, Any]) -> str:
     return st.selectbox(
         control.label, choices, index=choices.index(_default(control)), **control.common(so_far)
     )
+
+
+def _dataset(control: Control, so_far: dict[str, Any]) -> str:
+    """The menu of data sets, and below it which table of one's own is meant."""
+    chosen = _choice(control, so_far)
+    if chosen == TABLE:
+        st.caption(
+            tables.sentence(_before("table"))
+            or "A file, clicked points or a function: see the page Your data."
+        )
+    return chosen
 
 
 def _table(control: Control, so_far: dict[str, Any]) -> str:
@@ -182,7 +194,7 @@ def _uses(optimizer: str, *others: str) -> Callable[[dict[str, Any]], bool]:
 CONTROLS = {
     control.field: control
     for control in (
-        Control("dataset", "Data set", "What the network learned is drawn below the loss.", _choice, folded=False),
+        Control("dataset", "Data set", "What the network learned is drawn below the loss.", _dataset, folded=False),
         Control(
             "table", "Table", "Not the data itself: that stays in the session that read it.", _table,
             active=lambda so_far: so_far["dataset"] == TABLE,

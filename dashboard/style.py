@@ -253,3 +253,9 @@ def percent(share: float) -> str:
     if size < 0.01 or size >= 1e4:
         return f"{100 * share:.1e}\u00a0%"
     return f"{100 * share:.0f}\u00a0%" if size >= 1 else f"{100 * share:.2g}\u00a0%"
+
+
+def label(name: str, longest: int = 24) -> str:
+    """Somebody's own name as a label: short, and without the markup that a chart would follow."""
+    short = name if len(name) <= longest else name[: longest - 1] + "…"
+    return short.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("$", "＄")

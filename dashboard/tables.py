@@ -32,7 +32,7 @@ START = RunConfig(
 HEADERS = {"recognise": None, "names": True, "values": False}
 """What may be said about a file's first line."""
 
-FILE_TYPES = ["csv", "tsv", "txt", "dat", "tab"]
+FILE_TYPES = ["csv", "tsv", "txt", "dat", "data", "tab"]
 
 
 def keep(table: Table, name: str) -> None:
@@ -136,6 +136,17 @@ def _values(column: Column) -> str:
     if column.is_number:
         return f"{column.numbers[0]:.4g} to {column.numbers[-1]:.4g}"
     return ", ".join(level[:24] for level in column.levels[:4]) + (", …" if column.distinct > 4 else "")
+
+
+def sentence(text: str) -> str:
+    """What a config's table text stands for: bugs.csv, species from 3 columns; empty where it is not here."""
+    try:
+        choice = Choice(text)
+        columns = len(choice.inputs)
+        name = on_shelf()[choice.digest][1] or "drawn by hand"
+        return plain(f"{name}: {choice.target.name} from {columns} {'column' if columns == 1 else 'columns'}")
+    except (ValueError, KeyError):
+        return ""
 
 
 def target_counts(choice: Choice) -> Measurement:

@@ -7,7 +7,9 @@ import csv
 import hashlib
 import io
 import os
+import re
 from collections import Counter
+from itertools import islice
 from typing import IO, TYPE_CHECKING
 
 import numpy as np
@@ -176,34 +178,39 @@ def _utf_8_or_latin_1(content: bytes) -> tuple[bytes, str]:
 
 
 def _separator(text: bytes) -> str:
-    """The separator that gives the first lines the same number of fields, more than one; else a comma."""
+    """The separator that gives the first lines the same number of fields, more than one.
+
+    Of two that do as well, one is not meant that leaves quotation marks inside fields next to the other, and
+    otherwise the comma is the decimal sign.
+    """
     sample = text[:_SAMPLE].decode("utf-8", errors="ignore")
     if len(text) > _SAMPLE and "\n" in sample:
         sample = sample[: sample.rindex("\n")]
-    best: tuple[float, int] = (0.0, 1)
-    found = None
+    found = []
     for separator in SEPARATORS:
         try:
-            rows = csv.reader(io.StringIO(sample, newline=""), delimiter=separator)
-            counts = [len(row) for row, _ in zip((row for row in rows if row), range(50), strict=False)]
+            reader = csv.reader(io.StringIO(sample, newline=""), delimiter=separator)
+            rows = list(islice(filter(None, reader), 50))
         except csv.Error:
             continue
-        if not counts:
-            continue
-        if max(counts) > MAX_COLUMNS:
-            raise ValueError(
-                f"the file has {max(counts):,} columns or more and {MAX_COLUMNS:,} are allowed: keep those that matter"
-            )
-        usual, times = Counter(counts).most_common(1)[0]
-        score = (times / len(counts) + (counts[0] == usual), usual)
-        if usual > 1 and score > best:
-            best, found = score, separator
-    if found is None:
+        usual, times = Counter(map(len, rows)).most_common(1)[0] if rows else (0, 0)
+        if usual > 1:
+            others = "".join(SEPARATORS).replace(separator, "")
+            is_quoted = re.compile(f'"[{re.escape(others)}]|[{re.escape(others)}]"')
+            clean = not any(is_quoted.search(field) for row in rows for field in row)
+            same = times / len(rows) + (len(rows[0]) == usual)
+            found.append((same, clean, separator != ",", usual, separator))
+    if not found:
         raise ValueError(
             "the file has one column: it needs at least a target and an input, separated by a comma, a semicolon, "
             "a tab or |"
         )
-    return found
+    *_, width, separator = max(found)
+    if width > MAX_COLUMNS:
+        raise ValueError(
+            f"the file has {width:,} columns or more and {MAX_COLUMNS:,} are allowed: keep those that matter"
+        )
+    return separator
 
 
 def _cells(text: bytes, separator: str) -> tuple[list[str], list[pa.Array], int]:

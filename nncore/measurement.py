@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -78,10 +79,17 @@ class Measurement:
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
+_NUMBER = re.compile(r"[+-]?\d+([.,]\d*)?([eE][+-]?\d+)?")
+
+
 def inert(text: str) -> str:
     """Text that a spreadsheet shows and does not compute: an apostrophe before what would begin a formula.
 
-    >>> inert("=1+1"), inert("species")
-    ("'=1+1", 'species')
+    A number stays as it is, with its sign.
+
+    >>> inert("=1+1"), inert("species"), inert("-2.5"), inert("-2+1")
+    ("'=1+1", 'species', '-2.5', "'-2+1")
     """
-    return f"'{text}" if text.lstrip(" ").startswith(FORMULA_STARTS) else text
+    text = text.replace("\r\n", "\n").replace("\r", "\n")  # a bare \r is not quoted and would begin a new row
+    begins = text.lstrip(" ").startswith(FORMULA_STARTS) and not _NUMBER.fullmatch(text)
+    return f"'{text}" if begins else text

@@ -216,6 +216,9 @@ class Choice(str):
     def __repr__(self) -> str:
         return repr(str(self))
 
+    def __reduce__(self) -> tuple[type[Choice], tuple[str, Table | None]]:
+        return Choice, (str(self), self.table)
+
     @property
     def digest(self) -> str:
         """The table's digest."""
@@ -264,11 +267,9 @@ class Choice(str):
         for column in inputs:
             if column.is_missing.all():
                 raise ValueError(f"{shown(column.name)} holds no value: take it out of the inputs")
-        present = int(np.count_nonzero(~target.is_missing))
-        if present < FEWEST_ROWS:
-            raise ValueError(
-                f"{present} rows have a value of the target {name}: at least {FEWEST_ROWS} are needed"
-            )
+        if target.n_present < FEWEST_ROWS:
+            have = "1 row has" if target.n_present == 1 else f"{target.n_present} rows have"
+            raise ValueError(f"{have} a value of the target {name}: at least {FEWEST_ROWS} are needed")
         if target.n_values < 2:
             raise ValueError(f"the target {name} is the same in every row: choose a column that varies")
         if self.task == "regression" and not target.is_number:

@@ -6,7 +6,7 @@ import numpy as np
 
 from dashboard.chart import Text
 from dashboard.charts.gradients import step_line
-from dashboard.style import Figure, Style, fade, step_axis
+from dashboard.style import Figure, Style, fade, label, step_axis
 from nncore import Measurement
 from nncore.data import Data
 
@@ -99,15 +99,22 @@ def curve(measured: Measurement, rows: dict[str, np.ndarray], names: tuple[str, 
     return {
         "data": [*markers, line],
         "layout": style.layout(
-            "fitted_curve", xaxis={"title": {"text": names[0]}}, yaxis={"title": {"text": names[1]}}
+            "fitted_curve",
+            xaxis={"title": {"text": label(names[0])}},
+            yaxis={"title": {"text": label(names[1])}},
         ),
     }
 
 
 def regions(
-    measured: Measurement, rows: dict[str, np.ndarray], names: tuple[str, ...], style: Style
+    measured: Measurement,
+    rows: dict[str, np.ndarray],
+    names: tuple[str, ...],
+    style: Style,
+    inputs: tuple[str, str] = ("x₁", "x₂"),
 ) -> Figure:
     """Decision regions over two inputs: the class that wins, paler where the network is unsure."""
+    names = tuple(label(name) for name in names)
     x, y = measured.axes["x1"], measured.axes["x2"]
     n_classes = len(names)
     winner, margin = measured["class"], measured["confidence"]
@@ -154,8 +161,8 @@ def regions(
         "data": layers,
         "layout": style.layout(
             "decision_regions",
-            xaxis=span | {"title": {"text": "x₁"}, "range": [x[0], x[-1]]},
-            yaxis=span | {"title": {"text": "x₂"}, "range": [y[0], y[-1]]},
+            xaxis=span | {"title": {"text": label(inputs[0], 40)}, "range": [x[0], x[-1]]},
+            yaxis=span | {"title": {"text": label(inputs[1], 40)}, "range": [y[0], y[-1]]},
         ),
     }
 
@@ -164,7 +171,7 @@ def confusion(measured: Measurement, names: tuple[str, ...], style: Style) -> Fi
     """Actual class against predicted class, for networks with more than two inputs."""
     counts = measured["rows"]
     size = len(names)
-    labels = [name if len(name) <= 12 else name[:11] + "…" for name in names]
+    labels = [label(name, 12) for name in names]
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     return {
         "data": [
@@ -204,7 +211,7 @@ def confusion(measured: Measurement, names: tuple[str, ...], style: Style) -> Fi
     }
 
 
-def predicted(measured: Measurement, names: str, style: Style) -> Figure:
+def predicted(measured: Measurement, name: str, style: Style) -> Figure:
     """Predicted against actual target, for regression with many inputs; the diagonal is a perfect fit."""
     actual, guess = measured["actual"], measured["prediction"]
     test = measured["is_test"].astype(bool)
@@ -239,7 +246,7 @@ def predicted(measured: Measurement, names: str, style: Style) -> Figure:
         "data": [*traces, diagonal],
         "layout": style.layout(
             "predicted",
-            xaxis={"title": {"text": f"actual {names}"}},
-            yaxis={"title": {"text": f"predicted {names}"}},
+            xaxis={"title": {"text": f"actual {label(name)}"}},
+            yaxis={"title": {"text": f"predicted {label(name)}"}},
         ),
     }

@@ -6,7 +6,7 @@ import numpy as np
 
 from dashboard import drawn
 from dashboard.chart import Text
-from dashboard.style import Figure, Style, fade
+from dashboard.style import Figure, Style, label
 from nncore import Measurement
 
 TARGET = Text("The target", "how often each value stands in the table", "")
@@ -55,7 +55,8 @@ def target(measured: Measurement, classes: tuple[str, ...], name: str, style: St
         "type": "bar",
         "x": places,
         "y": measured["rows"],
-        "marker": {"color": fade(style.weight, 0.8)},
+        "marker": {"color": style.weight},
+        "width": 0.5 if classes else None,
         "hovertemplate": "%{x}<br>%{y:,} rows<extra></extra>",
     }
     axis = {"title": {"text": label(name, 40)}, "showgrid": False}
@@ -70,12 +71,6 @@ def target(measured: Measurement, classes: tuple[str, ...], name: str, style: St
         "data": [bars],
         "layout": style.layout("target", xaxis=axis, yaxis={"title": {"text": "rows"}}, margin={"t": 10}),
     }
-
-
-def label(name: str, longest: int) -> str:
-    """Somebody's own name as a label: short, and without the markup that a chart would follow."""
-    short = name if len(name) <= longest else name[: longest - 1] + "…"
-    return short.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("$", "＄")
 
 
 def _places() -> dict[str, object]:

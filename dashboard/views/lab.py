@@ -126,7 +126,9 @@ def what_it_learned(training: Training, record: int, look: style.Style) -> None:
         figure = loss.predicted(measured, data.target_name, look)
     elif n_inputs == 2:
         measured = training.measured(decision_regions, record)
-        figure = loss.regions(measured, loss.rows_of(data), classes, look)
+        first, second = data.feature_names[:2]
+        inputs = ("x₁", "x₂") if (first, second) == ("x1", "x2") else (first, second)
+        figure = loss.regions(measured, loss.rows_of(data), classes, look, inputs)
     else:
         measured = training.measured(confusion, record)
         figure = loss.confusion(measured, classes, look)

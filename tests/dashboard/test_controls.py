@@ -111,12 +111,14 @@ ENABLING = {
 """What has to be set before a widget can be moved."""
 
 
-@pytest.mark.parametrize("field", [name for name in CONTROLS if name != "hidden"])
+@pytest.mark.parametrize("field", [name for name in CONTROLS if name not in ("hidden", "table")])
 def test_every_widget_sets_its_field(field: str) -> None:
     facts = FIELDS[field]
     before = FIRST_SIGHT
     if field == "features":
         value = ["x2_squared", "sin_x1"]
+    elif field == "dataset":
+        value = "diabetes"
     elif facts.metadata["choices"]:
         value = next(name for name in reversed(facts.metadata["choices"]) if name != getattr(before, field))
     else:
@@ -125,6 +127,19 @@ def test_every_widget_sets_its_field(field: str) -> None:
     app = opened(sidebar, **link(before))
     element(app, field).set_value(value).run()
     assert config_of(app) == before.replace(**{field: value})
+
+
+def test_table_is_typed_or_linked_and_refused_where_its_rows_are_not() -> None:
+    text = f"{'5e' * 16}.c4.0-2_6"
+    app = opened(sidebar, table=text)
+    assert config_of(app).table == text
+    assert element(app, "table").disabled
+    app.selectbox(key="dataset").set_value("table").run()
+    assert "this run was trained on a table of somebody's own (5e5e5e5e)" in app.error[0].value
+    app.text_input(key="table").set_value("nonsense").run()
+    assert "table must be what Table.choose returns" in app.error[0].value
+    app.text_input(key="table").set_value("").run()
+    assert "the data set table needs a table" in app.error[0].value
 
 
 def test_depth_and_width_set_the_hidden_widths() -> None:
@@ -217,6 +232,8 @@ def values_of(name: str) -> some.SearchStrategy:
         return some.sampled_from((0.0, *LEARNING_RATES))
     if name == "features":
         return some.lists(some.sampled_from(facts["choices"]), unique=True)
+    if name == "table":
+        return some.from_regex(r"[0-9a-f]{32}\.[cr][0-9]\.[0-9](_[0-9]-[0-9]{2})?", fullmatch=True)
     if facts["choices"]:
         return some.sampled_from(facts["choices"])
     if isinstance(default, bool):

@@ -8,7 +8,7 @@ import pytest
 
 from dashboard import runs as module
 from dashboard.runs import AT_ONCE, KEPT_MEASUREMENTS, Abandoned, Runs, Training, wait
-from nncore import RunConfig, run
+from nncore import RunConfig, read_table, run
 
 SMALL = RunConfig(hidden=(4, 4), steps=20, n_samples=40)
 LONG = RunConfig(hidden=(4,), steps=400_000, n_samples=20, record_every=1000)
@@ -267,3 +267,51 @@ def test_kept_measurements_are_bounded_and_the_latest_stay(shared: Runs) -> None
     assert calls == []
     training.measured(counted, 0)
     assert calls == [0]
+
+
+# Runs on a table of somebody's own --------------------------------------------------------------------------
+
+
+def own(session_seed: int = 0) -> RunConfig:
+    rng = np.random.default_rng(session_seed)
+    rows = "".join(f"{x:.3f},{x * x:.3f}\n" for x in rng.normal(size=30))
+    table = read_table(f"x,y\n{rows}".encode())
+    return RunConfig(dataset="table", table=table.choose("y"), hidden=(3,), steps=5, n_samples=30)
+
+
+def test_run_on_an_uploaded_table_is_not_shared_between_sessions(shared: Runs) -> None:
+    one, two = finished(shared.ask("a", own())), finished(shared.ask("b", own()))
+    assert own() == own()
+    assert one is not two
+    assert one.history is not two.history
+    assert one.config.data() is not two.config.data()
+    np.testing.assert_array_equal(one.history.theta, two.history.theta)
+    seen = one.measured(lambda history: object())
+    assert two.measured(lambda history: object()) is not seen
+
+
+def test_run_on_an_uploaded_table_is_found_again_by_its_own_session(shared: Runs) -> None:
+    training = finished(shared.ask("a", own()))
+    finished(shared.ask("a", SMALL))
+    assert shared.ask("a", own()) is training
+    shared.ask("a", SMALL)
+    assert shared.ask("b", own()) is not training
+
+
+def test_run_on_an_uploaded_table_leaves_with_its_reader(shared: Runs, monkeypatch) -> None:
+    finished(shared.ask("a", own()))
+    finished(shared.ask("b", SMALL))
+    monkeypatch.setattr(module, "_present", lambda session: session != "a")
+    finished(shared.ask("b", SMALL.replace(seed=1)))
+    assert not any(training.config.dataset == "table" for training in shared.by_config.values())
+    assert SMALL in shared.by_config
+
+
+def test_stopped_run_on_an_uploaded_table_is_trained_anew(shared: Runs) -> None:
+    config = own().replace(steps=400_000, record_every=1000)
+    training = shared.ask("a", config)
+    until(lambda: training.step > 0)
+    shared.stop("a")
+    assert finished(training).history.stopped
+    shared.again("a")
+    assert shared.ask("a", config) is not training

@@ -1,3 +1,4 @@
+import csv
 import io
 
 import numpy as np
@@ -5,6 +6,7 @@ import pandas as pd
 import pytest
 
 from nncore import Measurement
+from nncore.measurement import inert
 
 STEP, LAYER = np.array([0, 10]), np.array([1, 2, 3])
 NORM = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
@@ -56,3 +58,41 @@ def test_the_csv_holds_every_float_in_full_and_blanks_for_what_is_not_defined(dt
 def test_picture_and_table_are_the_same_numbers() -> None:
     measured = Measurement("m", {"step": STEP, "layer": LAYER}, {"norm": NORM})
     np.testing.assert_array_equal(measured.frame()["norm"].to_numpy().reshape(2, 3), measured["norm"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "=1+1",
+        "+A1",
+        "-1+2",
+        "@SUM(A1)",
+        "\t=1",
+        "\r=1",
+        "\n=1",
+        "\r\n=1",
+        " =1",
+        "=cmd|' /C calc'!A0",
+        "＝1",
+        "-",
+        "+",
+    ],
+)
+def test_no_cell_or_column_name_of_a_csv_begins_a_formula(text: str) -> None:
+    measured = Measurement(
+        "demo",
+        {"class": np.arange(2)},
+        {text: np.ones(2)},
+        columns={"name": ("class", np.array([text, "plain"], object))},
+    )
+    file = io.StringIO()
+    measured.to_csv(file)
+    rows = list(csv.reader(io.StringIO(file.getvalue(), newline="")))
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    assert rows[0] == ["class", "name", f"'{text}"]
+    assert [row[1] for row in rows[1:]] == [f"'{text}", "plain"]
+
+
+@pytest.mark.parametrize("text", ["-1", "+2.5", "-3,25", "1e-9", "-1E+5", "species", "", "a=b", "'=1"])
+def test_numbers_and_other_text_stay_as_they_are(text: str) -> None:
+    assert inert(text) == text
