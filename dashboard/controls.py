@@ -61,17 +61,6 @@ def _choice(control: Control, so_far: dict[str, Any]) -> str:
     )
 
 
-def _dataset(control: Control, so_far: dict[str, Any]) -> str:
-    """The menu of data sets, and below it which table of one's own is meant."""
-    chosen = _choice(control, so_far)
-    if chosen == TABLE:
-        st.caption(
-            tables.sentence(_before("table"))
-            or "A file, clicked points or a function: see the page Your data."
-        )
-    return chosen
-
-
 def _table(control: Control, so_far: dict[str, Any]) -> str:
     """The text that names a table; the page on which it is chosen writes it."""
     return st.text_input(
@@ -194,7 +183,7 @@ def _uses(optimizer: str, *others: str) -> Callable[[dict[str, Any]], bool]:
 CONTROLS = {
     control.field: control
     for control in (
-        Control("dataset", "Data set", "What the network learned is drawn below the loss.", _dataset, folded=False),
+        Control("dataset", "Data set", "What the network learned is drawn below the loss.", _choice, folded=False),
         Control(
             "table", "Table", "Not the data itself: that stays in the session that read it.", _table,
             active=lambda so_far: so_far["dataset"] == TABLE,
@@ -310,10 +299,16 @@ def sidebar() -> RunConfig:
             for control in controls:
                 if not control.folded:
                     values[control.field] = control.draw(control, values)
+            own_table = st.empty() if group == "data" and values["dataset"] == TABLE else None
             with st.expander("More", key=f"more_{group}"):
                 for control in controls:
                     if control.folded:
                         values[control.field] = control.draw(control, values)
+                if own_table is not None:
+                    own_table.caption(
+                        tables.sentence(values["table"])
+                        or "A file, clicked points or a function: see the page Your data."
+                    )
                 if group == "network":
                     widths, names = _layer_lists()
         st.divider()

@@ -177,15 +177,16 @@ class Table:
         return (named or fitting)[-1]
 
     def suggested_inputs(self, target: str) -> list[Column]:
-        """The columns that may say something about a target: not constant, not a number of the row, not free text."""
-        return [
+        """The columns that may say something about a target: not constant, not free text, not a number of the row.
+
+        A number of the row is taken where nothing else is left.
+        """
+        fitting = [
             column
             for column in self.columns
-            if column.name != target
-            and column.n_values >= 2
-            and (column.is_number or column.repeats)
-            and not column.counts_rows
+            if column.name != target and column.n_values >= 2 and (column.is_number or column.repeats)
         ]
+        return [column for column in fitting if not column.counts_rows] or fitting
 
 
 class Choice(str):

@@ -141,12 +141,8 @@ def open_in_lab(choice: Choice) -> None:
         *choice.notes(),
         f"The network gets {width:,} {'input' if width == 1 else 'inputs'}, standardized on the training rows.",
     ]
-    st.page_link(
-        "views/lab.py",
-        label="**Train on it in the lab**",
-        icon=":material/science:",
-        query_params=controls.link(config),
-    )
+    if st.button("Train on it in the lab", key="to_lab", type="primary", icon=":material/science:"):
+        st.switch_page("views/lab.py", query_params=controls.link(config))
     st.caption(plain(" ".join(said)))
 
 
