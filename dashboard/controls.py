@@ -184,10 +184,6 @@ CONTROLS = {
     control.field: control
     for control in (
         Control("dataset", "Data set", "What the network learned is drawn below the loss.", _choice, folded=False),
-        Control(
-            "table", "Table", "Not the data itself: that stays in the session that read it.", _table,
-            active=lambda so_far: so_far["dataset"] == TABLE,
-        ),
         Control("n_samples", "Samples", "More rows smooth the loss curve and slow each step.", _whole),
         Control(
             "noise", "Noise", "Seen in the picture of what the network learned.", _slider(0.0, 2.0, 0.05),
@@ -201,6 +197,10 @@ CONTROLS = {
         Control(
             "standardize", "Standardize", "Off, large inputs saturate layer 1 in the activation chart.", _toggle,
             active=lambda so_far: not _has(so_far, "lecture"),
+        ),
+        Control(
+            "table", "Table", "Not the data itself: that stays in the session that read it.", _table,
+            active=lambda so_far: so_far["dataset"] == TABLE,
         ),
         Control(
             "features", "Extra inputs", "With the right ones a single layer is enough: see what the network learned.",

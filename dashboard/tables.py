@@ -14,7 +14,7 @@ from dashboard.runs import BYTES_ALLOWED
 from dashboard.style import number
 from nncore import Measurement, RunConfig, read_table
 from nncore.measurement import inert
-from nncore.table import Choice, Column, Table, TableNotHere, look_in
+from nncore.table import Choice, Column, Table, TableNotHere, labels, look_in
 
 SHELF, READ = "tables", "file_read"
 
@@ -151,13 +151,13 @@ def sentence(text: str) -> str:
 
 def target_counts(choice: Choice) -> Measurement:
     """How many rows have each class, or fall into each of 24 bins of a target of numbers."""
-    dataset = choice.dataset
-    _, y = dataset.make(np.random.default_rng(0), dataset.max_samples or 0, 0.0, dataset.count_classes())
-    if dataset.classes:
-        counts = np.bincount(y, minlength=len(dataset.classes))
-        names = {"name": ("class", np.array(dataset.classes, dtype=object))}
+    target = choice.target
+    if choice.task == "classification":
+        codes, classes = labels(target)
+        counts = np.bincount(codes[codes >= 0], minlength=len(classes))
+        names = {"name": ("class", np.array(classes, dtype=object))}
         return Measurement("target", {"class": np.arange(len(counts))}, {"rows": counts}, columns=names)
-    counts, edges = np.histogram(y[:, 0], bins=24)
+    counts, edges = np.histogram(target.values[~target.is_missing], bins=24)
     return Measurement("target", {"value": (edges[1:] + edges[:-1]) / 2}, {"rows": counts})
 
 

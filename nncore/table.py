@@ -7,6 +7,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from threading import Lock
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,8 +33,8 @@ FEWEST_ROWS = 4
 TARGET_NAMES = ("target", "label", "class", "y", "outcome")
 ROW_NAMES = ("id", "index", "row", "no", "nr", "number")
 
-LOADED = 4
-"""Splits of a table that are kept with a choice, the least recently used leave first."""
+LOADED = 8
+"""Splits of a table that are kept with it, the least recently used leave first."""
 
 
 class TableNotHere(ValueError):
@@ -199,7 +201,6 @@ class Choice(str):
     _FORM = re.compile(r"([0-9a-f]{32})\.([cr])(\d{1,4})\.(\d{1,4}(?:-\d{1,4})?(?:_\d{1,4}(?:-\d{1,4})?)*|)")
 
     table: Table | None
-    _loaded: OrderedDict[Hashable, Data]
 
     def __new__(cls, text: str, table: Table | None = None) -> Choice:
         """`text` in its one form, with the rows that it is about."""
@@ -211,7 +212,7 @@ class Choice(str):
             )
         inputs = sorted({place for part in match[4].split("_") if part for place in _range(part)})
         choice = super().__new__(cls, f"{match[1]}.{match[2]}{int(match[3])}.{_ranges(inputs)}")
-        choice.table, choice._loaded = table, OrderedDict()
+        choice.table = table
         return choice
 
     def __repr__(self) -> str:
@@ -286,13 +287,20 @@ class Choice(str):
                 f"the inputs become {width:,} columns and {MAX_INPUTS:,} are allowed: choose fewer, above all fewer of text"
             )
 
-    @cached_property
+    @property
     def dataset(self) -> Dataset:
         """The table as a data set: its rows are drawn, shuffled and encoded when a run asks for them."""
-        self.check()
+        known = _DATASETS.setdefault(self.rows(), {})
+        text = str(self)  # a Choice as the key would hold on to its table
+        if text not in known:
+            self.check()
+            known[text] = self._make_dataset()
+        return known[text]
+
+    def _make_dataset(self) -> Dataset:
         target, inputs, task = self.target, self.inputs, self.task
         usable = np.flatnonzero(~target.is_missing)
-        codes, classes = _labels(target) if task == "classification" else (target.values, ())
+        codes, classes = labels(target) if task == "classification" else (target.values, ())
 
         def make(rng: np.random.Generator, n: int, noise: float, k: int) -> tuple[Floats, NDArray]:
             rows = usable[sampled(rng, codes[usable] if k else None, len(usable), n)]
@@ -315,10 +323,14 @@ class Choice(str):
 
     def loaded(self, key: Hashable, make: Callable[[], Data]) -> Data:
         """make(), kept with these rows under a key: it leaves the memory when they do."""
-        data = self._loaded.get(key) or make()
-        self._loaded[key] = data
-        while len(self._loaded) > LOADED:
-            self._loaded.pop(next(iter(self._loaded)), None)
+        kept = _LOADED.setdefault(self.rows(), OrderedDict())
+        key = (str(self), key)
+        data = kept.get(key) or make()
+        with _LOCK:
+            kept[key] = data
+            kept.move_to_end(key)
+            while len(kept) > LOADED:
+                kept.popitem(last=False)
         return data
 
     def notes(self) -> list[str]:
@@ -356,6 +368,9 @@ class Choice(str):
         return said
 
 
+_DATASETS: WeakKeyDictionary[Table, dict[str, Dataset]] = WeakKeyDictionary()
+_LOADED: WeakKeyDictionary[Table, OrderedDict[Hashable, Data]] = WeakKeyDictionary()
+_LOCK = Lock()
 _SHELVES: list[Callable[[str], Table | None]] = []
 
 
@@ -393,11 +408,11 @@ def _counted(columns: list[Column]) -> str:
     return ", ".join(counts) + (f" and {len(columns) - 3:,} more columns" if len(columns) > 3 else "")
 
 
-def _labels(target: Column) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+def labels(target: Column) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     """Class indices (n,) and class names in order; -1 where the target is missing."""
     if target.is_number:
-        labels = np.searchsorted(target.numbers, np.nan_to_num(target.values))
-        return np.where(target.is_missing, -1, labels), tuple(f"{number:g}" for number in target.numbers)
+        place = np.searchsorted(target.numbers, np.nan_to_num(target.values))
+        return np.where(target.is_missing, -1, place), tuple(f"{number:g}" for number in target.numbers)
     order = sorted(range(len(target.levels)), key=lambda code: target.levels[code])
     rank = np.empty(len(order) + 1, np.int64)
     rank[order], rank[-1] = np.arange(len(order)), -1

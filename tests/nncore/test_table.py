@@ -1,8 +1,10 @@
 """A choice of target and inputs is text in the config, its rows in memory, and a data set like any other."""
 
+import gc
 import io
 import json
 import pickle
+import weakref
 
 import numpy as np
 import pytest
@@ -274,11 +276,27 @@ def test_config_taken_along_keeps_its_rows(table) -> None:
         assert same.data().x_train.shape == config.data().x_train.shape
 
 
-def test_rows_leave_the_memory_with_the_table(table) -> None:
+def test_rows_are_loaded_once_and_leave_the_memory_with_their_table() -> None:
+    one, other = read_table(CONTENT), read_table(CONTENT)
+    data = config_for(one.choose("y")).data()
+    assert config_for(one.choose("y")).data() is data
+    assert config_for(other.choose("y")).data() is not data
+    assert config_for(one.choose("kind")).data() is not data
+    gone = weakref.ref(data)
+    del one, data
+    gc.collect()
+    assert gone() is None
+
+
+def test_no_more_splits_of_a_table_are_kept_than_a_few(table) -> None:
     choice = table.choose("y")
-    data = config_for(choice).data()
-    assert config_for(choice).data() is data
-    assert config_for(read_table(CONTENT).choose("y")).data() is not data
+    first = weakref.ref(config_for(choice).data())
+    for seed in range(1, module.LOADED):
+        config_for(choice, seed=seed).data()
+    assert first() is not None
+    config_for(choice, seed=99).data()
+    gc.collect()
+    assert first() is None
 
 
 # Without its rows -------------------------------------------------------------------------------------------
