@@ -15,7 +15,8 @@ from dashboard import cards, controls, downloads, headline, style
 from dashboard.cards import Card
 from dashboard.plot import encode
 from dashboard.runs import Training
-from nncore import DATASETS, History
+from nncore import History
+from nncore.config import TABLE
 from nncore.diagnosis import flow, verdict
 from nncore.scripts import config_source
 
@@ -75,9 +76,11 @@ def page(history: History, record: int, drawn: list[Card], notes: str, look: sty
         )
         or f"<p>At step {step} no rule finds anything wrong.</p>",
         f"<h2>Settings</h2><pre>{html.escape(config_source(config))}</pre>",
-        f"<p>{html.escape(DATASETS[config.dataset].note)}</p>" if config.dataset in DATASETS else "",
+        f"<p>{html.escape(config.source.note)}</p>",
         f"<h2>Charts at step {step}</h2><main>{''.join(_figure(card, number, look) for number, card in enumerate(drawn))}</main>",
-        f"<footer><p>Opens again in the lab with <code>?{html.escape(urlencode(controls.link(config)))}</code>. "
+        "<footer><p>Opens again in the lab with "
+        f"<code>?{html.escape(urlencode(controls.link(config), doseq=True))}</code>"
+        f"{' and the file of its table' if config.dataset == TABLE else ''}. "
         f"nncore {_version()}.</p></footer>",
     ]
     return (

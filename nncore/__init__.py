@@ -14,6 +14,7 @@ from nncore.measurement import Measurement
 from nncore.moments import STATISTICS, layer_statistics
 from nncore.network import MLP, NORMALIZATIONS, Tape
 from nncore.optimizers import OPTIMIZERS, adagrad, adam, adamw, cosine, rmsprop, sgd, step_decay, warmup
+from nncore.table import look_in
 from nncore.training import Step, run, train
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "check_gradient",
     "cosine",
     "layer_statistics",
+    "look_in",
     "read_table",
     "replay",
     "rmsprop",

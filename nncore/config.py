@@ -240,10 +240,11 @@ class RunConfig:
     @property
     def source(self) -> Dataset:
         """The data set behind the name; raises TableNotHere where a table's rows are not at hand."""
-        return self._choice.dataset if self.dataset == TABLE else DATASETS[self.dataset]
+        return self.choice.dataset if self.dataset == TABLE else DATASETS[self.dataset]
 
     @property
-    def _choice(self) -> Choice:
+    def choice(self) -> Choice:
+        """Target, inputs and task of a person's own table; raises ValueError where there is none."""
         if not isinstance(self.table, Choice):
             raise ValueError("the data set table needs a table: read one and choose its target and inputs")
         return self.table
@@ -348,7 +349,7 @@ class RunConfig:
             self.seed,
         )
         if self.dataset == TABLE:
-            return self._choice.loaded(key, lambda: _load(self.source, *key))
+            return self.choice.loaded(key, lambda: _load(self.source, *key))
         return _load_shared(self.dataset, *key)
 
     def targets(self, y: np.ndarray) -> np.ndarray:

@@ -111,6 +111,7 @@ def read_table(source: str | os.PathLike[str] | bytes | IO[bytes], header: bool 
         separator=SEPARATORS[separator],
         encoding=encoding,
         head=head,
+        header=header is not False,
     )
 
 

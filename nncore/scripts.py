@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nncore.activations import ACTIVATIONS
-from nncore.config import RunConfig
+from nncore.config import TABLE, RunConfig
 
 TORCH_ACTIVATIONS = {
     "linear": "z",
@@ -48,13 +48,25 @@ def config_source(config: RunConfig) -> str:
     return "\n".join(["nncore.RunConfig(", *lines, ")"])
 
 
+def table_source(config: RunConfig) -> str:
+    """The lines that read the file of a run on a table of somebody's own; none for other data sets."""
+    if config.dataset != TABLE:
+        return ""
+    table = config.choice.rows()
+    header = "" if table.header else ", header=False"
+    return f'''
+table = nncore.read_table("table.csv"{header})  # the file that the run was trained on
+nncore.look_in({{table.digest: table}}.get)
+'''
+
+
 def nncore_script(config: RunConfig) -> str:
     """A program that repeats the run with nncore, bit for bit: its loss, δ per layer, and the history as a file."""
     return f'''"""Same settings, same bits: this run again, with nncore."""
 
 import nncore
 from nncore import measures
-
+{table_source(config)}
 config = {config_source(config)}
 history = nncore.run(config)
 print(f"loss {{history.loss[0]:.6g}} -> {{history.loss[-1]:.6g}} {{history.stopped}}".rstrip())
@@ -92,7 +104,7 @@ import nncore
 import torch
 from torch import nn
 from torch.nn import functional as F
-
+{table_source(config)}
 config = {config_source(config)}
 dtype = torch.{config.dtype}
 data, layout = config.data(), config.layout()

@@ -103,7 +103,7 @@ class Column:
 class Table:
     """A person's own rows, read by `read_table`: columns of numbers and of categories.
 
-    `digest` names the content: the same file has the same one. `n_rows` of the file's `rows_in_file` are kept.
+    `digest` names the content: the same file, read with the same `header`, has the same one. `n_rows` of the file's `rows_in_file` are kept.
     `head` are the first of them as they stand in the file.
     """
 
@@ -114,6 +114,7 @@ class Table:
     separator: str
     encoding: str
     head: tuple[tuple[str, ...], ...]
+    header: bool = True
 
     @property
     def names(self) -> tuple[str, ...]:

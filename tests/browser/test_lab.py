@@ -25,7 +25,7 @@ LONG = SMALL.replace(hidden=(4,), steps=900_000, record_every=1000, learning_rat
 
 def open_lab(page: Page, url: str, config: RunConfig = SMALL, **more: str) -> None:
     page.set_default_timeout(PATIENCE)
-    page.goto(f"{url}/?{urlencode(link(config) | more)}")
+    page.goto(f"{url}/?{urlencode(link(config) | more, doseq=True)}")
 
 
 def shown(page: Page, url: str, config: RunConfig = SMALL, **more: str) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import nncore
-from nncore import ACTIVATIONS, History, RunConfig, run
+from nncore import ACTIVATIONS, History, RunConfig, read_table, run, table
 from nncore.scripts import config_source, nncore_script, torch_script
 
 SMALL = RunConfig(n_samples=20, hidden=(3, 3), steps=4)
@@ -20,6 +20,7 @@ CONFIGS = [
     SMALL.replace(
         dataset="iris", hidden=(5,), batch_size=7, skip=True, normalization="batch", warmup_steps=3
     ),
+    SMALL.replace(features=("x1_squared", "sin_x2")),
     SMALL.replace(dtype="float32", learning_rate=1e6, activation="linear"),
 ]
 
@@ -48,6 +49,25 @@ def test_nncore_script_writes_the_same_history(config: RunConfig, tmp_path, monk
     printed = capsys.readouterr().out
     assert printed.count("layer ") >= history.layout.n_layers
     assert history.stopped in printed
+
+
+@pytest.mark.parametrize("header", [None, False])
+def test_scripts_of_a_run_on_a_table_ask_for_its_file(
+    header: bool | None, tmp_path, monkeypatch, capsys
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(table, "_SHELVES", [])
+    rows = "".join(f"{n % 7}.5,{n}.25\n" for n in range(20))
+    content = ("" if header is False else "a,b\n") + rows
+    config = SMALL.replace(dataset="table", table=read_table(content.encode(), header).choose())
+    history = run(config)
+    (tmp_path / "table.csv").write_text(content)
+    exec(compile(nncore_script(config), "run.py", "exec"), {})
+    again = History.from_parquet(tmp_path / "run.parquet")
+    assert again.config == config
+    np.testing.assert_array_equal(again.theta, history.theta)
+    assert 'read_table("table.csv"' in torch_script(config)
+    ast.parse(torch_script(config))
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
