@@ -173,7 +173,7 @@ def to_beat(choice: Choice, counts: Measurement) -> str:
     return f"Always answering the mean, {number(float(y.mean()))}, has a loss of 1 in standardized units: the loss to beat."
 
 
-_MARKUP = re.compile(r"([\\`*\[\]<$~]|:(?=[A-Za-z]))")
+_MARKUP = re.compile(r"([\\`*\[\]<$~]|:(?=[A-Za-z])|(?<!\w)_|_(?!\w))")
 
 
 def plain(text: str) -> str:

@@ -309,9 +309,9 @@ def _mean_and_std(rows: Floats) -> tuple[Floats, Floats]:
         rows = np.where(missing, np.where(missing, 0.0, rows).sum(axis=0) / count, rows)
     else:
         count = np.full(rows.shape[1], len(rows))
-    mean = rows.mean(axis=0)
-    constant = np.ptp(rows, axis=0) == 0
-    return mean, np.where(constant, 1.0, rows.std(axis=0) * np.sqrt(len(rows) / count))
+    std = rows.std(axis=0) * np.sqrt(len(rows) / count)
+    constant = (np.ptp(rows, axis=0) == 0) | (std == 0)  # squares of the smallest differences are 0
+    return rows.mean(axis=0), np.where(constant, 1.0, std)
 
 
 def _evenly_between(n: int, n_test: int) -> NDArray[np.bool_]:

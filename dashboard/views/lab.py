@@ -126,8 +126,10 @@ def what_it_learned(training: Training, record: int, look: style.Style) -> None:
         figure = loss.predicted(measured, data.target_name, look)
     elif n_inputs == 2:
         measured = training.measured(decision_regions, record)
-        first, second = data.feature_names[:2]
-        inputs = ("x₁", "x₂") if (first, second) == ("x1", "x2") else (first, second)
+        inputs = ("x₁", "x₂")
+        if data.feature_names[:2] != ("x1", "x2"):
+            unit = ", standardized" if training.config.standardize else ""
+            inputs = (f"{data.feature_names[0]}{unit}", f"{data.feature_names[1]}{unit}")
         figure = loss.regions(measured, loss.rows_of(data), classes, look, inputs)
     else:
         measured = training.measured(confusion, record)

@@ -36,7 +36,8 @@ def upload(look: style.Style) -> None:
     )  # fmt: skip
     if file is not None:
         try:
-            table = tables.read(file, tables.HEADERS[header])
+            with st.spinner("Reading the file …"):
+                table = tables.read(file, tables.HEADERS[header])
         except ValueError as problem:
             st.error(f"This file cannot be used: {plain(str(problem))}.", icon=":material/block:")
             return

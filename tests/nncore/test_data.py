@@ -406,3 +406,18 @@ def test_features_of_one_input_or_three_are_refused() -> None:
         ValueError, match="features need a data set with 2 inputs; sine has 1: choose another"
     ):
         load("sine", np.random.default_rng(0), features=["sin_x1"])
+
+
+def test_differences_whose_squares_are_zero_count_as_none() -> None:
+    x = np.array([[0.0], [1e-200], [0.0], [1e-200]])
+    data = prepare(
+        np.random.default_rng(0),
+        x,
+        x,
+        task="regression",
+        feature_names=("x",),
+        target_name="y",
+        test_fraction=0.0,
+    )
+    assert data.x_std.tolist() == [1.0]
+    assert np.isfinite(data.x_train).all()
