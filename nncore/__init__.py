@@ -4,7 +4,9 @@ from nncore.activations import ACTIVATIONS, Activation
 from nncore.config import RunConfig
 from nncore.data import DATASETS
 from nncore.delimited import read_table
+from nncore.edits import EDITS, Edit, KillUnit, ScaleLayer, SetParameter
 from nncore.ensemble import run_many
+from nncore.fork import Fork
 from nncore.gradcheck import GradientMismatch, check_gradient
 from nncore.history import Divergence, History, replay
 from nncore.initializers import INITIALIZERS
@@ -20,6 +22,7 @@ from nncore.training import Step, run, train
 __all__ = [
     "ACTIVATIONS",
     "DATASETS",
+    "EDITS",
     "INITIALIZERS",
     "LOSSES",
     "MLP",
@@ -28,11 +31,16 @@ __all__ = [
     "STATISTICS",
     "Activation",
     "Divergence",
+    "Edit",
+    "Fork",
     "GradientMismatch",
     "History",
+    "KillUnit",
     "Layout",
     "Measurement",
     "RunConfig",
+    "ScaleLayer",
+    "SetParameter",
     "Step",
     "Tape",
     "adagrad",

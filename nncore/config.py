@@ -215,22 +215,26 @@ class RunConfig:
 
     @classmethod
     def fields(cls) -> tuple[dataclasses.Field[Any], ...]:
-        """Every setting, with its group, help, choices and range in `metadata`."""
-        return dataclasses.fields(cls)
+        """Every setting, with its group, help, choices and range in `metadata`; the same for a fork."""
+        return dataclasses.fields(RunConfig)
 
     def replace(self, **changes: Any) -> RunConfig:
         """The same run with some settings changed."""
         return dataclasses.replace(self, **changes)
 
     def to_dict(self) -> dict[str, Any]:
-        """All settings as JSON-able values."""
+        """All settings as JSON-able values; a fork's parent, step and edits as well."""
         return {field.name: _plain(getattr(self, field.name)) for field in self.fields()}
 
     @classmethod
     def from_dict(cls, settings: Mapping[str, Any]) -> RunConfig:
-        """The config with these settings; raises ValueError on a name it does not know."""
+        """The config, or with a parent the fork, of these settings; raises ValueError on a name it does not know."""
         if not isinstance(settings, Mapping):
             raise ValueError(f"settings must be a mapping of names to values; got {settings!r}")
+        if "parent" in settings:
+            from nncore.fork import Fork
+
+            return Fork.from_dict(settings)
         names = [field.name for field in cls.fields()]
         known: dict[str, Any] = {choose("setting", name, names): value for name, value in settings.items()}
         return cls(**known)
@@ -272,9 +276,16 @@ class RunConfig:
         return len(self.data().x_train)
 
     @property
+    def first_step(self) -> int:
+        """The step that the run begins at: 0, unless it is a fork."""
+        return 0
+
+    @property
     def n_records(self) -> int:
-        """Recorded steps of a run not cut short: 0, record_every, 2 record_every, ... and the last."""
-        return math.ceil(self.steps / self.record_every) + 1
+        """Recorded steps of a run not cut short: the first, every multiple of record_every, and the last."""
+        first, last, every = self.first_step, self.steps, self.record_every
+        between = max(0, math.ceil(last / every) - 1 - first // every)
+        return between + 1 + (last > first)
 
     def batch_rows(self) -> int:
         """Rows in a training step."""
@@ -412,8 +423,9 @@ class RunConfig:
 
     def fitting_record_every(self, budget: int) -> int | None:
         """The smallest record_every whose history fits into `budget` bytes; None where none does."""
-        fitting = budget // (self.history_bytes() // self.n_records) - 1
-        return math.ceil(self.steps / fitting) if fitting >= 1 and self.steps else None
+        fitting = budget // (self.history_bytes() // self.n_records) - (2 if self.first_step else 1)
+        steps = self.steps - self.first_step
+        return math.ceil(steps / fitting) if fitting >= 1 and steps else None
 
     def _check_together(self) -> None:
         dataset = self.source

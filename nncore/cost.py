@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from nncore.config import RunConfig
+from nncore.fork import Fork
 
 SECONDS_PER_LAYER = 17e-6
 SECONDS_PER_ELEMENT = 17e-9
@@ -32,16 +33,19 @@ def estimate(config: RunConfig) -> Cost:
     """Time and memory of `run(config)`, from its shapes alone.
 
     seconds = steps × (layers, units × rows and multiply-adds, each times a measured constant) + the time it
-    takes to touch the history's memory.
+    takes to touch the history's memory. For a fork also the seconds of its parent up to there, which `run` trains
+    again where it is not given enough of the parent's history.
     """
     constants = (SECONDS_PER_LAYER, SECONDS_PER_ELEMENT, SECONDS_PER_PRODUCT, SECONDS_PER_BYTE)
     seconds = sum(constant * each for constant, each in zip(constants, amounts(config), strict=True))
+    if isinstance(config, Fork):
+        seconds += estimate(config.parent.replace(steps=config.at)).seconds
     return Cost(seconds, config.history_bytes())
 
 
 def amounts(config: RunConfig) -> tuple[float, float, float, float]:
     """What the constants multiply, of a whole run: layers, units × rows, multiply-adds, bytes of history."""
-    fans, rows, records = config.layout().fans, config.batch_rows(), config.steps + 1
+    fans, rows, records = config.layout().fans, config.batch_rows(), config.steps - config.first_step + 1
     elements = rows * sum(fan_out for _, fan_out in fans)
     products = 3 * rows * sum(fan_in * fan_out for fan_in, fan_out in fans)
     return records * len(fans), records * elements, records * products, config.history_bytes()
@@ -52,7 +56,7 @@ def check_budget(config: RunConfig, seconds: float, size: int) -> None:
     config.check_memory(size)
     cost = estimate(config)
     if cost.seconds > seconds:
-        steps = max(1, math.floor(config.steps * seconds / cost.seconds))
+        steps = max(config.first_step + 1, math.floor(config.steps * seconds / cost.seconds))
         raise ValueError(
             f"the run would take {cost.sentence()} and {seconds:,.0f} s are allowed: take {steps:,} steps or fewer, "
             "use smaller batches, or make the network narrower or shallower"

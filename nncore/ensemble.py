@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from nncore.config import RunConfig
+from nncore.fork import Fork
 from nncore.history import History
 from nncore.threads import blas_threads
 from nncore.training import MEMORY_BUDGET, Recorder, run, train
@@ -29,10 +30,10 @@ def run_many(
 ) -> list[History]:
     """`[run(config) for config in configs]`, trained in blocks: theta (n_runs, n_params), on several threads.
 
-    The configs may differ in `MAY_DIFFER` alone, and have as many training rows and outputs each. Every run
-    has the bits that `run` gives it; one that diverges ends by itself and disturbs no other. `cancelled()`
-    is asked at every step of every block, from its thread, and keeps what there is. `workers` threads; by
-    default one a core. Raises ValueError when a config does not fit the first, or when all histories together
+    The configs may differ in `MAY_DIFFER` alone, and have as many training rows and outputs each; forks are
+    trained one by one. Every run has the bits that `run` gives it; one that diverges ends by itself and disturbs
+    no other. `cancelled()` is asked at every step of every block, from its thread, and keeps what there is.
+    `workers` threads; by default one a core. Raises ValueError when a config does not fit the first, or when all histories together
     would be larger than `memory_budget` bytes.
 
     >>> configs = [RunConfig(hidden=(3,), steps=2, seed=seed) for seed in range(3)]
@@ -46,7 +47,7 @@ def run_many(
             config.check_memory(memory_budget // len(configs))
     if not configs:
         return []
-    size = _runs_at_once(configs[0])
+    size = 1 if any(isinstance(config, Fork) for config in configs) else _runs_at_once(configs[0])
     blocks = [configs[start : start + size] for start in range(0, len(configs), size)]
     with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
         parts = list(pool.map(lambda block: _run_block(block, cancelled), blocks))
@@ -55,6 +56,8 @@ def run_many(
 
 def _run_block(configs: list[RunConfig], cancelled: Callable[[], bool]) -> list[History]:
     """One block of runs; those that do not stay finite are trained again, alone, to their end."""
+    if isinstance(configs[0], Fork):
+        return [run(config, cancelled=cancelled, memory_budget=None) for config in configs]
     first, network = configs[0], configs[0].network()
     recorder = Recorder(network.layout, first, (len(configs),))
     batches = [config.batches() for config in configs]
@@ -100,11 +103,12 @@ def _runs_at_once(config: RunConfig) -> int:
 
 def _check_fits(config: RunConfig, first: RunConfig) -> None:
     """Raise ValueError when a config cannot be trained together with the first."""
-    ours, theirs = config.to_dict(), first.to_dict()
-    for name in ours.keys() - MAY_DIFFER:
-        if ours[name] != theirs[name]:
+    for field in RunConfig.fields():
+        name = field.name
+        theirs, ours = getattr(first, name), getattr(config, name)
+        if name not in MAY_DIFFER and ours != theirs:
             raise ValueError(
-                f"the runs of an ensemble must agree in {name}; got {theirs[name]!r} and {ours[name]!r} "
+                f"the runs of an ensemble must agree in {name}; got {theirs!r} and {ours!r} "
                 f"(they may differ in {', '.join(sorted(MAY_DIFFER))})"
             )
     shape = (config.layout(), config.n_train, config.loss_name)

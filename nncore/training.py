@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from nncore.config import RunConfig
+from nncore.fork import Fork
 from nncore.history import Divergence, History, update_norms, weight_change_norms
 from nncore.layout import Array, Layout
 from nncore.losses import Loss
 from nncore.network import MLP, Tape, Views
-from nncore.optimizers import Optimizer, Schedule, clip
+from nncore.optimizers import Optimizer, Schedule, State, clip
 from nncore.threads import blas_threads
 
 TAIL = 8
@@ -64,6 +65,8 @@ def train(
     schedule: Schedule | None = None,
     storage: Storage | None = None,
     keep: int = 1,
+    start: int = 0,
+    state: State | None = None,
 ) -> Iterator[Step]:
     """Yield steps + 1 records: each state before its update, and the last one.
 
@@ -72,6 +75,8 @@ def train(
     rows. The loss is E + l1 sum|w| + l2 sum w² over weights, not biases. `schedule` maps a step to a factor
     on the learning rate. `storage` says where a step's theta and gradient are written; by default into fresh
     arrays. With `keep` steps on the tape, what is measured on them can be measured on all of them at once.
+    Training goes on from another one's step `start` with its theta, the rest of its batches, and the optimizer's
+    `state` of that step, which is advanced in place; `steps` stays the number of the last step.
 
     >>> from nncore import LOSSES, MLP, Layout, sgd
     >>> theta = np.array([0.1, -0.2, 0.5, -0.4, 0.3, 0.7, -0.6])
@@ -85,20 +90,20 @@ def train(
     theta = np.array(np.broadcast_to(theta, (*lead, network.layout.n_params)), order="C")
     y = loss.check((*lead, x.shape[-2], network.layout.widths[-1]), y)
     storage = storage or (lambda index: (np.empty_like(theta), np.empty_like(theta)))
-    state = optimizer.init(theta)
+    state = optimizer.init(theta) if state is None else state
     grad = np.empty_like(theta)
     theta_views, grad_views = Views(network.layout, theta), Views(network.layout, grad)
     penalty = _Penalty(network.layout, theta, l1, l2) if l1 or l2 else None
     clips = clip_norm is not None or clip_value is not None
-    if steps < 0:
-        raise ValueError(f"steps must be 0 or more; got {steps}")
+    if steps < start:
+        raise ValueError(f"steps must be {start} or more; got {steps}")
     rows = _Rows(network, theta, x, y, batches, steps, keep)
 
-    row, grad_row = storage(0)
+    row, grad_row = storage(start)
     row[...] = theta
-    for index in range(steps + 1):
+    for index in range(start, steps + 1):
         with np.errstate(all="ignore"):
-            if index:
+            if index > start:
                 row, grad_row = storage(index)
                 direction = clip(grad, clip_norm, clip_value) if clips else grad
                 factor = schedule(index - 1) if schedule else 1.0
@@ -193,6 +198,7 @@ class _Penalty:
 def run(
     config: RunConfig,
     *,
+    parent: History | None = None,
     cancelled: Callable[[], bool] = lambda: False,
     progress: Callable[[int, float], None] = lambda step, loss: None,
     memory_budget: int | None = MEMORY_BUDGET,
@@ -204,6 +210,11 @@ def run(
     says at which step, in which layer and unit it began. Raises ValueError, before anything is allocated,
     when the history would be larger than `memory_budget` bytes.
 
+    A fork begins where its parent stood at that step. That is found by training the parent again up to there, which
+    `progress` and `cancelled` hear of too; with the parent's history as `parent` its recorded theta and gradients
+    are used instead where they suffice, with the same bits. Raises ValueError when the parent does not get there, or
+    when `parent` is the history of something else.
+
     >>> from nncore import RunConfig
     >>> history = run(RunConfig(dataset="parabola", n_samples=4, hidden=(2,), test_fraction=0, steps=100))
     >>> history.theta.shape, history.stopped
@@ -211,22 +222,35 @@ def run(
     """
     if memory_budget is not None:
         config.check_memory(memory_budget)
-    with blas_threads(config.blas_threads()):
-        return _run(config, cancelled, progress)
-
-
-def _run(config: RunConfig, cancelled: Callable[[], bool], progress: Callable[[int, float], None]) -> History:
-    data, network = config.data(), config.network()
-    x, y = data.x_train.astype(config.dtype), config.targets(data.y_train)
-    recorder = Recorder(network.layout, config)
+    begin = beginning(config, parent, cancelled, progress)
+    recorder = Recorder(config.layout(), config)
     stopped, divergence = "", None
-    steps = train(
-        network,
+    with blas_threads(config.blas_threads()):
+        for step in _steps(config, begin, recorder.storage):
+            loss = float(step.loss)
+            recorder.record(step.index, loss)
+            if not _is_finite(step):
+                divergence = find_divergence(recorder.layout, step)
+                stopped = divergence.sentence()
+                break
+            progress(step.index, loss)
+            if cancelled() and step.index < config.steps:
+                stopped = f"Stopped by hand at step {step.index} of {config.steps}."
+                break
+    recorder.finish(stopped)
+    return recorder.history(config, stopped, divergence)
+
+
+def _steps(config: RunConfig, begin: Beginning, storage: Storage | None) -> Iterator[Step]:
+    """The steps of a config, from where it begins."""
+    data = config.data()
+    return train(
+        config.network(),
         config.loss_function(),
         config.make_optimizer(),
-        config.initial_theta(),
-        x,
-        y,
+        begin.theta,
+        data.x_train.astype(config.dtype),
+        config.targets(data.y_train),
         config.steps,
         batches=config.batches(),
         l1=config.l1,
@@ -234,21 +258,90 @@ def _run(config: RunConfig, cancelled: Callable[[], bool], progress: Callable[[i
         clip_norm=config.clip_norm,
         clip_value=config.clip_value,
         schedule=config.make_schedule(),
-        storage=recorder.storage,
+        storage=storage,
+        start=config.first_step,
+        state=begin.state,
     )
-    for step in steps:
-        loss = float(step.loss)
-        recorder.record(step.index, loss)
-        if not _is_finite(step):
-            divergence = find_divergence(network.layout, step)
-            stopped = divergence.sentence()
-            break
-        progress(step.index, loss)
-        if cancelled() and step.index < config.steps:
-            stopped = f"Stopped by hand at step {step.index} of {config.steps}."
-            break
-    recorder.finish(stopped)
-    return recorder.history(config, stopped, divergence)
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """What training sets out from at a config's first step; the state is the caller's, training advances it."""
+
+    theta: Array
+    state: State
+
+
+def beginning(
+    config: RunConfig,
+    parent: History | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
+    progress: Callable[[int, float], None] = lambda step, loss: None,
+) -> Beginning:
+    """theta and optimizer state at a config's first step: fresh ones, or for a fork its parent's, then its edits.
+
+    The arguments are those of `run`, and so is what it raises.
+    """
+    if not isinstance(config, Fork):
+        with blas_threads(config.blas_threads()):
+            theta = config.initial_theta()
+        return Beginning(theta, config.make_optimizer().init(theta))
+    if parent is not None and parent.config != config.parent:
+        raise ValueError("parent must be the history of the run that is forked; its config is another one")
+    state = config.make_optimizer().init(np.zeros(config.layout().n_params, config.dtype))
+    inherits = bool(state) and config.optimizer == config.parent.optimizer
+    found = None if parent is None else _recorded(parent, config.at, inherits)
+    if found is None:
+        found = _trained_again(config.parent, config.at, cancelled, progress)
+    if inherits:
+        state |= {name: found.state[name] for name in state.keys() & found.state.keys()}
+    return Beginning(config.edited(found.theta), state)
+
+
+def _recorded(history: History, at: int, with_state: bool) -> Beginning | None:
+    """theta of step `at` and the optimizer's state from the gradients recorded before it; None where some are missing."""
+    record = int(np.searchsorted(history.step, at))
+    config = history.config
+    if record == len(history) or history.step[record] != at:
+        return None
+    if not with_state:
+        return Beginning(history.theta[record], {})
+    if record != at - config.first_step:
+        return None
+    optimizer, schedule = config.make_optimizer(), config.make_schedule()
+    state = beginning(config).state
+    theta, grad, out = (np.empty_like(history.theta[0]) for _ in range(3))
+    with np.errstate(all="ignore"):
+        for earlier in range(record):
+            theta[...], grad[...] = history.theta[earlier], history.grad[earlier]
+            factor = schedule(config.first_step + earlier) if schedule else 1.0
+            optimizer.step(theta, clip(grad, config.clip_norm, config.clip_value), state, factor, out)
+    return Beginning(history.theta[record], state)
+
+
+def _trained_again(
+    config: RunConfig,
+    at: int,
+    cancelled: Callable[[], bool],
+    progress: Callable[[int, float], None],
+) -> Beginning:
+    """theta and optimizer state at step `at` of a run, which is trained once more up to there."""
+    begin = beginning(config, None, cancelled, progress)
+    rows = np.empty((2, *begin.theta.shape), begin.theta.dtype)
+    with blas_threads(config.blas_threads()):
+        for step in _steps(config, begin, lambda index: (rows[0], rows[1])):
+            if step.index == at:
+                break
+            if not _is_finite(step):
+                raise ValueError(
+                    f"the parent diverges at step {step.index}, before step {at} where it should be forked"
+                )
+            progress(step.index, float(step.loss))
+            if cancelled():
+                raise ValueError(
+                    f"stopped by hand at step {step.index}, before step {at} where the fork begins"
+                )
+    return Beginning(rows[0], begin.state)
 
 
 class Recorder:
@@ -262,7 +355,8 @@ class Recorder:
         dtype, whole = np.dtype(config.dtype), config.record_every == 1
         n_rows = config.n_records if whole else config.n_records + TAIL
         self.lead = lead
-        self.layout, self.last, self.every, self.whole = layout, config.steps, config.record_every, whole
+        self.layout, self.every, self.whole = layout, config.record_every, whole
+        self.first, self.last = config.first_step, config.steps
         self.theta = np.empty((*lead, n_rows, layout.n_params), dtype)
         self.grad = np.empty((*lead, n_rows, layout.n_params), dtype)
         self.ring_theta = self.theta if whole else np.empty((*lead, TAIL, layout.n_params), dtype)
@@ -274,7 +368,7 @@ class Recorder:
 
     def storage(self, index: int) -> tuple[Array, Array]:
         """Where train() puts theta and gradient of a step."""
-        row = index if self.whole else index % TAIL
+        row = index - self.first if self.whole else index % TAIL
         return self.ring_theta[..., row, :], self.ring_grad[..., row, :]
 
     def record(self, index: int, loss: float | Array) -> None:
@@ -285,7 +379,7 @@ class Recorder:
             return
         self.recent.append((index, loss))
         self._note_update(index)
-        if index % self.every == 0 or index == self.last:
+        if index % self.every == 0 or index in (self.first, self.last):
             self._keep(index, loss)
 
     def finish(self, stopped: str) -> None:

@@ -67,5 +67,5 @@ def flow_of(delta: Array) -> Flow:
 
 
 def initial_flow(config: RunConfig) -> Flow:
-    """The flow at step 0, without training."""
-    return flow(run(config.replace(steps=0, record_every=1)), 0)
+    """The flow at the first step, without training."""
+    return flow(run(config.replace(steps=config.first_step, record_every=1)), 0)

@@ -145,23 +145,24 @@ def held(remedy: Remedy, history: History) -> tuple[bool, str]:
 def _trial_steps(rule: Rule, before: Readings) -> int:
     """Steps to train for: none for what is there at step 0, otherwise as far as the finding, if affordable."""
     history = before.history
-    config, step = history.config, int(history.step[before.record])
+    config, first = history.config, history.config.first_step
+    step = int(history.step[before.record]) - first
     if rule.name == "diverged":
         assert history.divergence is not None
-        wanted = min(config.steps, 2 * history.divergence.step + 5 * WINDOW)
+        wanted = min(config.steps - first, 2 * (history.divergence.step - first) + 5 * WINDOW)
     elif rule.name == "updates_too_small":
         wanted = 5 * WINDOW  # the largest update so far can only grow
     elif rule.name == "updates_too_large":
         wanted = max(step, WINDOW)
     else:
         wanted = 0 if rule.fires(rule.measure(Readings(history, 0))) else step
-    per_step = estimate(config.replace(steps=1)).seconds / 2
+    per_step = estimate(config.replace(steps=first + 1)).seconds / 2
     return min(wanted, max(WINDOW, int(TRIAL_SECONDS / per_step)))
 
 
 def _trial(config: RunConfig, steps: int) -> Readings:
     """The changed run's first steps, read at the last finite one; a cosine schedule ends with the trial."""
-    history = run(config.replace(steps=steps, record_every=max(1, steps // 100)))
+    history = run(config.replace(steps=config.first_step + steps, record_every=max(1, steps // 100)))
     return Readings(history, history.last_finite)
 
 

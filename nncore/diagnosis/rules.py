@@ -138,7 +138,8 @@ def diverged(seen: Readings) -> Finding:
     history = seen.history
     if history.divergence is None:
         return Finding(1.0)
-    share = history.divergence.step / (history.config.steps + 1)
+    first, last = history.config.first_step, history.config.steps
+    share = (history.divergence.step - first) / (last - first + 1)
     return Finding(share, (history.divergence.layer,), history.divergence.sentence())
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nncore.config import RunConfig
+from nncore.fork import Fork
 from nncore.initializers import INITIALIZERS, LayerSequentialUnitVariance, PyTorchDefault
 from nncore.theory.moments import Array
 from nncore.theory.prediction import Prediction, predict
@@ -20,13 +21,15 @@ def predict_config(config: RunConfig, rows: int = ROWS, n_draws: int | None = No
     gain and bias_std; the inputs are probe rows, evenly picked where there are more than `rows`; the deltas
     of the output layer are those of the initial network on these rows, because they depend on loss and
     targets, not on propagation. LSUV is predicted as orthogonal weights that give every layer q = gain^2.
-    Raises ValueError for an initializer without randomness and for a batch-normalized network on a single
-    row. Source: as `predict`.
+    Raises ValueError for an initializer without randomness, for a batch-normalized network on a single row, and
+    for a fork. Source: as `predict`.
 
     >>> config = RunConfig(dataset="moons", hidden=(64,) * 8, activation="relu", init="he_normal")
     >>> predict_config(config).q[1:4].round(6).tolist() == predict_config(config).q[1:2].round(6).tolist() * 3
     True
     """
+    if isinstance(config, Fork):
+        raise ValueError(f"theory speaks of random weights; a fork begins with those of step {config.at}")
     if config.init in SAME_UNITS:
         raise ValueError(
             f"init must draw at random for theory to hold; {config.init} makes all units of a layer equal"
