@@ -26,7 +26,7 @@ style.page()
 shown = st.navigation(
     {
         "": [page("lab", "Gradient lab", "science", default=True)],
-        "Runs": [page("your_data", "Your data", "upload_file")],
+        "Runs": [page("fork", "Fork", "call_split"), page("your_data", "Your data", "upload_file")],
         "Explore": [page("landscape", "Loss landscape", "landscape")],
         "Lecture": [
             page("lecture_neuron", "1 · A neuron", "neurology"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import reprlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import streamlit as st
@@ -43,15 +43,26 @@ class Control:
     draw: Callable[[Control, dict[str, Any]], Any]
     folded: bool = True
     active: Callable[[dict[str, Any]], bool] = lambda so_far: True
+    start: RunConfig = FIRST_SIGHT
+    prefix: str = ""
+
+    def again(self, prefix: str, start: RunConfig) -> Control:
+        """The same widget once more on the page, under another key and with another config's value to begin with."""
+        return replace(self, prefix=prefix, start=start)
 
     def common(self, so_far: dict[str, Any]) -> dict[str, Any]:
         """What every widget of this control is given."""
         help = f"{FIELDS[self.field].metadata['help']} {self.seen}"
-        return {"key": self.field, "help": help, "disabled": not self.active(so_far), "bind": "query-params"}
+        return {
+            "key": self.prefix + self.field,
+            "help": help,
+            "disabled": not self.active(so_far),
+            "bind": "query-params",
+        }
 
 
 def _default(control: Control) -> Any:
-    return getattr(FIRST_SIGHT, control.field)
+    return getattr(control.start, control.field)
 
 
 def _choice(control: Control, so_far: dict[str, Any]) -> str:
@@ -112,7 +123,7 @@ def _whole(control: Control, so_far: dict[str, Any]) -> int:
 def _optional(control: Control, so_far: dict[str, Any]) -> float | None:
     facts = FIELDS[control.field].metadata
     return st.number_input(
-        control.label, float(facts["low"]), float(facts["high"]), None, format="%g", placeholder="textbook value",
+        control.label, float(facts["low"]), float(facts["high"]), _default(control), format="%g", placeholder="textbook value",
         **control.common(so_far),
     )  # fmt: skip
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from dashboard.runs import Training
-from nncore import History, RunConfig
+from nncore import Fork, History, RunConfig
 from nncore import measures as m
 from nncore.files import csv_size, parquet_size
 from nncore.scripts import nncore_script, torch_script
@@ -103,4 +103,5 @@ def file_name(config: RunConfig) -> str:
     """What a downloaded file of this run is called."""
     widths = f"{config.depth}x{config.hidden[0]}" if config.hidden else "linear"
     activation = config.activation if isinstance(config.activation, str) else "mixed"
-    return f"{config.dataset}_{activation}_{widths}_seed{config.seed}"
+    fork = f"_fork{config.at}" if isinstance(config, Fork) else ""
+    return f"{config.dataset}_{activation}_{widths}_seed{config.seed}{fork}"

@@ -39,8 +39,10 @@ class Training:
     `waiting` holds the sessions that want it: when the last one leaves, an unfinished run is cancelled.
     """
 
-    def __init__(self, config: RunConfig, last_step: int | None = None) -> None:
-        self.config, self.last_step = config, last_step
+    def __init__(
+        self, config: RunConfig, parent: History | None = None, last_step: int | None = None
+    ) -> None:
+        self.config, self.parent, self.last_step = config, parent, last_step
         self.step, self.loss = 0, float("nan")
         self.waiting: set[str] = set()
         self.stop = False
@@ -53,8 +55,10 @@ class Training:
         if not self.waiting:
             raise Abandoned
         history = run(
-            self.config, cancelled=self._cancelled, progress=self._progress, memory_budget=BYTES_ALLOWED
-        )
+            self.config, parent=self.parent, cancelled=self._cancelled, progress=self._progress,
+            memory_budget=BYTES_ALLOWED,
+        )  # fmt: skip
+        self.parent = None
         if not self.waiting:
             raise Abandoned
         return history
@@ -104,10 +108,10 @@ class Runs:
         self.by_config: dict[Hashable, Training] = {}
         self.by_session: dict[str, Training] = {}
 
-    def ask(self, session: str, config: RunConfig) -> Training:
+    def ask(self, session: str, config: RunConfig, parent: History | None = None) -> Training:
         """The run of this config for a session, which gives up whatever it asked for before.
 
-        Raises ValueError, before anything starts, when the run is over budget.
+        A page that needs two runs asks for the second as "session/role". A fork is given its parent's history. Raises ValueError, before anything starts, when the run is over budget.
         """
         with self.lock:
             before = self.by_session.get(session)
@@ -117,7 +121,7 @@ class Runs:
             self._leave(session)
             training = self.by_config.get(_key(session, config))
             if training is None or self._abandoned(training):
-                training = Training(config)
+                training = Training(config, parent)
             self._join(session, training)
             return training
 
@@ -132,7 +136,8 @@ class Runs:
                 training.stop = True
                 return
             self._leave(session)
-            self._join(session, Training(training.config, last_step=training.step), shared=False)
+            again = Training(training.config, training.parent, last_step=training.step)
+            self._join(session, again, shared=False)
 
     def again(self, session: str) -> None:
         """Forget this session's stopped run, so that the next `ask` trains it from the start."""
@@ -189,7 +194,7 @@ def _key(session: str, config: RunConfig) -> Hashable:
 
 def _present(session: str) -> bool:
     """Is the reader's page still open?"""
-    return not runtime.exists() or runtime.get_instance().is_active_session(session)
+    return not runtime.exists() or runtime.get_instance().is_active_session(session.partition("/")[0])
 
 
 @st.cache_resource

@@ -6,7 +6,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from dashboard.runs import Training, runs, wait
-from nncore import RunConfig
+from nncore import History, RunConfig
 
 INLINE_SECONDS = 1.5
 """A run shorter than this is waited for; a longer one is watched by a fragment of its own."""
@@ -17,19 +17,20 @@ QUIET_SECONDS = 0.3
 LOOK_EVERY = 0.4
 
 
-def session_id() -> str:
-    """Who is looking."""
+def session_id(role: str = "") -> str:
+    """Who is looking; with a role, in which of several runs on one page."""
     context = get_script_run_ctx()
-    return context.session_id if context else ""
+    session = context.session_id if context else ""
+    return f"{session}/{role}" if role else session
 
 
-def finished_run(config: RunConfig) -> Training | None:
+def finished_run(config: RunConfig, role: str = "", parent: History | None = None) -> Training | None:
     """The run of a config when it is done; until then its progress and a Stop button, and None.
 
-    Raises ValueError when the run is over budget.
+    A second run on a page has a `role`, a fork its parent's history. Raises ValueError when the run is over budget.
     """
-    session = session_id()
-    training = runs().ask(session, config)
+    session = session_id(role)
+    training = runs().ask(session, config, parent)
     if not wait(training, QUIET_SECONDS, lambda: None):
         place = st.empty()
         if not wait(training, INLINE_SECONDS - QUIET_SECONDS, lambda: progress(place, training)):

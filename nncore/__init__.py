@@ -4,7 +4,7 @@ from nncore.activations import ACTIVATIONS, Activation
 from nncore.config import RunConfig
 from nncore.data import DATASETS
 from nncore.delimited import read_table
-from nncore.edits import EDITS, Edit, KillUnit, ScaleLayer, SetParameter
+from nncore.edits import EDITS, Edit, KillUnit, ScaleLayer, SetParameter, edits_from_text
 from nncore.ensemble import run_many
 from nncore.fork import Fork
 from nncore.gradcheck import GradientMismatch, check_gradient
@@ -48,6 +48,7 @@ __all__ = [
     "adamw",
     "check_gradient",
     "cosine",
+    "edits_from_text",
     "layer_statistics",
     "look_in",
     "read_table",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 import reprlib
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,6 +16,9 @@ from nncore.names import choose
 
 LARGEST = 1e30
 """Largest value or factor that an edit may write: finite in float32 as well."""
+
+MOST_EDITS = 50
+"""Edits that are read from a text."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,10 @@ class Edit:
 
     def sentence(self) -> str:
         """The edit in words."""
+        raise NotImplementedError
+
+    def notation(self) -> str:
+        """The edit as one writes it: what `edits_from_text` reads."""
         raise NotImplementedError
 
     def to_dict(self) -> dict[str, Any]:
@@ -79,6 +87,11 @@ class SetParameter(Edit):
         )
         return f"{what} in layer {self.layer} is set to {self.value:g}"
 
+    def notation(self) -> str:
+        if self.row is None:
+            return f"b{self.layer}[{self.column}] = {self.value!r}"
+        return f"W{self.layer}[{self.row},{self.column}] = {self.value!r}"
+
 
 @dataclass(frozen=True)
 class ScaleLayer(Edit):
@@ -104,6 +117,9 @@ class ScaleLayer(Edit):
 
     def sentence(self) -> str:
         return f"layer {self.layer}'s weights are multiplied by {self.factor:g}"
+
+    def notation(self) -> str:
+        return f"W{self.layer} * {self.factor!r}"
 
 
 @dataclass(frozen=True)
@@ -139,6 +155,9 @@ class KillUnit(Edit):
     def sentence(self) -> str:
         return f"unit {self.unit} of layer {self.layer} is killed"
 
+    def notation(self) -> str:
+        return f"kill {self.layer}:{self.unit}"
+
 
 EDITS: dict[str, type[Edit]] = {edit.kind: edit for edit in (SetParameter, ScaleLayer, KillUnit)}
 
@@ -155,9 +174,52 @@ def edit_from_dict(facts: Mapping[str, Any]) -> Edit:
     try:
         return made(**{name: value for name, value in facts.items() if name != "kind"})
     except TypeError:
-        expected = ", ".join(made.__dataclass_fields__)
+        expected = ", ".join(field.name for field in fields(made))
         got = ", ".join(str(name) for name in facts if name != "kind")
         raise ValueError(f"the edit {made.kind!r} must have {expected}; got {got}") from None
+
+
+_WHOLE = r"(\d{1,9})"
+_NOTATIONS: tuple[tuple[str, Callable[..., Edit]], ...] = (
+    (
+        rf"W{_WHOLE}\[{_WHOLE},{_WHOLE}\]=(.+)",
+        lambda layer, row, column, value: SetParameter(int(layer), int(row), int(column), float(value)),
+    ),
+    (
+        rf"b{_WHOLE}\[{_WHOLE}\]=(.+)",
+        lambda layer, column, value: SetParameter(int(layer), None, int(column), float(value)),
+    ),
+    (rf"W{_WHOLE}\*(.+)", lambda layer, factor: ScaleLayer(int(layer), float(factor))),
+    (rf"kill{_WHOLE}:{_WHOLE}", lambda layer, unit: KillUnit(int(layer), int(unit))),
+)
+
+
+def edits_from_text(text: str) -> tuple[Edit, ...]:
+    """The edits in a text, separated by semicolons; raises ValueError on one that it cannot read.
+
+    `W2[0,1] = 0.5` sets the weight of layer 2 from unit 0 to unit 1, `b2[1] = 0` a bias, `W2 * 0.5` scales a layer's
+    weights and `kill 1:4` cuts out unit 4 of layer 1.
+
+    >>> edits = edits_from_text("W2[0,1] = 0.5; kill 1:4")
+    >>> "; ".join(edit.notation() for edit in edits)
+    'W2[0,1] = 0.5; kill 1:4'
+    """
+    parts = [part.strip() for part in text.split(";") if part.strip()]
+    if len(parts) > MOST_EDITS:
+        raise ValueError(f"there may be at most {MOST_EDITS} edits; got {len(parts)}")
+    return tuple(_read(part) for part in parts)
+
+
+def _read(text: str) -> Edit:
+    for pattern, made in _NOTATIONS:
+        if found := re.fullmatch(pattern, re.sub(r"\s+", "", text)):
+            try:
+                return made(*found.groups())
+            except ValueError:
+                break
+    raise ValueError(
+        f"an edit must read like W2[0,1] = 0.5, b2[1] = 0, W2 * 0.5 or kill 1:4; got {reprlib.repr(text)}"
+    )
 
 
 def _check_whole(name: str, value: object, low: int, high: int) -> None:

@@ -7,13 +7,12 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from dashboard import cards, chart, current, downloads, headline, report, style
+from dashboard import cards, chart, current, downloads, headline, learned, report, style
 from dashboard.charts import activations, gradients, loss, weights
 from dashboard.runs import Training
 from nncore import History, beside
 from nncore import measures as m
 from nncore.diagnosis import Flow, flow
-from nncore.learned import confusion, decision_regions, fitted_curve, predictions
 
 OVER_TIME = (*gradients.HEATMAP_LABELS, "inactive_fraction", "dead_fraction")
 
@@ -61,13 +60,13 @@ def charts(training: Training) -> None:
         figure = activations.saturation(measured, look, step)
         chart.show("saturation", activations.SATURATION, measured, figure, height=300)
 
-    losses, learned = st.columns(2)
+    losses, picture = st.columns(2)
     with losses:
         measured = training.measured(m.performance)
         figure = loss.performance(measured, look, step)
         chart.show("loss", loss.LOSS, measured, figure)
-    with learned:
-        what_it_learned(training, record, look)
+    with picture:
+        learned.show(training, record, look)
 
     parameters(training, look, step)
 
@@ -112,29 +111,6 @@ def layer_by_step(timeline: m.Measurement, look: style.Style, step: int) -> None
 def signal_at(history: History, record: int) -> m.Measurement:
     """The forward signal per layer at one record."""
     return m.per_layer(history, ("z_std", "signal", "signal_floor"), np.array([record]))
-
-
-def what_it_learned(training: Training, record: int, look: style.Style) -> None:
-    """A curve for one input, regions for two, and for more a confusion table or predictions."""
-    data = training.config.data()
-    classes, n_inputs = data.class_names, data.n_inputs
-    if not classes and n_inputs == 1:
-        measured = training.measured(fitted_curve, record)
-        figure = loss.curve(measured, loss.rows_of(data), (data.feature_names[0], data.target_name), look)
-    elif not classes:
-        measured = training.measured(predictions, record)
-        figure = loss.predicted(measured, data.target_name, look)
-    elif n_inputs == 2:
-        measured = training.measured(decision_regions, record)
-        inputs = ("x₁", "x₂")
-        if data.feature_names[:2] != ("x1", "x2"):
-            unit = ", standardized" if training.config.standardize else ""
-            inputs = (f"{data.feature_names[0]}{unit}", f"{data.feature_names[1]}{unit}")
-        figure = loss.regions(measured, loss.rows_of(data), classes, look, inputs)
-    else:
-        measured = training.measured(confusion, record)
-        figure = loss.confusion(measured, classes, look)
-    chart.show("learned", loss.LEARNED, measured, figure)
 
 
 def parameters(training: Training, look: style.Style, step: int) -> None:

@@ -36,6 +36,7 @@ ROOMS = (
     {"training"},
     {"descent", "ensemble", "lecture", "measures", "theory"},
     {"learned", "beside", "landscape"},
+    {"parting"},
     {"diagnosis", "sweep", "recorders"},
 )
 """Imports go from later rooms to earlier ones."""

@@ -1,0 +1,428 @@
+"""Parent and fork over each other, and their difference below."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from dashboard.chart import Text
+from dashboard.charts.gradients import handful, layer_lines, step_line
+from dashboard.charts.loss import rows_of
+from dashboard.style import Figure, Style, fade, layer_axis, log_axis, log_ticks, number, step_axis
+from nncore import Measurement
+from nncore.data import Data
+
+SCORES = Text(
+    "Loss and accuracy",
+    "fork over parent, on the training rows",
+    "Where the lower line leaves zero the change takes effect; below zero the fork's loss is the smaller one.",
+)
+FLOW = Text(
+    "Gradient flow",
+    "fork over parent, and their ratio",
+    "Where the ratio is above 1 more gradient reaches the layer than in the parent; a ratio that grows towards layer 1 "
+    "is a flow that was mended.",
+)
+DISTANCE = Text(
+    "Distance of θ",
+    "‖W fork − W parent‖ per layer",
+    "How far the change has driven the weights apart: a layer whose line stays low was hardly reached by it.",
+)
+UPDATES = Text(
+    "Update ratio",
+    "‖ΔW‖ / ‖W‖, fork over parent",
+    "A ratio above 1 is a layer that moves faster than in the parent, measured at the weights it has.",
+)
+PARENT = Text("Parent", "what it learned", "The same step of the run that was forked.")
+FORK = Text("Fork", "what it learned", "Compare it with the parent's picture: the change did what differs.")
+DIFFERENCE = Text(
+    "Difference", "fork − parent", "Blank or flat at zero: the change made no difference there."
+)
+
+PARENT_LINE: dict[str, Any] = {"width": 1.8, "dash": "dashdot"}
+FORK_LINE: dict[str, Any] = {"width": 2.6, "dash": "solid"}
+"""On this page a run is told by its line: the parent's is thin and broken, the fork's thick and whole."""
+
+
+def _lines(
+    x: np.ndarray, measured: Measurement, name: str, colour: str, label: str, hover: str, **more: Any
+) -> list[dict[str, Any]]:
+    """One quantity of the parent and of the fork, above each other in the upper panel."""
+    traces = []
+    for who, line in (("parent", PARENT_LINE), ("fork", FORK_LINE)):
+        values = measured[f"{who}_{name}"]
+        if np.isfinite(values).any():
+            trace = {
+                "type": "scatter",
+                "x": x,
+                "y": values,
+                "mode": "lines" if len(x) > 1 else "markers",
+                "connectgaps": True,
+                "name": f"{label}{who}",
+                "line": line | {"color": colour},
+                "hovertemplate": f"{hover}<br>{label}{who} %{{y:.4g}}<extra></extra>",
+            }
+            traces.append(trace | more)
+    return traces
+
+
+def _panels(layout: dict[str, Any], *titles_and_domains: tuple[dict[str, Any], tuple[float, float]]) -> None:
+    """Y axes above each other, on one x axis below the lowest."""
+    base = layout["yaxis"]
+    for place, (changes, domain) in enumerate(titles_and_domains):
+        title = base["title"] | changes.pop("title", {})
+        name = "yaxis" if place == 0 else f"yaxis{place + 1}"
+        layout[name] = base | changes | {"title": title, "domain": list(domain)}
+    layout["xaxis"] = layout["xaxis"] | {"anchor": f"y{len(titles_and_domains)}"}
+
+
+def scores(measured: Measurement, style: Style, step: int) -> Figure:
+    """Training loss of both, their difference, and accuracy where there are classes."""
+    steps = measured.axes["step"]
+    accuracy = next(
+        (name for name in ("test_accuracy", "train_accuracy") if np.isfinite(measured[f"fork_{name}"]).any()),
+        "",
+    )
+    traces = _lines(steps, measured, "train_loss", style.ink, "", "step %{x}")
+    traces.append(
+        {
+            "type": "scatter",
+            "x": steps,
+            "y": measured["train_loss_difference"],
+            "yaxis": "y2",
+            "mode": "lines" if len(steps) > 1 else "markers",
+            "connectgaps": True,
+            "fill": "tozeroy",
+            "fillcolor": fade(style.primary, 0.18),
+            "line": {"color": style.primary, "width": 1.8},
+            "name": "difference",
+            "showlegend": False,
+            "hovertemplate": "step %{x}<br>fork − parent %{y:.4g}<extra></extra>",
+        }
+    )
+    loss_axis, difference = (
+        {"title": {"text": "loss"}},
+        {"title": {"text": "fork − parent"}, "zeroline": True},
+    )
+    difference |= {"zerolinecolor": style.muted, "nticks": 4}
+    layout = style.layout("fork_scores", xaxis=step_axis(steps), shapes=[step_line(style, step)])
+    if accuracy:
+        traces += _lines(
+            steps, measured, accuracy, style.weight, "accuracy, ", "step %{x}", yaxis="y3", showlegend=False
+        )
+        share = {
+            "title": {"text": accuracy.replace("_", " ").replace("train", "training")},
+            "range": [-0.03, 1.03],
+            "tickformat": ".0%",
+            "nticks": 3,
+        }
+        _panels(layout, (loss_axis, (0.6, 1)), (difference, (0.32, 0.54)), (share, (0, 0.26)))
+    else:
+        _panels(layout, (loss_axis, (0.44, 1)), (difference, (0, 0.36)))
+    return {"data": traces, "layout": layout}
+
+
+def flow(measured: Measurement, style: Style) -> Figure:
+    """δ and weight-gradient norms of both per layer, and below what the fork has of the parent's."""
+    layers = measured.axes["layer"]
+    traces: list[dict[str, Any]] = []
+    shown, factors = [], []
+    for name, colour, symbol, label in (
+        ("delta_norm", style.delta, "circle", "δ"),
+        ("weight_gradient_norm", style.weight, "square", "∂E/∂W"),
+    ):
+        for who, line, mark in (("parent", PARENT_LINE, f"{symbol}-open"), ("fork", FORK_LINE, symbol)):
+            values = _drawable(measured[f"{who}_{name}"])
+            shown.append(values)
+            traces.append(
+                {
+                    "type": "scatter",
+                    "x": layers,
+                    "y": values,
+                    "mode": "lines+markers",
+                    "name": f"{label}, {who}",
+                    "line": line | {"color": colour},
+                    "marker": {"symbol": mark, "size": 7, "color": colour},
+                    "hovertemplate": f"layer %{{x}}<br>{label} of the {who} %{{y:.2e}}<extra></extra>",
+                }
+            )
+        factor = _drawable(measured[f"{name}_factor"])
+        factors.append(factor)
+        traces.append(
+            {
+                "type": "scatter",
+                "x": layers,
+                "y": factor,
+                "yaxis": "y2",
+                "mode": "lines+markers",
+                "showlegend": False,
+                "name": f"{label}, fork / parent",
+                "line": {"color": colour, "width": 1.5},
+                "marker": {"symbol": symbol, "size": 5, "color": colour},
+                "hovertemplate": f"layer %{{x}}<br>{label}: fork / parent %{{y:.2e}}<extra></extra>",
+            }
+        )
+    layout = style.layout("fork_flow", xaxis=layer_axis(len(layers)), shapes=[_one(style)])
+    _panels(
+        layout,
+        (log_axis("norm", **log_ticks(np.concatenate(shown))), (0.42, 1)),
+        (_ratio_axis(np.concatenate(factors)), (0, 0.34)),
+    )
+    layout["annotations"] = _zero_notes(measured, style)
+    return {"data": traces, "layout": layout}
+
+
+def distance(measured: Measurement, style: Style, step: int) -> Figure:
+    """How far the fork's weights are from the parent's, for a handful of layers."""
+    values = measured["distance"]
+    drawn = Measurement(measured.name, measured.axes, {"distance": _drawable(values)})
+    figure = layer_lines(drawn, "distance", style, step)
+    figure["layout"]["yaxis"] |= log_axis("‖W fork − W parent‖", **log_ticks(values))
+    return figure
+
+
+def updates(measured: Measurement, style: Style, step: int) -> Figure:
+    """The update ratio of both, for the first, the middle and the last layer, and fork over parent below."""
+    steps, layers = measured.axes["step"], measured.axes["layer"]
+    colours = style.layers(len(layers))
+    drawn = handful(len(layers), at_most=3)
+    traces: list[dict[str, Any]] = []
+    for layer in drawn:
+        for who, line in (("parent", PARENT_LINE), ("fork", FORK_LINE)):
+            traces.append(
+                {
+                    "type": "scatter",
+                    "x": steps,
+                    "y": _drawable(measured[f"{who}_update_ratio"][:, layer - 1]),
+                    "mode": "lines" if len(steps) > 2 else "markers",
+                    "connectgaps": True,
+                    "name": f"layer {layer}" if who == "fork" else f"layer {layer}, parent",
+                    "showlegend": who == "fork" or layer == drawn[0],
+                    "line": line | {"color": colours[layer - 1]},
+                    "hovertemplate": f"layer {layer}, step %{{x}}<br>{who} %{{y:.2e}}<extra></extra>",
+                }
+            )
+        traces.append(
+            {
+                "type": "scatter",
+                "x": steps,
+                "y": _drawable(measured["factor"][:, layer - 1]),
+                "yaxis": "y2",
+                "mode": "lines" if len(steps) > 2 else "markers",
+                "connectgaps": True,
+                "showlegend": False,
+                "name": f"layer {layer}, fork / parent",
+                "line": {"color": colours[layer - 1], "width": 1.5},
+                "hovertemplate": f"layer {layer}, step %{{x}}<br>fork / parent %{{y:.2e}}<extra></extra>",
+            }
+        )
+    places = drawn - 1
+    ratios = np.concatenate(
+        [measured[f"{who}_update_ratio"][:, places].ravel() for who in ("parent", "fork")]
+    )
+    layout = style.layout(
+        "fork_updates", xaxis=step_axis(steps), shapes=[step_line(style, step), _one(style)]
+    )
+    _panels(
+        layout,
+        (log_axis("‖ΔW‖ / ‖W‖", **log_ticks(ratios)), (0.42, 1)),
+        (_ratio_axis(measured["factor"][:, places].ravel()), (0, 0.34)),
+    )
+    return {"data": traces, "layout": layout}
+
+
+def difference(measured: Measurement, data: Data, style: Style) -> Figure:
+    """Where the fork's picture is another one than the parent's."""
+    if "parent_class" in measured.values:
+        return _changed_regions(measured, data, style)
+    if "x" in measured.axes:
+        return _curve_difference(measured, data, style)
+    if "actual" in measured.axes:
+        return _confusion_difference(measured, data.class_names, style)
+    return _prediction_difference(measured, data.target_name, style)
+
+
+def _changed_regions(measured: Measurement, data: Data, style: Style) -> Figure:
+    """The part of the plane where another class wins now, in that class's colour, over the pale rows."""
+    x, y = measured.axes["x1"], measured.axes["x2"]
+    rows, layers = rows_of(data), []
+    colours = style.classes(len(data.class_names))
+    for index, (name, colour) in enumerate(zip(data.class_names, colours, strict=True)):
+        new = (measured["difference"] == 1) & (measured["fork_class"] == index)
+        layers.append(
+            {
+                "type": "heatmap",
+                "x": x,
+                "y": y,
+                "z": np.where(new, 1.0, np.nan).T.astype(np.float32),
+                "zmin": 0,
+                "zmax": 1,
+                "colorscale": [[0, fade(colour, 0.45)], [1, fade(colour, 0.45)]],
+                "showscale": False,
+                "hovertemplate": f"now {name}<extra></extra>",
+            }
+        )
+        mine = rows["train_y"] == index
+        layers.append(
+            {
+                "type": "scatter",
+                "x": rows["train_x1"][mine],
+                "y": rows["train_x2"][mine],
+                "mode": "markers",
+                "name": f"now {name}",
+                "marker": {"color": colour, "size": 5, "opacity": 0.45},
+                "hoverinfo": "skip",
+            }
+        )
+    span = {"showgrid": False, "constrain": "domain"}
+    layout = style.layout(
+        "fork_difference",
+        xaxis=span | {"title": {"text": "x₁"}, "range": [x[0], x[-1]]},
+        yaxis=span | {"title": {"text": "x₂"}, "range": [y[0], y[-1]]},
+    )
+    return {"data": layers, "layout": layout}
+
+
+def _curve_difference(measured: Measurement, data: Data, style: Style) -> Figure:
+    """The fork's curve minus the parent's."""
+    line = {
+        "type": "scatter",
+        "x": measured.axes["x"],
+        "y": measured["difference"],
+        "mode": "lines",
+        "fill": "tozeroy",
+        "fillcolor": fade(style.primary, 0.18),
+        "line": {"color": style.primary, "width": 2},
+        "name": "fork − parent",
+        "hovertemplate": "%{x:.3g}: fork − parent %{y:.4g}<extra></extra>",
+    }
+    layout = style.layout(
+        "fork_difference",
+        xaxis={"title": {"text": data.feature_names[0]}},
+        yaxis={"title": {"text": "fork − parent"}, "zeroline": True, "zerolinecolor": style.muted},
+        showlegend=False,
+    )
+    return {"data": [line], "layout": layout}
+
+
+def _confusion_difference(measured: Measurement, names: tuple[str, ...], style: Style) -> Figure:
+    """How many rows more or fewer were given each class."""
+    change = measured["difference"]
+    size, largest = len(names), max(1, int(np.abs(change).max()))
+    labels = [name if len(name) <= 12 else name[:11] + "…" for name in names]
+    scale = [[0, fade(style.delta, 0.8)], [0.5, fade(style.delta, 0.0)], [0.5, fade(style.weight, 0.0)], [1, fade(style.weight, 0.8)]]  # fmt: skip
+    axis = {"showgrid": False, "tickvals": np.arange(size), "ticktext": labels}
+    table = {
+        "type": "heatmap",
+        "z": change.astype(np.float32),
+        "zmin": -largest,
+        "zmax": largest,
+        "colorscale": scale,
+        "showscale": False,
+        "text": [[f"{count:+,}" if count else "" for count in row] for row in change],
+        "texttemplate": "%{text}",
+        "textfont": style.font(12),
+        "hovertemplate": "actual %{y}, predicted %{x}<br>%{z:+d} rows<extra></extra>",
+        "xgap": 2,
+        "ygap": 2,
+    }
+    layout = style.layout(
+        "fork_difference",
+        xaxis=axis | {"title": {"text": "predicted"}},
+        yaxis=axis | {"title": {"text": "actual"}, "autorange": "reversed"},
+        margin={"t": 10},
+    )
+    return {"data": [table], "layout": layout}
+
+
+def _prediction_difference(measured: Measurement, name: str, style: Style) -> Figure:
+    """Row for row, the fork's prediction minus the parent's, against the actual target."""
+    dots = {
+        "type": "scatter",
+        "x": measured["actual"],
+        "y": measured["difference"],
+        "mode": "markers",
+        "marker": {"color": style.primary, "size": 6, "opacity": 0.7},
+        "hovertemplate": "actual %{x:.4g}<br>fork − parent %{y:.4g}<extra></extra>",
+    }
+    layout = style.layout(
+        "fork_difference",
+        xaxis={"title": {"text": f"actual {name}"}},
+        yaxis={"title": {"text": "fork − parent"}, "zeroline": True, "zerolinecolor": style.muted},
+        showlegend=False,
+    )
+    return {"data": [dots], "layout": layout}
+
+
+def distance_finding(measured: Measurement, step: int) -> str:
+    """How far apart the weights are, in words."""
+    place = int(np.argmin(np.abs(measured.axes["step"] - step)))
+    values, at = measured["relative_distance"][place], int(measured.axes["step"][place])
+    if not np.isfinite(values).any():
+        return ""
+    if not values.any():
+        return f"At step {at} all weights are the same, exactly."
+    far, near = int(np.nanargmax(values)), int(np.nanargmin(values))
+    return (
+        f"At step {at} layer {far + 1} is farthest from its parent, by {number(values[far])} of ‖W‖, and layer "
+        f"{near + 1} nearest, by {number(values[near])}."
+    )
+
+
+def _ratio_axis(factors: np.ndarray) -> dict[str, Any]:
+    """A log axis for fork over parent: 1 is on it, and few ticks."""
+    ticks = log_ticks(np.append(factors, 1.0))
+    low, high = ticks["range"]
+    return log_axis("fork / parent", **ticks | {"dtick": max(1, round((high - low) / 3))})
+
+
+def _one(style: Style) -> dict[str, Any]:
+    """The line of equal size in the lower panel."""
+    return {
+        "type": "line",
+        "xref": "paper",
+        "yref": "y2",
+        "x0": 0,
+        "x1": 1,
+        "y0": 1,
+        "y1": 1,
+        "line": {"color": style.muted, "width": 1, "dash": "solid"},
+    }
+
+
+def _zero_notes(measured: Measurement, style: Style) -> list[dict[str, Any]]:
+    """What a log axis cannot show, by name."""
+    notes = []
+    for name, label, colour in (
+        ("delta_norm", "δ", style.delta),
+        ("weight_gradient_norm", "∂E/∂W", style.weight),
+    ):
+        for who in ("parent", "fork"):
+            values = measured[f"{who}_{name}"]
+            for count, what in (
+                (np.count_nonzero(values == 0), "exactly 0"),
+                (np.count_nonzero(np.isinf(values)), "infinite"),
+            ):
+                if count:
+                    notes.append((f"{label} of the {who} is {what} in {count} layers", colour))
+    return [
+        {
+            "text": text,
+            "font": style.font(12) | {"color": colour},
+            "showarrow": False,
+            "xref": "paper",
+            "yref": "paper",
+            "x": 0.01,
+            "y": 0.44 + 0.06 * place,
+            "xanchor": "left",
+            "yanchor": "bottom",
+            "bgcolor": style.background,
+        }
+        for place, (text, colour) in enumerate(notes)
+    ]
+
+
+def _drawable(values: np.ndarray) -> np.ndarray:
+    """A log axis cannot show zeros and infinities: they become gaps."""
+    return np.where(np.isfinite(values) & (values > 0), values, np.nan)

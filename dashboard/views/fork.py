@@ -1,0 +1,144 @@
+"""Fork: go back to a step, change something there, and see what it does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
+
+import streamlit as st
+
+from dashboard import chart, controls, current, downloads, fork_words, forking, learned, style
+from dashboard.charts import fork as charts
+from dashboard.runs import Training, runs
+from dashboard.waiting import finished_run, session_id
+from nncore import Fork, History, parting
+
+T = TypeVar("T")
+
+ROLE = "fork"
+LOOK_AT = "f_step"
+
+
+def beside(parent: Training, fork: Training, function: Callable[..., T], *arguments: Any) -> T:
+    """function(parent's history, fork's history, *arguments), computed once for all readers of the fork."""
+
+    @wraps(function)
+    def of_both(history: History, _: int, *rest: Any) -> T:
+        return function(parent.history, history, *rest)
+
+    return fork.measured(of_both, len(parent.history), *arguments)
+
+
+def page() -> None:
+    """The parent is the sidebar's run; below its step slider the change, and what the fork made of it."""
+    parent = current.training()
+    if parent is None:
+        return
+    headline = st.container()
+    try:
+        config = forking.chosen(parent.history, parent.measured(forking.suggestion))
+        fork = finished_run(config, ROLE, parent.history)
+        if fork is not None:
+            fork.history  # noqa: B018 (raises what stopped it)
+    except ValueError as problem:
+        headline.error(f"This fork cannot run: {problem}.", icon=":material/block:")
+        return
+    if fork is None:
+        headline.info(f"Training the fork: {fork_words.description(config)}.", icon=":material/call_split:")
+        return
+    with headline:
+        say(parent, fork)
+    if len(fork.history) > 1 or fork.history.divergence:
+        over_time(parent, fork)
+    else:
+        st.info("The fork ends where it begins. Fork earlier, or add Steps to the settings to change.")
+    downloads.show(fork)
+
+
+def say(parent: Training, fork: Training) -> None:
+    """What was changed, what it did, and the way to the lab."""
+    config = fork.config
+    assert isinstance(config, Fork)
+    same = beside(parent, fork, fork_words.verified)
+    words = same or fork_words.verdict(parent.history, fork.history, beside(parent, fork, parting.scores))
+    badge = (
+        ":gray-badge[:material/equal: Identical]"
+        if same
+        else f":blue-badge[:material/call_split: Fork at step {config.at}]"
+    )
+    with st.container(border=True, key="f_headline"):
+        left, right = st.columns([4, 1.2], vertical_alignment="center")
+    changed = fork_words.description(config)
+    left.markdown(f"{badge} {changed}{'. ' if changed else ''}{words}")
+    with right:
+        if fork.history.stopped and not fork.history.divergence:
+            st.button(
+                "Run to the end", key="f_again", on_click=runs().again, args=(session_id(ROLE),),
+                icon=":material/play_arrow:", type="primary",
+            )  # fmt: skip
+        if config.changes:
+            st.page_link(
+                "views/lab.py", label="From step 0 in the lab", icon=":material/science:",
+                query_params=controls.link(config.from_the_start()) | {current.STEP: str(config.steps)},
+                help="Opens the lab with the fork's settings from the start, without its parent's past and without edits.",
+            )  # fmt: skip
+
+
+@st.fragment
+def over_time(parent: Training, fork: Training) -> None:
+    """Every chart of parent and fork, at one step from the fork on."""
+    look, history = style.current(), fork.history
+    first, last = int(history.step[0]), int(history.step[-1])
+    record = 0
+    if last > first:
+        stand = min(
+            int(history.step[history.last_finite]), int(parent.history.step[parent.history.last_finite])
+        )
+        chosen = st.slider(
+            "Look at step", first, last, max(stand, first), key=LOOK_AT, bind="query-params",
+            help="The step at which gradient flow and what was learned are shown. The arrow keys move it.",
+        )  # fmt: skip
+        record = history.nearest(chosen)
+    step = int(history.step[record])
+
+    left, right = st.columns(2)
+    with left:
+        measured = beside(parent, fork, parting.scores)
+        chart.show("f_scores", charts.SCORES, measured, charts.scores(measured, look, step), height=430)
+    with right:
+        measured = beside(parent, fork, parting.flows, step)
+        text = chart.Text(charts.FLOW.title, f"at step {step}, and fork / parent", charts.FLOW.note)
+        chart.show("f_flow", text, measured, charts.flow(measured, look), height=430)
+    left, right = st.columns(2)
+    with left:
+        measured = beside(parent, fork, parting.weight_distance)
+        figure, finding = charts.distance(measured, look, step), charts.distance_finding(measured, step)
+        chart.show("f_distance", charts.DISTANCE, measured, figure, finding=finding)
+    with right:
+        measured = beside(parent, fork, parting.update_ratios)
+        chart.show("f_updates", charts.UPDATES, measured, charts.updates(measured, look, step))
+    pictures(parent, fork, step, look)
+
+
+def pictures(parent: Training, fork: Training, step: int, look: style.Style) -> None:
+    """What both have learned, side by side, and where they differ."""
+    try:
+        measured = beside(parent, fork, parting.learned, step)
+    except ValueError:
+        st.caption(
+            f"The parent has no record of step {step}: what it learned cannot be laid beside the fork's."
+        )
+        return
+    left, middle, right = st.columns(3)
+    for column, training, text in ((left, parent, charts.PARENT), (middle, fork, charts.FORK)):
+        with column:
+            title = chart.Text(text.title, f"at step {step}", text.note)
+            key = f"f_learned_{text.title.lower()}"
+            learned.show(training, training.history.nearest(step), look, key, title, height=300)
+    with right:
+        figure = charts.difference(measured, parent.config.data(), look)
+        chart.show("f_difference", charts.DIFFERENCE, measured, figure, height=300)
+
+
+page()
