@@ -11,6 +11,9 @@ from nncore import Fork, History, Measurement
 from nncore.diagnosis import flow
 from nncore.parting import same_bits
 
+RHYTHM = {"steps", "record_every"}
+"""Settings that say how long a run goes on and what is kept of it, not what happens in a step."""
+
 STILL = 0.02
 """A loss that changes by less than this share stays where it is."""
 
@@ -31,9 +34,9 @@ def verified(parent: History, fork: History) -> str:
         return ""
     shared = int(np.isin(fork.step, parent.step).sum())
     what = f"θ, gradient and loss of all {shared:,} recorded steps from {fork.config.at} on are the same, bit for bit"
-    if not fork.config.changes and not fork.config.edits:
-        return f"Nothing is changed, and the fork repeats its parent: {what}."
-    return f"The change has no effect: {what}."
+    if fork.config.edits or not fork.config.changes.keys() <= RHYTHM:
+        return f"The change has no effect: {what}."
+    return f"Nothing is changed, and the fork repeats its parent: {what}. {beyond(parent, fork)}".strip()
 
 
 def verdict(parent: History, fork: History, scores: Measurement) -> str:
@@ -59,12 +62,19 @@ def verdict(parent: History, fork: History, scores: Measurement) -> str:
         elif ours.kind == "zero":
             parts.append(flow_sentence(ours))
         parts.append(_accuracy(scores, end))
-    if int(fork.step[-1]) > int(parent.step[-1]) and not fork.divergence:
-        parts.append(
-            f"After the parent's end at step {parent.step[-1]} the fork goes on to a loss of "
-            f"{number(float(fork.loss[fork.last_finite]))} at step {fork.step[fork.last_finite]}."
-        )
+    parts.append(beyond(parent, fork))
     return " ".join(part for part in parts if part)
+
+
+def beyond(parent: History, fork: History) -> str:
+    """Where the fork arrives after its parent has ended; "" when it does not go on that far."""
+    last = fork.last_finite
+    if fork.step[last] <= parent.step[-1]:
+        return ""
+    return (
+        f"After the parent's end at step {parent.step[-1]} the fork goes on to a loss of "
+        f"{number(float(fork.loss[last]))} at step {fork.step[last]}."
+    )
 
 
 def _fate(parent: History) -> str:

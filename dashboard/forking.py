@@ -133,8 +133,9 @@ def _changes(config: RunConfig, suggested: Suggestion) -> dict[str, Any]:
     start = config.replace(activation=one).replace(**suggested.changes)
     so_far = {field.name: getattr(config, field.name) for field in RunConfig.fields()}
     changes = {}
-    columns = st.columns(2)
-    for place, name in enumerate(name for name in LABELS if LABELS[name] in names):
+    picked = [name for name in LABELS if LABELS[name] in names]
+    columns = st.columns(min(2, len(picked))) if picked else []
+    for place, name in enumerate(picked):
         with columns[place % 2]:
             control = CONTROLS[name].again(PREFIX, start)
             so_far[name] = changes[name] = control.draw(control, so_far)

@@ -9,29 +9,30 @@ import numpy as np
 from dashboard.chart import Text
 from dashboard.charts.gradients import handful, layer_lines, step_line
 from dashboard.charts.loss import rows_of
-from dashboard.style import Figure, Style, fade, layer_axis, log_axis, log_ticks, number, step_axis
+from dashboard.style import Figure, Style, fade, layer_axis, log_axis, log_ticks, merge, number, step_axis
 from nncore import Measurement
 from nncore.data import Data
 
 SCORES = Text(
     "Loss and accuracy",
-    "fork over parent, on the training rows",
-    "Where the lower line leaves zero the change takes effect; below zero the fork's loss is the smaller one.",
+    "fork over parent",
+    "On the training rows, without penalties. Where the difference leaves zero the change takes effect; below zero the "
+    "fork's loss is the smaller one.",
 )
 FLOW = Text(
     "Gradient flow",
-    "fork over parent, and their ratio",
+    "fork over parent",
     "Where the ratio is above 1 more gradient reaches the layer than in the parent; a ratio that grows towards layer 1 "
     "is a flow that was mended.",
 )
 DISTANCE = Text(
     "Distance of θ",
-    "‖W fork − W parent‖ per layer",
+    "‖W fork − W parent‖",
     "How far the change has driven the weights apart: a layer whose line stays low was hardly reached by it.",
 )
 UPDATES = Text(
     "Update ratio",
-    "‖ΔW‖ / ‖W‖, fork over parent",
+    "‖ΔW‖ / ‖W‖",
     "A ratio above 1 is a layer that moves faster than in the parent, measured at the weights it has.",
 )
 PARENT = Text("Parent", "what it learned", "The same step of the run that was forked.")
@@ -178,7 +179,8 @@ def distance(measured: Measurement, style: Style, step: int) -> Figure:
     values = measured["distance"]
     drawn = Measurement(measured.name, measured.axes, {"distance": _drawable(values)})
     figure = layer_lines(drawn, "distance", style, step)
-    figure["layout"]["yaxis"] |= log_axis("‖W fork − W parent‖", **log_ticks(values))
+    axis = figure["layout"]["yaxis"]
+    figure["layout"]["yaxis"] = merge(axis, log_axis("‖W fork − W parent‖", **log_ticks(values)))
     return figure
 
 

@@ -108,7 +108,7 @@ def over_time(parent: Training, fork: Training) -> None:
         chart.show("f_scores", charts.SCORES, measured, charts.scores(measured, look, step), height=430)
     with right:
         measured = beside(parent, fork, parting.flows, step)
-        text = chart.Text(charts.FLOW.title, f"at step {step}, and fork / parent", charts.FLOW.note)
+        text = chart.Text(charts.FLOW.title, f"at step {step}", charts.FLOW.note)
         chart.show("f_flow", text, measured, charts.flow(measured, look), height=430)
     left, right = st.columns(2)
     with left:

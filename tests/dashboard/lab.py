@@ -25,6 +25,7 @@ def element(app: AppTest, key: str):
         "slider",
         "select_slider",
         "selectbox",
+        "multiselect",
         "toggle",
         "number_input",
         "text_input",
