@@ -24,7 +24,8 @@ def description(fork: Fork) -> str:
         f"**{CONTROLS[name].label}** {_plain(getattr(fork.parent, name))} → {_plain(value)}"
         for name, value in fork.changes.items()
     ]
-    return "; ".join([*parts, *(edit.sentence() for edit in fork.edits)])
+    words = "; ".join([*parts, *(edit.sentence() for edit in fork.edits)])
+    return words[:1].upper() + words[1:]
 
 
 def verified(parent: History, fork: History) -> str:

@@ -10,6 +10,7 @@ import streamlit as st
 from dashboard import controls, current, style
 from dashboard.controls import CONTROLS, LEARNING_RATES
 from nncore import Edit, Fork, History, KillUnit, RunConfig, ScaleLayer, SetParameter, edits_from_text, run
+from nncore.cost import estimate
 from nncore.diagnosis import flow
 from nncore.fork import CHANGEABLE
 
@@ -31,6 +32,9 @@ REMEDIES: tuple[dict[str, Any], ...] = (
 )
 """Changes that are tried where the gradient does not flow."""
 
+TRIAL_SECONDS = 0.25
+"""Estimated time that trying out one suggestion may take."""
+
 KINDS = {"weight": "One weight", "scale": "A layer × factor", "kill": "Kill a unit"}
 
 
@@ -45,14 +49,11 @@ class Suggestion:
 def suggestion(history: History) -> Suggestion:
     """A fork of this run in which something is to be seen: tried out where the gradient does not flow.
 
-    A run that diverged is forked half-way there at about a tenth of the rate; one whose gradient flows at three times
-    the rate.
+    A run that diverged is forked before that at a smaller rate; one whose gradient flows at three times the rate.
     """
-    config, last = history.config, history.last_finite
+    config = history.config
     if history.divergence:
-        at = int(history.step[last // 2])
-        slower = [rate for rate in LEARNING_RATES if rate <= config.learning_rate / 9]
-        return Suggestion(at, {"learning_rate": slower[-1]} if slower else {})
+        return _without_divergence(history)
     record = min(history.nearest(round(EARLY * int(history.step[-1]))), max(len(history) - 2, 0))
     at = int(history.step[record])
     if flow(history, record).kind not in ("flowing", "single"):
@@ -64,11 +65,32 @@ def suggestion(history: History) -> Suggestion:
     return Suggestion(at, {"learning_rate": faster[0]} if faster else {})
 
 
+def _without_divergence(history: History) -> Suggestion:
+    """Half-way to the divergence or at the start, at about a tenth of the rate or less: the first that stays finite."""
+    config, half = history.config, int(history.step[history.last_finite // 2])
+    rates = [
+        max((rate for rate in LEARNING_RATES if rate <= config.learning_rate / slower), default=0.0)
+        for slower in (9, 90, 900)
+    ]
+    assert history.divergence is not None
+    steps = min(config.steps, 2 * history.divergence.step + 50)
+    for at in dict.fromkeys((half, int(history.step[0]))):
+        for rate in rates:
+            trial = Fork(config, at, steps=steps, learning_rate=rate, record_every=1 + steps // 50)
+            affordable = estimate(trial).seconds < TRIAL_SECONDS
+            if not affordable or run(trial, parent=history).divergence is None:
+                return Suggestion(at, {"learning_rate": rate})
+    return Suggestion(half, {"learning_rate": rates[0]})
+
+
 def chosen(history: History, suggested: Suggestion) -> Fork:
     """Draw the card that describes the fork and return it; raises ValueError when the choices do not go together."""
     config = history.config
     _follow(config, suggested)
     with st.container(border=True, key="f_card"):
+        st.markdown(
+            "**Fork** :gray[the sidebar's run at one of its steps, change something, and see what it does]"
+        )
         at = _fork_point(history, suggested)
         left, right = st.columns(2, gap="large")
         with left:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from dashboard.chart import Text
-from dashboard.charts.gradients import handful, layer_lines, step_line
+from dashboard.charts.gradients import handful, layer_lines, ranges, step_line
 from dashboard.charts.loss import rows_of
 from dashboard.style import Figure, Style, fade, layer_axis, log_axis, log_ticks, merge, number, step_axis
 from nncore import Measurement
@@ -102,11 +102,16 @@ def scores(measured: Measurement, style: Style, step: int) -> Figure:
             "hovertemplate": "step %{x}<br>fork − parent %{y:.4g}<extra></extra>",
         }
     )
-    loss_axis, difference = (
-        {"title": {"text": "loss"}},
-        {"title": {"text": "fork − parent"}, "zeroline": True},
-    )
-    difference |= {"zerolinecolor": style.muted, "nticks": 4}
+    shown = np.concatenate([measured[f"{who}_train_loss"] for who in ("parent", "fork")])
+    least = 1e-3 * float(np.abs(shown[np.isfinite(shown)]).max(initial=1e-6))
+    loss_axis = {"title": {"text": "loss"}} | _no_closer_than(shown, least)
+    difference = {
+        "title": {"text": "fork − parent"},
+        "zeroline": True,
+        "zerolinecolor": style.muted,
+        "nticks": 4,
+    }
+    difference |= _no_closer_than(np.append(measured["train_loss_difference"], 0.0), least)
     layout = style.layout("fork_scores", xaxis=step_axis(steps), shapes=[step_line(style, step)])
     if accuracy:
         traces += _lines(
@@ -179,8 +184,11 @@ def distance(measured: Measurement, style: Style, step: int) -> Figure:
     values = measured["distance"]
     drawn = Measurement(measured.name, measured.axes, {"distance": _drawable(values)})
     figure = layer_lines(drawn, "distance", style, step)
-    axis = figure["layout"]["yaxis"]
-    figure["layout"]["yaxis"] = merge(axis, log_axis("‖W fork − W parent‖", **log_ticks(values)))
+    changes = log_axis("‖W fork − W parent‖", **log_ticks(values))
+    if not (values > 0).any():  # a log axis would be empty
+        figure = layer_lines(measured, "distance", style, step)
+        changes = {"title": {"text": "‖W fork − W parent‖"}, "range": [-1, 1], "tickvals": [0]}
+    figure["layout"]["yaxis"] = merge(figure["layout"]["yaxis"], changes)
     return figure
 
 
@@ -283,7 +291,23 @@ def _changed_regions(measured: Measurement, data: Data, style: Style) -> Figure:
         xaxis=span | {"title": {"text": "x₁"}, "range": [x[0], x[-1]]},
         yaxis=span | {"title": {"text": "x₂"}, "range": [y[0], y[-1]]},
     )
+    if not measured["difference"].any():
+        layout["annotations"] = [_in_the_middle("no point of the plane changed its class", style)]
     return {"data": layers, "layout": layout}
+
+
+def _in_the_middle(text: str, style: Style) -> dict[str, Any]:
+    """What an empty picture means."""
+    return {
+        "text": text,
+        "font": style.font(12),
+        "showarrow": False,
+        "xref": "paper",
+        "yref": "paper",
+        "x": 0.5,
+        "y": 0.5,
+        "bgcolor": style.background,
+    }
 
 
 def _curve_difference(measured: Measurement, data: Data, style: Style) -> Figure:
@@ -335,6 +359,8 @@ def _confusion_difference(measured: Measurement, names: tuple[str, ...], style: 
         yaxis=axis | {"title": {"text": "actual"}, "autorange": "reversed"},
         margin={"t": 10},
     )
+    if not change.any():
+        layout["annotations"] = [_in_the_middle("no cell of the table changed", style)]
     return {"data": [table], "layout": layout}
 
 
@@ -374,9 +400,18 @@ def distance_finding(measured: Measurement, step: int) -> str:
 
 def _ratio_axis(factors: np.ndarray) -> dict[str, Any]:
     """A log axis for fork over parent: 1 is on it, and few ticks."""
-    ticks = log_ticks(np.append(factors, 1.0))
-    low, high = ticks["range"]
-    return log_axis("fork / parent", **ticks | {"dtick": max(1, round((high - low) / 3))})
+    decades = np.log10(factors[np.isfinite(factors) & (factors > 0)])
+    low, high = min(decades.min(initial=0.0), -0.5) - 0.1, max(decades.max(initial=0.0), 0.5) + 0.1
+    return log_axis("fork / parent", range=[float(low), float(high)], dtick=max(1, round((high - low) / 3)))
+
+
+def _no_closer_than(values: np.ndarray, least: float) -> dict[str, Any]:
+    """The range of a linear axis where the values differ by less than `least`: rounding noise is no picture."""
+    values = values[np.isfinite(values)]
+    if not len(values) or values.max() - values.min() >= least:
+        return {"exponentformat": "power"}
+    middle = 0.5 * float(values.min() + values.max())
+    return {"range": [middle - least, middle + least], "exponentformat": "power"}
 
 
 def _one(style: Style) -> dict[str, Any]:
@@ -402,12 +437,10 @@ def _zero_notes(measured: Measurement, style: Style) -> list[dict[str, Any]]:
     ):
         for who in ("parent", "fork"):
             values = measured[f"{who}_{name}"]
-            for count, what in (
-                (np.count_nonzero(values == 0), "exactly 0"),
-                (np.count_nonzero(np.isinf(values)), "infinite"),
-            ):
-                if count:
-                    notes.append((f"{label} of the {who} is {what} in {count} layers", colour))
+            for mask, what in ((values == 0, "exactly 0"), (np.isinf(values), "infinite")):
+                if mask.any():
+                    where = ranges(measured.axes["layer"][mask])
+                    notes.append((f"{label} of the {who} is {what} in layer {where}", colour))
     return [
         {
             "text": text,

@@ -105,7 +105,9 @@ def over_time(parent: Training, fork: Training) -> None:
     left, right = st.columns(2)
     with left:
         measured = beside(parent, fork, parting.scores)
-        chart.show("f_scores", charts.SCORES, measured, charts.scores(measured, look, step), height=430)
+        classes = parent.config.class_count
+        text = charts.SCORES if classes else chart.Text("Loss", charts.SCORES.subtitle, charts.SCORES.note)
+        chart.show("f_scores", text, measured, charts.scores(measured, look, step), height=430)
     with right:
         measured = beside(parent, fork, parting.flows, step)
         text = chart.Text(charts.FLOW.title, f"at step {step}", charts.FLOW.note)

@@ -72,7 +72,7 @@ def test_first_sight_is_forked_to_tanh_and_learns() -> None:
         ({"hidden": ()}, {"learning_rate": 0.3}),
         (
             {"learning_rate": 1e3, "dataset": "parabola", "activation": "relu", "gain": 3.0, "steps": 60},
-            {"learning_rate": 100.0},
+            {"learning_rate": 10.0},
         ),
         ({"learning_rate": 0.0}, {}),
     ],
@@ -98,8 +98,8 @@ def test_a_diverged_run_is_forked_before_it_diverges() -> None:
     app = open_page(
         learning_rate="1000", dataset="parabola", activation="relu", gain="3.0", steps="60", depth="3"
     )
-    assert "The change" not in words(app) and drawn(app) == CHARTS
-    assert "**Learning rate** 1000 → 100" in words(app)
+    assert "does not diverge" in words(app) and drawn(app) == CHARTS
+    assert "**Learning rate** 1000 → " in words(app)
 
 
 def test_a_long_fork_goes_on_training_while_the_page_is_used_and_stops_by_hand(
@@ -362,12 +362,15 @@ def test_exact_zeros_are_named(parent: History) -> None:
     fork = run(Fork(BESIDE, 5, edits_from_text("W2 * 0")))
     notes = charts.flow(parting.flows(parent, fork, 5), style.LIGHT)["layout"]["annotations"]
     assert [note["text"] for note in notes] == [
-        "δ of the fork is exactly 0 in 1 layers",
-        "∂E/∂W of the fork is exactly 0 in 1 layers",
+        "δ of the fork is exactly 0 in layer 1",
+        "∂E/∂W of the fork is exactly 0 in layer 1",
     ]
     same = run(Fork(BESIDE, 5))
     finding = charts.distance_finding(parting.weight_distance(parent, same), 9)
     assert finding == "At step 9 all weights are the same, exactly."
+    drawn_zero = charts.distance(parting.weight_distance(parent, same), style.LIGHT, 9)
+    assert drawn_zero["data"] and all((trace["y"] == 0).all() for trace in drawn_zero["data"])
+    assert drawn_zero["layout"]["yaxis"].get("type") != "log"
 
 
 def test_the_verdict_follows_the_numbers(parent: History) -> None:
