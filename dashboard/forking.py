@@ -13,6 +13,7 @@ from nncore import Edit, Fork, History, KillUnit, RunConfig, ScaleLayer, SetPara
 from nncore.cost import estimate
 from nncore.diagnosis import flow
 from nncore.fork import CHANGEABLE
+from nncore.norms import norm
 
 PREFIX = "f_"
 CHANGES, EDITS = "f_change", "f_edits"
@@ -34,6 +35,9 @@ REMEDIES: tuple[dict[str, Any], ...] = (
 
 TRIAL_SECONDS = 0.25
 """Estimated time that trying out one suggestion may take."""
+
+FIELD = 130
+"""Width in pixels of a field of the edit to be added: two fit side by side on a phone."""
 
 KINDS = {"weight": "One weight", "scale": "A layer × factor", "kill": "Kill a unit"}
 
@@ -72,11 +76,9 @@ def _without_divergence(history: History) -> Suggestion:
         max((rate for rate in LEARNING_RATES if rate <= config.learning_rate / slower), default=0.0)
         for slower in (9, 90, 900)
     ]
-    assert history.divergence is not None
-    steps = min(config.steps, 2 * history.divergence.step + 50)
     for at in dict.fromkeys((half, int(history.step[0]))):
         for rate in rates:
-            trial = Fork(config, at, steps=steps, learning_rate=rate, record_every=1 + steps // 50)
+            trial = Fork(config, at, learning_rate=rate, record_every=1 + config.steps // 50)
             affordable = estimate(trial).seconds < TRIAL_SECONDS
             if not affordable or run(trial, parent=history).divergence is None:
                 return Suggestion(at, {"learning_rate": rate})
@@ -201,26 +203,27 @@ def _new_edit(history: History, before: Fork) -> None:
         "Kind of edit", kinds, format_func=KINDS.__getitem__, default="weight", key="f_kind", required=True
     )
     last = layout.n_layers - (kind == "kill")
-    layer = _whole("Layer", "f_layer", 1, last)
+    place = st.container(horizontal=True, gap="small")
+    layer = _whole(place, "Layer", "f_layer", 1, last)
     fan_in, fan_out = layout.fans[layer - 1]
     theta = before.edited(history.theta[history.nearest(before.at)])
     weight, bias = layout.split(theta)[layer - 1]
     edit: Edit
     if kind == "scale":
-        factor = st.number_input("Factor", value=0.5, key="f_factor", format="%g")
+        factor = place.number_input("Factor", value=0.5, key="f_factor", format="%g", width=FIELD)
         edit = ScaleLayer(layer, float(factor))
-        now = f"‖W‖ of layer {layer} is {style.number(float((weight.astype(float) ** 2).sum() ** 0.5))} now."
+        now = f"‖W‖ of layer {layer} is {style.number(float(norm(weight.reshape(-1))))} now."
     elif kind == "kill":
-        unit = _whole("Unit", "f_unit", 0, fan_out - 1)
+        unit = _whole(place, "Unit", "f_unit", 0, fan_out - 1)
         edit = KillUnit(layer, unit)
         now = "Its incoming weights, its bias and its outgoing weights become 0."
     else:
         sources: list[str] = ["bias", *map(str, range(fan_in))]
         if st.session_state.get("f_from", "0") not in sources:
             st.session_state["f_from"] = sources[-1]
-        source = st.selectbox("From unit", sources, 1, key="f_from")
-        target = _whole("To unit", "f_to", 0, fan_out - 1)
-        value = st.number_input("Value", value=0.0, key="f_value", format="%g")
+        source = place.selectbox("From unit", sources, 1, key="f_from", width=FIELD)
+        target = _whole(place, "To unit", "f_to", 0, fan_out - 1)
+        value = place.number_input("Value", value=0.0, key="f_value", format="%g", width=FIELD)
         row = None if source == "bias" else int(source)
         edit = SetParameter(layer, row, target, float(value))
         present = bias[target] if row is None else weight[row, target]
@@ -230,8 +233,8 @@ def _new_edit(history: History, before: Fork) -> None:
         st.rerun()
 
 
-def _whole(label: str, key: str, low: int, high: int) -> int:
+def _whole(place: st.delta_generator.DeltaGenerator, label: str, key: str, low: int, high: int) -> int:
     """A whole number that stays in a range which depends on other choices."""
     if not low <= st.session_state.get(key, low) <= high:
         st.session_state[key] = high
-    return int(st.number_input(label, low, high, key=key))
+    return int(place.number_input(label, low, high, key=key, width=FIELD))

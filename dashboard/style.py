@@ -154,9 +154,8 @@ def page() -> None:
         "@media (min-width: 768px) { .stMainBlockContainer { padding-left: 2rem; padding-right: 2rem; } }"
     )
     # Streamlit writes white on the primary colour, which is too pale for that in the dark.
-    buttons = (
-        f'[data-testid="stBaseButton-primary"] {{ color: {DARK.background}; }}' if current().dark else ""
-    )
+    filled = '[data-testid="stBaseButton-primary"], [data-tag], [data-tag] button'
+    buttons = f"{filled} {{ color: {DARK.background}; }}" if current().dark else ""
     st.html(f"<style>{margins} {size} {buttons}</style>")
 
 

@@ -172,7 +172,7 @@ def flow(measured: Measurement, style: Style) -> Figure:
     layout = style.layout("fork_flow", xaxis=layer_axis(len(layers)), shapes=[_one(style)])
     _panels(
         layout,
-        (log_axis("norm", **log_ticks(np.concatenate(shown))), (0.42, 1)),
+        (log_axis("norm", **_few_ticks(np.concatenate(shown))), (0.42, 1)),
         (_ratio_axis(np.concatenate(factors)), (0, 0.34)),
     )
     layout["annotations"] = _zero_notes(measured, style)
@@ -236,7 +236,7 @@ def updates(measured: Measurement, style: Style, step: int) -> Figure:
     )
     _panels(
         layout,
-        (log_axis("‖ΔW‖ / ‖W‖", **log_ticks(ratios)), (0.42, 1)),
+        (log_axis("‖ΔW‖ / ‖W‖", **_few_ticks(ratios)), (0.42, 1)),
         (_ratio_axis(measured["factor"][:, places].ravel()), (0, 0.34)),
     )
     return {"data": traces, "layout": layout}
@@ -396,6 +396,13 @@ def distance_finding(measured: Measurement, step: int) -> str:
         f"At step {at} layer {far + 1} is farthest from its parent, by {number(values[far])} of ‖W‖, and layer "
         f"{near + 1} nearest, by {number(values[near])}."
     )
+
+
+def _few_ticks(values: np.ndarray) -> dict[str, Any]:
+    """Range and ticks of a log axis in a panel that is not the whole chart."""
+    ticks = log_ticks(values)
+    low, high = ticks["range"]
+    return ticks | {"dtick": max(1, round((high - low) / 5))}
 
 
 def _ratio_axis(factors: np.ndarray) -> dict[str, Any]:

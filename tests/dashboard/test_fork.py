@@ -213,11 +213,11 @@ def test_an_untouched_suggestion_makes_way_for_the_next_runs() -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("W2[0,1] = 0.5", "the weight from unit 0 to unit 1 in layer 2 is set to 0.5"),
-        ("b3[0]=-1", "the bias of unit 0 in layer 3 is set to -1"),
-        ("W2 * 3", "layer 2's weights are multiplied by 3"),
-        ("kill 1:3", "unit 3 of layer 1 is killed"),
-        ("W2*3; kill 1:3", "layer 2's weights are multiplied by 3; unit 3 of layer 1 is killed"),
+        ("W2[0,1] = 0.5", "The weight from unit 0 to unit 1 in layer 2 is set to 0.5"),
+        ("b3[0]=-1", "The bias of unit 0 in layer 3 is set to -1"),
+        ("W2 * 3", "Layer 2's weights are multiplied by 3"),
+        ("kill 1:3", "Unit 3 of layer 1 is killed"),
+        ("W2*3; kill 1:3", "Layer 2's weights are multiplied by 3; unit 3 of layer 1 is killed"),
     ],
 )
 def test_a_link_with_edits_opens_that_fork(text: str, says: str) -> None:
