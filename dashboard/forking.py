@@ -36,6 +36,9 @@ REMEDIES: tuple[dict[str, Any], ...] = (
 TRIAL_SECONDS = 0.25
 """Estimated time that trying out one suggestion may take."""
 
+LEAST_TRIED = 10
+"""Steps that it is tried out for at least."""
+
 FIELD = 130
 """Width in pixels of a field of the edit to be added: two fit side by side on a phone."""
 
@@ -76,13 +79,15 @@ def _without_divergence(history: History) -> Suggestion:
         max((rate for rate in LEARNING_RATES if rate <= config.learning_rate / slower), default=0.0)
         for slower in (9, 90, 900)
     ]
+    per_step = estimate(config.replace(steps=1)).seconds / 2
+    tried = max(LEAST_TRIED, int(TRIAL_SECONDS / per_step))
     for at in dict.fromkeys((half, int(history.step[0]))):
         for rate in rates:
-            trial = Fork(config, at, learning_rate=rate, record_every=1 + config.steps // 50)
-            affordable = estimate(trial).seconds < TRIAL_SECONDS
-            if not affordable or run(trial, parent=history).divergence is None:
+            steps = min(config.steps, at + tried)
+            trial = Fork(config, at, steps=steps, learning_rate=rate, record_every=1 + steps // 50)
+            if run(trial, parent=history).divergence is None:
                 return Suggestion(at, {"learning_rate": rate})
-    return Suggestion(half, {"learning_rate": rates[0]})
+    return Suggestion(half, {"learning_rate": rates[-1]})
 
 
 def chosen(history: History, suggested: Suggestion) -> Fork:

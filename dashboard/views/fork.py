@@ -10,6 +10,7 @@ import streamlit as st
 
 from dashboard import chart, controls, current, downloads, fork_words, forking, learned, style
 from dashboard.charts import fork as charts
+from dashboard.charts import fork_learned
 from dashboard.runs import Training, runs
 from dashboard.waiting import finished_run, session_id
 from nncore import Fork, History, parting
@@ -133,14 +134,14 @@ def pictures(parent: Training, fork: Training, step: int, look: style.Style) -> 
         )
         return
     left, middle, right = st.columns(3)
-    for column, training, text in ((left, parent, charts.PARENT), (middle, fork, charts.FORK)):
+    for column, training, text in ((left, parent, fork_learned.PARENT), (middle, fork, fork_learned.FORK)):
         with column:
             title = chart.Text(text.title, f"at step {step}", text.note)
             key = f"f_learned_{text.title.lower()}"
             learned.show(training, training.history.nearest(step), look, key, title, height=300)
     with right:
-        figure = charts.difference(measured, parent.config.data(), look)
-        chart.show("f_difference", charts.DIFFERENCE, measured, figure, height=300)
+        figure = fork_learned.difference(measured, parent.config.data(), look)
+        chart.show("f_difference", fork_learned.DIFFERENCE, measured, figure, height=300)
 
 
 page()

@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import fork_words, style, waiting
 from dashboard.charts import fork as charts
+from dashboard.charts import fork_learned
 from dashboard.controls import CONTROLS
 from dashboard.forking import LABELS, suggestion
 from dashboard.runs import runs
@@ -328,7 +329,7 @@ def test_every_figure_draws_its_measurement(config: RunConfig) -> None:
     other = run(Fork(config, 5, [ScaleLayer(1, 1.5)], learning_rate=0.2))
     data = config.data()
     measured = parting.learned(one, other, 9)
-    assert charts.difference(measured, data, style.DARK)["data"]
+    assert fork_learned.difference(measured, data, style.DARK)["data"]
     scores = parting.scores(one, other)
     figure = charts.scores(scores, style.LIGHT, 9)
     lines = {trace["name"]: trace["y"] for trace in figure["data"]}

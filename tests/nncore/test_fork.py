@@ -15,7 +15,7 @@ from nncore.cost import check_budget, estimate
 from nncore.diagnosis import flow, remedies, remedies_for, verdict
 from nncore.fork import CHANGEABLE, KEPT, MOST_GENERATIONS
 from nncore.measures import gradient_flow, over_time
-from nncore.optimizers import OPTIMIZERS
+from nncore.optimizers import OPTIMIZERS, Optimizer
 from nncore.parting import same_bits
 from nncore.theory import predict_config
 from nncore.training import beginning
@@ -117,6 +117,23 @@ def test_recorded_gradients_and_training_again_give_the_same_state(optimizer: st
     assert recorded.state.keys() == again.state.keys() != set()
     for name in recorded.state.keys() - {"work"}:
         assert np.array_equal(recorded.state[name], again.state[name]), name
+
+
+def test_an_optimizer_that_remembers_its_rate_is_told_the_scheduled_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def update(theta, grad, state, rate, out) -> None:
+        state["travelled"] += rate
+        np.subtract(theta, rate * grad, out=out)
+
+    def remembering(config: RunConfig) -> Optimizer:
+        return Optimizer("sgd", config.learning_rate, lambda theta: {"travelled": np.zeros(1)}, update)
+
+    monkeypatch.setattr(RunConfig, "make_optimizer", remembering)
+    first = Fork(TINY.replace(schedule="cosine"), 4)
+    fork, expected = Fork(first, 11), 0.05 * sum(cosine(16)(step) for step in range(11))
+    for begin in (beginning(fork, run(first)), beginning(fork)):
+        assert begin.state["travelled"] == pytest.approx(expected, rel=1e-12)
 
 
 def test_recorded_gradients_spare_training_again() -> None:
