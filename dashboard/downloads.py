@@ -47,22 +47,20 @@ def show(training: Training) -> None:
 def _code(config: RunConfig, name: str) -> None:
     """The run as a program, with nncore and in PyTorch, to read, copy or take away."""
     with st.popover("Show me the code", icon=":material/code:", key="code"):
-        for tab, script, library, about in zip(
-            st.tabs(["nncore", "PyTorch"]),
-            (nncore_script(config), torch_script(config)),
-            ("nncore", "torch"),
-            (
-                "Repeats this run bit for bit and writes its history.",
+        programs = {"nncore": (nncore_script, "Repeats this run bit for bit and writes its history.")}
+        if not isinstance(config, Fork):
+            programs["PyTorch"] = (
+                torch_script,
                 "The same network, first weights, data and update rule with autograd: the losses agree to the last "
                 "digits.",
-            ),
-            strict=True,
-        ):
+            )
+        for tab, (library, (write, about)) in zip(st.tabs(list(programs)), programs.items(), strict=True):
+            script, suffix = write(config), {"nncore": "nncore", "PyTorch": "torch"}[library]
             with tab:
                 st.caption(about)
                 st.code(script, language="python", height=380)
                 st.download_button(
-                    "Download", script, f"{name}_{library}.py", "text/x-python", key=f"get_script_{library}",
+                    "Download", script, f"{name}_{suffix}.py", "text/x-python", key=f"get_script_{suffix}",
                     on_click="ignore", icon=":material/download:",
                 )  # fmt: skip
 

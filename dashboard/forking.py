@@ -10,7 +10,7 @@ import streamlit as st
 from dashboard import controls, current, style
 from dashboard.controls import CONTROLS, LEARNING_RATES
 from nncore import Edit, Fork, History, KillUnit, RunConfig, ScaleLayer, SetParameter, edits_from_text, run
-from nncore.cost import estimate
+from nncore.cost import seconds_per_step
 from nncore.diagnosis import flow
 from nncore.fork import CHANGEABLE
 from nncore.norms import norm
@@ -79,8 +79,7 @@ def _without_divergence(history: History) -> Suggestion:
         max((rate for rate in LEARNING_RATES if rate <= config.learning_rate / slower), default=0.0)
         for slower in (9, 90, 900)
     ]
-    per_step = estimate(config.replace(steps=1)).seconds / 2
-    tried = max(LEAST_TRIED, int(TRIAL_SECONDS / per_step))
+    tried = max(LEAST_TRIED, int(TRIAL_SECONDS / seconds_per_step(config)))
     for at in dict.fromkeys((half, int(history.step[0]))):
         for rate in rates:
             steps = min(config.steps, at + tried)

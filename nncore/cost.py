@@ -43,12 +43,27 @@ def estimate(config: RunConfig) -> Cost:
     return Cost(seconds, config.history_bytes())
 
 
+def seconds_per_step(config: RunConfig) -> float:
+    """Time of one training step and its record, from the config's shapes alone."""
+    constants = (SECONDS_PER_LAYER, SECONDS_PER_ELEMENT, SECONDS_PER_PRODUCT, SECONDS_PER_BYTE)
+    record = config.history_bytes() / config.n_records
+    return sum(
+        constant * each for constant, each in zip(constants, (*_of_a_step(config), record), strict=True)
+    )
+
+
 def amounts(config: RunConfig) -> tuple[float, float, float, float]:
     """What the constants multiply, of a whole run: layers, units × rows, multiply-adds, bytes of history."""
-    fans, rows, records = config.layout().fans, config.batch_rows(), config.steps - config.first_step + 1
+    records = config.steps - config.first_step + 1
+    layers, elements, products = _of_a_step(config)
+    return records * layers, records * elements, records * products, config.history_bytes()
+
+
+def _of_a_step(config: RunConfig) -> tuple[int, int, int]:
+    """Layers, units × rows and multiply-adds of one step."""
+    fans, rows = config.layout().fans, config.batch_rows()
     elements = rows * sum(fan_out for _, fan_out in fans)
-    products = 3 * rows * sum(fan_in * fan_out for fan_in, fan_out in fans)
-    return records * len(fans), records * elements, records * products, config.history_bytes()
+    return len(fans), elements, 3 * rows * sum(fan_in * fan_out for fan_in, fan_out in fans)
 
 
 def check_budget(config: RunConfig, seconds: float, size: int) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nncore.cost import estimate
+from nncore.cost import seconds_per_step
 from nncore.history import BLOCK_BYTES, History, block_length, replay
 from nncore.layout import Array
 from nncore.measurement import Measurement
@@ -133,7 +133,7 @@ def line_points(history: History, n_lines: int) -> int:
 def seconds_per_point(history: History) -> float:
     """About what the loss at one θ costs: a third of a training step, on the probe rows, and the θ itself."""
     config = history.config
-    per_step = estimate(config.replace(steps=1, record_every=1)).seconds / 2
+    per_step = seconds_per_step(config)
     forward = per_step / 3 * len(history.probe_x) / max(config.batch_rows(), 1)
     return forward + SECONDS_PER_PARAMETER * history.layout.n_params
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nncore.activations import ACTIVATIONS
 from nncore.config import TABLE, RunConfig
+from nncore.fork import Fork
 
 TORCH_ACTIVATIONS = {
     "linear": "z",
@@ -30,12 +31,21 @@ TORCH_NORMALIZATIONS = {
 def config_source(config: RunConfig) -> str:
     """The expression that makes this config: the settings that are not RunConfig's defaults, one a line.
 
+    Of a fork: its parent, its step, its edits, and the settings in which it differs from its parent.
+
     >>> print(config_source(RunConfig(activation="relu", steps=50)))
     nncore.RunConfig(
         activation="relu",
         steps=50,
     )
     """
+    if isinstance(config, Fork):
+        parent = config_source(config.parent).replace("\n", "\n    ")
+        lines = [f"    {parent},", f"    at={config.at},"]
+        if config.edits:
+            lines += ["    edits=[", *(f"        nncore.{edit!r}," for edit in config.edits), "    ],"]
+        lines += [f"    {name}={_literal(value)}," for name, value in config.changes.items()]
+        return "\n".join(["nncore.Fork(", *lines, ")"])
     defaults = RunConfig()
     changed = {
         field.name: getattr(config, field.name)
@@ -74,7 +84,7 @@ print(f"loss {{history.loss[0]:.6g}} -> {{history.loss[-1]:.6g}} {{history.stopp
 last = history.last_finite
 delta = measures.per_layer(history, "delta_norm", records=[0, last])["delta_norm"]
 for layer, (first, now) in enumerate(delta.T, 1):
-    print(f"layer {{layer:2}}: delta norm {{first:.2e}} at step 0, {{now:.2e}} at step {{history.step[last]}}")
+    print(f"layer {{layer:2}}: delta norm {{first:.2e}} at step {config.first_step}, {{now:.2e}} at step {{history.step[last]}}")
 
 history.to_parquet("run.parquet")
 '''
@@ -85,8 +95,10 @@ def torch_script(config: RunConfig) -> str:
 
     nncore gives the data and the first θ; forward and backward are PyTorch's own. It ends with `losses`, one a
     step, and prints every tenth of them. The bits differ from nncore's in the last digits: the sums run in
-    another order. A run that diverges runs on to its end in PyTorch.
+    another order. A run that diverges runs on to its end in PyTorch. Raises ValueError for a fork.
     """
+    if isinstance(config, Fork):
+        raise ValueError("a fork goes on from nncore's own optimizer state, which PyTorch does not have")
     head, network = _torch_head(config).strip(), _torch_network(config).strip()
     return f"{head}\n\n\n{network}\n\n\n{_torch_optimizer(config)}\n\n{_torch_loop(config)}\n"
 

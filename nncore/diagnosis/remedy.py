@@ -10,7 +10,7 @@ import numpy as np
 
 from nncore.activations import Activation
 from nncore.config import RunConfig
-from nncore.cost import estimate
+from nncore.cost import seconds_per_step
 from nncore.diagnosis.flows import initial_flow
 from nncore.diagnosis.readings import WINDOW, Readings
 from nncore.diagnosis.rules import RULES, Finding, Rule, Verdict
@@ -156,8 +156,7 @@ def _trial_steps(rule: Rule, before: Readings) -> int:
         wanted = max(step, WINDOW)
     else:
         wanted = 0 if rule.fires(rule.measure(Readings(history, 0))) else step
-    per_step = estimate(config.replace(steps=first + 1)).seconds / 2
-    return min(wanted, max(WINDOW, int(TRIAL_SECONDS / per_step)))
+    return min(wanted, max(WINDOW, int(TRIAL_SECONDS / seconds_per_step(config))))
 
 
 def _trial(config: RunConfig, steps: int) -> Readings:

@@ -159,7 +159,7 @@ def test_a_link_with_a_change_opens_that_fork(name: str) -> None:
 def test_the_widget_of_a_change_begins_at_the_parents_value() -> None:
     app = open_page(step="5", f_change=["Momentum", "Clip norm"], momentum="0.5", clip_norm="0.25")
     assert element(app, "f_momentum").value == 0.5 and element(app, "f_clip_norm").value == 0.25
-    assert "bit for bit" in words(app)
+    assert "are the same, bit for bit" in words(app)
 
 
 def test_with_nothing_changed_it_says_identical() -> None:
@@ -172,6 +172,14 @@ def test_with_nothing_changed_it_says_identical() -> None:
         t["name"] in ("parent", "fork", "difference", "accuracy, parent", "accuracy, fork")
         for t in values["data"]
     )
+
+
+def test_a_forks_history_and_program_can_be_taken_away() -> None:
+    app = open_page(step="5", f_change="", f_edits="kill 1:0")
+    (program,) = [code.value for code in app.get("code")]
+    assert "nncore.Fork(" in program and "nncore.KillUnit(layer=1, unit=0)" in program
+    labels = [button.proto.label for button in app.get("download_button")]
+    assert sum(label.startswith("History") for label in labels) == 2
 
 
 def test_bit_for_bit_is_said_only_where_it_was_verified() -> None:
@@ -193,7 +201,7 @@ def test_a_change_without_effect_is_called_one() -> None:
 def test_choosing_a_setting_brings_its_widget_and_moving_it_another_fork() -> None:
     app = open_page(step="5", f_change="")
     element(app, "f_change").set_value(["Optimizer"]).run()
-    assert "bit for bit" in words(app)
+    assert "are the same, bit for bit" in words(app)
     element(app, "f_optimizer").set_value("adam").run()
     assert not app.exception and "**Optimizer** sgd → adam" in words(app)
 
@@ -224,7 +232,7 @@ def test_an_untouched_suggestion_makes_way_for_the_next_runs() -> None:
 def test_a_link_with_edits_opens_that_fork(text: str, says: str) -> None:
     app = open_page(step="5", f_change="", f_edits=text)
     assert not app.error and drawn(app) == CHARTS
-    assert says in words(app) and "bit for bit" not in words(app)
+    assert says in words(app) and "are the same, bit for bit" not in words(app)
 
 
 def test_edits_are_added_and_taken_back_by_button() -> None:

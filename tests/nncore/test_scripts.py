@@ -6,7 +6,18 @@ import numpy as np
 import pytest
 
 import nncore
-from nncore import ACTIVATIONS, History, RunConfig, read_table, run, table
+from nncore import (
+    ACTIVATIONS,
+    Fork,
+    History,
+    KillUnit,
+    RunConfig,
+    ScaleLayer,
+    SetParameter,
+    read_table,
+    run,
+    table,
+)
 from nncore.scripts import config_source, nncore_script, torch_script
 
 SMALL = RunConfig(n_samples=20, hidden=(3, 3), steps=4)
@@ -22,6 +33,12 @@ CONFIGS = [
     ),
     SMALL.replace(features=("x1_squared", "sin_x2")),
     SMALL.replace(dtype="float32", learning_rate=1e6, activation="linear"),
+    Fork(SMALL, 2, learning_rate=0.5, activation=("relu", "tanh")),
+    Fork(
+        Fork(SMALL, 1, [SetParameter(1, None, 0, 0.1 + 0.2)], steps=6),
+        3,
+        [KillUnit(1, 0), ScaleLayer(2, 0.5)],
+    ),
 ]
 
 
@@ -75,6 +92,11 @@ def test_scripts_of_a_run_on_a_table_ask_for_its_file(
 def test_torch_script_is_a_program_for_every_activation(name: str, settings: dict) -> None:
     tree = ast.parse(torch_script(SMALL.replace(activation=name, **settings)))
     assert any(isinstance(node, ast.ClassDef) and node.name == "Network" for node in tree.body)
+
+
+def test_torch_script_of_a_fork_is_refused() -> None:
+    with pytest.raises(ValueError, match="a fork goes on from nncore's own optimizer state"):
+        torch_script(Fork(SMALL, 2))
 
 
 def test_torch_script_says_only_what_the_run_needs() -> None:
