@@ -54,7 +54,8 @@ def page() -> None:
         over_time(parent, fork)
     else:
         st.info("The fork ends where it begins. Fork earlier, or add Steps to the settings to change.")
-    downloads.show(fork)
+    with st.container(border=True, key="downloads", horizontal=True, vertical_alignment="center"):
+        downloads.show(fork)
 
 
 def say(parent: Training, fork: Training) -> None:
@@ -69,7 +70,7 @@ def say(parent: Training, fork: Training) -> None:
         else f":blue-badge[:material/call_split: Fork at step {config.at}]"
     )
     with st.container(border=True, key="f_headline"):
-        left, right = st.columns([4, 1.2], vertical_alignment="center")
+        left, right = st.columns([3.6, 1], vertical_alignment="center")
     changed = fork_words.description(config)
     left.markdown(f"{badge} {changed}{'. ' if changed else ''}{words}")
     with right:
@@ -80,7 +81,7 @@ def say(parent: Training, fork: Training) -> None:
             )  # fmt: skip
         if config.changes:
             st.page_link(
-                "views/lab.py", label="From step 0 in the lab", icon=":material/science:",
+                "views/lab.py", label="From step 0", icon=":material/science:",
                 query_params=controls.link(config.from_the_start()) | {current.STEP: str(config.steps)},
                 help="Opens the lab with the fork's settings from the start, without its parent's past and without edits.",
             )  # fmt: skip
