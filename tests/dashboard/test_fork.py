@@ -95,6 +95,29 @@ def test_a_run_of_few_steps_has_a_page(steps: int) -> None:
         assert "The fork ends where it begins" in words(app)
 
 
+def test_the_labs_step_is_the_fork_point_unless_it_is_the_end_and_the_fork_is_there_again_on_the_way_back() -> (
+    None
+):
+    app = AppTest.from_file(str(APP), default_timeout=60)
+    for name, value in SMALL.items():
+        app.query_params[name] = value
+    finished(app.run())
+    assert element(app, "step").value == 12
+    app.switch_page("views/fork.py")
+    finished(app.run())
+    assert element(app, "step").value == 4 and "**Learning rate** 0.1 → 0.3" in words(app)
+    element(app, "f_learning_rate").set_value(0.5).run()
+    element(app, "f_edits").set_value("kill 1:2").run()
+    app.switch_page("views/lab.py")
+    finished(app.run())
+    assert element(app, "step").value == 4
+    element(app, "step").set_value(7).run()
+    app.switch_page("views/fork.py")
+    finished(app.run())
+    assert element(app, "step").value == 7
+    assert "**Learning rate** 0.1 → 0.5; unit 2 of layer 1 is killed" in words(app)
+
+
 def test_a_diverged_run_is_forked_before_it_diverges() -> None:
     app = open_page(
         learning_rate="1000", dataset="parabola", activation="relu", gain="3.0", steps="60", depth="3"
