@@ -114,11 +114,10 @@ def learned(parent: History, fork: History, step: int) -> Measurement:
         if record == len(history) or history.step[record] != step:
             raise ValueError(f"step must be one that both runs recorded; got {step}")
     data = parent.config.data()
-    n_inputs = data.x_train.shape[1]
     if data.class_names:
-        function = decision_regions if n_inputs == 2 else confusion
+        function = decision_regions if data.n_inputs == 2 else confusion
     else:
-        function = fitted_curve if n_inputs == 1 else predictions
+        function = fitted_curve if data.n_inputs == 1 else predictions
     one, other = function(parent, ours), function(fork, theirs)
     shared = ("actual", "is_test")
     values = {name: one[name] for name in one.values if name in shared}

@@ -8,7 +8,7 @@ import numpy as np
 
 from dashboard.chart import Text
 from dashboard.charts.loss import rows_of
-from dashboard.style import Figure, Style, fade
+from dashboard.style import Figure, Style, fade, label
 from nncore import Measurement
 from nncore.data import Data
 
@@ -19,10 +19,12 @@ DIFFERENCE = Text(
 )
 
 
-def difference(measured: Measurement, data: Data, style: Style) -> Figure:
-    """Where the fork's picture is another one than the parent's."""
+def difference(
+    measured: Measurement, data: Data, style: Style, inputs: tuple[str, str] = ("x₁", "x₂")
+) -> Figure:
+    """Where the fork's picture is another one than the parent's; `inputs` names the axes of a plane."""
     if "parent_class" in measured.values:
-        return _changed_regions(measured, data, style)
+        return _changed_regions(measured, data, style, inputs)
     if "x" in measured.axes:
         return _curve_difference(measured, data, style)
     if "actual" in measured.axes:
@@ -30,7 +32,7 @@ def difference(measured: Measurement, data: Data, style: Style) -> Figure:
     return _prediction_difference(measured, data.target_name, style)
 
 
-def _changed_regions(measured: Measurement, data: Data, style: Style) -> Figure:
+def _changed_regions(measured: Measurement, data: Data, style: Style, inputs: tuple[str, str]) -> Figure:
     """The part of the plane where another class wins now, in that class's colour, over the pale rows."""
     x, y = measured.axes["x1"], measured.axes["x2"]
     rows, layers = rows_of(data), []
@@ -47,7 +49,7 @@ def _changed_regions(measured: Measurement, data: Data, style: Style) -> Figure:
                 "zmax": 1,
                 "colorscale": [[0, fade(colour, 0.45)], [1, fade(colour, 0.45)]],
                 "showscale": False,
-                "hovertemplate": f"now {name}<extra></extra>",
+                "hovertemplate": f"now {label(name)}<extra></extra>",
             }
         )
         mine = rows["train_y"] == index
@@ -57,7 +59,7 @@ def _changed_regions(measured: Measurement, data: Data, style: Style) -> Figure:
                 "x": rows["train_x1"][mine],
                 "y": rows["train_x2"][mine],
                 "mode": "markers",
-                "name": f"now {name}",
+                "name": f"now {label(name)}",
                 "marker": {"color": colour, "size": 5, "opacity": 0.45},
                 "hoverinfo": "skip",
             }
@@ -65,8 +67,8 @@ def _changed_regions(measured: Measurement, data: Data, style: Style) -> Figure:
     span = {"showgrid": False, "constrain": "domain"}
     layout = style.layout(
         "fork_difference",
-        xaxis=span | {"title": {"text": "x₁"}, "range": [x[0], x[-1]]},
-        yaxis=span | {"title": {"text": "x₂"}, "range": [y[0], y[-1]]},
+        xaxis=span | {"title": {"text": label(inputs[0], 40)}, "range": [x[0], x[-1]]},
+        yaxis=span | {"title": {"text": label(inputs[1], 40)}, "range": [y[0], y[-1]]},
     )
     if not measured["difference"].any():
         layout["annotations"] = [_in_the_middle("no point of the plane changed its class", style)]
@@ -102,7 +104,7 @@ def _curve_difference(measured: Measurement, data: Data, style: Style) -> Figure
     }
     layout = style.layout(
         "fork_difference",
-        xaxis={"title": {"text": data.feature_names[0]}},
+        xaxis={"title": {"text": label(data.feature_names[0])}},
         yaxis={"title": {"text": "fork − parent"}, "zeroline": True, "zerolinecolor": style.muted},
         showlegend=False,
     )
@@ -113,7 +115,7 @@ def _confusion_difference(measured: Measurement, names: tuple[str, ...], style: 
     """How many rows more or fewer were given each class."""
     change = measured["difference"]
     size, largest = len(names), max(1, int(np.abs(change).max()))
-    labels = [name if len(name) <= 12 else name[:11] + "…" for name in names]
+    labels = [label(name, 12) for name in names]
     scale = [[0, fade(style.delta, 0.8)], [0.5, fade(style.delta, 0.0)], [0.5, fade(style.weight, 0.0)], [1, fade(style.weight, 0.8)]]  # fmt: skip
     axis = {"showgrid": False, "tickvals": np.arange(size), "ticktext": labels}
     table = {
@@ -153,7 +155,7 @@ def _prediction_difference(measured: Measurement, name: str, style: Style) -> Fi
     }
     layout = style.layout(
         "fork_difference",
-        xaxis={"title": {"text": f"actual {name}"}},
+        xaxis={"title": {"text": f"actual {label(name)}"}},
         yaxis={"title": {"text": "fork − parent"}, "zeroline": True, "zerolinecolor": style.muted},
         showlegend=False,
     )

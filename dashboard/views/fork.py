@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
-from dashboard import chart, controls, current, downloads, fork_words, forking, learned, style
+from dashboard import chart, controls, current, downloads, fork_words, forking, learned, style, tables
 from dashboard.charts import fork as charts
 from dashboard.charts import fork_learned
 from dashboard.runs import Training, runs
@@ -43,7 +43,7 @@ def page() -> None:
         if fork is not None:
             fork.history  # noqa: B018 (raises what stopped it)
     except ValueError as problem:
-        headline.error(f"This fork cannot run: {problem}.", icon=":material/block:")
+        headline.error(f"This fork cannot run: {tables.plain(str(problem))}.", icon=":material/block:")
         return
     if fork is None:
         headline.info(f"Training the fork: {fork_words.description(config)}.", icon=":material/call_split:")
@@ -141,7 +141,9 @@ def pictures(parent: Training, fork: Training, step: int, look: style.Style) -> 
             key = f"f_learned_{text.title.lower()}"
             learned.show(training, training.history.nearest(step), look, key, title, height=300)
     with right:
-        figure = fork_learned.difference(measured, parent.config.data(), look)
+        data = parent.config.data()
+        inputs = learned.inputs(parent.config) if data.n_inputs == 2 else ("", "")
+        figure = fork_learned.difference(measured, data, look, inputs)
         chart.show("f_difference", fork_learned.DIFFERENCE, measured, figure, height=300)
 
 

@@ -10,7 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nncore import Fork, History, KillUnit, RunConfig, ScaleLayer, SetParameter, cosine, run, run_many
+from nncore import (
+    Fork,
+    History,
+    KillUnit,
+    RunConfig,
+    ScaleLayer,
+    SetParameter,
+    cosine,
+    read_table,
+    run,
+    run_many,
+)
 from nncore.cost import check_budget, estimate
 from nncore.diagnosis import flow, remedies, remedies_for, verdict
 from nncore.fork import CHANGEABLE, KEPT, MOST_GENERATIONS
@@ -244,6 +255,7 @@ def test_every_changeable_setting_is_taken(name: str) -> None:
 def test_what_a_fork_keeps_cannot_be_changed(name: str) -> None:
     other = {
         "dataset": "circles", "n_samples": 30, "noise": 0.5, "n_classes": 4, "test_fraction": 0.5, "standardize": False,
+        "features": ("x1_x2",), "table": read_table(b"a,b\n1,2\n2,3\n3,5\n4,7\n5,11\n").choose(),
         "hidden": (4, 4), "init": "he_normal", "gain": 2.0, "init_scale": 0.5, "bias_std": 0.5, "seed": 4,
         "dtype": "float32", "probe_size": 5,
     }  # fmt: skip
@@ -371,6 +383,13 @@ def test_a_forks_history_round_trips_through_files(kind: str, record_every: int)
     assert back.config == history.config and back.step[0] == AT
     for name in ("step", "loss", "theta", "grad", "update_norm", "probe_x", "probe_y"):
         assert getattr(back, name).tobytes() == getattr(history, name).tobytes(), name
+
+
+def test_a_run_on_a_table_of_ones_own_or_with_more_inputs_can_be_forked() -> None:
+    rows = "\n".join(f"{n % 7},{n % 5},{n % 3}" for n in range(30))
+    table = read_table(f"a,b,c\n{rows}\n".encode())
+    assert_reproduces(TINY.replace(dataset="table", table=table.choose(), optimizer="adam"), AT)
+    assert_reproduces(TINY.replace(features=("x1_squared", "sin_x2")), AT)
 
 
 def test_measures_and_diagnosis_work_on_a_fork() -> None:
