@@ -14,9 +14,13 @@ from nncore.table import TableNotHere
 STEP = "step"
 """Key of the step slider: a page about the same run opens on the same step."""
 
+PLAYING = "playing"
+"""Key of what is being played: a page's full run ends it, since its settings may have changed."""
+
 
 def training() -> Training | None:
     """Draw the sidebar and return its run; None while it is training, or when it is refused, which the page says."""
+    st.session_state.pop(PLAYING, None)
     config = None
     try:
         config = controls.sidebar()

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from nncore.cost import SECONDS_PER_ELEMENT, SECONDS_PER_PRODUCT
 from nncore.history import History
 from nncore.layout import Array
 from nncore.measurement import Measurement
@@ -15,6 +16,14 @@ CURVE_POINTS = 241
 REGION_POINTS = 81
 MARGIN = 0.15
 """How far a picture reaches beyond the data, as a share of the data's span."""
+
+
+def affordable(history: History, seconds: float = 1.0) -> int:
+    """Records of which a picture can be made in about so many seconds: the plane of two inputs has many points."""
+    fans = history.layout.fans
+    points = REGION_POINTS**2 if fans[0][0] == 2 and history.config.data().class_names else CURVE_POINTS
+    units, products = sum(fan_out for _, fan_out in fans), sum(fan_in * fan_out for fan_in, fan_out in fans)
+    return max(2, int(seconds / (points * (units * SECONDS_PER_ELEMENT + products * SECONDS_PER_PRODUCT))))
 
 
 def fitted_curve(history: History, record: int) -> Measurement:
@@ -79,7 +88,9 @@ def confusions(history: History, records: Sequence[int]) -> tuple[Measurement, .
         counts = np.bincount(pairs, minlength=data.n_classes**2).reshape(data.n_classes, data.n_classes)
         caveats = [said]
         if not answered.all():
-            caveats.append(f"For {np.count_nonzero(~answered)} of them the output is NaN: they have no class.")
+            caveats.append(
+                f"For {np.count_nonzero(~answered)} of them the output is NaN: they have no class."
+            )
         axes = {"actual": classes, "predicted": classes}
         found.append(Measurement("confusion", axes, {"rows": counts}, caveats=tuple(caveats)))
     return tuple(found)

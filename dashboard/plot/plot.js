@@ -110,11 +110,24 @@ function walkToolbar(event) {
   event.preventDefault();
 }
 
+// Plotly keeps a zoom while the figure asks for the range that it asked for before; a new range is no reason to lose it.
+function keepZoom(graph, layout) {
+  const before = graph._fullLayout?._preGUI ?? {};
+  for (const key of Object.keys(before)) {
+    const [, axis, end] = /^([xy]axis\d*)\.range\[([01])\]$/.exec(key) ?? [];
+    const range = layout[axis]?.range;
+    if (range) before[key] = range[end];
+  }
+}
+
 // The newest data wins: what arrives while a picture is being drawn replaces what has been waiting.
-async function paint(chart) {
+function paint(chart) {
+  if (chart.next && chart.root.clientWidth !== 0) chart.painting ??= paintAll(chart).finally(() => (chart.painting = null));
+  return chart.painting;
+}
+
+async function paintAll(chart) {
   const { root, graph } = chart;
-  if (chart.busy || !chart.next || root.clientWidth === 0) return;
-  chart.busy = true;
   while (chart.next) {
     const data = chart.next;
     chart.next = null;
@@ -124,8 +137,11 @@ async function paint(chart) {
       if (chart.failed) Plotly.purge(graph);
       graph.hidden = false;
       const isFirst = !graph.on;
-      const { data: traces, layout = {}, frames } = data.figure;
+      const playing = window.nncorePlaying;
+      const isFollowing = playing && playing.run === chart.frames?.run;
+      const { data: traces, layout = {}, frames } = isFollowing ? chart.frames.figure(playing.frame) : data.figure;
       const figure = { data: traces, layout: themed(layout, data, root), frames };
+      keepZoom(graph, figure.layout);
       // A config draws everything anew, zoom and all: it is handed over only when it is another one.
       const wanted = JSON.stringify(data.figure.config);
       if (isFirst || wanted !== chart.config) figure.config = config(chart, Plotly, data.figure.config);
@@ -136,11 +152,38 @@ async function paint(chart) {
       chart.failed = false;
       chart.message.hidden = true;
       graph.dataset.painted = Number(graph.dataset.painted ?? 0) + 1;
+      graph.dataset.frame = isFollowing ? playing.frame : "";
     } catch (problem) {
       fail(chart, problem);
     }
   }
-  chart.busy = false;
+}
+
+// The player names a frame; charts in sight are drawn before it names the next, the others when they come into sight.
+function follow(chart, event) {
+  if (event.detail.run !== chart.frames?.run) return;
+  chart.next = chart.data;
+  if (chart.inSight) event.detail.wait(paint(chart));
+}
+
+// Frames are unpacked beside the drawing; the player starts when the first chart is ready.
+async function take(chart, frames) {
+  if (!frames) {
+    chart.frames = null;
+    return;
+  }
+  try {
+    const read = await readFrames(frames);
+    if (chart.data.frames !== frames) return;
+    chart.frames = read;
+    window.dispatchEvent(new CustomEvent("nncore-ready", { detail: { run: frames.run } }));
+    if (window.nncorePlaying?.run === frames.run) {
+      chart.next = chart.data;
+      if (chart.inSight) paint(chart);
+    }
+  } catch (problem) {
+    fail(chart, problem, "played");
+  }
 }
 
 function create(root) {
@@ -160,6 +203,13 @@ function create(root) {
     else if (chart.graph.on && !chart.failed) window.Plotly.Plots.resize(chart.graph);
   });
   chart.observer.observe(root);
+  chart.sight = new IntersectionObserver(([entry]) => {
+    chart.inSight = entry.isIntersecting;
+    if (chart.inSight && chart.next) paint(chart);
+  });
+  chart.sight.observe(root);
+  chart.follow = (event) => follow(chart, event);
+  window.addEventListener("nncore-frame", chart.follow);
   root.addEventListener("keydown", walkToolbar);
   return chart;
 }
@@ -179,12 +229,16 @@ export default function ({ data, parentElement, setTriggerValue }) {
   chart.background = background;
   if (isNewTheme) setTriggerValue("theme", background);
   if (data !== chart.data || isNewTheme) {
+    const frames = chart.data?.frames;
     chart.data = chart.next = data;
+    if (data.frames !== frames) take(chart, data.frames);
     paint(chart);
   }
   return () => {
     if (root.isConnected) return; // an earlier call's farewell: the chart itself stays
     chart.observer.disconnect();
+    chart.sight.disconnect();
+    window.removeEventListener("nncore-frame", chart.follow);
     if (chart.graph.on) window.Plotly.purge(chart.graph);
   };
 }

@@ -256,3 +256,61 @@ def test_hostile_link_opens_the_page_without_a_traceback(page: Page, app_url: st
     wait_painted(page, "chart_theta")
     assert page.get_by_test_id("stException").count() == 0
     assert page.get_by_test_id("stAlert").count() == 0
+
+
+def test_sidebar_control_changes_run_and_url(page: Page, app_url: str) -> None:
+    shown(page, app_url)
+    page.get_by_role("combobox", name="Activation", exact=True).click()
+    page.get_by_role("option", name="tanh", exact=True).click()
+    expect(page.get_by_text("Gradients flow")).to_be_visible()
+    page.wait_for_url(re.compile("activation=tanh"))
+    before = flow(run(SMALL), 40).delta
+    page.wait_for_function(
+        "before => document.querySelector(`[data-testid='plot-chart_flow']`)?._fullData?.some("
+        "trace => trace.name === 'δ at step 40' && trace.y[0] !== before)",
+        arg=float(before[0]),
+    )
+    wait_idle(page)
+    expected = flow(run(SMALL.replace(activation="tanh")), 40).delta
+    np.testing.assert_array_equal(line(page, "δ at step 40"), expected)
+
+
+def test_chart_shows_the_step_of_its_slider_when_the_run_gets_shorter_and_longer(
+    page: Page, app_url: str
+) -> None:
+    shown(page, app_url)
+    slider(page, "step").focus()
+    page.keyboard.press("ArrowLeft")
+    wait_for_line(page, "δ at step 39")
+    for steps in ("20", "60"):
+        field = page.get_by_role("spinbutton", name="Steps", exact=True)
+        field.fill(steps)
+        field.press("Enter")
+        page.locator(f".st-key-step input[max='{steps}']").wait_for(state="attached")
+        wait_idle(page)
+        expect(slider(page, "step")).to_have_count(1)
+        wait_for_line(page, f"δ at step {slider(page, 'step').input_value()}")
+
+
+def test_tab_reaches_controls_buttons_and_charts(page: Page, app_url: str) -> None:
+    shown(page, app_url)
+    reached = ""
+    for _ in range(170):
+        page.keyboard.press("Tab")
+        reached += " | " + page.evaluate(
+            "() => { const e = document.activeElement; return e.getAttribute('aria-label')?.slice(0, 22)"
+            " || e.closest('label')?.innerText || e.innerText?.trim() || e.tagName; }"
+        )
+        if "θ over time" in reached:
+            break
+    for wanted in (
+        "Data set",
+        "Depth",
+        "Learning rate",
+        "Step",
+        "Mend it",
+        "CSV",
+        "Gradient flow",
+        "θ over time",
+    ):
+        assert wanted in reached, wanted
