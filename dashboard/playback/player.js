@@ -17,7 +17,7 @@ async function show(player, frame) {
   player.track.value = frame;
   player.track.setAttribute("aria-valuetext", `step ${steps[frame]}`);
   player.output.textContent = `${steps[frame]} of ${player.data.lastStep}`;
-  player.said.textContent = `Step ${steps[frame]} · ${facts[frame]}`;
+  player.said.textContent = facts[frame];
   const painted = [];
   const detail = { run, frame, wait: (promise) => painted.push(promise) };
   window.dispatchEvent(new CustomEvent("nncore-frame", { detail }));
@@ -54,7 +54,6 @@ function settle(player) {
   const hadFocus = document.activeElement === player.track;
   const step = steps[player.frame];
   stop(player);
-  player.said.textContent = `Step ${step} · ${player.facts[player.frame]}`;
   if (hadFocus) document.querySelector(".st-key-step input[type=range]")?.focus();
   player.tell("stop", step);
 }
@@ -62,7 +61,6 @@ function settle(player) {
 function stop(player) {
   clearTimeout(player.settling);
   window.removeEventListener("nncore-ready", player.begin);
-  player.facts = player.playing?.facts;
   player.playing = player.clock = null;
   window.nncorePlaying = null;
   draw(player);
@@ -129,7 +127,7 @@ function create(root) {
   const find = (selector) => root.querySelector(selector);
   const player = {
     root, track: find("input"), trackLabel: find("label"), output: find("output"), speed: find("select"),
-    said: find("[role=status]"), buttons: [...root.querySelectorAll("button")], button: find(".nncore-player-play"),
+    said: find(".nncore-player-said"), buttons: [...root.querySelectorAll("button")], button: find(".nncore-player-play"),
     frame: 0, playing: null, clock: null, isWaiting: false,
   };
   for (const button of player.buttons) button.addEventListener("click", () => press(player, button.dataset.does));

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 import streamlit as st
 
-from dashboard.current import PLAYING, STEP
+from dashboard import current
 from dashboard.playback.component import player
 from dashboard.plot import fitting
 from dashboard.runs import Training
@@ -25,7 +25,11 @@ AT_MOST = 60
 """Frames of a playing: more would outrun the browser, which paints about five pages of charts a second."""
 
 
+WIDTH = 372
+"""Pixels of the player's buttons; while playing it takes the slider's place too."""
+
 COUNT = "playings"
+"""Key of how often this session has played, so that each playing has a name of its own."""
 
 
 @dataclass(frozen=True)
@@ -79,16 +83,21 @@ def records_to_play(history: History) -> tuple[int, ...]:
     return tuple(int(record) for record in np.unique(places.round().astype(np.int64)))
 
 
-def bar(training: Training, record: int) -> Playback:
-    """First, back, play, forward, last: draw the player of the step slider and return what charts follow.
+def timeline(training: Training) -> tuple[int, Playback]:
+    """The player beside the step slider: the record that the page stands on, and what charts follow.
 
-    `record` is the one that the page stands on. Nothing is drawn for a run of a single finite record.
+    There is no player for a run of a single finite record.
     """
     history = training.history
     records = records_to_play(history)
     if len(records) < 2:
-        return Playback(training, records)
-    playing = st.session_state.get(PLAYING)
+        return current.step_slider(history), Playback(training, records)
+    with st.container(horizontal=True, vertical_alignment="center", key="timeline"):
+        place = st.container(key="player_box", width=WIDTH)
+        with st.container(key="step_box"):
+            record = current.step_slider(history)
+    playing = st.session_state.get(current.PLAYING, {})
+    run, playing["drawn"] = playing.get("run", ""), True
     data: dict[str, Any] = {
         "record": record,
         "last": history.last_finite,
@@ -97,16 +106,17 @@ def bar(training: Training, record: int) -> Playback:
         "said": said(history, records),
         "playing": None,
     }
-    if playing:
+    if run:
         data["playing"] = {
-            "run": playing,
+            "run": run,
             "start": _start(records, record),
             "records": records,
             "steps": [int(history.step[each]) for each in records],
             "facts": training.measured(facts, records),
         }
-    player(data, on_play=_play, on_stop=_stop, on_go=_go(history))
-    return Playback(training, records, playing or "")
+    with place:
+        player(data, on_play=_play, on_stop=_stop, on_go=_go(history))
+    return record, Playback(training, records, run)
 
 
 def said(history: History, records: Sequence[int]) -> str:
@@ -134,13 +144,13 @@ def _start(records: Sequence[int], record: int) -> int:
 
 
 def _play(_: Any) -> None:
-    count = st.session_state.get(COUNT, 0) + 1
-    st.session_state[COUNT], st.session_state[PLAYING] = count, f"playing {count}"
+    count = st.session_state[COUNT] = st.session_state.get(COUNT, 0) + 1
+    st.session_state[current.PLAYING] = {"run": f"playing {count}", "drawn": False}
 
 
 def _stop(step: Any) -> None:
-    st.session_state.pop(PLAYING, None)
-    st.session_state[STEP] = max(int(step), 0)
+    st.session_state.pop(current.PLAYING, None)
+    st.session_state[current.STEP] = max(int(step), 0)
 
 
 def _go(history: History) -> Callable[[Any], None]:

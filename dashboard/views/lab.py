@@ -40,8 +40,7 @@ def charts(training: Training) -> None:
     """Everything that follows the step slider."""
     history, look = training.history, style.current()
     numbers = st.container(key="numbers")
-    record = current.step_slider(history)
-    play = playback.bar(training, record)
+    record, play = playback.timeline(training)
     cards.kept().begin("charts", record)
     step = int(history.step[record])
     timeline = training.measured(over_time)
