@@ -21,9 +21,9 @@ function shaped(flat, [rows, ...rest]) {
   return Array.from({ length: rows }, (_, row) => shaped(flat.subarray(row * size, (row + 1) * size), rest));
 }
 
-// plotly.js writes into what it is given (a hidden trace, an axis' range): each frame gets objects of its own.
+// plotly.js writes into what it is given (a hidden trace, the ends of an axis): each frame gets objects of its own.
 function fresh(value) {
-  if (Array.isArray(value)) return typeof value[0] === "object" && !ArrayBuffer.isView(value[0]) ? value.map(fresh) : value;
+  if (Array.isArray(value)) return value.map(fresh);
   if (!value || typeof value !== "object" || ArrayBuffer.isView(value) || "bdata" in value) return value;
   return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, fresh(part)]));
 }

@@ -110,13 +110,19 @@ function walkToolbar(event) {
   event.preventDefault();
 }
 
-// Plotly keeps a zoom while the figure asks for the range that it asked for before; a new range is no reason to lose it.
+// Plotly keeps a zoom while the figure asks for the range that it asked for before; another range is no reason to lose
+// it. A double click leads to the range that the newest figure asks for.
 function keepZoom(graph, layout) {
-  const before = graph._fullLayout?._preGUI ?? {};
-  for (const key of Object.keys(before)) {
-    const [, axis, end] = /^([xy]axis\d*)\.range\[([01])\]$/.exec(key) ?? [];
-    const range = layout[axis]?.range;
-    if (range) before[key] = range[end];
+  const full = graph._fullLayout;
+  for (const [name, { range }] of Object.entries(layout).filter(([key, axis]) => /^[xy]axis\d*$/.test(key) && axis.range)) {
+    const axis = full?.[name];
+    if (!axis?.range) continue;
+    const isZoomed = axis.range[0] !== axis._rangeInitial0 || axis.range[1] !== axis._rangeInitial1;
+    for (const end of [0, 1]) {
+      const key = `${name}.range[${end}]`;
+      if (isZoomed && key in full._preGUI) full._preGUI[key] = range[end];
+    }
+    [axis._rangeInitial0, axis._rangeInitial1] = range;
   }
 }
 
@@ -139,7 +145,7 @@ async function paintAll(chart) {
       const isFirst = !graph.on;
       const playing = window.nncorePlaying;
       const isFollowing = playing && playing.run === chart.frames?.run;
-      const { data: traces, layout = {}, frames } = isFollowing ? chart.frames.figure(playing.frame) : data.figure;
+      const { data: traces, layout = {}, frames } = isFollowing ? chart.frames.figure(playing.frame) : fresh(data.figure);
       const figure = { data: traces, layout: themed(layout, data, root), frames };
       keepZoom(graph, figure.layout);
       // A config draws everything anew, zoom and all: it is handed over only when it is another one.
