@@ -12,7 +12,6 @@ from dashboard.playback.playing import facts, records_to_play
 from dashboard.runs import Training
 from nncore import RunConfig, run
 from nncore import measures as m
-from nncore.learned import affordable
 from tests.conftest import decode, plots
 from tests.dashboard.lab import SMALL, element, opened
 from tests.dashboard.test_frames import played
@@ -158,11 +157,6 @@ def test_stopped_run_of_a_single_layer_is_played_without_a_ratio() -> None:
     history = run(RunConfig(hidden=(), steps=5, n_samples=40))
     assert records_to_play(history) == (0, 1, 2, 3, 4, 5)
     assert all(fact.startswith("loss ") and "δ" not in fact for fact in facts(history, (0, 5)))
-
-
-def test_costly_pictures_change_less_often() -> None:
-    small, large = (run(RunConfig(hidden=(width,) * 20, steps=0, n_samples=20)) for width in (2, 128))
-    assert affordable(small) > AT_MOST > affordable(large) >= 2
 
 
 def test_frames_are_measured_once_for_all_readers() -> None:
