@@ -128,12 +128,13 @@ function keepZoom(graph, layout) {
 
 // The newest data wins: what arrives while a picture is being drawn replaces what has been waiting.
 function paint(chart) {
-  if (chart.next && chart.root.clientWidth !== 0) chart.painting ??= paintAll(chart).finally(() => (chart.painting = null));
+  if (chart.next && !chart.busy && chart.root.clientWidth !== 0) chart.painting = paintAll(chart);
   return chart.painting;
 }
 
 async function paintAll(chart) {
   const { root, graph } = chart;
+  chart.busy = true;
   while (chart.next) {
     const data = chart.next;
     chart.next = null;
@@ -163,6 +164,7 @@ async function paintAll(chart) {
       fail(chart, problem);
     }
   }
+  chart.busy = false;
 }
 
 // The player names a frame; charts in sight are drawn before it names the next, the others when they come into sight.
