@@ -2,6 +2,7 @@
 
 const PLAY = "M8 5v14l11-7z", PAUSE = "M6 5h4v14H6zM14 5h4v14h-4z";
 const FRAMES_A_SECOND = 5;
+const MOST_LEFT_OUT = 3; // frames between two that are shown
 const SETTLE = 600; // milliseconds without a move of the track until the page shows that step exactly
 
 const players = new WeakMap(); // root element -> its player
@@ -24,7 +25,7 @@ async function show(player, frame) {
   await Promise.all(painted);
 }
 
-// The frame follows from the time that has passed: a browser too slow for the speed leaves frames out.
+// The frame follows from the time that has passed: a browser too slow for the speed leaves frames out, a few at a time.
 async function play(player) {
   const playing = player.playing, last = playing.steps.length - 1;
   const mine = (player.clock = {});
@@ -36,7 +37,7 @@ async function play(player) {
     const rate = (FRAMES_A_SECOND * Number(player.speed.value)) / (isStill() ? 4 : 1);
     await pause(Math.max(0, then + 1000 / rate - performance.now()));
     const now = performance.now();
-    place = Math.min(place + Math.max(1, ((now - then) / 1000) * rate), last);
+    place = Math.min(place + Math.min(Math.max(1, ((now - then) / 1000) * rate), MOST_LEFT_OUT + 1), last);
     then = now;
     if (isMine()) await show(player, Math.floor(place));
   }

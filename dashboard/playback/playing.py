@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 import streamlit as st
 
-from dashboard import current
+from dashboard import current, style
 from dashboard.playback.component import player
 from dashboard.plot import fitting
 from dashboard.runs import Training
@@ -93,7 +93,7 @@ def timeline(training: Training) -> tuple[int, Playback]:
     if len(records) < 2:
         return current.step_slider(history), Playback(training, records)
     with st.container(horizontal=True, vertical_alignment="center", key="timeline"):
-        place = st.container(key="player_box", width=WIDTH)
+        place = st.container(key="player_box", width=round(WIDTH * style.current().scale))
         with st.container(key="step_box"):
             record = current.step_slider(history)
     playing = st.session_state.get(current.PLAYING, {})

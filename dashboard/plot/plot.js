@@ -168,22 +168,25 @@ async function paintAll(chart) {
 }
 
 // The player names a frame; charts in sight are drawn before it names the next, the others when they come into sight.
+// A chart in sight that the server has not yet come to (Streamlit calls it stale) is waited for.
 function follow(chart, event) {
-  if (event.detail.run !== chart.frames?.run) return;
+  if (event.detail.run !== chart.frames?.run) {
+    const isToCome = chart.inSight && (chart.isReading || chart.root.closest('[data-stale="true"]'));
+    if (isToCome) event.detail.wait(new Promise((resolve) => chart.waiting.push(resolve)));
+    return;
+  }
   chart.next = chart.data;
   if (chart.inSight) event.detail.wait(paint(chart));
 }
 
 // Frames are unpacked beside the drawing; the player starts when the first chart is ready.
 async function take(chart, frames) {
-  if (!frames) {
-    chart.frames = null;
-    return;
-  }
+  chart.isReading = true;
   try {
-    const read = await readFrames(frames);
+    const read = frames && (await readFrames(frames));
     if (chart.data.frames !== frames) return;
     chart.frames = read;
+    if (!read) return;
     window.dispatchEvent(new CustomEvent("nncore-ready", { detail: { run: frames.run } }));
     if (window.nncorePlaying?.run === frames.run) {
       chart.next = chart.data;
@@ -191,7 +194,14 @@ async function take(chart, frames) {
     }
   } catch (problem) {
     fail(chart, problem, "played");
+  } finally {
+    if (chart.data.frames === frames) arrive(chart);
   }
+}
+
+function arrive(chart) {
+  chart.isReading = false;
+  for (const resolve of chart.waiting.splice(0)) resolve();
 }
 
 function create(root) {
@@ -201,6 +211,7 @@ function create(root) {
     message: root.querySelector(".nncore-plot-message"),
     width: 0,
     height: 0,
+    waiting: [], // what the player waits for until this chart has its frames
   };
   // A chart in a hidden tab has no width: it is drawn when it is shown.
   chart.observer = new ResizeObserver(() => {
@@ -240,10 +251,12 @@ export default function ({ data, parentElement, setTriggerValue }) {
     const frames = chart.data?.frames;
     chart.data = chart.next = data;
     if (data.frames !== frames) take(chart, data.frames);
+    else arrive(chart);
     paint(chart);
   }
   return () => {
     if (root.isConnected) return; // an earlier call's farewell: the chart itself stays
+    arrive(chart);
     chart.observer.disconnect();
     chart.sight.disconnect();
     window.removeEventListener("nncore-frame", chart.follow);
