@@ -20,8 +20,8 @@ MARGIN = 0.15
 
 def affordable(history: History, seconds: float = 1.0) -> int:
     """Records of which a picture can be made in about so many seconds: the plane of two inputs has many points."""
-    fans = history.layout.fans
-    points = REGION_POINTS**2 if fans[0][0] == 2 and history.config.data().class_names else CURVE_POINTS
+    data, fans = history.config.data(), history.layout.fans
+    points = REGION_POINTS**2 if data.n_inputs == 2 and data.class_names else CURVE_POINTS
     units, products = sum(fan_out for _, fan_out in fans), sum(fan_in * fan_out for fan_in, fan_out in fans)
     return max(2, int(seconds / (points * (units * SECONDS_PER_ELEMENT + products * SECONDS_PER_PRODUCT))))
 
