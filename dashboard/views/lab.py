@@ -172,7 +172,7 @@ def what_it_learned(training: Training, record: int, look: style.Style, play: Pl
         drawn = partial(loss.curve, rows=loss.rows_of(data), names=names, style=look)
     elif not classes:
         one, several = predictions, predictions_of
-        drawn = partial(loss.predicted, names=data.target_name, style=look)
+        drawn = partial(loss.predicted, name=data.target_name, style=look)
     elif n_inputs == 2:
         one, several = decision_regions, decision_regions_of
         inputs = ("x₁", "x₂")
