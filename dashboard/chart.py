@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import streamlit as st
 
@@ -31,11 +32,13 @@ def show(
     height: int = 340,
     finding: str = "",
     above: Callable[[], object] | None = None,
+    frames: dict[str, Any] | None = None,
 ) -> None:
     """Draw one chart in a card: title, figure, note, caveats, and the numbers as CSV.
 
     `finding` is a sentence about these numbers; it stands before the note and is read to those who cannot
-    see the chart. `above` places a widget between title and figure.
+    see the chart. `above` places a widget between title and figure. `frames` lets the chart follow the player: one
+    argument, `play.frames(...)` or `play.marks(...)` of a `dashboard.playback.Playback`.
     """
     scaled = round(height * style.current().scale)
     caption = " ".join([finding, text.note, *measurement.caveats]).strip()
@@ -56,10 +59,10 @@ def show(
             )
         if above:
             above()
-        plot(
-            figure, key=f"chart_{key}", alt=f"{text.title}, {text.subtitle}. {finding}".strip(), height=scaled
-        )
-        st.caption(caption)
+        alt = f"{text.title}, {text.subtitle}. {finding}".strip()
+        plot(figure, key=f"chart_{key}", alt=alt, height=scaled, frames=frames)
+        with st.container(key=f"{'finding' if finding else 'note'}_{key}"):
+            st.caption(caption)
 
 
 def _csv(measurement: Measurement) -> bytes:

@@ -14,9 +14,14 @@ from nncore.table import TableNotHere
 STEP = "step"
 """Key of the step slider: a page about the same run opens on the same step."""
 
+PLAYING = "playing"
+"""Key of what is being played, {"run", "drawn"}: the next full run of a page ends it, since settings may have changed."""
+
 
 def training() -> Training | None:
     """Draw the sidebar and return its run; None while it is training, or when it is refused, which the page says."""
+    if st.session_state.get(PLAYING, {}).get("drawn"):
+        del st.session_state[PLAYING]
     config = None
     try:
         config = controls.sidebar()

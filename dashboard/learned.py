@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from dashboard import chart, style
 from dashboard.charts import loss
+from dashboard.playback import Playback
 from dashboard.runs import Training
 from nncore import RunConfig
-from nncore.learned import confusion, decision_regions, fitted_curve, predictions
+from nncore.learned import (
+    affordable,
+    confusion,
+    confusions,
+    decision_regions,
+    decision_regions_of,
+    fitted_curve,
+    fitted_curves,
+    predictions,
+    predictions_of,
+)
 
 
 def show(
@@ -16,23 +29,32 @@ def show(
     key: str = "learned",
     text: chart.Text = loss.LEARNED,
     height: int = 340,
+    play: Playback | None = None,
 ) -> None:
     """A curve for one input, regions for two, and for more a confusion table or predictions."""
     data = training.config.data()
     classes, n_inputs = data.class_names, data.n_inputs
     if not classes and n_inputs == 1:
-        measured = training.measured(fitted_curve, record)
-        figure = loss.curve(measured, loss.rows_of(data), (data.feature_names[0], data.target_name), look)
+        one, several = fitted_curve, fitted_curves
+        names = (data.feature_names[0], data.target_name)
+        drawn = partial(loss.curve, rows=loss.rows_of(data), names=names, style=look)
     elif not classes:
-        measured = training.measured(predictions, record)
-        figure = loss.predicted(measured, data.target_name, look)
+        one, several = predictions, predictions_of
+        drawn = partial(loss.predicted, name=data.target_name, style=look)
     elif n_inputs == 2:
-        measured = training.measured(decision_regions, record)
-        figure = loss.regions(measured, loss.rows_of(data), classes, look, inputs(training.config))
+        one, several = decision_regions, decision_regions_of
+        drawn = partial(
+            loss.regions, rows=loss.rows_of(data), names=classes, style=look, inputs=inputs(training.config)
+        )
     else:
-        measured = training.measured(confusion, record)
-        figure = loss.confusion(measured, classes, look)
-    chart.show(key, text, measured, figure, height=height)
+        one, several = confusion, confusions
+        drawn = partial(loss.confusion, names=classes, style=look)
+    measured = training.measured(one, record)
+    frames = None
+    if play is not None:
+        fewer = play.fewer(affordable(training.history))
+        frames = fewer.frames(lambda each: drawn(fewer.measured(several, each)))
+    chart.show(key, text, measured, drawn(measured), height=height, frames=frames)
 
 
 def inputs(config: RunConfig) -> tuple[str, str]:

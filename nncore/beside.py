@@ -34,13 +34,17 @@ def prediction(history: History) -> Prediction:
 
 
 def flow_beside_theory(history: History, record: int, predicted: Prediction) -> Measurement:
-    """`gradient_flow` with the predicted δ norm at step 0 and its 95 % band.
+    """`gradient_flow` with the predicted δ norm at step 0 and its 95 % band: see `beside_theory`."""
+    return beside_theory(gradient_flow(history, record), predicted)
+
+
+def beside_theory(measured: Measurement, predicted: Prediction) -> Measurement:
+    """A measured gradient flow with the predicted δ norm at step 0 and its 95 % band.
 
     Theory predicts ratios to the last layer, so the line is put at the last layer's measured norm. Where the page
     stands on a later step the predicted columns are NaN: theory speaks of step 0. Schoenholz et al. 2017 for
     the line, Hanin & Nica 2018 for the band.
     """
-    measured = gradient_flow(history, record)
     level = measured["delta_norm"][0, -1]
     curves = {
         "theory_delta_norm": predicted.delta_norm_ratio,

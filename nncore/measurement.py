@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -48,6 +48,20 @@ class Measurement:
         """The same measurement with only these quantities, for a chart that draws no others."""
         chosen = {name: self.values[name] for name in quantities}
         return replace(self, name=" and ".join(quantities).replace("_", " "), values=chosen)
+
+    def rows(self, places: Sequence[int]) -> Measurement:
+        """The same measurement with only these places along its first axis, for a chart of one record."""
+        (first, *_), at = self.axes, list(places)
+        columns = {
+            name: (axis, facts[at] if axis == first else facts)
+            for name, (axis, facts) in (self.columns or {}).items()
+        }
+        return replace(
+            self,
+            axes=dict(self.axes) | {first: self.axes[first][at]},
+            values={name: values[at] for name, values in self.values.items()},
+            columns=columns or None,
+        )
 
     def frame(self) -> pd.DataFrame:
         """A tidy table: one row per combination of coordinates, one column per axis and quantity."""

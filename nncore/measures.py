@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -273,9 +273,16 @@ def over_time(history: History, names: str | Iterable[str], at_most: int = OVER_
 
 def gradient_flow(history: History, record: int) -> Measurement:
     """δ norm and weight-gradient norm per layer, at initialization and at one record."""
-    records = np.array([0, record]) if record else np.array([0])
-    measured = per_layer(history, ("delta_norm", "weight_gradient_norm", "bias_gradient_norm"), records)
-    return Measurement("gradient flow", measured.axes, measured.values)
+    return gradient_flows(history, (record,))[0]
+
+
+def gradient_flows(history: History, records: Sequence[int]) -> tuple[Measurement, ...]:
+    """`gradient_flow` of several records, from one replay."""
+    names = ("delta_norm", "weight_gradient_norm", "bias_gradient_norm")
+    measured = replace(per_layer(history, names, np.array([0, *records])), name="gradient flow")
+    return tuple(
+        measured.rows([0, place] if record else [0]) for place, record in enumerate(records, start=1)
+    )
 
 
 def summary(history: History) -> Measurement:
@@ -348,16 +355,35 @@ def _parts(
 
 def response(history: History, record: int, x: Array) -> Array:
     """The output's z at one record for any inputs x (n, n_features): what the network has learned."""
-    config, theta = history.config, history.theta[record]
+    return responses(history, (record,), x)[0]
+
+
+def responses(history: History, records: Sequence[int], x: Array) -> Array:
+    """The output's z at several records for any inputs x (n, n_features): (n_records, n, n_outputs).
+
+    In blocks of 64 MB, and a record's bits do not depend on its block.
+    """
+    network, x = history.network, x.astype(history.config.dtype)
+    rows = None
+    if network.normalization is not None:
+        rows = history.config.data().x_train.astype(history.config.dtype)
+    size = block_length(history.layout, len(x) + (0 if rows is None else len(rows)), history.theta.dtype)
+    z, tape, statistics = [], None, None
     with blas_threads(1), np.errstate(all="ignore"):
-        statistics = None
-        if history.network.normalization is not None:
-            rows = config.data().x_train.astype(config.dtype)
-            statistics = history.network.forward(theta, rows).statistics
-        return history.network.forward(theta, x.astype(config.dtype), statistics=statistics).z[-1]
+        for start in range(0, len(records), size):
+            theta = history.theta[list(records[start : start + size])]
+            if rows is not None:
+                statistics = network.forward(theta, rows).statistics
+            if tape is None or len(tape.z[-1]) != len(theta):
+                tape = network.tape(theta, x)
+            z.append(network.forward(theta, x, tape, statistics).z[-1].copy())
+    return np.concatenate(z)
 
 
 # Distributions ----------------------------------------------------------------------------------------------
+
+
+DISTRIBUTIONS = ("activation", "delta", "weight_gradient")
 
 
 def distribution(history: History, record: int, quantity: str) -> Measurement:
@@ -366,19 +392,30 @@ def distribution(history: History, record: int, quantity: str) -> Measurement:
     `quantity` is "activation" (hidden layers, a itself), "delta" or "weight_gradient" (all layers, log10 of
     the magnitude; exact zeros and non-finite values are counted in columns of their own).
     """
+    return distributions(history, (record,), quantity)[0]
+
+
+def distributions(history: History, records: Sequence[int], quantity: str) -> tuple[Measurement, ...]:
+    """`distribution` of several records, from one replay; the bins of each follow its own data."""
+    choose("quantity", quantity, DISTRIBUTIONS)
+    found = []
     with blas_threads(1):
-        (block,) = list(replay(history, np.array([record])))
-    n_layers = history.layout.n_layers
-    views = [LayerView(block, number, history.theta[0]) for number in range(1, n_layers + 1)]
-    if quantity == "activation":
-        rows = [view.a[0] for view in views[:-1]] or [views[-1].a[0]]
-    elif quantity == "delta":
-        with np.errstate(over="ignore"):
-            rows = [view.delta[0] * view.n_samples for view in views]
-    elif quantity == "weight_gradient":
-        rows = [view.gradients[0][0] for view in views]
-    else:
-        raise ValueError(f"quantity must be one of activation, delta, weight_gradient; got {quantity!r}")
+        for block in replay(history, np.asarray(records)):
+            layers = range(1, history.layout.n_layers + 1)
+            views = [LayerView(block, number, history.theta[0]) for number in layers]
+            if quantity == "activation":
+                rows = [view.a for view in views[:-1]] or [views[-1].a]
+            elif quantity == "delta":
+                with np.errstate(over="ignore"):
+                    rows = [view.delta * view.n_samples for view in views]
+            else:
+                rows = [view.gradients[0] for view in views]
+            found += [_histograms(quantity, [row[at] for row in rows]) for at in range(len(block.records))]
+    return tuple(found)
+
+
+def _histograms(quantity: str, rows: list[Array]) -> Measurement:
+    """One record's histograms: a row of values for each layer."""
     zeros = np.array([np.count_nonzero(row == 0) for row in rows])
     bad = np.array([np.count_nonzero(~np.isfinite(row)) for row in rows])
     rows = [row[np.isfinite(row)].astype(np.float64) for row in rows]

@@ -79,7 +79,7 @@ def distribution(measured: Measurement, quantity: str, style: Style) -> Figure:
         ],
         "layout": style.layout(
             f"distribution_{quantity}",
-            xaxis={"title": {"text": label}, "showgrid": False, "nticks": 6},
+            xaxis={"title": {"text": label}, "showgrid": False, "nticks": 6, "range": [low[0], high[-1]]},
             yaxis=layer_axis(len(layers), "layer", showgrid=False),
             annotations=annotations,
             margin={"t": 10},

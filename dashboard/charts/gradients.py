@@ -62,6 +62,7 @@ def gradient_flow(measured: Measurement, style: Style) -> Figure:
                     "customdata": np.full(len(layers), steps[row]),
                     "hovertemplate": hover,
                     "name": f"{label} at step {steps[row]}",
+                    "uid": f"{name}_{'first' if first else 'now'}",  # by which a hidden entry is known again
                     "legendrank": 1 if first else 0,
                     "mode": "lines" if first else "lines+markers",
                     "line": {
@@ -108,6 +109,7 @@ def _theory(measured: Measurement, style: Style) -> list[dict[str, object]]:
             "hoverinfo": "skip",
             "showlegend": False,
             "name": "theory band",
+            "uid": "theory_band",
         },
         {
             "type": "scatter",
@@ -116,6 +118,7 @@ def _theory(measured: Measurement, style: Style) -> list[dict[str, object]]:
             "mode": "lines",
             "line": {"color": style.theory, "width": 2, "dash": "dash"},
             "name": "δ, theory at step 0",
+            "uid": "theory",
             "legendrank": 2,
             "hovertemplate": "layer %{x}<br>theory %{y:.2e}<extra></extra>",
         },
@@ -217,7 +220,7 @@ def layer_by_step(measured: Measurement, name: str, style: Style, step: int) -> 
             f"{name}_by_step",
             xaxis=step_axis(steps, showgrid=False),
             yaxis=layer_axis(len(layers), "layer", showgrid=False),
-            shapes=[step_line(style, step)],
+            shapes=[halo(style, step), step_line(style, step)],
             margin={"t": 10},
         ),
     }
@@ -258,6 +261,11 @@ def step_line(style: Style, step: int) -> dict[str, object]:
         "y1": 1,
         "line": {"color": style.ink, "width": 1.5, "dash": "dash"},
     }
+
+
+def halo(style: Style, step: int) -> dict[str, object]:
+    """A pale line behind `step_line`, which would be lost on the dark cells of a heat map."""
+    return step_line(style, step) | {"line": {"color": fade(style.background, 0.75), "width": 4}}
 
 
 UPDATE_RATIO = Text(

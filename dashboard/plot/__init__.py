@@ -2,6 +2,7 @@
 
 from dashboard.plot.component import Point, plot
 from dashboard.plot.encoding import encode
+from dashboard.plot.frames import fitting, frames_of
 from dashboard.plot.library import install_library
 
-__all__ = ["Point", "encode", "install_library", "plot"]
+__all__ = ["Point", "encode", "fitting", "frames_of", "install_library", "plot"]

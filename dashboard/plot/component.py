@@ -17,7 +17,7 @@ _mount = st.components.v2.component(
     html='<div class="nncore-plot" role="figure" tabindex="0">'
     '<div class="nncore-plot-graph"></div><p class="nncore-plot-message" role="alert" hidden></p></div>',
     css=(_FOLDER / "plot.css").read_text(encoding="utf-8"),
-    js=(_FOLDER / "plot.js").read_text(encoding="utf-8"),
+    js="\n".join((_FOLDER / name).read_text(encoding="utf-8") for name in ("frames.js", "plot.js")),
     isolate_styles=False,  # plotly.js writes its style sheet into the page, which a shadow root does not see
 )
 
@@ -40,6 +40,7 @@ def plot(
     alt: str,
     height: int | None = None,
     on_click: bool | Callable[[Point], None] = False,
+    frames: dict[str, Any] | None = None,
 ) -> Point | None:
     """Draw a figure, and keep zoom, pan and hidden legend entries when it comes again with other data.
 
@@ -52,6 +53,8 @@ def plot(
         container's.
     on_click: True reruns the app on a click. A function is called with the point first, before the rerun,
         where it may still set the value of a widget.
+    frames: what `dashboard.plot.frames` makes of a series of figures, with the "run" of the player that
+        they follow; without a server they are drawn on the same node, zoom and hidden entries kept.
 
     Returns the point whose click caused this run, None in every other run or without `on_click`. Raises
     ValueError for a figure or key of the wrong form and TypeError for a value that a figure cannot hold.
@@ -74,6 +77,7 @@ def plot(
         "height": height,
         "click": bool(on_click),
         "library": library_path(),
+        "frames": frames,
     }
     clicked = {"on_click_change": call_back} if on_click else {}
     result = _mount(key=key, data=data, height=height, **clicked)

@@ -110,10 +110,30 @@ function walkToolbar(event) {
   event.preventDefault();
 }
 
+// Plotly keeps a zoom while the figure asks for the range that it asked for before; another range is no reason to lose
+// it. A double click leads to the range that the newest figure asks for.
+function keepZoom(graph, layout) {
+  const full = graph._fullLayout;
+  for (const [name, { range }] of Object.entries(layout).filter(([key, axis]) => /^[xy]axis\d*$/.test(key) && axis.range)) {
+    const axis = full?.[name];
+    if (!axis?.range) continue;
+    const isZoomed = axis.range[0] !== axis._rangeInitial0 || axis.range[1] !== axis._rangeInitial1;
+    for (const end of [0, 1]) {
+      const key = `${name}.range[${end}]`;
+      if (isZoomed && key in full._preGUI) full._preGUI[key] = range[end];
+    }
+    [axis._rangeInitial0, axis._rangeInitial1] = range;
+  }
+}
+
 // The newest data wins: what arrives while a picture is being drawn replaces what has been waiting.
-async function paint(chart) {
+function paint(chart) {
+  if (chart.next && !chart.busy && chart.root.clientWidth !== 0) chart.painting = paintAll(chart);
+  return chart.painting;
+}
+
+async function paintAll(chart) {
   const { root, graph } = chart;
-  if (chart.busy || !chart.next || root.clientWidth === 0) return;
   chart.busy = true;
   while (chart.next) {
     const data = chart.next;
@@ -124,8 +144,11 @@ async function paint(chart) {
       if (chart.failed) Plotly.purge(graph);
       graph.hidden = false;
       const isFirst = !graph.on;
-      const { data: traces, layout = {}, frames } = data.figure;
+      const playing = window.nncorePlaying;
+      const isFollowing = playing && playing.run === chart.frames?.run;
+      const { data: traces, layout = {}, frames } = isFollowing ? chart.frames.figure(playing.frame) : fresh(data.figure);
       const figure = { data: traces, layout: themed(layout, data, root), frames };
+      keepZoom(graph, figure.layout);
       // A config draws everything anew, zoom and all: it is handed over only when it is another one.
       const wanted = JSON.stringify(data.figure.config);
       if (isFirst || wanted !== chart.config) figure.config = config(chart, Plotly, data.figure.config);
@@ -136,11 +159,49 @@ async function paint(chart) {
       chart.failed = false;
       chart.message.hidden = true;
       graph.dataset.painted = Number(graph.dataset.painted ?? 0) + 1;
+      graph.dataset.frame = isFollowing ? playing.frame : "";
     } catch (problem) {
       fail(chart, problem);
     }
   }
   chart.busy = false;
+}
+
+// The player names a frame; charts in sight are drawn before it names the next, the others when they come into sight.
+// A chart in sight that the server has not yet come to (Streamlit calls it stale) is waited for.
+function follow(chart, event) {
+  if (event.detail.run !== chart.frames?.run) {
+    const isToCome = chart.inSight && (chart.isReading || chart.root.closest('[data-stale="true"]'));
+    if (isToCome) event.detail.wait(new Promise((resolve) => chart.waiting.push(resolve)));
+    return;
+  }
+  chart.next = chart.data;
+  if (chart.inSight) event.detail.wait(paint(chart));
+}
+
+// Frames are unpacked beside the drawing; the player starts when the first chart is ready.
+async function take(chart, frames) {
+  chart.isReading = true;
+  try {
+    const read = frames && (await readFrames(frames));
+    if (chart.data.frames !== frames) return;
+    chart.frames = read;
+    if (!read) return;
+    window.dispatchEvent(new CustomEvent("nncore-ready", { detail: { run: frames.run } }));
+    if (window.nncorePlaying?.run === frames.run) {
+      chart.next = chart.data;
+      if (chart.inSight) paint(chart);
+    }
+  } catch (problem) {
+    fail(chart, problem, "played");
+  } finally {
+    if (chart.data.frames === frames) arrive(chart);
+  }
+}
+
+function arrive(chart) {
+  chart.isReading = false;
+  for (const resolve of chart.waiting.splice(0)) resolve();
 }
 
 function create(root) {
@@ -150,6 +211,7 @@ function create(root) {
     message: root.querySelector(".nncore-plot-message"),
     width: 0,
     height: 0,
+    waiting: [], // what the player waits for until this chart has its frames
   };
   // A chart in a hidden tab has no width: it is drawn when it is shown.
   chart.observer = new ResizeObserver(() => {
@@ -160,6 +222,13 @@ function create(root) {
     else if (chart.graph.on && !chart.failed) window.Plotly.Plots.resize(chart.graph);
   });
   chart.observer.observe(root);
+  chart.sight = new IntersectionObserver(([entry]) => {
+    chart.inSight = entry.isIntersecting;
+    if (chart.inSight && chart.next) paint(chart);
+  });
+  chart.sight.observe(root);
+  chart.follow = (event) => follow(chart, event);
+  window.addEventListener("nncore-frame", chart.follow);
   root.addEventListener("keydown", walkToolbar);
   return chart;
 }
@@ -179,12 +248,18 @@ export default function ({ data, parentElement, setTriggerValue }) {
   chart.background = background;
   if (isNewTheme) setTriggerValue("theme", background);
   if (data !== chart.data || isNewTheme) {
+    const frames = chart.data?.frames;
     chart.data = chart.next = data;
+    if (data.frames !== frames) take(chart, data.frames);
+    else arrive(chart);
     paint(chart);
   }
   return () => {
     if (root.isConnected) return; // an earlier call's farewell: the chart itself stays
+    arrive(chart);
     chart.observer.disconnect();
+    chart.sight.disconnect();
+    window.removeEventListener("nncore-frame", chart.follow);
     if (chart.graph.on) window.Plotly.purge(chart.graph);
   };
 }

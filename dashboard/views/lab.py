@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
 import streamlit as st
 
-from dashboard import cards, chart, current, downloads, headline, learned, report, style
+from dashboard import cards, chart, current, downloads, headline, learned, playback, report, style
 from dashboard.charts import activations, gradients, loss, weights
+from dashboard.playback import Playback
 from dashboard.runs import Training
 from nncore import History, beside
 from nncore import measures as m
@@ -27,7 +29,7 @@ def charts(training: Training) -> None:
     """Everything that follows the step slider."""
     history, look = training.history, style.current()
     numbers = st.container(key="numbers")
-    record = current.step_slider(history)
+    record, play = playback.timeline(training)
     cards.kept().begin("charts", record)
     step = int(history.step[record])
     timeline = training.measured(over_time)
@@ -37,48 +39,53 @@ def charts(training: Training) -> None:
 
     left, right = st.columns(2)
     with left:
-        gradient_flow(training, record, seen, look)
+        gradient_flow(training, record, seen, look, play)
     with right:
-        layer_by_step(timeline, look, step)
+        layer_by_step(timeline, look, step, play)
 
     for column, quantity in zip(st.columns(3), activations.DISTRIBUTIONS, strict=True):
         with column:
-            measured = training.measured(m.distribution, record, quantity)
-            figure = activations.distribution(measured, quantity, look)
-            chart.show(quantity, activations.DISTRIBUTIONS[quantity], measured, figure, height=300)
+            distribution(training, record, quantity, look, play)
 
     signal, updates, saturation = st.columns(3)
     with signal:
         measured = training.measured(signal_at, record)
-        chart.show("signal", activations.SIGNAL, measured, activations.signal(measured, look), height=300)
+        chart.show(
+            "signal", activations.SIGNAL, measured, activations.signal(measured, look), height=300,
+            frames=play.frames(lambda each: activations.signal(play.measured(signals, each), look)),
+        )  # fmt: skip
     with updates:
         measured = timeline.select("update_ratio")
-        figure = gradients.update_ratio(measured, look, step)
-        chart.show("updates", gradients.UPDATE_RATIO, measured, figure, height=300)
+        drawn = partial(gradients.update_ratio, measured, look)
+        chart.show(
+            "updates", gradients.UPDATE_RATIO, measured, drawn(step), height=300, frames=play.marks(drawn)
+        )
     with saturation:
         measured = timeline.select(gradients.flat_share(timeline), "dead_fraction")
-        figure = activations.saturation(measured, look, step)
-        chart.show("saturation", activations.SATURATION, measured, figure, height=300)
+        drawn = partial(activations.saturation, measured, look)
+        chart.show(
+            "saturation", activations.SATURATION, measured, drawn(step), height=300, frames=play.marks(drawn)
+        )
 
     losses, picture = st.columns(2)
     with losses:
         measured = training.measured(m.performance)
-        figure = loss.performance(measured, look, step)
-        chart.show("loss", loss.LOSS, measured, figure)
+        drawn = partial(loss.performance, measured, look)
+        chart.show("loss", loss.LOSS, measured, drawn(step), frames=play.marks(drawn))
     with picture:
-        learned.show(training, record, look)
+        learned.show(training, record, look, play=play)
 
-    parameters(training, look, step)
+    parameters(training, look, step, play)
 
 
-def gradient_flow(training: Training, record: int, seen: Flow, look: style.Style) -> None:
+def gradient_flow(training: Training, record: int, seen: Flow, look: style.Style, play: Playback) -> None:
     """δ and weight-gradient norms per layer, with what theory predicts for step 0."""
     measured = training.measured(m.gradient_flow, record)
-    finding, problem = headline.flow_sentence(seen), ""
+    finding, problem, predicted = headline.flow_sentence(seen), "", None
     if st.session_state.get("theory", st.query_params.get("theory") != "false") and training.config.depth:
         try:
             predicted = training.measured(beside.prediction)
-            measured = beside.flow_beside_theory(training.history, record, predicted)
+            measured = beside.beside_theory(measured, predicted)
             finding += " " + gradients.theory_finding(beside.distance(measured))
         except ValueError as refused:
             problem = f"No theory line: {refused}."
@@ -87,11 +94,20 @@ def gradient_flow(training: Training, record: int, seen: Flow, look: style.Style
         help="Dashed: the δ norm that signal-propagation theory predicts for step 0, placed at the last layer's "
         "measured norm; the band holds 95 % of networks of these widths.",
     )  # fmt: skip
-    figure = gradients.gradient_flow(measured, look)
-    chart.show("flow", gradients.FLOW, measured, figure, finding=f"{finding} {problem}".strip(), above=switch)
+
+    def drawn(each: int) -> style.Figure:
+        measured = play.measured(m.gradient_flows, each)
+        return gradients.gradient_flow(
+            beside.beside_theory(measured, predicted) if predicted else measured, look
+        )
+
+    chart.show(
+        "flow", gradients.FLOW, measured, gradients.gradient_flow(measured, look),
+        finding=f"{finding} {problem}".strip(), above=switch, frames=play.frames(drawn),
+    )  # fmt: skip
 
 
-def layer_by_step(timeline: m.Measurement, look: style.Style, step: int) -> None:
+def layer_by_step(timeline: m.Measurement, look: style.Style, step: int, play: Playback) -> None:
     """The layer × step heat map, of a quantity to choose."""
     labels = gradients.HEATMAP_LABELS
     from_url = {label: name for name, label in labels.items()}.get(st.query_params.get("heat"), "delta_norm")
@@ -100,20 +116,42 @@ def layer_by_step(timeline: m.Measurement, look: style.Style, step: int) -> None
     measured = timeline.select(name)
     title = f"{gradients.HEATMAP_TITLES[name]}, every layer and step"
     text = chart.Text("Over training", title, gradients.HEATMAP_NOTES[chosen])
-    figure = gradients.layer_by_step(measured, name, look, step)
+    drawn = partial(gradients.layer_by_step, measured, name, look)
     pick = partial(
         st.segmented_control, "Quantity", list(labels), format_func=labels.__getitem__, default="delta_norm",
         key="heat", bind="query-params", label_visibility="collapsed", required=True,
     )  # fmt: skip
-    chart.show("heatmap", text, measured, figure, finding=gradients.gaps(measured, name), above=pick)
+    chart.show(
+        "heatmap", text, measured, drawn(step), finding=gradients.gaps(measured, name), above=pick,
+        frames=play.marks(drawn),
+    )  # fmt: skip
+
+
+def distribution(training: Training, record: int, quantity: str, look: style.Style, play: Playback) -> None:
+    """The histogram of every layer at one record."""
+
+    def drawn(measured: m.Measurement) -> style.Figure:
+        return activations.distribution(measured, quantity, look)
+
+    measured = training.measured(m.distribution, record, quantity)
+    chart.show(
+        quantity, activations.DISTRIBUTIONS[quantity], measured, drawn(measured), height=300,
+        frames=play.frames(lambda each: drawn(play.measured(m.distributions, each, quantity))),
+    )  # fmt: skip
 
 
 def signal_at(history: History, record: int) -> m.Measurement:
     """The forward signal per layer at one record."""
-    return m.per_layer(history, ("z_std", "signal", "signal_floor"), np.array([record]))
+    return signals(history, (record,))[0]
 
 
-def parameters(training: Training, look: style.Style, step: int) -> None:
+def signals(history: History, records: Sequence[int]) -> tuple[m.Measurement, ...]:
+    """`signal_at` of several records, from one replay."""
+    measured = m.per_layer(history, ("z_std", "signal", "signal_floor"), np.asarray(records))
+    return tuple(measured.rows([place]) for place in range(len(records)))
+
+
+def parameters(training: Training, look: style.Style, step: int, play: Playback) -> None:
     """θ and its gradient over time, for a layer's weights or for one parameter."""
     history = training.history
     n_layers = history.layout.n_layers
@@ -133,12 +171,15 @@ def parameters(training: Training, look: style.Style, step: int) -> None:
     )  # fmt: skip
     if index is None:
         measured = training.measured(m.layer_parameters, int(layer))
-        figure, what = weights.layer_bands(measured, look, step), f"weights of layer {layer}"
+        drawn, what = partial(weights.layer_bands, measured, look), f"weights of layer {layer}"
     else:
         measured = training.measured(m.parameter, int(index))
-        figure, what = weights.one_parameter(measured, look, step), weights.place(history.layout, int(index))
+        drawn, what = (
+            partial(weights.one_parameter, measured, look),
+            weights.place(history.layout, int(index)),
+        )
     text = chart.Text(weights.PARAMETERS.title, f"and its gradient: {what}", weights.PARAMETERS.note)
-    chart.show("theta", text, measured, figure)
+    chart.show("theta", text, measured, drawn(step), frames=play.marks(drawn))
 
 
 def page() -> None:

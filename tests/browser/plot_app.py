@@ -13,7 +13,12 @@ lines = [
     {"type": "scatter", "mode": "lines", "name": name, "x": x, "y": factor * scale * x}
     for name, factor in [("delta", 1), ("weight gradient", 2)]
 ]
-layout = {"title": {"text": "Gradient flow"}, "meta": {"name": "gradient flow, step 3"}, "showlegend": True}
+layout = {
+    "title": {"text": "Gradient flow"},
+    "meta": {"name": "gradient flow, step 3"},
+    "showlegend": True,
+    "yaxis": {"range": [0, 45 * scale]},  # given, and another one for other data; that of x is Plotly's own
+}
 plot({"data": lines, "layout": layout}, key="lines", alt="Two rising lines.", height=300)
 
 cells = np.array([[1.0, np.nan], [3.0, scale]], np.float32)

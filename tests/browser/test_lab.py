@@ -256,3 +256,71 @@ def test_hostile_link_opens_the_page_without_a_traceback(page: Page, app_url: st
     wait_painted(page, "chart_theta")
     assert page.get_by_test_id("stException").count() == 0
     assert page.get_by_test_id("stAlert").count() == 0
+
+
+def test_sidebar_control_changes_run_and_url(page: Page, app_url: str) -> None:
+    shown(page, app_url)
+    page.get_by_role("combobox", name="Activation", exact=True).click()
+    page.get_by_role("option", name="tanh", exact=True).click()
+    expect(page.get_by_text("Gradients flow")).to_be_visible()
+    page.wait_for_url(re.compile("activation=tanh"))
+    before = flow(run(SMALL), 40).delta
+    page.wait_for_function(
+        "before => document.querySelector(`[data-testid='plot-chart_flow']`)?._fullData?.some("
+        "trace => trace.name === 'δ at step 40' && trace.y[0] !== before)",
+        arg=float(before[0]),
+    )
+    wait_idle(page)
+    expected = flow(run(SMALL.replace(activation="tanh")), 40).delta
+    np.testing.assert_array_equal(line(page, "δ at step 40"), expected)
+
+
+def test_chart_shows_the_step_of_its_slider_when_the_run_gets_shorter_and_longer(
+    page: Page, app_url: str
+) -> None:
+    shown(page, app_url)
+    slider(page, "step").focus()
+    page.keyboard.press("ArrowLeft")
+    wait_for_line(page, "δ at step 39")
+    for steps in ("20", "60"):
+        field = page.get_by_role("spinbutton", name="Steps", exact=True)
+        field.fill(steps)
+        field.press("Enter")
+        agreed = """steps => {
+            const { max, value } = document.querySelector(".st-key-step input[type=range]") ?? {};
+            const graph = document.querySelector("[data-testid='plot-chart_flow']");
+            return max === steps && graph?.data.some(
+                trace => trace.uid === "delta_norm_now" && trace.name === `δ at step ${value}`);
+        }"""
+        page.wait_for_function(agreed, arg=steps)
+        wait_idle(page)
+        page.wait_for_function(agreed, arg=steps)  # also when the run has ended
+        expect(slider(page, "step")).to_have_count(1)
+        assert int(slider(page, "step").input_value()) <= int(steps)
+
+
+def test_tab_reaches_controls_buttons_and_charts_from_top_to_bottom(page: Page, app_url: str) -> None:
+    shown(page, app_url)
+    reached: list[str] = []
+    while not reached or not reached[-1].startswith("θ over time"):
+        assert len(reached) < 170, reached
+        page.keyboard.press("Tab")
+        reached.append(
+            page.evaluate(  # the page itself takes the focus too: only what is operated has a name
+                """() => {
+                    const e = document.activeElement;
+                    const text = ["BUTTON", "A"].includes(e.tagName) ? e.innerText.trim() : "";
+                    return e.getAttribute("aria-label") ?? e.closest("label")?.innerText ?? text;
+                }"""
+            )
+        )
+    wanted = (
+        "^Data set$", "^Depth$", "^Learning rate$", "Mend it", "^Play$", "^Speed$", "^Step$", "CSV$", "^Gradient flow, ",
+        "^Over training, ", "^Signal, ", "^One parameter$", "^θ over time, ",
+    )  # fmt: skip
+    places = [
+        next((place for place, name in enumerate(reached) if re.search(pattern, name)), None)
+        for pattern in wanted
+    ]
+    assert None not in places, dict(zip(wanted, places, strict=True))
+    assert places == sorted(places), reached

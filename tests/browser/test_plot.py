@@ -85,11 +85,14 @@ def test_chart_shows_the_numbers_it_was_given(page: Page, url: str) -> None:
 def test_zoom_survives_a_change_of_data(page: Page, url: str) -> None:
     open_app(page, url)
     zoomed = zoom(page)
+    above = figure_data(page, "lines")["layout"]["yaxis"]["range"]
+    assert 0 < above[0] < above[1] < 45
     chart(page, "lines").evaluate("graph => { graph.sameNode = true; }")
     change_scale(page)
     shown = figure_data(page, "lines")
     assert shown["data"][0]["y"][1] == 2.0
     np.testing.assert_allclose(shown["layout"]["xaxis"]["range"], zoomed)
+    assert shown["layout"]["yaxis"]["range"] == above
     assert chart(page, "lines").evaluate("graph => graph.sameNode")
 
 
@@ -99,8 +102,9 @@ def test_double_click_after_a_change_of_data_shows_everything(page: Page, url: s
     change_scale(page)
     chart(page, "lines").locator(".nsewdrag").dblclick()
     page.wait_for_function("document.querySelector('[data-testid=plot-lines]').layout.xaxis.range[0] <= 0")
-    _, top = figure_data(page, "lines")["layout"]["yaxis"]["range"]
-    assert top >= 2 * 2 * 19
+    assert figure_data(page, "lines")["layout"]["yaxis"]["range"] == [0, 45 * 2]
+    change_scale(page)
+    assert figure_data(page, "lines")["layout"]["yaxis"]["range"] == [0, 45 * 3]
 
 
 def test_hidden_legend_entry_survives_a_change_of_data(page: Page, url: str) -> None:

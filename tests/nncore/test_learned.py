@@ -9,10 +9,15 @@ from nncore.learned import (
     CURVE_POINTS,
     MARGIN,
     REGION_POINTS,
+    affordable,
     confusion,
+    confusions,
     decision_regions,
+    decision_regions_of,
     fitted_curve,
+    fitted_curves,
     predictions,
+    predictions_of,
     probabilities,
     winners,
 )
@@ -148,3 +153,31 @@ def test_regions_are_drawn_with_the_features_that_the_network_was_trained_on() -
     flat = run(config)
     regions = decision_regions(flat, len(flat) - 1)["class"]
     assert len(set(regions[[0, 0, -1, -1], [0, -1, 0, -1]])) == 2
+
+
+@pytest.mark.parametrize(
+    ("dataset", "one", "several"),
+    [
+        ("sine", fitted_curve, fitted_curves),
+        ("moons", decision_regions, decision_regions_of),
+        ("iris", confusion, confusions),
+        ("diabetes", predictions, predictions_of),
+    ],
+)
+def test_several_records_are_pictured_bit_for_bit_as_each_of_them(dataset: str, one, several) -> None:
+    history = run(SMALL.replace(dataset=dataset, steps=6))
+    records = (0, 1, 5)
+    for record, found in zip(records, several(history, records), strict=True):
+        alone = one(history, record)
+        assert (found.name, found.caveats, list(found.axes)) == (alone.name, alone.caveats, list(alone.axes))
+        for name in alone.values:
+            np.testing.assert_array_equal(found[name], alone[name], err_msg=name)
+
+
+def test_affordable_pictures_shrink_with_the_network_and_never_below_two() -> None:
+    counts = [affordable(run(SMALL.replace(hidden=(width,) * 10, steps=0))) for width in (2, 32, 128)]
+    assert counts == sorted(counts, reverse=True)
+    assert counts[0] > 10 * counts[-1] >= 20
+    curve = run(SMALL.replace(dataset="sine", hidden=(32,) * 10, steps=0))
+    assert affordable(curve) > 10 * counts[1]
+    assert affordable(curve, seconds=1e-9) == 2

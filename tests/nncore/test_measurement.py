@@ -96,3 +96,16 @@ def test_no_cell_or_column_name_of_a_csv_begins_a_formula(text: str) -> None:
 @pytest.mark.parametrize("text", ["-1", "+2.5", "-3,25", "1e-9", "-1E+5", "species", "", "a=b", "'=1"])
 def test_numbers_and_other_text_stay_as_they_are(text: str) -> None:
     assert inert(text) == text
+
+
+def test_rows_keep_the_chosen_places_of_the_first_axis_and_their_facts() -> None:
+    axes = {"step": np.array([0, 5, 9]), "layer": np.array([1, 2])}
+    columns = {"loss": ("step", np.array([3.0, 2.0, 1.0])), "width": ("layer", np.array([7, 8]))}
+    whole = Measurement("demo", axes, {"norm": np.arange(6.0).reshape(3, 2)}, columns, ("said",))
+    part = whole.rows([0, 2])
+    assert part.axes["step"].tolist() == [0, 9]
+    assert part["norm"].tolist() == [[0, 1], [4, 5]]
+    frame = part.frame()
+    assert frame["loss"].to_list() == [3, 3, 1, 1]
+    assert frame["width"].to_list() == [7, 8, 7, 8]
+    assert part.caveats == ("said",)

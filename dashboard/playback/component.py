@@ -1,0 +1,49 @@
+"""The player's buttons in the browser: a Streamlit component that names the frames to the charts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+KEY = "player"
+
+_FOLDER = Path(__file__).parent
+_mount = st.components.v2.component(
+    "nncore_player",
+    html=(_FOLDER / "player.html").read_text(encoding="utf-8"),
+    css=(_FOLDER / "player.css").read_text(encoding="utf-8"),
+    js=(_FOLDER / "player.js").read_text(encoding="utf-8"),
+    isolate_styles=False,  # while playing, its style sheet hides the step slider, whose place it takes
+)
+
+
+def player(
+    data: dict[str, Any],
+    *,
+    on_play: Callable[[Any], None],
+    on_stop: Callable[[Any], None],
+    on_go: Callable[[Any], None],
+) -> None:
+    """Draw the bar. `data` is what player.js reads: "record", "last", "step", "lastStep", "said" and "playing".
+
+    `on_play(record)` is called before the rerun when Play is pressed, `on_stop(step)` when the playing has come
+    to rest on a step, `on_go(record)` for first, back, forward and last.
+    """
+
+    def told(event: str, answer: Callable[[Any], None]) -> Callable[[], None]:
+        def call_back() -> None:
+            if (value := st.session_state[KEY].get(event)) is not None:
+                answer(value)
+
+        return call_back
+
+    _mount(
+        key=KEY,
+        data=data,
+        on_play_change=told("play", on_play),
+        on_stop_change=told("stop", on_stop),
+        on_go_change=told("go", on_go),
+    )

@@ -1,0 +1,175 @@
+// The player: names a frame to the charts, waits until those in sight are drawn, and names the next.
+
+const PLAY = "M8 5v14l11-7z", PAUSE = "M6 5h4v14H6zM14 5h4v14h-4z";
+const FRAMES_A_SECOND = 5;
+const MOST_LEFT_OUT = 3; // frames between two that are shown
+const SETTLE = 600; // milliseconds without a move of the track until the page shows that step exactly
+
+const players = new WeakMap(); // root element -> its player
+
+const isStill = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+// All charts that follow the run draw this frame; resolves when those in sight have.
+async function show(player, frame) {
+  const { run, steps, facts } = player.playing;
+  player.frame = frame;
+  window.nncorePlaying = { run, frame };
+  player.track.value = frame;
+  player.track.setAttribute("aria-valuetext", `step ${steps[frame]}`);
+  player.output.textContent = `${steps[frame]} of ${player.data.lastStep}`;
+  player.said.textContent = facts[frame];
+  const painted = [];
+  const detail = { run, frame, wait: (promise) => painted.push(promise) };
+  window.dispatchEvent(new CustomEvent("nncore-frame", { detail }));
+  await Promise.all(painted);
+}
+
+// The frame follows from the time that has passed: a browser too slow for the speed leaves frames out, a few at a time.
+async function play(player) {
+  const playing = player.playing, last = playing.steps.length - 1;
+  const mine = (player.clock = {});
+  const isMine = () => player.clock === mine && player.playing === playing;
+  draw(player);
+  let place = player.frame, then = performance.now();
+  await show(player, player.frame);
+  while (isMine() && player.frame < last) {
+    const rate = (FRAMES_A_SECOND * Number(player.speed.value)) / (isStill() ? 4 : 1);
+    await pause(Math.max(0, then + 1000 / rate - performance.now()));
+    const now = performance.now();
+    place = Math.min(place + Math.min(Math.max(1, ((now - then) / 1000) * rate), MOST_LEFT_OUT + 1), last);
+    then = now;
+    if (isMine()) await show(player, Math.floor(place));
+  }
+  if (isMine()) settle(player);
+}
+
+function hold(player) {
+  player.clock = null;
+  draw(player);
+}
+
+// The playing ends: the server is told the step, and answers with its exact record.
+function settle(player) {
+  const { steps } = player.playing;
+  const hadFocus = document.activeElement === player.track;
+  const step = steps[player.frame];
+  stop(player);
+  if (hadFocus) document.querySelector(".st-key-step input[type=range]")?.focus();
+  player.tell("stop", step);
+}
+
+function stop(player) {
+  clearTimeout(player.settling);
+  window.removeEventListener("nncore-ready", player.begin);
+  player.playing = player.clock = null;
+  window.nncorePlaying = null;
+  draw(player);
+}
+
+function draw(player) {
+  const { playing, clock, data } = player;
+  document.body.classList.toggle("nncore-playing", Boolean(playing));
+  player.trackLabel.hidden = !playing;
+  if (playing) player.track.max = playing.steps.length - 1;
+  const moves = Boolean(clock || player.isWaiting);
+  player.button.querySelector("path").setAttribute("d", moves ? PAUSE : PLAY);
+  player.button.querySelector("span").textContent = moves ? "Pause" : "Play";
+  const record = player.target ?? data.record;
+  for (const button of player.buttons) {
+    if (button === player.button) continue;
+    const isBackward = ["first", "back"].includes(button.dataset.does);
+    // aria-disabled keeps the keyboard's focus where it is when an end is reached
+    button.setAttribute("aria-disabled", !playing && (isBackward ? record <= 0 : record >= data.last));
+  }
+}
+
+function press(player, does) {
+  const { data, playing } = player;
+  if (does === "play") {
+    if (player.clock) return settle(player);
+    if (player.isWaiting) return leave(player, data.step);
+    if (playing) {
+      clearTimeout(player.settling);
+      if (player.frame === playing.steps.length - 1) player.frame = 0;
+      return void play(player);
+    }
+    player.isWaiting = true;
+    player.said.textContent = "Measuring the frames …";
+    draw(player);
+    return player.tell("play", data.record);
+  }
+  // Quick presses add up, also while the server has not yet answered the first.
+  const here = player.target ?? (playing ? playing.records[player.frame] : data.record);
+  const target = { first: 0, back: here - 1, forward: here + 1, last: data.last }[does];
+  if (target < 0 || target > data.last) return;
+  player.target = target;
+  if (playing) stop(player);
+  player.isWaiting = false;
+  draw(player);
+  player.tell("go", target);
+}
+
+// Pause was pressed before the first frame was there.
+function leave(player, step) {
+  player.isWaiting = false;
+  stop(player);
+  player.said.textContent = player.data.said;
+  player.tell("stop", step);
+}
+
+function scrub(player) {
+  hold(player);
+  clearTimeout(player.settling);
+  show(player, Number(player.track.value));
+}
+
+function create(root) {
+  const find = (selector) => root.querySelector(selector);
+  const player = {
+    root, track: find("input"), trackLabel: find("label"), output: find("output"), speed: find("select"),
+    said: find(".nncore-player-said"), buttons: [...root.querySelectorAll("button")], button: find(".nncore-player-play"),
+    frame: 0, playing: null, clock: null, isWaiting: false,
+  };
+  for (const button of player.buttons) button.addEventListener("click", () => press(player, button.dataset.does));
+  player.track.addEventListener("input", () => scrub(player));
+  player.track.addEventListener("change", () => {
+    clearTimeout(player.settling);
+    player.settling = setTimeout(() => player.playing && !player.clock && settle(player), SETTLE);
+  });
+  // The first chart that has its frames starts the clock; the others join as theirs arrive.
+  player.begin = ({ detail }) => {
+    if (detail.run !== player.playing?.run || !player.isWaiting) return;
+    player.isWaiting = false;
+    play(player);
+  };
+  return player;
+}
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  const root = parentElement.querySelector(".nncore-player");
+  let player = players.get(root);
+  if (!player) players.set(root, (player = create(root)));
+  player.tell = setTriggerValue;
+  if (data !== player.data) {
+    player.data = data;
+    player.target = undefined;
+    const { playing } = data;
+    if (playing && playing.run === player.playing?.run) {
+      player.playing.facts = playing.facts; // the page was drawn anew while playing: it goes on
+    } else if (playing && playing.run !== player.ended) {
+      Object.assign(player, { playing, frame: playing.start, ended: playing.run, isWaiting: true });
+      window.addEventListener("nncore-ready", player.begin);
+    } else if (player.playing) {
+      settle(player); // the page has other settings now: what was playing stops where it stood
+    } else {
+      player.isWaiting = false;
+      player.said.textContent = data.said;
+    }
+    draw(player);
+  }
+  return () => {
+    if (root.isConnected) return;
+    stop(player);
+  };
+}

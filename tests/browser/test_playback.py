@@ -1,0 +1,208 @@
+"""Playing a training in a real browser: no server while it plays, exact records when it rests, zoom and legend kept."""
+
+import re
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page, expect
+
+from nncore import measures as m
+from nncore import run
+from nncore.diagnosis import flow
+from tests.browser.helpers import chart, figure_data, wait_idle
+from tests.browser.test_lab import SMALL, line, overflow, shown, slider, wait_for_line, zoom
+
+HISTORY = run(SMALL)
+
+
+@pytest.fixture
+def messages(page: Page) -> list[str]:
+    """What goes over the page's websocket, either way."""
+    seen: list[str] = []
+
+    def listen(socket) -> None:
+        socket.on("framesent", lambda _: seen.append("sent"))
+        socket.on("framereceived", lambda _: seen.append("received"))
+
+    page.on("websocket", listen)
+    return seen
+
+
+def button(page: Page, name: str):
+    return page.get_by_role("group", name="Play the training").get_by_role("button", name=name, exact=True)
+
+
+def set_speed(page: Page, speed: str) -> None:
+    page.get_by_role("combobox", name="Speed").select_option(speed)
+
+
+def play_slowly(page: Page) -> None:
+    """Play at a frame a second, so that a busy machine can still pause in the middle; wait for the second frame."""
+    page.get_by_role("combobox", name="Speed").evaluate(
+        "select => { select.add(new Option('slow', '0.2')); select.value = '0.2'; }"
+    )
+    button(page, "Play").press("Enter")
+    wait_for_frame(page, 1)
+
+
+def record_frames(page: Page) -> None:
+    """Keep in `window.frames_named` what the player names."""
+    page.evaluate(
+        "() => { window.frames_named = [];"
+        " window.addEventListener('nncore-frame', ({detail}) => window.frames_named.push(detail.frame)); }"
+    )
+
+
+def wait_for_frame(page: Page, at_least: int, key: str = "chart_flow") -> None:
+    """Wait until a chart has drawn this frame or a later one."""
+    page.wait_for_function(
+        "([key, frame]) => { const at = document.querySelector(`[data-testid='plot-${key}']`).dataset.frame;"
+        " return at && Number(at) >= frame; }",
+        arg=[key, at_least],
+    )
+
+
+def wait_for_rest(page: Page) -> None:
+    """Wait until nothing is played and the page shows an exact record."""
+    page.wait_for_function("() => !document.body.classList.contains('nncore-playing')")
+    wait_idle(page)
+    expect(page.get_by_text("Plays all 41 records.")).to_be_visible()
+
+
+def assert_flow_is_exact(page: Page, step: int) -> None:
+    wait_for_line(page, f"δ at step {step}")
+    np.testing.assert_array_equal(line(page, f"δ at step {step}"), flow(HISTORY, step).delta)
+    expect(slider(page, "step")).to_have_value(str(step))
+
+
+def test_plays_to_the_end_without_the_server(page: Page, app_url: str, messages: list[str]) -> None:
+    shown(page, app_url)
+    record_frames(page)
+    play_slowly(page)
+    wait_idle(page)
+    page.get_by_test_id("stMain").evaluate("e => e.scrollTo(0, 700)")  # other charts come into sight
+    wait_for_frame(page, 1, "chart_signal")
+    assert not slider(page, "step").is_visible()
+    expect(page.get_by_role("slider", name="Frame")).to_be_visible()
+    messages.clear()
+    set_speed(page, "4")
+    page.wait_for_function("() => window.frames_named.at(-1) > 30")
+    assert messages == []
+    wait_for_rest(page)
+    named = page.evaluate("() => window.frames_named")
+    assert named == sorted(named)
+    assert named[-1] == 40
+    assert_flow_is_exact(page, 40)
+    expect(button(page, "Play")).to_be_visible()
+
+
+def test_pause_in_the_middle_shows_the_exact_record_and_keeps_zoom_and_legend(
+    page: Page, app_url: str
+) -> None:
+    shown(page, app_url)
+    chart(page, "chart_flow").locator(".legendtoggle").nth(1).click()
+    page.wait_for_function(
+        "() => document.querySelector(`[data-testid='plot-chart_flow']`)._fullData.some(t => t.visible === 'legendonly')"
+    )
+    zoom(page, "chart_flow")
+    view = "graph => ['xaxis', 'yaxis'].map(axis => graph._fullLayout[axis].range)"
+    hidden = "graph => graph._fullData.filter(t => t.visible === 'legendonly').map(t => t.uid)"
+    zoomed = chart(page, "chart_flow").evaluate(view)
+    uid = chart(page, "chart_flow").evaluate(hidden)
+    assert uid == ["weight_gradient_norm_now"]
+
+    play_slowly(page)
+    assert chart(page, "chart_flow").evaluate(view) == zoomed
+    assert chart(page, "chart_flow").evaluate(hidden) == uid
+    button(page, "Pause").click()
+    wait_for_rest(page)
+    step = int(slider(page, "step").input_value())
+    assert 1 <= step < 40
+    assert_flow_is_exact(page, step)
+    page.wait_for_url(re.compile(f"step={step}"))
+    assert figure_data(page, "chart_loss")["layout"]["shapes"][0]["x0"] == step
+    assert chart(page, "chart_flow").evaluate(view) == zoomed
+    assert chart(page, "chart_flow").evaluate(hidden) == uid
+
+    button(page, "First step").click()
+    page.wait_for_function(
+        "name => document.querySelector(`[data-testid='plot-chart_flow']`).data.every(trace => trace.name !== name)",
+        arg=f"δ at step {step}",
+    )
+    assert chart(page, "chart_flow").evaluate(view) == zoomed
+    assert chart(page, "chart_flow").evaluate(hidden) == uid
+
+
+def test_frame_is_the_figure_of_its_record_and_can_be_scrubbed_back(page: Page, app_url: str) -> None:
+    shown(page, app_url)
+    play_slowly(page)
+    track = page.get_by_role("slider", name="Frame")
+    track.focus()
+    kept = page.evaluate(
+        """() => new Promise(resolve => {
+            const graph = document.querySelector(`[data-testid='plot-chart_flow']`);
+            const look = () => graph.dataset.frame === '37' ? resolve(
+                graph.data.map(trace => [trace.name, Array.from(trace.y._inputArray ?? trace.y)])) : setTimeout(look, 5);
+            look();
+            const track = document.querySelector(".nncore-player input");
+            track.value = 37;
+            track.dispatchEvent(new Event("input", { bubbles: true }));
+        })"""
+    )
+    frame = dict(kept)
+    expected = m.gradient_flow(HISTORY, 37)
+    np.testing.assert_array_equal(frame["δ at step 37"], expected["delta_norm"][1])
+    np.testing.assert_array_equal(frame["∂E/∂W at step 37"], expected["weight_gradient_norm"][1])
+    page.keyboard.press("Home")
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    wait_for_rest(page)
+    step = int(slider(page, "step").input_value())
+    assert step <= 3  # a busy machine may come to rest between two presses
+    assert_flow_is_exact(page, step)
+    expect(slider(page, "step")).to_be_focused()
+
+
+def test_keyboard_alone_plays_pauses_and_steps(page: Page, app_url: str) -> None:
+    shown(page, app_url)
+    button(page, "First step").focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    expect(button(page, "Play")).to_be_focused()
+    play_slowly(page)
+    expect(button(page, "Pause")).to_be_focused()
+    page.keyboard.press("Space")
+    wait_for_rest(page)
+    step = int(slider(page, "step").input_value())
+    assert 1 <= step < 40
+    page.keyboard.press("Shift+Tab")
+    expect(button(page, "One record back")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Enter")
+    assert_flow_is_exact(page, max(step - 2, 0))
+
+
+def test_changed_settings_pause_the_playing(page: Page, app_url: str) -> None:
+    shown(page, app_url)
+    play_slowly(page)
+    slider(page, "width").focus()
+    page.keyboard.press("ArrowRight")
+    wait_for_rest(page)
+    step = int(slider(page, "step").input_value())
+    assert 1 <= step < 40
+    wait_for_line(page, f"δ at step {step}")
+    wide = run(SMALL.replace(hidden=(7,) * 6))
+    np.testing.assert_array_equal(line(page, f"δ at step {step}"), flow(wide, step).delta)
+
+
+def test_phone_in_the_dark_with_less_motion_plays(new_page, app_url: str) -> None:
+    page = new_page(390, 844, dark=True, reduced_motion=True, touch=True)
+    shown(page, app_url)
+    button(page, "Play").tap()
+    chart(page, "chart_flow").scroll_into_view_if_needed()
+    wait_for_frame(page, 1)
+    assert overflow(page) <= 0
+    expect(button(page, "Pause")).to_be_in_viewport()
+    button(page, "Pause").tap()
+    wait_for_rest(page)
+    assert_flow_is_exact(page, int(slider(page, "step").input_value()))
