@@ -27,7 +27,10 @@ shown = st.navigation(
     {
         "": [page("lab", "Gradient lab", "science", default=True)],
         "Runs": [page("fork", "Fork", "call_split"), page("your_data", "Your data", "upload_file")],
-        "Explore": [page("landscape", "Loss landscape", "landscape")],
+        "Explore": [
+            page("landscape", "Loss landscape", "landscape"),
+            page("propagation", "Signal propagation", "ssid_chart"),
+        ],
         "Lecture": [
             page("lecture_neuron", "1 · A neuron", "neurology"),
             page("lecture_forward", "2 · Forward pass", "arrow_forward"),

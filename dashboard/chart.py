@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from dashboard import cards, style
-from dashboard.plot import plot
+from dashboard.plot import Point, plot
 from nncore import Measurement
 
 
@@ -31,11 +31,12 @@ def show(
     height: int = 340,
     finding: str = "",
     above: Callable[[], object] | None = None,
+    on_click: bool | Callable[[Point], None] = False,
 ) -> None:
     """Draw one chart in a card: title, figure, note, caveats, and the numbers as CSV.
 
     `finding` is a sentence about these numbers; it stands before the note and is read to those who cannot
-    see the chart. `above` places a widget between title and figure.
+    see the chart. `above` places a widget between title and figure. `on_click` is `plot`'s.
     """
     scaled = round(height * style.current().scale)
     caption = " ".join([finding, text.note, *measurement.caveats]).strip()
@@ -57,7 +58,11 @@ def show(
         if above:
             above()
         plot(
-            figure, key=f"chart_{key}", alt=f"{text.title}, {text.subtitle}. {finding}".strip(), height=scaled
+            figure,
+            key=f"chart_{key}",
+            alt=f"{text.title}, {text.subtitle}. {finding}".strip(),
+            height=scaled,
+            on_click=on_click,
         )
         st.caption(caption)
 

@@ -1,0 +1,442 @@
+"""Signal propagation drawn: the phase diagram, the maps with their staircases, chi against gain, singular values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from dashboard.chart import Text
+from dashboard.style import Figure, Style, fade, log_axis, log_ticks, number
+from nncore import Measurement
+
+PHASES = Text(
+    "Phase diagram",
+    "what depth does to a signal",
+    "Pale is good: near the critical line a gradient survives many layers. The dotted lines say how many, ξ: |δ|² changes by a "
+    "factor e over ξ layers, and networks much deeper than 6 ξ hardly train (Schoenholz et al. 2017). Click anywhere to start "
+    "the network there.",
+)
+Q_MAP = Text(
+    "q map",
+    "the size of the signal, layer by layer",
+    "Each stair is one layer. Where the curve crosses the diagonal from above, q settles; a curve above the diagonal everywhere "
+    "is a signal that grows without end.",
+)
+C_MAP = Text(
+    "c map",
+    "how alike two inputs become",
+    "If the stairs climb to c = 1, deep layers see all inputs as the same one (ordered); if they settle below 1, even near twins "
+    "are torn apart (chaotic). The slope of the curve at c = 1 is χ₁.",
+)
+CHI = Text(
+    "χ₁ against gain",
+    "the factor of |δ|² per layer",
+    "Below the line at 1 gradients vanish with depth, above it they explode. The steeper the curve crosses, the less room a gain has.",
+)
+SINGULAR = Text(
+    "Singular values",
+    "of the hidden Jacobian at the first step",
+    "One narrow peak is dynamical isometry: every direction passes alike. A long tail to the left means that most directions of "
+    "an error are lost on the way, even where their mean square is kept.",
+)
+
+REACH = 2.5
+"""Depth scales from 10^2.5 layers on are drawn as the critical line's surroundings."""
+
+LEVELS = {0.5: "100", 1.0: "30", 1.5: "10", 2.0: "3"}
+"""Contour of `_nearness` -> its depth scale in layers."""
+
+
+def phase_diagram(
+    measured: Measurement,
+    curve: tuple[np.ndarray, np.ndarray],
+    here: tuple[float, float] | None,
+    chosen: tuple[float, float],
+    style: Style,
+) -> Figure:
+    """The plane of (sigma_w2, sigma_b2): phases, depth scales, the critical line, this network and the chosen point."""
+    w, b = measured.axes["sigma_w2"], measured.axes["sigma_b2"]
+    chi = measured["chi_1"]
+    with np.errstate(divide="ignore"):
+        rate = np.where(np.isnan(chi), np.inf, np.log(chi))
+    ordered, chaotic = style.weight, style.delta
+    numbers = np.stack([measured["q_star"], chi, measured["depth_scale"]], axis=-1).astype(np.float32)
+    traces: list[dict[str, Any]] = [
+        {
+            "type": "heatmap",
+            "x": w,
+            "y": b,
+            "z": (np.sign(rate) * np.sqrt(np.minimum(np.abs(rate), 1.0))).astype(np.float32),
+            "zmin": -1,
+            "zmax": 1,
+            "colorscale": [
+                [0.0, fade(ordered, 0.6)],
+                [0.5, fade(ordered, 0.04)],
+                [0.5, fade(chaotic, 0.04)],
+                [1.0, fade(chaotic, 0.6)],
+            ],
+            "showscale": False,
+            "customdata": numbers,
+            "hovertemplate": "σ_w² = %{x:.3g}, σ_b² = %{y:.3g}<br>χ₁ = %{customdata[1]:.3g}, ξ = %{customdata[2]:.3g} layers"
+            "<br>q* = %{customdata[0]:.3g}<extra>click to go there</extra>",
+        }
+    ]
+    annotations = []
+    if np.isfinite(chi).any():
+        nearness = _nearness(rate).astype(np.float32)
+        for sign in (-1, 1):
+            traces.append(
+                {
+                    "type": "contour",
+                    "x": w,
+                    "y": b,
+                    "z": nearness,
+                    "contours": {
+                        "coloring": "none",
+                        "start": min(0.5 * sign, 2.0 * sign),
+                        "end": max(0.5 * sign, 2.0 * sign),
+                        "size": 0.5,
+                    },
+                    "line": {"color": style.muted, "width": 1.2, "dash": "dot"},
+                    "hoverinfo": "skip",
+                    "showscale": False,
+                    "showlegend": False,
+                }
+            )
+        annotations += _level_labels(w, b, nearness, style)
+    annotations += _phase_labels(w, b, rate, style)
+    if len(curve[0]):
+        traces.append(
+            {
+                "type": "scatter",
+                "x": curve[0],
+                "y": curve[1],
+                "mode": "lines" if len(curve[0]) > 1 else "markers",
+                "name": "critical line" if len(curve[0]) > 1 else "critical point",
+                "line": {"color": style.ink, "width": 3},
+                "marker": {"color": style.ink, "size": 13, "symbol": "star"},
+                "hoverinfo": "skip",
+                "cliponaxis": False,
+            }
+        )
+    right, top = float(w[-1]), float(b[-1])
+    for point, name, symbol, colour, size in (
+        (chosen, "chosen point", "circle-open", style.ink, 15),
+        (here, "you are here", "circle", style.primary, 13),
+    ):
+        if point is None or (name == "chosen point" and here is not None and np.allclose(point, here)):
+            continue
+        inside = point[0] <= right * 1.0001 and point[1] <= top * 1.0001
+        if inside:
+            traces.append(_dot(point, name, symbol, colour, size, style))
+        annotations.append(_pointer(point, name, (right, top), inside, colour, style))
+    return {
+        "data": traces,
+        "layout": style.layout(
+            "phase_diagram",
+            xaxis={"title": {"text": "σ_w²: fan-in × variance of a weight"}, "range": [0, right], "showgrid": False},
+            yaxis={
+                "title": {"text": "σ_b²: variance of a bias"}, "range": [-0.02 * top, 1.005 * top], "showgrid": False
+            },
+            annotations=annotations,
+            uirevision=f"{right:g} {top:g}",
+        ),
+    }  # fmt: skip
+
+
+def _nearness(rate: np.ndarray) -> np.ndarray:
+    """Signed, 0 within 10^2.5 layers of critical, then one half for each half decade of depth scale less."""
+    with np.errstate(divide="ignore"):
+        return np.sign(rate) * np.clip(REACH + np.log10(np.abs(rate)), 0.0, 4.0)
+
+
+def _level_labels(w: np.ndarray, b: np.ndarray, nearness: np.ndarray, style: Style) -> list[dict[str, Any]]:
+    """The contours' depth scales, written where they cross a row near the top."""
+    row = int(0.94 * (len(b) - 1))
+    along = nearness[row]
+    labels: list[dict[str, Any]] = []
+    for sign in (-1, 1):
+        for level, text in LEVELS.items():
+            beyond = along - sign * level
+            crossings = np.flatnonzero(np.sign(beyond[:-1]) * np.sign(beyond[1:]) < 0)
+            if not len(crossings):
+                continue
+            at = int(crossings[0])
+            if abs(float(along[at + 1] - along[at])) > 1.2:  # a jump of q*, not a gradual crossing
+                continue
+            x = w[at] + (w[at + 1] - w[at]) * beyond[at] / (beyond[at] - beyond[at + 1])
+            if any(abs(label["x"] - x) < 0.045 * w[-1] for label in labels):
+                continue
+            labels.append(
+                {
+                    "x": float(x),
+                    "y": float(b[row]),
+                    "text": f"ξ {text}" if level == 1.5 else text,
+                    "showarrow": False,
+                    "font": style.font(11) | {"color": style.ink},
+                    "bgcolor": fade(style.background, 0.75),
+                    "borderpad": 1,
+                }
+            )
+    return labels
+
+
+def _phase_labels(w: np.ndarray, b: np.ndarray, rate: np.ndarray, style: Style) -> list[dict[str, Any]]:
+    """Each phase's name in the middle of its widest place."""
+    from scipy.ndimage import distance_transform_edt
+
+    labels = []
+    for name, effect, mask in (
+        ("ordered", "gradients vanish", rate < -1e-9),
+        ("chaotic", "gradients explode", rate > 1e-9),
+    ):
+        if mask.mean() < 0.04:
+            continue
+        framed = np.pad(mask, 1)
+        room = distance_transform_edt(framed, sampling=(len(w) / len(b), 1.0))[1:-1, 1:-1]
+        row, column = np.unravel_index(int(np.argmax(room)), room.shape)
+        labels.append(
+            {
+                "x": float(w[column]),
+                "y": float(b[row]),
+                "text": f"<b>{name}</b><br>{effect}",
+                "showarrow": False,
+                "font": style.font(14),
+            }
+        )
+    return labels
+
+
+def _dot(
+    point: tuple[float, float], name: str, symbol: str, colour: str, size: int, style: Style
+) -> dict[str, Any]:
+    edge = style.background if symbol == "circle" else colour
+    return {
+        "type": "scatter",
+        "x": np.array([point[0]]),
+        "y": np.array([point[1]]),
+        "mode": "markers",
+        "name": name,
+        "marker": {"color": colour, "size": size, "symbol": symbol, "line": {"color": edge, "width": 2}},
+        "hovertemplate": f"{name}<br>σ_w² = %{{x:.4g}}, σ_b² = %{{y:.4g}}<extra></extra>",
+        "cliponaxis": False,
+        "showlegend": False,
+    }
+
+
+def _pointer(
+    point: tuple[float, float],
+    name: str,
+    limits: tuple[float, float],
+    inside: bool,
+    colour: str,
+    style: Style,
+) -> dict[str, Any]:
+    """Words beside a dot, or at the edge an arrow towards a dot outside."""
+    right, top = limits
+    x, y = min(point[0], right), min(point[1], top)
+    to_left = x > 0.6 * right
+    label = {
+        "x": x,
+        "y": y,
+        "text": name if inside else f"{name}: σ_w² = {point[0]:.3g}, σ_b² = {point[1]:.3g}",
+        "showarrow": True,
+        "arrowcolor": colour,
+        "arrowwidth": 1.5,
+        "standoff": 8 if inside else 0,
+        "arrowhead": 0 if inside else 2,
+        "ax": -34 if to_left else 34,
+        "ay": 34 if y > 0.75 * top else -30,
+        "xanchor": "right" if to_left else "left",
+        "font": style.font(13) | {"color": style.ink},
+        "bgcolor": fade(style.background, 0.8),
+    }
+    return label
+
+
+def staircase(measured: Measurement, symbol: str, style: Style) -> Figure:
+    """A map, the diagonal, and the path from layer to layer."""
+    now, after, layer = measured[symbol], measured[f"{symbol}_next"], measured["layer"]
+    on_path = np.isfinite(layer)
+    grid, path, reached = now[~on_path], now[on_path], after[on_path]
+    low, high = float(grid[0]), float(grid[-1])
+    sound = np.isfinite(reached)
+    corners_x = np.repeat(np.append(path[sound], reached[sound][-1:]), 2)[:-1]
+    corners_y = np.concatenate([path[:1], np.repeat(reached[sound], 2)])
+    traces = [
+        {
+            "type": "scatter",
+            "x": np.array([low, high]),
+            "y": np.array([low, high]),
+            "mode": "lines",
+            "name": "unchanged",
+            "line": {"color": style.muted, "width": 1},
+            "hoverinfo": "skip",
+        },
+        {
+            "type": "scatter",
+            "x": grid,
+            "y": after[~on_path],
+            "mode": "lines",
+            "name": f"{symbol} of the next layer",
+            "line": {"color": style.theory, "width": 2.5, "dash": "dash"},
+            "hovertemplate": f"{symbol} %{{x:.4g}} → %{{y:.4g}}<extra></extra>",
+        },
+        {
+            "type": "scatter",
+            "x": corners_x,
+            "y": corners_y,
+            "mode": "lines",
+            "name": "this network",
+            "line": {"color": style.primary, "width": 2},
+            "hoverinfo": "skip",
+            "showlegend": False,
+        },
+        {
+            "type": "scatter",
+            "x": path,
+            "y": reached,
+            "customdata": layer[on_path],
+            "mode": "markers",
+            "name": "layer by layer",
+            "marker": {"color": style.primary, "size": 8, "line": {"color": style.background, "width": 1}},
+            "hovertemplate": f"layer %{{customdata}}: {symbol} = %{{x:.4g}}<br>next layer: %{{y:.4g}}<extra></extra>",
+        },
+    ]
+    margin = 0.03 * (high - low)
+    return {
+        "data": traces,
+        "layout": style.layout(
+            f"{symbol}_map",
+            xaxis={"title": {"text": f"{symbol} of a layer"}, "range": [low - margin, high + margin]},
+            yaxis={"title": {"text": f"{symbol} of the next layer"}, "range": [low - margin, high + margin]},
+            uirevision=f"{low:g} {high:g}",
+        ),
+    }
+
+
+def chi_against_gain(
+    measured: Measurement, init: str, now: float, critical: float | None, style: Style
+) -> Figure:
+    """chi_1 over the gain on a log axis, the line at 1, the gain now and the critical one."""
+    gains, chi = measured.axes["gain"], measured["chi_1"]
+    drawn = np.where(np.isfinite(chi) & (chi > 0), chi, np.nan)
+    shapes = [
+        {
+            "type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": 1, "y1": 1,
+            "line": {"color": style.ink, "width": 1.5},
+        }
+    ]  # fmt: skip
+    annotations: list[dict[str, Any]] = []
+    marks = [(now, f"now {now:.3g}", style.primary, "dot", 1.0)]
+    if critical is not None and critical <= gains[-1]:
+        marks.append((critical, f"critical {critical:.4g}", style.ink, "solid", 0.1))
+    for x, text, colour, dash, height in marks:
+        if not 0 <= x <= gains[-1]:
+            continue
+        to_left = x > 0.7 * gains[-1]
+        shapes.append(
+            {
+                "type": "line", "x0": x, "x1": x, "yref": "paper", "y0": 0, "y1": 1,
+                "line": {"color": colour, "width": 1.5, "dash": dash},
+            }
+        )  # fmt: skip
+        annotations.append(
+            {
+                "x": x,
+                "yref": "paper",
+                "y": height,
+                "text": text,
+                "showarrow": False,
+                "xanchor": "right" if to_left else "left",
+                "yanchor": "top" if height == 1.0 else "bottom",
+                "font": style.font(12) | {"color": colour},
+                "bgcolor": fade(style.background, 0.8),
+            }
+        )
+    if not np.isfinite(drawn).any():
+        annotations.append(
+            {
+                "xref": "paper", "yref": "paper", "x": 0.5, "y": 0.4, "showarrow": False, "font": style.font(14),
+                "text": "no curve: the slope is 0<br>wherever it exists",
+            }
+        )  # fmt: skip
+    shown = np.append(drawn[drawn >= 1e-4], 1.0)
+    return {
+        "data": [
+            {
+                "type": "scatter",
+                "x": gains,
+                "y": drawn,
+                "mode": "lines",
+                "name": "χ₁",
+                "line": {"color": style.theory, "width": 3, "dash": "dash"},
+                "hovertemplate": "gain %{x:.3g}<br>χ₁ = %{y:.4g}<extra></extra>",
+            }
+        ],
+        "layout": style.layout(
+            "chi_against_gain",
+            xaxis={"title": {"text": f"gain of {init}"}, "range": [0, float(gains[-1])]},
+            yaxis=log_axis("χ₁", **log_ticks(shown)),
+            shapes=shapes,
+            annotations=annotations,
+            margin={"t": 12},
+        ),
+    }
+
+
+def singular_values(measured: Measurement, style: Style) -> Figure:
+    """Two histograms over log10 s, one outline each."""
+    columns = measured.columns or {}
+    low, high = columns["low"][1], columns["high"][1]
+    centre = np.sqrt(low) * np.sqrt(high)
+    traces = []
+    looks = ((style.primary, "solid", 0.28), (style.delta, "dash", 0.12))
+    for init, share, (colour, dash, opacity) in zip(
+        measured.axes["init"], measured["share"], looks, strict=True
+    ):
+        traces.append(
+            {
+                "type": "scatter",
+                "x": centre,
+                "y": share,
+                "mode": "lines",
+                "name": str(init),
+                "line": {"color": colour, "width": 2, "shape": "hvh", "dash": dash},
+                "fill": "tozeroy",
+                "fillcolor": fade(colour, opacity),
+                "hovertemplate": f"s ≈ %{{x:.2e}}<br>%{{y:.1%}} of them<extra>{init}</extra>",
+            }
+        )
+    annotations = []
+    if not measured["share"].any():
+        annotations = [
+            {
+                "xref": "paper", "yref": "paper", "x": 0.5, "y": 0.5, "showarrow": False, "font": style.font(14),
+                "text": "all singular values are exactly 0",
+            }
+        ]  # fmt: skip
+    return {
+        "data": traces,
+        "layout": style.layout(
+            "singular_values",
+            xaxis=log_axis("singular value s", **log_ticks(np.concatenate([low, high]))),
+            yaxis={
+                "title": {"text": "share"},
+                "tickformat": ".0%",
+                "range": [0, 1.08 * max(float(measured["share"].max()), 0.01)],
+            },
+            annotations=annotations,
+        ),
+    }
+
+
+def spread_words(name: str, spread: float, predicted: float | None, zeros: float) -> str:
+    """A network's spread of s² in words, with theory's value where there is one."""
+    if np.isnan(spread):
+        return f"{name}: all singular values are exactly 0, nothing passes."
+    theory = "" if predicted is None else f" (theory {number(predicted)})"
+    lost = f", {100 * zeros:.0f} % are 0 or rounding" if zeros >= 0.005 else ""
+    shown = "0, all are equal" if spread < 1e-9 else number(spread)
+    return f"{name}: spread {shown}{theory}{lost}."
