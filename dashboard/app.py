@@ -30,6 +30,7 @@ shown = st.navigation(
         "Explore": [
             page("landscape", "Loss landscape", "landscape"),
             page("propagation", "Signal propagation", "ssid_chart"),
+            page("neurons", "Neurons on the curve", "scatter_plot"),
         ],
         "Lecture": [
             page("lecture_neuron", "1 · A neuron", "neurology"),

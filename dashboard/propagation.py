@@ -9,6 +9,10 @@ from dashboard.style import number, percent
 from nncore import Activation, RunConfig
 from nncore.theory import CRITERIA, FixedPoint, critical_point, normalization_growth
 from nncore.theory.configured import SAME_UNITS, Standing
+from nncore.theory.landscape import mean_factor
+
+UNSETTLED = 0.05
+"""Difference in ln of the factor per layer from which q* misleads at the network's depth."""
 
 TRAINABLE = 6
 """Depth scales that a network may be deep and still train (Schoenholz et al. 2017)."""
@@ -105,7 +109,7 @@ def phase_words(found: FixedPoint, phi: Activation, chosen: tuple[float, float])
         end = (
             " every q stays as it is"
             if np.isinf(found.xi_q) and 0 < found.q_star < np.inf
-            else f" q tends to {number(found.q_star)}"
+            else f" q tends to {limit_words(found.q_star)}"
         )
         return f"{at} **critical**, χ₁ = 1: gradients neither vanish nor explode exponentially, and{end}."
     if found.chi_1 == 0:
@@ -116,8 +120,31 @@ def phase_words(found: FixedPoint, phi: Activation, chosen: tuple[float, float])
     size = percent(factor) if found.phase == "ordered" else f"{factor:.4g}"
     return (
         f"{at} **{found.phase}**, χ₁ = {number(found.chi_1)}: each layer {verb} {size}{' of' if found.phase == 'ordered' else ''} ‖δ‖ "
-        f"going back. The depth scale is {number(scale)} layers: beyond about {number(TRAINABLE * scale)} layers a network hardly trains."
+        f"going back. The depth scale is {rounded(scale)} layers: beyond about {rounded(TRAINABLE * scale)} layers a network hardly trains."
     )
+
+
+def unsettled_words(
+    phi: Activation, chosen: tuple[float, float], q_start: float, layers: int, found: FixedPoint
+) -> str:
+    """What this depth does to a gradient where q is still on its way, and χ₁ at q* would mislead."""
+    own = mean_factor(phi, *chosen, q_start, layers)
+    if not own > 0 or not found.chi_1 > 0 or abs(np.log(own) - 0.5 * np.log(found.chi_1)) < UNSETTLED:
+        return ""
+    return (
+        f"On the way ‖δ‖ is multiplied by {own:.2g} per layer in the mean, where χ₁ at q* says {np.sqrt(found.chi_1):.2g}: at this depth "
+        "trust the first."
+    )
+
+
+def limit_words(q: float) -> str:
+    """A limit of q: 0, ∞ or a number."""
+    return "0" if q == 0 else number(q)
+
+
+def rounded(layers: float) -> str:
+    """A number of layers, as exactly as it matters: 0.7, 8.7, 34, 1.2e+06."""
+    return f"{layers:.1f}" if layers < 10 else f"{layers:,.0f}" if layers < 1e5 else number(layers)
 
 
 def reading_words(phi: Activation, here: Standing, chosen: tuple[float, float]) -> str:
@@ -149,7 +176,7 @@ def criticality_words(phi: Activation) -> str:
             f"**Critical at one point**: σ_w² = {point.sigma_w2:.4g}, σ_b² = 0, where every q stays as it is. With biases χ₁ is 1 at this "
             f"σ_w² too, but q grows without end. {criterion}"
         )
-    begins = f"σ_w² = {point.sigma_w2:.4g}, σ_b² = 0, q* = {number(point.q_star)}"
+    begins = f"σ_w² = {point.sigma_w2:.4g}, σ_b² = 0, q* = {limit_words(point.q_star)}"
     far = (
         " So large a σ_w² is far from every usual initializer: this network is ordered with all of them."
         if point.sigma_w2 > 20

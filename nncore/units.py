@@ -14,12 +14,12 @@ from nncore.network import Tape
 from nncore.threads import blas_threads
 
 UNITS = 64
-"""Units of a layer that a picture shows, spread evenly over a wider one."""
+"""Units of a layer whose responses a picture shows, spread evenly over a wider one."""
 
-ROWS = 64
-"""Probe rows whose dots a picture shows."""
+DOTTED_UNITS, DOTTED_ROWS = 32, 48
+"""Units and probe rows whose dots a picture shows."""
 
-PLANE_POINTS, LINE_POINTS = 25, 81
+PLANE_POINTS, LINE_POINTS = 21, 61
 """Points along each side of a unit's little picture, and along its line."""
 
 LINEAR_WITHIN = 0.1
@@ -95,12 +95,12 @@ def kind_of(activation: Activation, slope: Array) -> np.ndarray:
 def on_the_curve(history: History, record: int, layer: int) -> Measurement:
     """z, phi(z) and phi'(z) of each unit on probe rows at one record. Axes: unit, row (index into the probe).
 
-    z is what phi sees, normalized where the network normalizes. At most 64 units and 64 rows, both evenly
+    z is what phi sees, normalized where the network normalizes. At most 32 units and 48 rows, both evenly
     spread; `kind` per unit is taken on all probe rows. `target` is the row's class or value.
     """
     activation = layer_activation(history, layer)
     z = _seen(history, record, layer)
-    units, rows = shown_units(len(z)), shown_units(z.shape[1], ROWS)
+    units, rows = shown_units(len(z), DOTTED_UNITS), shown_units(z.shape[1], DOTTED_ROWS)
     kinds = kind_of(activation, _slopes(activation, z))
     shown = z[np.ix_(units, rows)]
     with np.errstate(all="ignore"):
@@ -118,11 +118,20 @@ def on_the_curve(history: History, record: int, layer: int) -> Measurement:
 def zones(history: History, record: int) -> Measurement:
     """Share of units × probe rows in each zone, and of units of each kind, at one record. Axis: layer (hidden).
 
-    Columns `flat`, `bend` and `linear` add up to 1 with `not_finite`; `dead_units`, `flat_units`,
-    `linear_units` and `bends_units` add up to 1. Without a hidden layer the linear output layer is measured.
+    `flat`, `bend`, `linear` and `not_finite` add up to 1; so do `dead_units`, `flat_units`, `linear_units` and
+    `bends_units`. Without a hidden layer the linear output layer is measured.
     """
+    return _zones(history, record, np.arange(1, max(history.layout.n_layers, 2)))
+
+
+def layer_zones(history: History, record: int, layer: int) -> Measurement:
+    """`zones` of one layer, which may be the output layer."""
+    layer_activation(history, layer)
+    return _zones(history, record, np.array([layer]))
+
+
+def _zones(history: History, record: int, layers: np.ndarray) -> Measurement:
     tape = _tape(history, record)
-    layers = np.arange(1, max(history.layout.n_layers, 2))
     names = (*ZONES, "not_finite", *(f"{kind}_units" for kind in KINDS))
     values = {name: np.zeros(len(layers)) for name in names}
     for place, layer in enumerate(layers):

@@ -17,6 +17,10 @@ PHASES = Text(
     "factor e over ξ layers, and networks much deeper than 6 ξ hardly train (Schoenholz et al. 2017). Click anywhere to start "
     "the network there.",
 )
+NO_PHASES = (
+    "The slope of this activation is 0 wherever it exists: there is no χ₁, no depth scale and no line. Click anywhere to start "
+    "the network there."
+)
 Q_MAP = Text(
     "q map",
     "the size of the signal, layer by layer",
@@ -43,6 +47,9 @@ SINGULAR = Text(
 
 REACH = 2.5
 """Depth scales from 10^2.5 layers on are drawn as the critical line's surroundings."""
+
+JUMP = 1.2
+"""A change of `_nearness` between neighbours that is a jump of q*, across which no contour runs."""
 
 LEVELS = {0.5: "100", 1.0: "30", 1.5: "10", 2.0: "3"}
 """Contour of `_nearness` -> its depth scale in layers."""
@@ -85,13 +92,17 @@ def phase_diagram(
     annotations = []
     if np.isfinite(chi).any():
         nearness = _nearness(rate).astype(np.float32)
+        jump = np.abs(np.diff(nearness, axis=1)) > JUMP
+        broken = np.where(
+            np.pad(jump, ((0, 0), (1, 0))) | np.pad(jump, ((0, 0), (0, 1))), np.float32(np.nan), nearness
+        )
         for sign in (-1, 1):
             traces.append(
                 {
                     "type": "contour",
                     "x": w,
                     "y": b,
-                    "z": nearness,
+                    "z": broken,
                     "contours": {
                         "coloring": "none",
                         "start": min(0.5 * sign, 2.0 * sign),
@@ -115,7 +126,7 @@ def phase_diagram(
                 "mode": "lines" if len(curve[0]) > 1 else "markers",
                 "name": "critical line" if len(curve[0]) > 1 else "critical point",
                 "line": {"color": style.ink, "width": 3},
-                "marker": {"color": style.ink, "size": 13, "symbol": "star"},
+                "marker": {"color": style.ink, "size": 20, "symbol": "star"},
                 "hoverinfo": "skip",
                 "cliponaxis": False,
             }
@@ -163,7 +174,7 @@ def _level_labels(w: np.ndarray, b: np.ndarray, nearness: np.ndarray, style: Sty
             if not len(crossings):
                 continue
             at = int(crossings[0])
-            if abs(float(along[at + 1] - along[at])) > 1.2:  # a jump of q*, not a gradual crossing
+            if abs(float(along[at + 1] - along[at])) > JUMP:  # a jump of q*, not a gradual crossing
                 continue
             x = w[at] + (w[at + 1] - w[at]) * beyond[at] / (beyond[at] - beyond[at + 1])
             if any(abs(label["x"] - x) < 0.045 * w[-1] for label in labels):
@@ -189,7 +200,7 @@ def _phase_labels(w: np.ndarray, b: np.ndarray, rate: np.ndarray, style: Style) 
     labels = []
     for name, effect, mask in (
         ("ordered", "gradients vanish", rate < -1e-9),
-        ("chaotic", "gradients explode", rate > 1e-9),
+        ("chaotic", "gradients explode" if np.isfinite(rate).any() else "no gradient passes", rate > 1e-9),
     ):
         if mask.mean() < 0.04:
             continue
@@ -273,13 +284,14 @@ def staircase(measured: Measurement, symbol: str, style: Style) -> Figure:
             "name": "unchanged",
             "line": {"color": style.muted, "width": 1},
             "hoverinfo": "skip",
+            "showlegend": False,
         },
         {
             "type": "scatter",
             "x": grid,
             "y": after[~on_path],
             "mode": "lines",
-            "name": f"{symbol} of the next layer",
+            "name": "map",
             "line": {"color": style.theory, "width": 2.5, "dash": "dash"},
             "hovertemplate": f"{symbol} %{{x:.4g}} → %{{y:.4g}}<extra></extra>",
         },
@@ -299,7 +311,7 @@ def staircase(measured: Measurement, symbol: str, style: Style) -> Figure:
             "y": reached,
             "customdata": layer[on_path],
             "mode": "markers",
-            "name": "layer by layer",
+            "name": "layers",
             "marker": {"color": style.primary, "size": 8, "line": {"color": style.background, "width": 1}},
             "hovertemplate": f"layer %{{customdata}}: {symbol} = %{{x:.4g}}<br>next layer: %{{y:.4g}}<extra></extra>",
         },
@@ -425,7 +437,7 @@ def singular_values(measured: Measurement, style: Style) -> Figure:
             yaxis={
                 "title": {"text": "share"},
                 "tickformat": ".0%",
-                "range": [0, 1.08 * max(float(measured["share"].max()), 0.01)],
+                "range": [0, 1.08 * max(float(measured["share"].max()), 0.05)],
             },
             annotations=annotations,
         ),

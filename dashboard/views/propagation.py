@@ -13,9 +13,11 @@ from dashboard.propagation import (
     at_the_start,
     criticality_words,
     in_the_lab,
+    limit_words,
     phase_words,
     reading_words,
     standing_words,
+    unsettled_words,
 )
 from dashboard.style import number
 from nncore import ACTIVATIONS, Activation, Measurement, RunConfig
@@ -125,7 +127,8 @@ def diagram(config: RunConfig, here: Standing, look: style.Style) -> tuple[Activ
         figure = charts.phase_diagram(
             measured, landscape.critical_curve(phi, *ranges), here.point, chosen, look
         )
-        text = chart.Text(f"{charts.PHASES.title} of {phi.name}", charts.PHASES.subtitle, charts.PHASES.note)
+        note = charts.NO_PHASES if phi.kind == "threshold" else charts.PHASES.note
+        text = chart.Text(f"{charts.PHASES.title} of {phi.name}", charts.PHASES.subtitle, note)
 
         def clicked(point: Point) -> None:
             use(config, max(float(point["x"]), 0.0), max(float(point["y"]), 0.0))
@@ -152,15 +155,15 @@ def maps(config: RunConfig, phi: Activation, chosen: tuple[float, float], look: 
         target = fixed_point(phi, *chosen, q_start=start).q_star
         finding = (
             f"The network's data start layer 1 at q = {number(start)}; {arrives(measured, 'q')}, and depth leads it to "
-            f"{number(target)}."
-        )
+            f"{limit_words(target)}. {unsettled_words(phi, chosen, start, layers, found)}"
+        ).strip()
         chart.show("q_map", charts.Q_MAP, measured, charts.staircase(measured, "q", look), finding=finding)
     with right:
         from_url = st.session_state.get("p_c", 0.5)
         c_start = float(from_url) if isinstance(from_url, int | float) else 0.5
-        place = st.container()
-        with place:
-            show_c_map(phi, chosen, found, layers, c_start, look)
+        settles = 0 < found.q_star < np.inf
+        q = found.q_star if settles else float(np.nan_to_num(measured["q_next"][-1], posinf=1e12))
+        show_c_map(phi, chosen, q, found, layers, c_start, look)
 
 
 def arrives(measured: Measurement, symbol: str) -> str:
@@ -171,13 +174,14 @@ def arrives(measured: Measurement, symbol: str) -> str:
 def show_c_map(
     phi: Activation,
     chosen: tuple[float, float],
+    q: float,
     found: FixedPoint,
     layers: int,
     c_start: float,
     look: style.Style,
 ) -> None:
     """The correlation map with the slider of its start."""
-    measured = landscape.c_staircase(phi, *chosen, found.q_star, c_start, max(layers, 2))
+    measured = landscape.c_staircase(phi, *chosen, q, c_start, max(layers, 2))
     if not np.isfinite(measured["c_next"]).any():
         st.info(
             "Without weights every layer puts out the same for all inputs: there is no correlation to follow."

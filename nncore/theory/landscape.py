@@ -13,7 +13,7 @@ from nncore.measurement import Measurement
 from nncore.theory.configured import Standing, standing
 from nncore.theory.criticality import critical_line, critical_point, critical_sigma_w2
 from nncore.theory.moments import Array, as_activation
-from nncore.theory.propagation import Q_HIGH, Q_LOW, c_map, fixed_point, phase_diagram, q_map
+from nncore.theory.propagation import Q_HIGH, Q_LOW, c_map, chi_1, fixed_point, phase_diagram, q_map
 
 COLUMNS, ROWS = 101, 51
 """Points of a phase diagram along sigma_w2 and sigma_b2."""
@@ -105,12 +105,34 @@ def q_staircase(
     return _staircase("q", "q map", grid, q_map(activation, grid, sigma_w2, sigma_b2), path)
 
 
+def mean_factor(
+    activation: str | Activation, sigma_w2: float, sigma_b2: float, q_start: float, layers: int
+) -> float:
+    """Geometric mean over hidden layers 1 ... `layers` of sqrt(chi) at each layer's own q.
+
+    What ||delta|| is multiplied by per layer going back at this depth, before q has settled: chi_1 at q* is the
+    limit of infinite depth. NaN where the slope is zero everywhere. Schoenholz et al. 2017.
+
+    >>> round(mean_factor("relu", 2.0, 0.0, 1.0, 5), 12)
+    1.0
+    """
+    function = as_activation(activation)
+    if function.kind == "threshold":
+        return np.nan
+    path = [q_start]
+    while len(path) < layers:
+        path.append(min(float(q_map(function, path[-1], sigma_w2, sigma_b2)), 1e300))
+    with np.errstate(divide="ignore"):
+        return float(np.exp(np.log(chi_1(function, np.array(path), sigma_w2)).mean() / 2))
+
+
 def c_staircase(
     activation: str | Activation, sigma_w2: float, sigma_b2: float, q: float, c_start: float, layers: int
 ) -> Measurement:
     """The correlation map at variance q, and the path of two inputs with correlation c_start. Axis: point.
 
-    `q` is the fixed point q* in theory; 0 and infinity are approached. As `q_staircase`. Poole et al. 2016.
+    `q` is the fixed point q* in theory, or a layer's own where q* is 0 or infinite. As `q_staircase`. Poole et al.
+    2016.
     """
     inside = float(np.clip(q, Q_LOW, Q_HIGH))
 
