@@ -12,9 +12,10 @@ from nncore.initializers import INITIALIZERS, LayerSequentialUnitVariance
 from nncore.layout import Array
 from nncore.measurement import Measurement
 from nncore.network import Tape
-from nncore.theory.configured import SAME_UNITS, first_q, standing
+from nncore.theory.configured import SAME_UNITS, standing
 from nncore.theory.moments import gaussian_moments
 from nncore.theory.propagation import q_map
+from nncore.theory.recursion import LARGEST_Q
 from nncore.theory.spectrum import jacobian_singular_values, jacobian_variance
 from nncore.threads import blas_threads
 
@@ -41,14 +42,15 @@ class Spectrum:
     @property
     def spread(self) -> float:
         """Var(s^2) / mean(s^2)^2, mean over the rows; NaN where all s are 0. 0 is dynamical isometry."""
-        square = self.values**2
         with np.errstate(invalid="ignore", divide="ignore"):
+            square = (self.values / self.values.max(axis=-1, keepdims=True)) ** 2
             return float((square.var(axis=-1) / square.mean(axis=-1) ** 2).mean())
 
     @property
     def mean_square(self) -> float:
         """mean s^2: the factor by which a random direction's square length changes."""
-        return float((self.values**2).mean())
+        with np.errstate(over="ignore"):
+            return float((self.values**2).mean())
 
     @property
     def is_zero(self) -> np.ndarray:
@@ -94,7 +96,7 @@ def hidden_spectrum(config: RunConfig, rows: int) -> Spectrum:
 
     J = prod_l W_l diag(phi'(z_l)) over layers 2 ... depth, one for each row; with layer normalization its
     derivative stands between W and phi', with batch normalization the probe's statistics are held fixed.
-    Theory recurses q from layer 1 and needs equal widths, no skip and no normalization. Raises ValueError
+    Theory recurses q from these rows and needs equal widths, no skip and no normalization. Raises ValueError
     with fewer than two hidden layers. Source: Pennington, Schoenholz & Ganguli 2017.
 
     >>> config = RunConfig(hidden=(40,) * 6, activation="linear", init="orthogonal")
@@ -122,7 +124,7 @@ def hidden_spectrum(config: RunConfig, rows: int) -> Spectrum:
             values = np.stack([_one(weights, slopes, row, config.skip) for row in range(len(picked))])
         except np.linalg.LinAlgError:
             raise ValueError("the Jacobian at initialization is not finite: take a smaller gain") from None
-    return Spectrum(config.init, values, *_predicted(config))
+    return Spectrum(config.init, values, *_predicted(config, (x[picked] ** 2).mean(axis=1)))
 
 
 def _one(weights: list[Array], slopes: list[Array], row: int, skip: bool) -> Array:
@@ -141,21 +143,21 @@ def _normalization(tape: Tape, index: int, picked: np.ndarray) -> Array:
     return projection * inverse_std[0, picked][:, None, None]
 
 
-def _predicted(config: RunConfig) -> tuple[float | None, float | None]:
-    """(spread, mean s^2) at infinite width, or None where no formula holds."""
+def _predicted(config: RunConfig, energies: Array) -> tuple[float | None, float | None]:
+    """(spread, mean s^2) at infinite width, mean over rows of |x|^2 / N_0 `energies`; None where no formula holds."""
     plain = config.normalization == "none" and not config.skip and len(set(config.hidden)) == 1
     functions = config.activations()
     if not plain or config.init in SAME_UNITS or any(phi.kind == "threshold" for phi in functions):
         return None, None
-    here, q = standing(config), first_q(config)
-    orthogonal = config.init in ("orthogonal", "lsuv")
-    spread, mean = 0.0, 1.0
+    here, orthogonal = standing(config), config.init in ("orthogonal", "lsuv")
+    q = here.sigma_w2[0] * energies + here.sigma_b2[0]
+    spread, mean = np.zeros_like(q), np.ones_like(q)
     for index in range(1, config.depth):
-        w, b = float(here.sigma_w2[index]), float(here.sigma_b2[index])
-        q = min(float(q_map(functions[index - 1], q, w, b)), 1e300)
-        spread += jacobian_variance(functions[index], q, 1, orthogonal)
-        mean *= w * float(gaussian_moments(functions[index], q).slope2)
-    return (spread if np.isfinite(spread) else None), mean
+        w = here.sigma_w2[index]
+        q = np.minimum(q_map(functions[index - 1], q, w, here.sigma_b2[index]), LARGEST_Q)
+        spread += [jacobian_variance(functions[index], each, 1, orthogonal) for each in q]
+        mean *= w * gaussian_moments(functions[index], q).slope2
+    return (float(spread.mean()) if np.isfinite(spread).all() else None), float(mean.mean())
 
 
 def spectra(first: Spectrum, second: Spectrum) -> Measurement:
