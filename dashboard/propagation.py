@@ -61,7 +61,7 @@ def advice(config: RunConfig) -> list[str]:
         factors = "; ".join(
             f"{name}: ‖δ‖ × {np.sqrt(value):.3g} per layer going back"
             for name, value in growths.items()
-            if np.isfinite(value)
+            if value > 0
         )
         notes.append(
             f"This network normalizes z over the {config.normalization}: σ_w² drops out, and the diagram is that of the same network "

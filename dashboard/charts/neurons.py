@@ -174,10 +174,11 @@ def _shading(
     with np.errstate(all="ignore"):
         zone = zone_of(activation, activation.slope(grid))
     starts = np.flatnonzero(np.diff(zone, prepend=-2))
+    edges = np.concatenate([grid[:1], (grid[:-1] + grid[1:]) / 2, grid[-1:]])
     shapes, annotations = [], []
     for begin, end in zip(starts, np.append(starts[1:], len(grid)), strict=True):
         name = ZONES[zone[begin]] if zone[begin] >= 0 else "bend"
-        left, right = float(grid[begin]), float(grid[min(end, len(grid) - 1)])
+        left, right = float(edges[begin]), float(edges[end])
         if name == "bend" or right <= left:
             continue
         shade = fade(style.muted, 0.2) if name == "flat" else fade(style.primary, 0.12)
