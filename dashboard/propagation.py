@@ -103,7 +103,7 @@ def phase_words(found: FixedPoint, phi: Activation, chosen: tuple[float, float])
     if phi.kind == "threshold":
         return (
             f"{at} chaotic everywhere. Its slope is 0 wherever it exists, so no gradient passes and χ₁ is undefined; c settles "
-            f"at {found.c_star:.3g}."
+            f"at {correlation_words(found.c_star)}."
         )
     if found.phase == "critical":
         end = (
@@ -119,7 +119,7 @@ def phase_words(found: FixedPoint, phi: Activation, chosen: tuple[float, float])
     verb = "keeps" if found.phase == "ordered" else "multiplies by"
     size = percent(factor) if found.phase == "ordered" else f"{factor:.4g}"
     return (
-        f"{at} **{found.phase}**, χ₁ = {number(found.chi_1)}: each layer {verb} {size}{' of' if found.phase == 'ordered' else ''} ‖δ‖ "
+        f"{at} **{found.phase}**, χ₁ = {precise(found.chi_1)}: each layer {verb} {size}{' of' if found.phase == 'ordered' else ''} ‖δ‖ "
         f"going back. The depth scale is {rounded(scale)} layers: beyond about {rounded(TRAINABLE * scale)} layers a network hardly trains."
     )
 
@@ -137,14 +137,31 @@ def unsettled_words(
     )
 
 
+def precise(chi: float) -> str:
+    """χ₁ with as many digits as tell it from 1."""
+    digits = 3 if abs(chi - 1) > 0.02 else 5
+    return f"{chi:.{digits}g}" if 1e-3 <= chi < 1e4 else number(chi)
+
+
 def limit_words(q: float) -> str:
     """A limit of q: 0, ∞ or a number."""
     return "0" if q == 0 else number(q)
 
 
+def correlation_words(c: float) -> str:
+    """A correlation; what is 0 but for rounding is 0."""
+    return "0" if abs(c) < 1e-9 else f"{c:.3g}"
+
+
 def rounded(layers: float) -> str:
-    """A number of layers, as exactly as it matters: 0.7, 8.7, 34, 1.2e+06."""
-    return f"{layers:.1f}" if layers < 10 else f"{layers:,.0f}" if layers < 1e5 else number(layers)
+    """A number of layers, as exactly as it matters: 0.7, 8.7, 34, 2,300, 1.2e+06."""
+    return (
+        f"{layers:.1f}"
+        if layers < 10
+        else f"{float(f'{layers:.2g}'):,.0f}"
+        if layers < 1e5
+        else number(layers)
+    )
 
 
 def reading_words(phi: Activation, here: Standing, chosen: tuple[float, float]) -> str:

@@ -33,6 +33,9 @@ ZONE_LABELS = {"flat": "flat: passes < 1 %", "bend": "bend", "linear": "nearly l
 PANELS = {"y": (0.67, 1.0), "y2": (0.36, 0.61), "y3": (0.0, 0.3)}
 """Heights of phi, phi' and the strips of the units."""
 
+BELOW = {"yref": "container", "y": 0.0, "yanchor": "bottom"}
+"""A legend below the axis: above the panels a phone shows the chart's tools."""
+
 FEW, GAP = 12, 2
 """Units whose strips are named with their kind; empty cells between two little pictures."""
 
@@ -90,7 +93,16 @@ def on_the_curve(
                 }
             )
     shapes, annotations = _shading(activation, grid, low, high, style)
-    layout = style.layout("units_on_their_curve", shapes=shapes, annotations=annotations)
+    layout = style.layout(
+        "units_on_their_curve",
+        shapes=shapes,
+        annotations=annotations,
+        legend=BELOW,
+        margin={
+            "t": 12,
+            "b": 84 if by == "target" and len(classes) > 4 else 66 if by == "target" and classes else 8,
+        },
+    )
     axis = layout["yaxis"]
 
     def panel(name: str, title: str, **more: Any) -> dict[str, Any]:
@@ -265,6 +277,8 @@ def zones(measured: Measurement, layer: int, style: Style) -> Figure:
             barmode="stack",
             bargap=0.12,
             shapes=[marked],
+            legend=BELOW | {"traceorder": "normal"},
+            margin={"t": 30, "b": 84},
         ),
     }
 
@@ -303,7 +317,7 @@ def _heat(style: Style, z: np.ndarray, limits: tuple[float, float], **more: Any)
 
 def _bare(style: Style, name: str, columns: int, rows: int, width: float, height: float) -> dict[str, Any]:
     """A layout for tiles: no ticks, tiles as wide as they can be."""
-    hidden = {"showgrid": False, "showticklabels": False, "ticks": ""}
+    hidden = {"showgrid": False, "showline": False, "showticklabels": False, "ticks": ""}
     return style.layout(
         name,
         xaxis=hidden | {"range": [-0.02 * columns * width, columns * width]},

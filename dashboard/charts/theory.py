@@ -13,9 +13,9 @@ from nncore import Measurement
 PHASES = Text(
     "Phase diagram",
     "what depth does to a signal",
-    "Pale is good: near the critical line a gradient survives many layers. The dotted lines say how many, ξ: |δ|² changes by a "
-    "factor e over ξ layers, and networks much deeper than 6 ξ hardly train (Schoenholz et al. 2017). Click anywhere to start "
-    "the network there.",
+    "Colour fades towards the critical line: near it a gradient survives many layers. The dotted lines, at 3, 10, 30 and 100 layers, are ξ: |δ|² "
+    "changes by a factor e over ξ layers, and networks much deeper than 6 ξ hardly train (Schoenholz et al. 2017). Click anywhere "
+    "to start the network there.",
 )
 NO_PHASES = (
     "The slope of this activation is 0 wherever it exists: there is no χ₁, no depth scale and no line. Click anywhere to start "
@@ -24,13 +24,13 @@ NO_PHASES = (
 Q_MAP = Text(
     "q map",
     "the size of the signal, layer by layer",
-    "Each stair is one layer. Where the curve crosses the diagonal from above, q settles; a curve above the diagonal everywhere "
+    "Dashed: what a layer makes of q; each stair is one layer. Where the curve crosses the diagonal from above, q settles; a curve above the diagonal everywhere "
     "is a signal that grows without end.",
 )
 C_MAP = Text(
     "c map",
     "how alike two inputs become",
-    "If the stairs climb to c = 1, deep layers see all inputs as the same one (ordered); if they settle below 1, even near twins "
+    "Dashed: what a layer makes of c. If the stairs climb to c = 1, deep layers see all inputs as the same one (ordered); if they settle below 1, even near twins "
     "are torn apart (chaotic). The slope of the curve at c = 1 is χ₁.",
 )
 CHI = Text(
@@ -45,13 +45,16 @@ SINGULAR = Text(
     "an error are lost on the way, even where their mean square is kept.",
 )
 
+INSIDE = {"orientation": "v", "x": 0.02, "y": 0.98, "yanchor": "top"}
+"""A legend in the upper left corner, where the tail of small values leaves room."""
+
 REACH = 2.5
 """Depth scales from 10^2.5 layers on are drawn as the critical line's surroundings."""
 
 JUMP = 1.2
 """A change of `_nearness` between neighbours that is a jump of q*, across which no contour runs."""
 
-LEVELS = {0.5: "100", 1.0: "30", 1.5: "10", 2.0: "3"}
+LEVELS = {2.0: "3", 1.5: "10", 0.5: "100", 1.0: "30"}
 """Contour of `_nearness` -> its depth scale in layers."""
 
 
@@ -116,7 +119,9 @@ def phase_diagram(
                 }
             )
         annotations += _level_labels(w, b, nearness, style)
-    annotations += _phase_labels(w, b, rate, style)
+    line = [_line_label(curve, float(w[-1]), style)] if len(curve[0]) else []
+    annotations += line
+    annotations += _phase_labels(w, b, rate, [point for point in (here, chosen) if point], line, style)
     if len(curve[0]):
         traces.append(
             {
@@ -129,6 +134,7 @@ def phase_diagram(
                 "marker": {"color": style.ink, "size": 20, "symbol": "star"},
                 "hoverinfo": "skip",
                 "cliponaxis": False,
+                "showlegend": False,
             }
         )
     right, top = float(w[-1]), float(b[-1])
@@ -152,6 +158,7 @@ def phase_diagram(
             },
             annotations=annotations,
             uirevision=f"{right:g} {top:g}",
+            margin={"t": 30},
         ),
     }  # fmt: skip
 
@@ -177,13 +184,13 @@ def _level_labels(w: np.ndarray, b: np.ndarray, nearness: np.ndarray, style: Sty
             if abs(float(along[at + 1] - along[at])) > JUMP:  # a jump of q*, not a gradual crossing
                 continue
             x = w[at] + (w[at + 1] - w[at]) * beyond[at] / (beyond[at] - beyond[at + 1])
-            if any(abs(label["x"] - x) < 0.045 * w[-1] for label in labels):
+            if any(abs(label["x"] - x) < 0.075 * w[-1] for label in labels):
                 continue
             labels.append(
                 {
                     "x": float(x),
                     "y": float(b[row]),
-                    "text": f"ξ {text}" if level == 1.5 else text,
+                    "text": text if labels else f"ξ {text}",
                     "showarrow": False,
                     "font": style.font(11) | {"color": style.ink},
                     "bgcolor": fade(style.background, 0.75),
@@ -193,20 +200,58 @@ def _level_labels(w: np.ndarray, b: np.ndarray, nearness: np.ndarray, style: Sty
     return labels
 
 
-def _phase_labels(w: np.ndarray, b: np.ndarray, rate: np.ndarray, style: Style) -> list[dict[str, Any]]:
-    """Each phase's name in the middle of its widest place."""
+def _line_label(curve: tuple[np.ndarray, np.ndarray], right: float, style: Style) -> dict[str, Any]:
+    """The critical line's name beside its middle, or the critical point's above it."""
+    is_line = len(curve[0]) > 1
+    at = int(np.argmin(np.abs(curve[1] - 0.6 * curve[1].max())))
+    to_left = not is_line or curve[0][at] > 0.55 * right
+    return {
+        "x": float(curve[0][at]),
+        "y": float(curve[1][at]),
+        "text": "critical line" if is_line else "critical point",
+        "showarrow": True,
+        "arrowhead": 0,
+        "arrowcolor": style.ink,
+        "standoff": 3 if is_line else 10,
+        "ax": -30 if to_left else 30,
+        "ay": (-18 if to_left else 22) if is_line else -46,
+        "xanchor": "right" if to_left else "left",
+        "font": style.font(13),
+        "bgcolor": fade(style.background, 0.8),
+    }
+
+
+def _phase_labels(
+    w: np.ndarray,
+    b: np.ndarray,
+    rate: np.ndarray,
+    points: list[tuple[float, float]],
+    labelled: list[dict[str, Any]],
+    style: Style,
+) -> list[dict[str, Any]]:
+    """Each phase's name in the middle of its widest place, away from the points and from other labels."""
     from scipy.ndimage import distance_transform_edt
 
     labels = []
+    free = np.broadcast_to((w >= 0.24 * w[-1]) & (w <= 0.76 * w[-1]), rate.shape).copy()
+    for label in labelled:
+        free &= (np.abs(b - label["y"]) > 0.14 * b[-1])[:, None]
+    for x, y in points:
+        near_x, near_y = w - x, b - y
+        free &= ~(
+            ((near_x > -0.1 * w[-1]) & (near_x < 0.45 * w[-1]))[None, :]
+            & ((near_y > -0.05 * b[-1]) & (near_y < 0.2 * b[-1]))[:, None]
+        )
     for name, effect, mask in (
         ("ordered", "gradients vanish", rate < -1e-9),
         ("chaotic", "gradients explode" if np.isfinite(rate).any() else "no gradient passes", rate > 1e-9),
     ):
         if mask.mean() < 0.04:
             continue
-        framed = np.pad(mask, 1)
-        room = distance_transform_edt(framed, sampling=(len(w) / len(b), 1.0))[1:-1, 1:-1]
+        room = distance_transform_edt(np.pad(mask, 1), sampling=(len(w) / len(b), 1.0))[1:-1, 1:-1]
+        room = np.where(free, room, 1e-3 * room)
         row, column = np.unravel_index(int(np.argmax(room)), room.shape)
+        free &= (np.abs(b - b[row]) > 0.14 * b[-1])[:, None]
         labels.append(
             {
                 "x": float(w[column]),
@@ -324,6 +369,8 @@ def staircase(measured: Measurement, symbol: str, style: Style) -> Figure:
             xaxis={"title": {"text": f"{symbol} of a layer"}, "range": [low - margin, high + margin]},
             yaxis={"title": {"text": f"{symbol} of the next layer"}, "range": [low - margin, high + margin]},
             uirevision=f"{low:g} {high:g}",
+            showlegend=False,
+            margin={"t": 30},
         ),
     }
 
@@ -393,7 +440,7 @@ def chi_against_gain(
             yaxis=log_axis("χ₁", **log_ticks(shown)),
             shapes=shapes,
             annotations=annotations,
-            margin={"t": 12},
+            margin={"t": 30},
         ),
     }
 
@@ -440,6 +487,8 @@ def singular_values(measured: Measurement, style: Style) -> Figure:
                 "range": [0, 1.08 * max(float(measured["share"].max()), 0.05)],
             },
             annotations=annotations,
+            legend=INSIDE | {"bgcolor": fade(style.background, 0.7)},
+            margin={"t": 30},
         ),
     }
 

@@ -112,8 +112,8 @@ def responses(training: Training, record: int, layer: int, look: style.Style) ->
 
 def layer_words(shares: Measurement) -> str:
     """A layer's zones and kinds of units in words."""
-    flat, linear, broken = (float(shares[name][0]) for name in ("flat", "linear", "not_finite"))
-    words = f"{percent(flat)} of units × rows are flat, {percent(linear)} nearly linear, {percent(max(1 - flat - linear - broken, 0.0))} on the bend"
+    flat, linear, bend, broken = (float(shares[name][0]) for name in ("flat", "linear", "bend", "not_finite"))
+    words = f"{percent(flat)} of units × rows are flat, {percent(linear)} nearly linear, {percent(bend)} on the bend"
     words += f", {percent(broken)} not finite." if broken else "."
     kinds = {
         "dead_units": "dead (slope 0 on every row)",

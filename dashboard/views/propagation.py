@@ -11,6 +11,7 @@ from dashboard.plot import Point
 from dashboard.propagation import (
     advice,
     at_the_start,
+    correlation_words,
     criticality_words,
     in_the_lab,
     limit_words,
@@ -187,7 +188,7 @@ def show_c_map(
             "Without weights every layer puts out the same for all inputs: there is no correlation to follow."
         )
         return
-    finding = f"Two inputs start layer 1 with c = {c_start:g}; {arrives(measured, 'c')}, and in the end c* = {found.c_star:.3g}."
+    finding = f"Two inputs start layer 1 with c = {c_start:g}; {arrives(measured, 'c')}, and in the end c* = {correlation_words(found.c_star)}."
 
     def slider() -> None:
         st.slider(

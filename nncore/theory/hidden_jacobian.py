@@ -185,4 +185,7 @@ def spectra(first: Spectrum, second: Spectrum) -> Measurement:
         "predicted_mean_square": column([each.predicted_mean for each in both]),
     }
     axes = {"init": np.array([each.init for each in both]), "bin": np.arange(BINS)}
-    return Measurement("singular values", axes, {"share": counts}, columns)
+    caveats = (
+        f"Pooled over {len(first.values)} probe rows: as many as {PRODUCTS / 1e9:g} billion multiply-adds allow, at most {MOST_ROWS}.",
+    )
+    return Measurement("singular values", axes, {"share": counts}, columns, caveats)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,7 +12,7 @@ from nncore.activations import Activation
 from nncore.config import RunConfig
 from nncore.measurement import Measurement
 from nncore.theory.configured import Standing, standing
-from nncore.theory.criticality import critical_line, critical_point, critical_sigma_w2
+from nncore.theory.criticality import CriticalLine, critical_line, critical_point, critical_sigma_w2
 from nncore.theory.moments import Array, as_activation
 from nncore.theory.propagation import Q_HIGH, Q_LOW, c_map, chi_1, fixed_point, phase_diagram, q_map
 
@@ -22,7 +23,7 @@ MAP_POINTS, GAINS = 121, 201
 SETTLED = 1e-6
 """A staircase that moves by less than this share of its range has arrived."""
 
-_LINE_Q = np.concatenate([[0.0], np.geomspace(1e-4, 1e6, 400)])
+_LINE_Q = np.concatenate([[0.0], np.geomspace(1e-4, 1e6, 1500)])
 _NICE = np.array([1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0])
 
 
@@ -42,11 +43,16 @@ def extent(activation: str | Activation) -> tuple[float, float]:
     right = nice(min(4 * point.sigma_w2, max(2 * point.sigma_w2, 4.0)))
     if point.sigma_b2 > 0:
         return right, nice(4 * point.sigma_b2)
-    line = critical_line(function, _LINE_Q)
+    line = _line(function)
     w, b = line.sigma_w2[line.admissible], line.sigma_b2[line.admissible]
     reached = b[w <= point.sigma_w2 + 0.75 * (min(float(w.max()), right) - point.sigma_w2)]
     top = float(reached.max(initial=0.0))
     return right, nice(top) if top > 0 else 1.0
+
+
+@lru_cache(maxsize=64)
+def _line(function: Activation) -> CriticalLine:
+    return critical_line(function, _LINE_Q)
 
 
 def nice(value: float) -> float:
@@ -80,7 +86,7 @@ def critical_curve(activation: str | Activation, right: float, top: float) -> tu
     function = as_activation(activation)
     if function.kind == "threshold":
         return np.empty(0), np.empty(0)
-    line = critical_line(function, _LINE_Q)
+    line = _line(function)
     limit = critical_point(function)
     inside = line.admissible & (line.sigma_w2 <= right) & (line.sigma_b2 <= top)
     inside[0] &= limit is not None and not limit.q_star  # q = 0 is on it only where small q stay small
@@ -100,7 +106,8 @@ def q_staircase(
     """
     path = _iterate(lambda q: q_map(activation, q, sigma_w2, sigma_b2), q_start, layers, q_start)
     q_star = fixed_point(activation, sigma_w2, sigma_b2, q_start).q_star
-    ends = [q_start, *(each for each in (q_star, path.max()) if each <= 1e3 * max(q_start, 1e-9))]
+    ends = [q_start, *(each for each in path[1:3] if each <= 1e6 * max(q_start, 1e-9))]
+    ends += [each for each in (q_star, path.max()) if each <= 100 * max(q_start, 1e-9)]
     grid = np.linspace(0.0, 1.25 * max(ends) or 1.0, MAP_POINTS)
     return _staircase("q", "q map", grid, q_map(activation, grid, sigma_w2, sigma_b2), path)
 

@@ -261,10 +261,34 @@ def test_phase_diagram_draws_its_measurement_and_can_be_clicked_everywhere(look:
     assert all(each["hoverinfo"] == "skip" for each in figure["data"][1:] if each["type"] == "contour")
 
 
+@pytest.mark.parametrize("name", ACTIVATIONS)
+@pytest.mark.parametrize("here", [(1.0, 0.0), (2.0, 0.0), (3.0, 0.1)])
+def test_phases_are_named_inside_themselves_and_apart(name: str, here: tuple[float, float]) -> None:
+    ranges = extent(name)
+    measured = phase_map(name, *ranges)
+    figure = charts.phase_diagram(measured, critical_curve(name, *ranges), here, here, style.LIGHT)
+    named = {
+        phase: (each["x"], each["y"])
+        for each in figure["layout"]["annotations"]
+        for phase in ("ordered", "chaotic")
+        if phase in each["text"]
+    }
+    assert set(named) == ({"chaotic"} if name == "sign" else {"ordered", "chaotic"})
+    if name == "sign":
+        return
+    for phase, (x, y) in named.items():
+        chi = phase_map(name, *ranges)["chi_1"][
+            np.argmin(abs(measured.axes["sigma_b2"] - y)), np.argmin(abs(measured.axes["sigma_w2"] - x))
+        ]
+        assert (chi < 1) == (phase == "ordered")
+        assert 0.2 < x / ranges[0] < 0.8
+    assert abs(named["ordered"][1] - named["chaotic"][1]) > 0.1 * ranges[1]
+
+
 def test_contours_stand_at_their_depth_scale() -> None:
     measured = phase_map("relu", 4.0, 1.0)
     figure = charts.phase_diagram(measured, critical_curve("relu", 4.0, 1.0), None, (1.0, 0.0), style.LIGHT)
-    for label, xi in (("3", 10**0.5), ("ξ 10", 10.0)):
+    for label, xi in (("ξ 3", 10**0.5), ("3", 10**0.5), ("10", 10.0)):
         places = [each["x"] for each in figure["layout"]["annotations"] if each["text"] == label]
         expected = {2 * np.exp(-1 / xi), 2 * np.exp(1 / xi)}
         assert places
