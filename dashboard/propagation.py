@@ -9,7 +9,7 @@ from dashboard.style import number, percent
 from nncore import Activation, RunConfig
 from nncore.theory import CRITERIA, FixedPoint, critical_point, normalization_growth
 from nncore.theory.configured import SAME_UNITS, Standing
-from nncore.theory.landscape import mean_factor
+from nncore.theory.phases import mean_factor
 
 UNSETTLED = 0.05
 """Difference in ln of the factor per layer from which q* misleads at the network's depth."""

@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard import chart, controls, style
+from dashboard.charts import phase_diagram as plane
 from dashboard.charts import theory as charts
 from dashboard.plot import Point
 from dashboard.propagation import (
@@ -22,7 +23,7 @@ from dashboard.propagation import (
 )
 from dashboard.style import number
 from nncore import ACTIVATIONS, Activation, Measurement, RunConfig
-from nncore.theory import FixedPoint, fixed_point, landscape
+from nncore.theory import FixedPoint, fixed_point, phases
 from nncore.theory.configured import Standing, first_q, standing
 from nncore.theory.hidden_jacobian import hidden_spectrum, partner, rows_affordable, spectra
 
@@ -47,7 +48,7 @@ SYMBOLS = """
 def phase_map(function: str, alpha: float | None, right: float, top: float) -> Measurement:
     """The diagram's numbers; an activation by its name and alpha, which a cache can tell apart."""
     phi = ACTIVATIONS[function]
-    return landscape.phase_map(phi if alpha is None else phi.with_alpha(alpha), right, top)
+    return phases.phase_map(phi if alpha is None else phi.with_alpha(alpha), right, top)
 
 
 @st.cache_resource(max_entries=16, show_spinner="Two networks' singular values …")
@@ -96,10 +97,10 @@ def use(config: RunConfig, w: float, b: float) -> None:
 
 def extent(phi: Activation, points: list[tuple[float, float]]) -> tuple[float, float]:
     """The activation's own ranges, widened up to three times for points that lie a little outside."""
-    limits = [min(own, lab) for own, lab in zip(landscape.extent(phi), (LARGEST_W, LARGEST_B), strict=True)]
+    limits = [min(own, lab) for own, lab in zip(phases.extent(phi), (LARGEST_W, LARGEST_B), strict=True)]
     for axis, limit in enumerate(limits):
         beyond = [point[axis] for point in points if limit < point[axis] <= 3 * limit]
-        limits[axis] = landscape.nice(1.05 * max(beyond)) if beyond else limit
+        limits[axis] = phases.nice(1.05 * max(beyond)) if beyond else limit
     return limits[0], limits[1]
 
 
@@ -125,11 +126,9 @@ def diagram(config: RunConfig, here: Standing, look: style.Style) -> tuple[Activ
     with left:
         ranges = extent(phi, [chosen, *([here.point] if here.point else [])])
         measured = phase_map(phi.name, phi.alpha, *ranges)
-        figure = charts.phase_diagram(
-            measured, landscape.critical_curve(phi, *ranges), here.point, chosen, look
-        )
-        note = charts.NO_PHASES if phi.kind == "threshold" else charts.PHASES.note
-        text = chart.Text(f"{charts.PHASES.title} of {phi.name}", charts.PHASES.subtitle, note)
+        figure = plane.phase_diagram(measured, phases.critical_curve(phi, *ranges), here.point, chosen, look)
+        note = plane.NO_PHASES if phi.kind == "threshold" else plane.PHASES.note
+        text = chart.Text(f"{plane.PHASES.title} of {phi.name}", plane.PHASES.subtitle, note)
 
         def clicked(point: Point) -> None:
             use(config, max(float(point["x"]), 0.0), max(float(point["y"]), 0.0))
@@ -152,7 +151,7 @@ def maps(config: RunConfig, phi: Activation, chosen: tuple[float, float], look: 
     found: FixedPoint = fixed_point(phi, *chosen)
     left, right = st.columns(2)
     with left:
-        measured = landscape.q_staircase(phi, *chosen, start, max(layers, 2))
+        measured = phases.q_staircase(phi, *chosen, start, max(layers, 2))
         target = fixed_point(phi, *chosen, q_start=start).q_star
         finding = (
             f"The network's data start layer 1 at q = {number(start)}; {arrives(measured, 'q')}, and depth leads it to "
@@ -182,7 +181,7 @@ def show_c_map(
     look: style.Style,
 ) -> None:
     """The correlation map with the slider of its start."""
-    measured = landscape.c_staircase(phi, *chosen, q, c_start, max(layers, 2))
+    measured = phases.c_staircase(phi, *chosen, q, c_start, max(layers, 2))
     if not np.isfinite(measured["c_next"]).any():
         st.info(
             "Without weights every layer puts out the same for all inputs: there is no correlation to follow."
@@ -203,10 +202,10 @@ def show_c_map(
 
 def gain(config: RunConfig, phi: Activation, look: style.Style) -> None:
     """chi_1 over the gain that the sidebar sets."""
-    init, now = landscape.gain_of(config)
-    critical = landscape.critical_gain(config, phi)
-    largest = landscape.nice(max(2.5, 1.3 * now, 1.4 * (critical or 0.0)))
-    measured = landscape.gain_curve(config, phi, largest)
+    init, now = phases.gain_of(config)
+    critical = phases.critical_gain(config, phi)
+    largest = phases.nice(max(2.5, 1.3 * now, 1.4 * (critical or 0.0)))
+    measured = phases.gain_curve(config, phi, largest)
     figure = charts.chi_against_gain(measured, init, now, critical, look)
     if phi.kind == "threshold":
         finding = "The slope of sign is 0 wherever it exists: χ₁ is undefined, and no gain is critical."

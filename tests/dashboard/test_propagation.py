@@ -7,6 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard import chart, style
+from dashboard.charts import phase_diagram as plane
 from dashboard.charts import theory as charts
 from dashboard.controls import FIRST_SIGHT, MAX_GAIN
 from dashboard.propagation import (
@@ -21,7 +22,7 @@ from nncore import ACTIVATIONS, RunConfig
 from nncore.theory import fixed_point
 from nncore.theory.configured import standing
 from nncore.theory.hidden_jacobian import hidden_spectrum, partner, spectra
-from nncore.theory.landscape import c_staircase, critical_curve, extent, gain_curve, phase_map, q_staircase
+from nncore.theory.phases import c_staircase, critical_curve, extent, gain_curve, phase_map, q_staircase
 from tests.conftest import click, plots
 from tests.dashboard.lab import APP, SMALL, element
 
@@ -248,16 +249,16 @@ def test_runs_that_differ_in_training_share_their_spectrum() -> None:
 @pytest.mark.parametrize("look", LOOKS, ids=("light", "dark"))
 def test_phase_diagram_draws_its_measurement_and_can_be_clicked_everywhere(look: style.Style) -> None:
     measured = phase_map("tanh", *extent("tanh"))
-    figure = charts.phase_diagram(
+    figure = plane.phase_diagram(
         measured, critical_curve("tanh", *extent("tanh")), (1.0, 0.0), (2.0, 0.3), look
     )
-    plane = figure["data"][0]
-    np.testing.assert_array_equal(plane["customdata"][..., 1], measured["chi_1"].astype(np.float32))
+    heat = figure["data"][0]
+    np.testing.assert_array_equal(heat["customdata"][..., 1], measured["chi_1"].astype(np.float32))
     np.testing.assert_array_equal(
-        np.sign(plane["z"]), np.sign(np.log(np.maximum(measured["chi_1"], 1e-9))).astype(np.float32)
+        np.sign(heat["z"]), np.sign(np.log(np.maximum(measured["chi_1"], 1e-9))).astype(np.float32)
     )
-    assert np.isfinite(plane["z"]).all()
-    assert "hoverinfo" not in plane  # what is skipped by the pointer cannot be clicked
+    assert np.isfinite(heat["z"]).all()
+    assert "hoverinfo" not in heat  # what is skipped by the pointer cannot be clicked
     assert all(each["hoverinfo"] == "skip" for each in figure["data"][1:] if each["type"] == "contour")
 
 
@@ -266,7 +267,7 @@ def test_phase_diagram_draws_its_measurement_and_can_be_clicked_everywhere(look:
 def test_phases_are_named_inside_themselves_and_apart(name: str, here: tuple[float, float]) -> None:
     ranges = extent(name)
     measured = phase_map(name, *ranges)
-    figure = charts.phase_diagram(measured, critical_curve(name, *ranges), here, here, style.LIGHT)
+    figure = plane.phase_diagram(measured, critical_curve(name, *ranges), here, here, style.LIGHT)
     named = {
         phase: (each["x"], each["y"])
         for each in figure["layout"]["annotations"]
@@ -287,7 +288,7 @@ def test_phases_are_named_inside_themselves_and_apart(name: str, here: tuple[flo
 
 def test_contours_stand_at_their_depth_scale() -> None:
     measured = phase_map("relu", 4.0, 1.0)
-    figure = charts.phase_diagram(measured, critical_curve("relu", 4.0, 1.0), None, (1.0, 0.0), style.LIGHT)
+    figure = plane.phase_diagram(measured, critical_curve("relu", 4.0, 1.0), None, (1.0, 0.0), style.LIGHT)
     for label, xi in (("ξ 3", 10**0.5), ("3", 10**0.5), ("10", 10.0)):
         places = [each["x"] for each in figure["layout"]["annotations"] if each["text"] == label]
         expected = {2 * np.exp(-1 / xi), 2 * np.exp(1 / xi)}

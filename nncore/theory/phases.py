@@ -34,7 +34,7 @@ def extent(activation: str | Activation) -> tuple[float, float]:
     four times that of a half-stable point; 4 and 1 where there is no line.
 
     >>> extent("tanh"), extent("relu"), extent("sigmoid")[0]
-    ((4.0, 0.8), (4.0, 1.0), 250.0)
+    ((4.0, 1.0), (4.0, 1.0), 250.0)
     """
     function = as_activation(activation)
     point = critical_point(function) or critical_point(function, "double")
