@@ -164,13 +164,14 @@ def rounded(layers: float) -> str:
     )
 
 
-def reading_words(phi: Activation, here: Standing, chosen: tuple[float, float]) -> str:
+def reading_words(phi: Activation, here: Standing, chosen: tuple[float, float], found: FixedPoint) -> str:
     """The diagram in a sentence, for those who cannot see it."""
     if phi.kind == "threshold":
         return "The whole plane is chaotic."
-    if here.point is None or np.allclose(here.point, chosen, rtol=1e-5):
-        return ""
-    return f"The circle is the chosen point, σ_w² = {chosen[0]:.4g}, σ_b² = {chosen[1]:.4g}."
+    stands = "on the critical line" if found.phase == "critical" else f"in the {found.phase} phase"
+    if here.point is not None and np.allclose(here.point, chosen, rtol=1e-5):
+        return f"This network stands {stands}."
+    return f"The circle is the chosen point, σ_w² = {chosen[0]:.4g}, σ_b² = {chosen[1]:.4g}, {stands}."
 
 
 def criticality_words(phi: Activation) -> str:

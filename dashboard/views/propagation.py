@@ -32,14 +32,14 @@ LARGEST_W, LARGEST_B = controls.MAX_GAIN**2, controls.MAX_BIAS_STD**2
 """What the lab can set: gain and bias deviation, squared."""
 
 SYMBOLS = """
-| | |
+| symbol | meaning |
 | --- | --- |
 | **σ_w²** | fan-in × variance of a weight; *lecun_normal* with gain g has σ_w = g, *he_normal* σ_w² = 2 g² |
 | **σ_b²** | variance of a bias, the square of the bias deviation |
 | **q** | mean square of a layer's z: how large the signal is. **q\\*** is where depth leads it |
 | **c** | correlation of two inputs' z: 1 means that the layer cannot tell them apart |
-| **χ₁** | factor of ‖δ‖² from a layer to the one before, σ_w² E[φ′(√q\\* ξ)²], with ξ a standard normal number: < 1 vanishing, > 1 exploding |
-| **ξ** (in layers) | depth scale −1 / ln χ₁: over so many layers ‖δ‖² changes by a factor e |
+| **χ₁** | factor of ‖δ‖² from a layer to the one before, σ_w² E[φ′(√q\\* u)²], with u a standard normal number: < 1 vanishing, > 1 exploding |
+| **ξ** | depth scale in layers, −1 / ln χ₁: over so many layers ‖δ‖² changes by a factor e |
 | **s** | singular value of ∂a/∂a, from the first hidden layer to the last: how much one direction is stretched |
 """
 
@@ -110,6 +110,7 @@ def diagram(config: RunConfig, here: Standing, look: style.Style) -> tuple[Activ
     with right:
         phi = choose_activation(config)
         chosen = choose_point(here.point or (1.0, 0.0))
+        found = fixed_point(phi, *chosen)
         same = here.point is not None and np.allclose(chosen, here.point, rtol=1e-5)
         st.button(
             "Use in the lab", icon=":material/science:", type="primary", disabled=same, width="stretch", key="p_use",
@@ -118,7 +119,7 @@ def diagram(config: RunConfig, here: Standing, look: style.Style) -> tuple[Activ
         )  # fmt: skip
         st.page_link("views/lab.py", label="Open this network in the lab", icon=":material/arrow_forward:")
         for sentence in (
-            phase_words(fixed_point(phi, *chosen), phi, chosen),
+            phase_words(found, phi, chosen),
             standing_words(config, here),
             criticality_words(phi),
         ):
@@ -139,7 +140,7 @@ def diagram(config: RunConfig, here: Standing, look: style.Style) -> tuple[Activ
             measured,
             figure,
             height=470,
-            finding=reading_words(phi, here, chosen),
+            finding=reading_words(phi, here, chosen, found),
             on_click=clicked,
         )
     return phi, chosen

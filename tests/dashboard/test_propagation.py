@@ -234,6 +234,17 @@ def test_words_of_standing_and_advice() -> None:
     assert in_the_lab(plain, 1e6, 1e6).gain == MAX_GAIN
 
 
+@pytest.mark.parametrize(
+    ("gain", "where"),
+    [("0.5", "in the ordered phase"), ("1", "on the critical line"), ("2", "in the chaotic phase")],
+)
+def test_diagram_is_read_to_those_who_cannot_see_it(gain: str, where: str) -> None:
+    app = page(activation="tanh", init="lecun_normal", gain=gain)
+    assert f"This network stands {where}." in plots(app)["chart_phases"]["alt"]
+    element(app, "p_sigma_b2").set_value(0.5).run()
+    assert "The circle is the chosen point" in plots(app)["chart_phases"]["alt"]
+
+
 def test_runs_that_differ_in_training_share_their_spectrum() -> None:
     one = at_the_start(FIRST_SIGHT)
     assert one == at_the_start(
