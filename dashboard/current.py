@@ -15,21 +15,37 @@ STEP = "step"
 """Key of the step slider: a page about the same run opens on the same step."""
 
 
-def training() -> Training | None:
-    """Draw the sidebar and return its run; None while it is training, or when it is refused, which the page says."""
-    config = None
+def config() -> RunConfig | None:
+    """Draw the sidebar and return what it describes; None when the choices do not go together, which the page says."""
     try:
-        config = controls.sidebar()
-        return finished_run(config)
+        return controls.sidebar()
     except TableNotHere as missing:
         tables.ask_again(missing)
     except ValueError as problem:
-        st.error(f"This set-up cannot run: {tables.plain(str(problem))}.", icon=":material/block:")
-        if st.session_state.get("dataset") == TABLE:
-            st.page_link("views/your_data.py", label="Choose your data", icon=":material/upload_file:")
-    if config is not None:
-        _offer_fewer_records(config)
+        _refuse(problem)
     return None
+
+
+def training() -> Training | None:
+    """Draw the sidebar and return its run; None while it is training, or when it is refused, which the page says."""
+    described = config()
+    if described is None:
+        return None
+    try:
+        return finished_run(described)
+    except TableNotHere as missing:
+        tables.ask_again(missing)
+    except ValueError as problem:
+        _refuse(problem)
+    _offer_fewer_records(described)
+    return None
+
+
+def _refuse(problem: ValueError) -> None:
+    """Say in a sentence why a set-up cannot run."""
+    st.error(f"This set-up cannot run: {tables.plain(str(problem))}.", icon=":material/block:")
+    if st.session_state.get("dataset") == TABLE:
+        st.page_link("views/your_data.py", label="Choose your data", icon=":material/upload_file:")
 
 
 def step_slider(history: History) -> int:

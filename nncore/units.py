@@ -149,13 +149,13 @@ def _zones(history: History, record: int, layers: np.ndarray) -> Measurement:
 def responses(history: History, record: int, layer: int) -> Measurement:
     """What each unit of a layer puts out, at most 64 of them, at one record.
 
-    With two inputs over their plane, axes unit, x1, x2, as the network sees them; with one input over its
+    With two inputs over their plane, axes unit, x1, x2, as the network sees them, extra features included; with one input over its
     line, axes unit, x, in original units; otherwise on the probe rows sorted by class or target, axes unit,
     place, with the row's index and target. `a` is what the layer hands on, the skipped input included.
     """
     layer_activation(history, layer)
     data = history.config.data()
-    n_inputs = data.x_train.shape[1]
+    n_inputs = data.n_inputs
     units = shown_units(history.layout.widths[layer])
     name = f"responses of layer {layer}"
     cut = cut_note("units", len(units), history.layout.widths[layer])
@@ -168,7 +168,7 @@ def responses(history: History, record: int, layer: int) -> Measurement:
     points = PLANE_POINTS if n_inputs == 2 else LINE_POINTS
     spans = [_span(data.x_train[:, column], points) for column in range(n_inputs)]
     grid = np.stack([each.ravel() for each in np.meshgrid(*spans, indexing="ij")], axis=-1)
-    a = _put_out(_tape(history, record, grid), layer)[units].reshape(
+    a = _put_out(_tape(history, record, data.inputs(grid)), layer)[units].reshape(
         len(units), *(len(span) for span in spans)
     )
     if n_inputs == 2:

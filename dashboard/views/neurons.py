@@ -10,6 +10,7 @@ from dashboard.charts import neurons as charts
 from dashboard.plot import Point
 from dashboard.runs import Training
 from dashboard.style import percent
+from dashboard.tables import plain
 from nncore import Measurement
 from nncore import units as u
 
@@ -94,10 +95,10 @@ def responses(training: Training, record: int, layer: int, look: style.Style) ->
     config = training.config
     data = config.data()
     measured = training.measured(u.responses, record, layer)
-    n_inputs = data.x_train.shape[1]
+    names = [plain(name) for name in data.feature_names]
     what = (
-        f"layer {layer}, over {data.feature_names[0]}" if n_inputs == 1
-        else f"layer {layer}, over {data.feature_names[0]} → and {data.feature_names[1]} ↑" if n_inputs == 2
+        f"layer {layer}, over {names[0]}" if data.n_inputs == 1
+        else f"layer {layer}, over {names[0]} → and {names[1]} ↑" if data.n_inputs == 2
         else f"layer {layer}, on the probe rows"
     )  # fmt: skip
     text = chart.Text(charts.RESPONSES.title, what, charts.RESPONSES.note)

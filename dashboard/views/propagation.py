@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from dashboard import chart, controls, style
+from dashboard import chart, controls, current, style
 from dashboard.charts import phase_diagram as plane
 from dashboard.charts import theory as charts
 from dashboard.plot import Point
@@ -23,6 +23,7 @@ from dashboard.propagation import (
 )
 from dashboard.style import number
 from nncore import ACTIVATIONS, Activation, Measurement, RunConfig
+from nncore.config import TABLE
 from nncore.theory import FixedPoint, fixed_point, phases
 from nncore.theory.configured import Standing, first_q, standing
 from nncore.theory.hidden_jacobian import hidden_spectrum, partner, rows_affordable, spectra
@@ -51,12 +52,22 @@ def phase_map(function: str, alpha: float | None, right: float, top: float) -> M
     return phases.phase_map(phi if alpha is None else phi.with_alpha(alpha), right, top)
 
 
-@st.cache_resource(max_entries=16, show_spinner="Two networks' singular values …")
-def singular(config: RunConfig) -> Measurement:
+def both_spectra(config: RunConfig) -> Measurement:
     """Singular values of the network and of its partner. Raises ValueError where they cost too much."""
     other = partner(config)
     rows = min(rows_affordable(each) for each in (config, other))
     return spectra(hidden_spectrum(config, rows), hidden_spectrum(other, rows))
+
+
+@st.cache_resource(max_entries=16, show_spinner="Two networks' singular values …")
+def shared_spectra(config: RunConfig) -> Measurement:
+    """The same, once for all readers."""
+    return both_spectra(config)
+
+
+def singular(config: RunConfig) -> Measurement:
+    """The same, shared between readers unless the data is somebody's own."""
+    return both_spectra(config) if config.dataset == TABLE else shared_spectra(config)
 
 
 def choose_activation(config: RunConfig) -> Activation:
@@ -257,10 +268,8 @@ def page() -> None:
             "*Deep information propagation*; Pennington et al. 2017, *Resurrecting the sigmoid*. The theory is exact for infinite "
             "width; the lab's flow chart lays it beside one real network."
         )
-    try:
-        config = controls.sidebar()
-    except ValueError as problem:
-        st.error(f"This set-up cannot run: {problem}.", icon=":material/block:")
+    config = current.config()
+    if config is None:
         return
     look = style.current()
     for note in advice(config):

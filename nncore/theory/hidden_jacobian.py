@@ -107,9 +107,10 @@ def hidden_spectrum(config: RunConfig, rows: int) -> Spectrum:
     if config.depth < 2:
         raise ValueError(f"hidden must have two layers or more; got {config.depth}")
     network = config.network()
-    theta, x = config.initial_theta().astype(np.float64), config.probe()[0].astype(np.float64)
+    x = config.probe()[0].astype(np.float64)
     picked = np.linspace(0, len(x) - 1, min(rows, len(x))).round().astype(int)
     with blas_threads(1), np.errstate(all="ignore"):
+        theta = config.initial_theta().astype(np.float64)
         tape = network.forward(theta, x)
         weights = [weight for weight, _ in network.layout.split(theta)[1 : config.depth]]
         slopes = [

@@ -78,6 +78,7 @@ KINDS = {
     "no step": ({"steps": "0"}, "on the bend"),
     "float32": ({"dtype": "float32"}, "on the bend"),
     "one unit": ({"width": "1"}, "on the bend"),
+    "extra inputs": ({"features": "x1_x2", "dataset": "xor"}, "over x1 → and x2 ↑"),
     "wide": ({"width": "100", "depth": "1"}, "64 of 100 units, evenly spread."),
     "fifty layers": ({"depth": "50", "n_layer": "50"}, "layer 50, sigmoid"),
     "one probe row": ({"probe_size": "1"}, "linear on all rows"),
@@ -89,6 +90,35 @@ def test_every_kind_of_run_is_shown(query: dict, said: str) -> None:
     app = page(**query)
     check(app)
     assert said in words(app)
+
+
+CSV = b"a $x$,b,kind\n" + b"".join(
+    b"%d,%d,%s\n" % (n % 7, n % 5, [b"red", b"blue"][n % 2]) for n in range(40)
+)
+
+
+def test_table_of_ones_own_is_shown_on_both_pages_and_to_nobody_else() -> None:
+    app = AppTest.from_file(APP, default_timeout=60)
+    for name, value in SMALL.items():
+        app.query_params[name] = value
+    app.switch_page("views/your_data.py").run()
+    app.file_uploader(key="table_file").set_value(("mine.csv", CSV, "text/csv")).run()
+    element(app, "to_lab").click().run()
+    query = dict(app.query_params)
+    app.switch_page(PAGE).run()
+    check(app, "table")
+    assert r"over a \$x\$ → and b ↑" in words(app)
+    app.switch_page("views/propagation.py").run()
+    assert not app.exception
+    assert len(plots(app)) == 5
+    for view in (PAGE, "views/propagation.py"):
+        stranger = AppTest.from_file(APP, default_timeout=60)
+        for name, value in query.items():
+            stranger.query_params[name] = value
+        stranger.switch_page(view).run()
+        assert not stranger.exception
+        assert not plots(stranger)
+        assert "names a table of somebody's own" in stranger.warning[0].value
 
 
 def test_set_up_that_cannot_run_is_refused_in_a_sentence() -> None:

@@ -96,16 +96,26 @@ def test_flat_share_is_the_labs_saturated_or_inactive_share(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{}, {"normalization": "batch"}, {"normalization": "layer"}, {"skip": True}], ids=str
+    "changes",
+    [
+        {},
+        {"normalization": "batch"},
+        {"normalization": "layer"},
+        {"skip": True},
+        {"features": ("x1_x2", "sin_x1")},
+    ],
+    ids=str,
 )
 @pytest.mark.parametrize("dataset", ["moons", "sine"])
 def test_response_of_the_output_unit_is_the_networks(dataset: str, changes: dict) -> None:
+    if dataset == "sine":
+        changes = {name: value for name, value in changes.items() if name != "features"}
     history = run(TINY.replace(dataset=dataset, hidden=(4, 4), **changes))
     measured = u.responses(history, 2, 3)
     data = history.config.data()
     if dataset == "moons":
         grid = np.stack(np.meshgrid(measured.axes["x1"], measured.axes["x2"], indexing="ij"), axis=-1)
-        expected = response(history, 2, grid.reshape(-1, 2)).T.reshape(1, *grid.shape[:2])
+        expected = response(history, 2, data.inputs(grid.reshape(-1, 2))).T.reshape(1, *grid.shape[:2])
     else:
         x = (measured.axes["x"] - data.x_mean[0]) / data.x_std[0]
         expected = response(history, 2, x[:, None]).T
