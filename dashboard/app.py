@@ -27,7 +27,11 @@ shown = st.navigation(
     {
         "": [page("lab", "Gradient lab", "science", default=True)],
         "Runs": [page("fork", "Fork", "call_split"), page("your_data", "Your data", "upload_file")],
-        "Explore": [page("landscape", "Loss landscape", "landscape")],
+        "Explore": [
+            page("landscape", "Loss landscape", "landscape"),
+            page("propagation", "Signal propagation", "ssid_chart"),
+            page("neurons", "Neurons on the curve", "scatter_plot"),
+        ],
         "Lecture": [
             page("lecture_neuron", "1 · A neuron", "neurology"),
             page("lecture_forward", "2 · Forward pass", "arrow_forward"),

@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard import cards, style
-from dashboard.plot import plot
+from dashboard.plot import Point, plot
 from nncore import Measurement
 
 
@@ -33,12 +33,13 @@ def show(
     finding: str = "",
     above: Callable[[], object] | None = None,
     frames: dict[str, Any] | None = None,
+    on_click: bool | Callable[[Point], None] = False,
 ) -> None:
     """Draw one chart in a card: title, figure, note, caveats, and the numbers as CSV.
 
     `finding` is a sentence about these numbers; it stands before the note and is read to those who cannot
     see the chart. `above` places a widget between title and figure. `frames` lets the chart follow the player: one
-    argument, `play.frames(...)` or `play.marks(...)` of a `dashboard.playback.Playback`.
+    argument, `play.frames(...)` or `play.marks(...)` of a `dashboard.playback.Playback`. `on_click` is `plot`'s.
     """
     scaled = round(height * style.current().scale)
     caption = " ".join([finding, text.note, *measurement.caveats]).strip()
@@ -60,7 +61,7 @@ def show(
         if above:
             above()
         alt = f"{text.title}, {text.subtitle}. {finding}".strip()
-        plot(figure, key=f"chart_{key}", alt=alt, height=scaled, frames=frames)
+        plot(figure, key=f"chart_{key}", alt=alt, height=scaled, frames=frames, on_click=on_click)
         with st.container(key=f"{'finding' if finding else 'note'}_{key}"):
             st.caption(caption)
 

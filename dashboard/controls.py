@@ -24,6 +24,9 @@ FIRST_SIGHT = RunConfig(
 
 MAX_DEPTH, MAX_WIDTH = 50, 256
 
+MAX_GAIN, MAX_BIAS_STD = 20.0, 5.0
+"""Where their sliders end: a gain of 20 reaches both phases of every activation, sigmoid's too."""
+
 LEARNING_RATES = tuple(float(f"{digit}e{power}") for power in range(-6, 4) for digit in (1, 2, 3, 5))
 
 FIELDS = {field.name: field for field in RunConfig.fields()}
@@ -226,11 +229,11 @@ CONTROLS = {
         Control("normalization", "Normalization", "Seen in the gradient-flow and activation charts.", _choice),
         Control("skip", "Skip connections", "They keep the gradient-flow line from falling.", _toggle),
         Control("init", "Initializer", "It decides where the dotted step-0 line runs.", _choice, folded=False),
-        Control("gain", "Gain", "It tilts the gradient-flow line.", _slider(0.0, 10.0, 0.05), folded=False,
+        Control("gain", "Gain", "It tilts the gradient-flow line.", _slider(0.0, MAX_GAIN, 0.05), folded=False,
                 active=lambda so_far: so_far["init"] != "zeros"),
         Control("init_scale", "Scale", "Seen in the activation chart at step 0.", _optional,
                 active=lambda so_far: so_far["init"] in ("constant", "normal", "uniform")),
-        Control("bias_std", "Bias deviation", "Seen in the activation chart at step 0.", _slider(0.0, 5.0, 0.05)),
+        Control("bias_std", "Bias deviation", "Seen in the activation chart at step 0.", _slider(0.0, MAX_BIAS_STD, 0.05)),
         Control("optimizer", "Optimizer", "Adaptive ones lift the update ratio of layers that receive little.", _choice,
                 folded=False),
         Control(

@@ -18,23 +18,39 @@ PLAYING = "playing"
 """Key of what is being played, {"run", "drawn"}: the next full run of a page ends it, since settings may have changed."""
 
 
-def training() -> Training | None:
-    """Draw the sidebar and return its run; None while it is training, or when it is refused, which the page says."""
+def config() -> RunConfig | None:
+    """Draw the sidebar and return what it describes; None when the choices do not go together, which the page says."""
     if st.session_state.get(PLAYING, {}).get("drawn"):
         del st.session_state[PLAYING]
-    config = None
     try:
-        config = controls.sidebar()
-        return finished_run(config)
+        return controls.sidebar()
     except TableNotHere as missing:
         tables.ask_again(missing)
     except ValueError as problem:
-        st.error(f"This set-up cannot run: {tables.plain(str(problem))}.", icon=":material/block:")
-        if st.session_state.get("dataset") == TABLE:
-            st.page_link("views/your_data.py", label="Choose your data", icon=":material/upload_file:")
-    if config is not None:
-        _offer_fewer_records(config)
+        _refuse(problem)
     return None
+
+
+def training() -> Training | None:
+    """Draw the sidebar and return its run; None while it is training, or when it is refused, which the page says."""
+    described = config()
+    if described is None:
+        return None
+    try:
+        return finished_run(described)
+    except TableNotHere as missing:
+        tables.ask_again(missing)
+    except ValueError as problem:
+        _refuse(problem)
+    _offer_fewer_records(described)
+    return None
+
+
+def _refuse(problem: ValueError) -> None:
+    """Say in a sentence why a set-up cannot run."""
+    st.error(f"This set-up cannot run: {tables.plain(str(problem))}.", icon=":material/block:")
+    if st.session_state.get("dataset") == TABLE:
+        st.page_link("views/your_data.py", label="Choose your data", icon=":material/upload_file:")
 
 
 def step_slider(history: History) -> int:

@@ -1,7 +1,7 @@
 """What signal propagation predicts at initialization: fixed points, criticality, layer curves, spectra."""
 
 from nncore.theory.blocks import NormalizationGrowth, ResidualCurves, normalization_growth, residual_block
-from nncore.theory.configured import predict_config
+from nncore.theory.configured import Standing, first_q, predict_config, standing
 from nncore.theory.criticality import (
     CRITERIA,
     CriticalLine,
@@ -13,6 +13,7 @@ from nncore.theory.criticality import (
 )
 from nncore.theory.ensemble import Ensemble, make_ensemble
 from nncore.theory.finite_width import NormSamples, accumulated_beta, layer_beta, sample_norms
+from nncore.theory.hidden_jacobian import Spectrum, hidden_spectrum
 from nncore.theory.kernels import Kernel, two_point
 from nncore.theory.moments import Moments, gaussian_moments
 from nncore.theory.prediction import Prediction, predict
@@ -42,6 +43,8 @@ __all__ = [
     "PhaseDiagram",
     "Prediction",
     "ResidualCurves",
+    "Spectrum",
+    "Standing",
     "accumulated_beta",
     "c_map",
     "chi_1",
@@ -50,9 +53,11 @@ __all__ = [
     "critical_point",
     "critical_sigma_w2",
     "depth_scale",
+    "first_q",
     "fixed_point",
     "gaussian_edge",
     "gaussian_moments",
+    "hidden_spectrum",
     "jacobian",
     "jacobian_singular_values",
     "jacobian_variance",
@@ -66,5 +71,6 @@ __all__ = [
     "q_map",
     "residual_block",
     "sample_norms",
+    "standing",
     "two_point",
 ]

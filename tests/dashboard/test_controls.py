@@ -13,7 +13,9 @@ from dashboard.controls import (
     FIRST_SIGHT,
     GROUPS,
     LEARNING_RATES,
+    MAX_BIAS_STD,
     MAX_DEPTH,
+    MAX_GAIN,
     MAX_WIDTH,
     link,
     settings_of,
@@ -221,7 +223,7 @@ def test_nesterov_can_be_switched_off_again_when_momentum_is_gone() -> None:
 
 # Links ------------------------------------------------------------------------------------------------------
 
-TOPS = {"noise": 2.0, "gain": 10.0, "bias_std": 5.0, "momentum": 0.99}
+TOPS = {"noise": 2.0, "gain": MAX_GAIN, "bias_std": MAX_BIAS_STD, "momentum": 0.99}
 """Where a slider is shorter than its field allows."""
 
 

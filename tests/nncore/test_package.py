@@ -35,7 +35,7 @@ ROOMS = (
     {"cost", "history", "measurement", "files", "scripts"},
     {"training"},
     {"descent", "ensemble", "lecture", "measures", "theory"},
-    {"learned", "beside", "landscape"},
+    {"learned", "beside", "landscape", "units"},
     {"parting"},
     {"diagnosis", "sweep", "recorders"},
 )

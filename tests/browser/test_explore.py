@@ -1,0 +1,105 @@
+"""The pages of "Explore" in the real app: a click and the keyboard move the network through the phase diagram."""
+
+import re
+from collections.abc import Callable
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page, expect
+
+from dashboard.controls import FIRST_SIGHT, link
+from tests.browser.helpers import chart, figure_data, wait_idle, wait_painted
+
+PATIENCE = 60_000
+"""Milliseconds for a page on a busy machine."""
+
+expect.set_options(timeout=PATIENCE)
+
+SMALL = FIRST_SIGHT.replace(hidden=(6,) * 4, activation="tanh", steps=10, n_samples=60)
+
+
+PROBES = ("404 (Not Found)",)
+"""Streamlit looks for its server below a page's own address first, which Chromium reports."""
+
+
+@pytest.fixture
+def page(new_page: Callable[..., Page]) -> Page:
+    return new_page(expected_errors=PROBES)
+
+
+def open_page(page: Page, url: str, name: str, key: str) -> None:
+    page.set_default_timeout(PATIENCE)
+    page.goto(f"{url}/{name}?{urlencode(link(SMALL))}")
+    wait_painted(page, key)
+    wait_idle(page)
+
+
+def here(page: Page) -> tuple[float, float]:
+    (dot,) = [t for t in figure_data(page, "chart_phases")["data"] if t.get("name") == "you are here"]
+    return dot["x"][0], dot["y"][0]
+
+
+def wait_for_gain(page: Page, gain: str) -> dict[str, str]:
+    page.wait_for_url(re.compile(rf"[?&]gain={re.escape(gain)}"))
+    wait_idle(page)
+    return {name: values[-1] for name, values in parse_qs(urlsplit(page.url).query).items()}
+
+
+def wait_for_dot(page: Page, w: float) -> None:
+    page.wait_for_function(
+        "w => document.querySelector(`[data-testid='plot-chart_phases']`)?.data?.some("
+        "t => t.name === 'you are here' && Math.abs(Array.from(t.x._inputArray ?? t.x)[0] - w) < 1e-4)",
+        arg=w,
+    )
+
+
+def test_click_on_the_diagram_moves_the_network_there_and_the_lab_opens_it(page: Page, app_url: str) -> None:
+    open_page(page, app_url, "propagation", "chart_phases")
+    np.testing.assert_allclose(here(page), (1.0, 0.0), atol=1e-9)
+    place = chart(page, "chart_phases").evaluate(
+        "g => { const b = g.getBoundingClientRect(), l = g._fullLayout;"
+        " return [b.x + l.xaxis._offset + l.xaxis.d2p(2.56), b.y + l.yaxis._offset + l.yaxis.d2p(0.16)]; }"
+    )
+    page.mouse.click(*place)
+    query = wait_for_gain(page, "1.6")
+    assert query["init"] == "lecun_normal"
+    assert float(query["bias_std"]) == 0.4
+    wait_for_dot(page, 2.56)
+    np.testing.assert_allclose(here(page), (2.56, 0.16), atol=1e-9)
+    page.get_by_role("link", name="Open this network in the lab").click()
+    wait_painted(page, "chart_flow")
+    query = wait_for_gain(page, "1.6")
+    assert (query["init"], float(query["bias_std"])) == ("lecun_normal", 0.4)
+
+
+def test_keyboard_alone_moves_the_network_too(page: Page, app_url: str) -> None:
+    open_page(page, app_url, "propagation", "chart_phases")
+    field = page.get_by_label("σ_w²", exact=True)
+    field.focus()
+    page.keyboard.press("ControlOrMeta+a")
+    page.keyboard.type("1.3225")
+    page.keyboard.press("Enter")
+    page.wait_for_function(
+        "() => document.querySelector(`[data-testid='plot-chart_phases']`).data.some(t => t.name === 'chosen point')"
+    )
+    button = page.get_by_role("button", name="Use in the lab")
+    expect(button).to_be_enabled()
+    button.focus()
+    page.keyboard.press("Enter")
+    assert wait_for_gain(page, "1.15")["init"] == "lecun_normal"
+    wait_for_dot(page, 1.3225)
+    expect(button).to_be_disabled()
+
+
+def test_click_on_a_layer_looks_into_it(page: Page, app_url: str) -> None:
+    open_page(page, app_url, "neurons", "chart_zones")
+    wait_painted(page, "chart_curve")
+    chart(page, "chart_zones").scroll_into_view_if_needed()
+    place = chart(page, "chart_zones").evaluate(
+        "g => { const b = g.getBoundingClientRect(), l = g._fullLayout;"
+        " return [b.x + l.xaxis._offset + l.xaxis.d2p(3), b.y + l.yaxis._offset + l.yaxis.d2p(0.1)]; }"
+    )
+    page.mouse.click(*place)
+    page.wait_for_url(re.compile(r"n_layer=3"))
+    expect(page.get_by_text("layer 3, tanh")).to_be_visible()
