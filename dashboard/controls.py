@@ -215,7 +215,7 @@ CONTROLS = {
         Control("normalization", "Normalization", "Seen in the gradient-flow and activation charts.", _choice),
         Control("skip", "Skip connections", "They keep the gradient-flow line from falling.", _toggle),
         Control("init", "Initializer", "It decides where the dotted step-0 line runs.", _choice, folded=False),
-        Control("gain", "Gain", "It tilts the gradient-flow line.", _slider(0.0, 10.0, 0.05), folded=False,
+        Control("gain", "Gain", "It tilts the gradient-flow line.", _slider(0.0, 12.0, 0.05), folded=False,
                 active=lambda so_far: so_far["init"] != "zeros"),
         Control("init_scale", "Scale", "Seen in the activation chart at step 0.", _optional,
                 active=lambda so_far: so_far["init"] in ("constant", "normal", "uniform")),

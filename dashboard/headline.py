@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from dashboard import controls
+from dashboard import controls, promise
 from dashboard.runs import Training, runs
 from dashboard.style import number, percent
 from dashboard.waiting import session_id
@@ -29,17 +29,18 @@ def show(training: Training) -> None:
     seen = training.measured(flow, history.last_finite)
     with st.container(border=True, key="headline"):
         words, mend = st.columns([4, 1.2], vertical_alignment="center")
+        promise.show(training)
     words.markdown(sentence(history, seen))
     with mend:
         if history.divergence:
-            _offer(_slower(history.config))
+            _offer(_slower(history.config), history.config)
         elif history.stopped:
             st.button(
                 "Run to the end", key="again", on_click=runs().again, args=(session_id(),),
                 icon=":material/play_arrow:", type="primary",
             )  # fmt: skip
         elif seen.kind in ("vanishing", "exploding", "zero"):
-            _offer(next(iter(training.measured(_remedies)), None))
+            _offer(next(iter(training.measured(_remedies)), None), history.config)
 
 
 def sentence(history: History, seen: Flow) -> str:
@@ -155,7 +156,7 @@ def _remedies(history: History) -> list[Remedy]:
     return remedies(history.config)
 
 
-def _offer(remedy: Remedy | None) -> None:
+def _offer(remedy: Remedy | None, config: RunConfig) -> None:
     if remedy is None:
         return
     effect = (
@@ -163,9 +164,9 @@ def _offer(remedy: Remedy | None) -> None:
         if np.isnan(remedy.ratio)
         else f" At step 0, δ first / last becomes {number(remedy.ratio)} (tried out)."
     )
-    st.button(
-        f"Mend it: {remedy.label}", key="mend", type="primary", icon=":material/healing:",
-        on_click=controls.apply, args=(remedy.config,), wrap=True, help=f"Sets the sidebar and trains again.{effect}",
+    promise.button(
+        remedy, config, "mend", f"Mend it: {remedy.label}", f"Sets the sidebar and trains again.{effect}",
+        primary=True,
     )  # fmt: skip
 
 

@@ -7,7 +7,8 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from dashboard import cards, chart, current, downloads, headline, report, style
+
+from dashboard import cards, chart, current, downloads, findings, headline, report, style
 from dashboard.charts import activations, gradients, loss, weights
 from dashboard.runs import Training
 from nncore import History, beside
@@ -27,12 +28,14 @@ def over_time(history: History) -> m.Measurement:
 def charts(training: Training) -> None:
     """Everything that follows the step slider."""
     history, look = training.history, style.current()
-    numbers = st.container(key="numbers")
+    wrong, numbers = st.container(key="wrong"), st.container(key="numbers")
     record = current.step_slider(history)
     cards.kept().begin("charts", record)
     step = int(history.step[record])
     timeline = training.measured(over_time)
     seen = training.measured(flow, record)
+    with wrong:
+        findings.show(training, record)
     with numbers:
         headline.metrics(training, record, seen)
 

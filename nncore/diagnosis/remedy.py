@@ -91,6 +91,11 @@ def remedies_for(verdict: Verdict, history: History) -> tuple[Remedy, ...]:
     lets it flow. Neither initializer nor gain is offered under normalization, which divides their scale out
     again.
     """
+    return tuple(remedy for remedy in tried_out(verdict, history) if remedy is not None)
+
+
+def tried_out(verdict: Verdict, history: History) -> Iterator[Remedy | None]:
+    """`remedies_for` one trial at a time: the remedy, or None where the change did not help."""
     rule, config = RULES[verdict.rule], history.config
     before = Readings(history, verdict.record)
     steps = _trial_steps(rule, before)
@@ -110,8 +115,9 @@ def remedies_for(verdict: Verdict, history: History) -> tuple[Remedy, ...]:
                 found.append(
                     Remedy(label, changed, trial.flow.ratio, rule.name, verdict.value, after.value, taken)
                 )
+                yield found[-1]
                 break
-    return tuple(found)
+            yield None
 
 
 def held(remedy: Remedy, history: History) -> tuple[bool, str]:

@@ -221,7 +221,7 @@ def test_nesterov_can_be_switched_off_again_when_momentum_is_gone() -> None:
 
 # Links ------------------------------------------------------------------------------------------------------
 
-TOPS = {"noise": 2.0, "gain": 10.0, "bias_std": 5.0, "momentum": 0.99}
+TOPS = {"noise": 2.0, "gain": 12.0, "bias_std": 5.0, "momentum": 0.99}
 """Where a slider is shorter than its field allows."""
 
 
