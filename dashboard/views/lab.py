@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 
-from dashboard import cards, chart, current, downloads, findings, headline, report, style
+from dashboard import cards, chart, current, downloads, findings, headline, report, style, why
 from dashboard.charts import activations, gradients, loss, weights
 from dashboard.runs import Training
 from nncore import History, beside
@@ -45,6 +45,12 @@ def charts(training: Training) -> None:
     with right:
         layer_by_step(timeline, look, step)
 
+    left, right = st.columns(2)
+    with left:
+        why.causes(training, record, look)
+    with right:
+        why.float_types(training, record, look)
+
     for column, quantity in zip(st.columns(3), activations.DISTRIBUTIONS, strict=True):
         with column:
             measured = training.measured(m.distribution, record, quantity)
@@ -64,13 +70,17 @@ def charts(training: Training) -> None:
         figure = activations.saturation(measured, look, step)
         chart.show("saturation", activations.SATURATION, measured, figure, height=300)
 
-    losses, learned = st.columns(2)
+    losses, *middle, learned = st.columns(3 if why.wants_sharpness() else 2)
     with losses:
         measured = training.measured(m.performance)
         figure = loss.performance(measured, look, step)
-        chart.show("loss", loss.LOSS, measured, figure)
+        switch = partial(why.sharpness_switch, training.config)
+        chart.show("loss", loss.LOSS, measured, figure, above=switch)
     with learned:
         what_it_learned(training, record, look)
+    for column in middle:
+        with column:
+            why.sharpness(training, look, step)
 
     parameters(training, look, step)
 
@@ -78,19 +88,16 @@ def charts(training: Training) -> None:
 def gradient_flow(training: Training, record: int, seen: Flow, look: style.Style) -> None:
     """δ and weight-gradient norms per layer, with what theory predicts for step 0."""
     measured = training.measured(m.gradient_flow, record)
-    finding, problem = headline.flow_sentence(seen), ""
+    finding, distance, problem = headline.flow_sentence(seen), None, ""
     if st.session_state.get("theory", st.query_params.get("theory") != "false") and training.config.depth:
         try:
             predicted = training.measured(beside.prediction)
             measured = beside.flow_beside_theory(training.history, record, predicted)
-            finding += " " + gradients.theory_finding(beside.distance(measured))
+            distance = beside.distance(measured)
+            finding += " " + gradients.theory_finding(distance)
         except ValueError as refused:
             problem = f"No theory line: {refused}."
-    switch = partial(
-        st.toggle, "Theory", value=True, key="theory", bind="query-params",
-        help="Dashed: the δ norm that signal-propagation theory predicts for step 0, placed at the last layer's "
-        "measured norm; the band holds 95 % of networks of these widths.",
-    )  # fmt: skip
+    switch = partial(why.theory_switch, distance, measured.caveats, problem)
     figure = gradients.gradient_flow(measured, look)
     chart.show("flow", gradients.FLOW, measured, figure, finding=f"{finding} {problem}".strip(), above=switch)
 
@@ -174,6 +181,7 @@ def page() -> None:
     if training is None:
         return
     headline.show(training)
+    why.ending(training, style.current())
     charts(training)
     with st.container(border=True, key="downloads", horizontal=True, vertical_alignment="center"):
         downloads.show(training)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -66,13 +66,13 @@ def curvature(
 
 
 def curvature_so_far(
-    history: History, records: np.ndarray, *, n_probes: int = PROBES, seed: int = 0
+    history: History, records: Sequence[int] | np.ndarray, *, n_probes: int = PROBES, seed: int = 0
 ) -> Iterator[Measurement]:
     """`curvature` as it grows: after each record the measurement of those done, so that it can be broken off."""
     values: dict[str, list[float]] = {name: [] for name in QUANTITIES}
     counts: list[int] = []
     start: Array = np.random.default_rng(seed).standard_normal(history.layout.n_params)
-    gradient = _gradient_of(history)
+    gradient, records = _gradient_of(history), np.asarray(records)
     for row, record in enumerate(records):
         with blas_threads(1), np.errstate(all="ignore"):
             hessian = _Hessian(gradient, history.theta[record].astype(np.float64))

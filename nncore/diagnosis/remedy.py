@@ -129,20 +129,22 @@ def held(remedy: Remedy, history: History) -> tuple[bool, str]:
     if history.config != remedy.config:
         raise ValueError("history must be the run of the remedy's own config; got one of another config")
     readings = Readings(history, history.last_finite)
-    step = int(history.step[readings.record])
+    tried = Readings(history, min(history.nearest(remedy.tried), history.last_finite))
     if not remedy.rule:
         kept = readings.flow.kind == "flowing" and history.divergence is None
-        numbers = f"First over last δ: {remedy.ratio:.2g} predicted, {readings.flow.ratio:.2g} measured"
+        numbers = f"First over last δ: {remedy.ratio:.2g} predicted"
+        there, here = tried.flow.ratio, readings.flow.ratio
     else:
         rule = RULES[remedy.rule]
         finding = rule.measure(readings)
         kept = not rule.fires(finding) and history.divergence is None
-        numbers = (
-            f"{_capital(rule.metric)}: {remedy.before:.2g} before, {_number(remedy.after)} predicted, "
-            f"{_number(finding.value)} measured"
-        )
+        numbers = f"{_capital(rule.metric)}: {remedy.before:.2g} before, {_number(remedy.after)} predicted"
+        there, here = rule.measure(tried).value, finding.value
+    first, last = (int(history.step[each.record]) for each in (tried, readings))
+    at_trial = f"{_number(there)} at step {first}, and " if first < last else ""
+    numbers += f"; measured {at_trial}{_number(here)} at step {last}"
     ended = "" if history.divergence is None else " The run diverged."
-    return kept, f"The prediction {'held' if kept else 'did not hold'}. {numbers} at step {step}.{ended}"
+    return kept, f"The prediction {'held' if kept else 'did not hold'}. {numbers}.{ended}"
 
 
 # Trials -----------------------------------------------------------------------------------------------------
