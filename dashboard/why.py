@@ -46,7 +46,10 @@ def ending(training: Training, look: Style) -> None:
     tipped = "" if found.tipping is None else found.tipping.sentence()
     left, right = st.columns(2)
     with left:
-        figure = end.growth(found.measurement, look)
+        figure, tipped = (
+            end.growth(found.measurement, look),
+            f"{tipped} {end.gone(found.measurement)}".strip(),
+        )
         chart.show("growth", end.GROWTH, found.measurement, figure, height=240, finding=tipped)
     with right:
         finding = found.divergence.sentence()
@@ -94,13 +97,15 @@ def wants_sharpness() -> bool:
 
 
 def sharpness_switch(config: RunConfig) -> None:
-    """The switch that stands with the loss, with what it costs."""
+    """The switch that stands with the loss, with what it costs; off, it ends what is being measured."""
     seconds = curvature_seconds(config, _count(config))
-    st.toggle(
+    wanted = st.toggle(
         f"Sharpness ({Cost(seconds, 0).sentence().partition(',')[0]})", key=SHARPNESS, bind="query-params",
         help="Measures how curved the loss is at a few steps of the training, by the largest eigenvalue of its Hessian. "
         "It explains a loss that jumps: above 2 / learning rate, gradient descent overshoots. Switched off, it stops.",
     )  # fmt: skip
+    if not wanted:
+        errands().leave(PLACE)
 
 
 def sharpness(training: Training, look: Style, step: int) -> None:

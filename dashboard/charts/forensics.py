@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from dashboard.chart import Text
@@ -59,26 +57,16 @@ def growth(measured: Measurement, style: Style) -> Figure:
             "before_the_end",
             xaxis=step_axis(steps, range=[steps[0] - 0.4, steps[-1] + 0.4]),
             yaxis=log_axis("size", **log_ticks(np.concatenate(shown))),
-            annotations=_gone(measured, style),
         ),
     }
 
 
-def _gone(measured: Measurement, style: Style) -> list[dict[str, Any]]:
-    """What has no point at the last step, because it is not finite there."""
-    gone = [LINES[name][0] for name in measured.values if not np.isfinite(measured[name][-1]).all()]
+def gone(measured: Measurement) -> str:
+    """What has no point at the last step, in words."""
+    lost = [LINES[name][0] for name in measured.values if not np.isfinite(measured[name][-1]).all()]
     if not np.isfinite((measured.columns or {})["loss"][1][-1]):
-        gone.append("loss")
-    if not gone:
-        return []
-    text = f"step {measured.axes['step'][-1]}: {', '.join(gone)} not finite"
-    return [
-        {
-            "text": text, "showarrow": False, "xref": "paper", "yref": "paper", "x": 0.01, "y": 0.98,
-            "xanchor": "left", "yanchor": "top", "font": style.font(12) | {"color": style.delta},
-            "bgcolor": style.background,
-        }
-    ]  # fmt: skip
+        lost.append("loss")
+    return f"Not finite at step {measured.axes['step'][-1]}: {', '.join(lost)}." if lost else ""
 
 
 def place(found: Forensics, style: Style) -> Figure:

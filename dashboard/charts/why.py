@@ -298,7 +298,7 @@ def edge(measured: Measurement, line: str) -> str:
     named = [f"{name} at {count} steps" for name, count in below.items() if count]
     flat = f" Not drawn, because 0 or below: {', '.join(named)}." if named else ""
     if not known.any():
-        return "No sharpness could be measured yet."
+        return "No sharpness could be measured."
     if not np.isfinite(stable).any():
         first, last = sharpness[known][0], sharpness[known][-1]
         return f"Sharpness goes from {number(first)} to {number(last)}.{flat}"

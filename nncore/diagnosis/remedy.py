@@ -86,9 +86,9 @@ def remedies_for(verdict: Verdict, history: History) -> tuple[Remedy, ...]:
     """Changes that mend this verdict in a trial, the smallest first; () when nothing that was tried does.
 
     A condition that is there at step 0 is tried without training; one that training brought about is trained
-    to the same step again, cut short at about a quarter of a second. Offered is only what brings the rule's
-    own number over its threshold without a new divergence, and, for the rules about the gradient's way, what
-    lets it flow. Neither initializer nor gain is offered under normalization, which divides their scale out
+    to the same step again, after a divergence beyond it, cut short at about a quarter of a second. Offered is
+    only what brings the rule's own number over its threshold without a new divergence (after one, with a loss
+    no higher than at the start), and, for the rules about the gradient's way, what lets it flow. Neither initializer nor gain is offered under normalization, which divides their scale out
     again.
     """
     return tuple(remedy for remedy in tried_out(verdict, history) if remedy is not None)
@@ -151,11 +151,13 @@ def held(remedy: Remedy, history: History) -> tuple[bool, str]:
 
 
 def _trial_steps(rule: Rule, before: Readings) -> int:
-    """Steps to train for: none for what is there at step 0, otherwise as far as the finding, if affordable."""
+    """Steps to train for, if affordable: none for what is there at step 0, otherwise as far as the finding.
+
+    Where the run diverged, past that step: no change is offered after which it would diverge again.
+    """
     history = before.history
     config, step = history.config, int(history.step[before.record])
-    if rule.name == "diverged":
-        assert history.divergence is not None
+    if history.divergence is not None:
         wanted = min(config.steps, 2 * history.divergence.step + 5 * WINDOW)
     elif rule.name == "updates_too_small":
         wanted = 5 * WINDOW  # the largest update so far can only grow
@@ -177,6 +179,8 @@ def _helps(rule: Rule, before: Readings, trial: Readings, after: Finding) -> boo
     """Is the rule's number over its threshold, and is the gradient's way no worse for it?"""
     too_large = RULES["updates_too_large"]
     if trial.history.divergence is not None or rule.fires(after):
+        return False
+    if before.history.divergence is not None and not trial.history.loss[-1] <= trial.history.loss[0]:
         return False
     if rule.name in FLOW_RULES:
         return trial.flow.kind == "flowing"
@@ -263,7 +267,7 @@ def _slower(rate: float) -> list[tuple[str, Changes]]:
     """The largest rates that are at most a third, a tenth, ... of this one."""
     found = [
         max((each for each in RATES if each <= rate / factor), default=0.0)
-        for factor in (3, 10, 30, 100, 1e3, 1e4)
+        for factor in (3, 10, 30, 100, *(10.0**power for power in range(3, 10)))
     ]
     return [_rate(each) for each in dict.fromkeys(found) if each]
 

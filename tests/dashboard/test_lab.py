@@ -18,7 +18,7 @@ from tests.dashboard.test_controls import ENABLING, HOSTILE, KEYS, OTHER
 CHARTS = {
     f"chart_{key}"
     for key in (
-        "flow", "heatmap", "activation", "delta", "weight_gradient", "signal", "updates", "saturation", "loss",
+        "flow", "heatmap", "ledger", "precision", "activation", "delta", "weight_gradient", "signal", "updates", "saturation", "loss",
         "learned", "theta",
     )
 }  # fmt: skip
