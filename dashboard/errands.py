@@ -120,6 +120,8 @@ def watched(errand: Errand[T], draw: Callable[[Errand[T]], None]) -> None:
 
 @st.fragment(run_every=LOOK_EVERY)
 def _watch(errand: Errand[T], draw: Callable[[Errand[T]], None]) -> None:
+    if errand.stop:  # a look that was on its way when the page turned to something else
+        return
     if errand.done:
         st.rerun()
     draw(errand)

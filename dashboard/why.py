@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from dashboard import chart
+from dashboard import cards, chart
 from dashboard.charts import forensics as end
 from dashboard.charts import why
 from dashboard.errands import Errand, errands, watched
@@ -42,6 +42,7 @@ def ending(training: Training, look: Style) -> None:
     """The steps before a run diverged, at the top of the page; nothing for one that stayed finite."""
     if training.history.divergence is None:
         return
+    cards.kept().begin("ending")
     found = training.measured(forensics)
     tipped = "" if found.tipping is None else found.tipping.sentence()
     left, right = st.columns(2)

@@ -7,7 +7,6 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-
 from dashboard import cards, chart, current, downloads, findings, headline, report, style, why
 from dashboard.charts import activations, gradients, loss, weights
 from dashboard.runs import Training
