@@ -178,7 +178,7 @@ def precision(measured: Measurement, style: Style) -> Figure:
             "zmax": 1,
             "xgap": 1,
             "ygap": 2,
-            "colorscale": [[0, style.border], [1e-9, fade(style.ink, 0.25)], [1, style.ink]],
+            "colorscale": [[0, style.border], [1e-9, fade(style.ink, 0.12)], [1, style.ink]],
             "showscale": False,
             "hovertemplate": "layer %{x}, %{y}<br>%{customdata[0]:.1%} exactly 0, %{customdata[1]:.1%} not finite"
             "<extra></extra>",
