@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
+
 import numpy as np
 import streamlit as st
 
-from dashboard import controls
+from dashboard import promise
+from dashboard.errands import Errand, errands, watched
 from dashboard.runs import Training, runs
 from dashboard.style import number, percent
 from dashboard.waiting import session_id
 from nncore import History, RunConfig
 from nncore import measures as m
-from nncore.diagnosis import Flow, Remedy, flow, remedies
+from nncore.diagnosis import EXPLODED, VANISHED, Flow, Remedy, flow, remedies, tried_out, verdict
+
+PLACE = "mend_errand"
+
+AT_FIRST_SECONDS = 0.4
+"""Time that the first sight of a diverged run gives to the trials of its remedies."""
 
 BADGES = {
     "vanishing": ":blue-badge[:material/trending_down: Gradients vanish]",
@@ -29,17 +38,20 @@ def show(training: Training) -> None:
     seen = training.measured(flow, history.last_finite)
     with st.container(border=True, key="headline"):
         words, mend = st.columns([4, 1.2], vertical_alignment="center")
+        promise.show(training)
     words.markdown(sentence(history, seen))
     with mend:
         if history.divergence:
-            _offer(_slower(history.config))
+            errand = errands().ask(PLACE, training, _trials)
+            errand.wait(AT_FIRST_SECONDS)
+            watched(errand, partial(_offer_best, history.config))
         elif history.stopped:
             st.button(
                 "Run to the end", key="again", on_click=runs().again, args=(session_id(),),
                 icon=":material/play_arrow:", type="primary",
             )  # fmt: skip
         elif seen.kind in ("vanishing", "exploding", "zero"):
-            _offer(next(iter(training.measured(_remedies)), None))
+            _offer(next(iter(training.measured(_remedies)), None), history.config)
 
 
 def sentence(history: History, seen: Flow) -> str:
@@ -155,26 +167,36 @@ def _remedies(history: History) -> list[Remedy]:
     return remedies(history.config)
 
 
-def _offer(remedy: Remedy | None) -> None:
+def _trials(history: History) -> Iterator[Remedy | None]:
+    """What is tried out against a divergence."""
+    (diverged,) = (each for each in verdict(history) if each.rule == "diverged")
+    return tried_out(diverged, history)
+
+
+def _offer_best(config: RunConfig, errand: Errand[Remedy | None]) -> None:
+    """Of what keeps the run finite, the first that lets the gradient flow as well, if there is one."""
+    if not errand.complete:
+        st.caption(
+            f":material/hourglass_top: Trying out changes on this network: {len(errand.found)} so far …"
+        )
+        return
+    found = [remedy for remedy in errand.found if remedy is not None]
+    flowing = [remedy for remedy in found if VANISHED <= remedy.ratio <= EXPLODED]
+    _offer(next(iter(flowing or found), None), config)
+
+
+def _offer(remedy: Remedy | None, config: RunConfig) -> None:
     if remedy is None:
         return
     effect = (
-        ""
-        if np.isnan(remedy.ratio)
-        else f" At step 0, δ first / last becomes {number(remedy.ratio)} (tried out)."
+        remedy.sentence()
+        if remedy.rule
+        else f"At step 0, δ first / last becomes {number(remedy.ratio)} (tried out)."
     )
-    st.button(
-        f"Mend it: {remedy.label}", key="mend", type="primary", icon=":material/healing:",
-        on_click=controls.apply, args=(remedy.config,), wrap=True, help=f"Sets the sidebar and trains again.{effect}",
+    promise.button(
+        remedy, config, "mend", f"Mend it: {remedy.label}", f"Sets the sidebar and trains again. {effect}",
+        primary=True,
     )  # fmt: skip
-
-
-def _slower(config: RunConfig) -> Remedy | None:
-    """The same run at about a tenth of the learning rate, the remedy for a run that diverged."""
-    slower = [rate for rate in controls.LEARNING_RATES if rate <= config.learning_rate / 9]
-    if not slower:
-        return None
-    return Remedy(f"learning rate {slower[-1]:g}", config.replace(learning_rate=slower[-1]), np.nan)
 
 
 def _names(config: RunConfig) -> str:

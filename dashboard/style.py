@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,7 +25,10 @@ _VIRIDIS = np.array(
 
 @dataclass(frozen=True)
 class Style:
-    """The colours and sizes of one theme. A quantity keeps its colour and its marker on every page."""
+    """The colours and sizes of one theme. A quantity keeps its colour and its marker on every page.
+
+    `parts`: a colour for each part of the gradient ledger.
+    """
 
     dark: bool
     background: str
@@ -37,6 +41,7 @@ class Style:
     weight: str
     activation: str
     theory: str
+    parts: Mapping[str, str]
     viridis: tuple[float, float]
     scale: float = 1.0
 
@@ -115,6 +120,7 @@ LIGHT = Style(
     weight="#1971C2",
     activation="#0B7285",
     theory="#6B7683",
+    parts={"weights": "#7048E8", "skip": "#2B8A3E", "slope": "#0B7285", "normalization": "#8C5A00"},
     viridis=(0.0, 0.88),
 )
 DARK = Style(
@@ -129,6 +135,7 @@ DARK = Style(
     weight="#5CC8FF",
     activation="#3BC9DB",
     theory="#9AA5B8",
+    parts={"weights": "#B197FC", "skip": "#69DB7C", "slope": "#3BC9DB", "normalization": "#FFC857"},
     viridis=(0.12, 0.98),
 )
 

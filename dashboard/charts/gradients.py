@@ -77,8 +77,8 @@ def gradient_flow(measured: Measurement, style: Style) -> Figure:
             )
     shown = np.concatenate([measured["delta_norm"].ravel(), measured["weight_gradient_norm"].ravel()])
     if "theory_delta_norm" in measured.values:
-        traces = _theory(measured, style) + traces
         shown = np.append(shown, measured["theory_delta_norm"][0])
+        traces = _theory(measured, style, floor=10 ** log_ticks(shown)["range"][0]) + traces
     return {
         "data": traces,
         "layout": style.layout(
@@ -90,12 +90,16 @@ def gradient_flow(measured: Measurement, style: Style) -> Figure:
     }
 
 
-def _theory(measured: Measurement, style: Style) -> list[dict[str, object]]:
-    """The predicted δ norm at step 0, dashed, and the band that 95 % of networks of these widths fall into."""
+def _theory(measured: Measurement, style: Style, floor: float) -> list[dict[str, object]]:
+    """The predicted δ norm at step 0, dashed, and the band that 95 % of networks of these widths fall into.
+
+    A band that begins at 0, because some of them pass nothing, begins at the floor of the picture.
+    """
     layers = measured.axes["layer"]
     low, line, high = (
         _drawable(measured[name][0]) for name in ("theory_low", "theory_delta_norm", "theory_high")
     )
+    low = np.where(measured["theory_low"][0] == 0, floor, low)
     sound = np.isfinite(low) & np.isfinite(high)
     return [
         {

@@ -238,6 +238,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   let chart = charts.get(root);
   if (!chart) charts.set(root, (chart = create(root)));
   root.style.height = `${data.height}px`;
+  root.id = data.key; // a link to #key jumps to the chart
   root.setAttribute("aria-label", data.alt);
   chart.graph.dataset.testid = `plot-${data.key}`;
   chart.key = data.key;

@@ -8,7 +8,19 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from dashboard import cards, chart, current, downloads, headline, learned, playback, report, style
+from dashboard import (
+    cards,
+    chart,
+    current,
+    downloads,
+    findings,
+    headline,
+    learned,
+    playback,
+    report,
+    style,
+    why,
+)
 from dashboard.charts import activations, gradients, loss, weights
 from dashboard.playback import Playback
 from dashboard.runs import Training
@@ -28,12 +40,14 @@ def over_time(history: History) -> m.Measurement:
 def charts(training: Training) -> None:
     """Everything that follows the step slider."""
     history, look = training.history, style.current()
-    numbers = st.container(key="numbers")
+    wrong, numbers = st.container(key="wrong"), st.container(key="numbers")
     record, play = playback.timeline(training)
     cards.kept().begin("charts", record)
     step = int(history.step[record])
     timeline = training.measured(over_time)
     seen = training.measured(flow, record)
+    with wrong:
+        findings.show(training, record)
     with numbers:
         headline.metrics(training, record, seen)
 
@@ -42,6 +56,12 @@ def charts(training: Training) -> None:
         gradient_flow(training, record, seen, look, play)
     with right:
         layer_by_step(timeline, look, step, play)
+
+    left, right = st.columns(2)
+    with left:
+        why.causes(training, record, look)
+    with right:
+        why.float_types(training, record, look)
 
     for column, quantity in zip(st.columns(3), activations.DISTRIBUTIONS, strict=True):
         with column:
@@ -67,13 +87,17 @@ def charts(training: Training) -> None:
             "saturation", activations.SATURATION, measured, drawn(step), height=300, frames=play.marks(drawn)
         )
 
-    losses, picture = st.columns(2)
+    losses, *middle, picture = st.columns(3 if why.wants_sharpness() else 2)
     with losses:
         measured = training.measured(m.performance)
         drawn = partial(loss.performance, measured, look)
-        chart.show("loss", loss.LOSS, measured, drawn(step), frames=play.marks(drawn))
+        switch = partial(why.sharpness_switch, training.config)
+        chart.show("loss", loss.LOSS, measured, drawn(step), above=switch, frames=play.marks(drawn))
     with picture:
         learned.show(training, record, look, play=play)
+    for column in middle:
+        with column:
+            why.sharpness(training, look, step)
 
     parameters(training, look, step, play)
 
@@ -81,19 +105,16 @@ def charts(training: Training) -> None:
 def gradient_flow(training: Training, record: int, seen: Flow, look: style.Style, play: Playback) -> None:
     """δ and weight-gradient norms per layer, with what theory predicts for step 0."""
     measured = training.measured(m.gradient_flow, record)
-    finding, problem, predicted = headline.flow_sentence(seen), "", None
+    finding, distance, problem, predicted = headline.flow_sentence(seen), None, "", None
     if st.session_state.get("theory", st.query_params.get("theory") != "false") and training.config.depth:
         try:
             predicted = training.measured(beside.prediction)
             measured = beside.beside_theory(measured, predicted)
-            finding += " " + gradients.theory_finding(beside.distance(measured))
+            distance = beside.distance(measured)
+            finding += " " + gradients.theory_finding(distance)
         except ValueError as refused:
             problem = f"No theory line: {refused}."
-    switch = partial(
-        st.toggle, "Theory", value=True, key="theory", bind="query-params",
-        help="Dashed: the δ norm that signal-propagation theory predicts for step 0, placed at the last layer's "
-        "measured norm; the band holds 95 % of networks of these widths.",
-    )  # fmt: skip
+    switch = partial(why.theory_switch, distance, measured.caveats, problem)
 
     def drawn(each: int) -> style.Figure:
         measured = play.measured(m.gradient_flows, each)
@@ -188,6 +209,7 @@ def page() -> None:
     if training is None:
         return
     headline.show(training)
+    why.ending(training, style.current())
     charts(training)
     with st.container(border=True, key="downloads", horizontal=True, vertical_alignment="center"):
         downloads.show(training)

@@ -4,9 +4,15 @@ from nncore.diagnosis.divergence import Forensics, Tipping, forensics
 from nncore.diagnosis.float_types import FLOAT_TYPES, precision, underflow
 from nncore.diagnosis.flows import EXPLODED, VANISHED, Flow, flow, flow_of, initial_flow
 from nncore.diagnosis.gradient_ledger import PARTS, ledger
-from nncore.diagnosis.hessian import curvature, stability_line, without_line
+from nncore.diagnosis.hessian import (
+    curvature,
+    curvature_seconds,
+    curvature_so_far,
+    stability_line,
+    without_line,
+)
 from nncore.diagnosis.readings import share_of_twins
-from nncore.diagnosis.remedy import Remedy, held, remedies, remedies_for
+from nncore.diagnosis.remedy import Remedy, held, remedies, remedies_for, tried_out
 from nncore.diagnosis.rules import CHARTS, RULES, Finding, Rule, Verdict, verdict
 
 __all__ = [
@@ -24,6 +30,8 @@ __all__ = [
     "Tipping",
     "Verdict",
     "curvature",
+    "curvature_seconds",
+    "curvature_so_far",
     "flow",
     "flow_of",
     "forensics",
@@ -35,6 +43,7 @@ __all__ = [
     "remedies_for",
     "share_of_twins",
     "stability_line",
+    "tried_out",
     "underflow",
     "verdict",
     "without_line",

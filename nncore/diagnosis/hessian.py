@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
 from nncore.config import RunConfig
+from nncore.cost import estimate
 from nncore.history import History
 from nncore.layout import Array
 from nncore.measurement import Measurement
@@ -20,6 +21,11 @@ TOLERANCE = 1e-3
 
 PROBES = 16
 """Random vectors for the trace."""
+
+PRODUCTS = 38
+"""Hessian-vector products that a record usually takes: PROBES, and 22 for a Lanczos that converges at once."""
+
+QUANTITIES = ("sharpness", "trace", "trace_error", "stability")
 
 
 def curvature(
@@ -53,34 +59,57 @@ def curvature(
     ((2,), True)
     """
     records = history.even_records(at_most) if records is None else np.asarray(records)
-    config = history.config
-    names = ("sharpness", "trace", "trace_error", "stability")
-    values = {name: np.full(len(records), np.nan) for name in names}
-    counts = np.zeros(len(records), np.int64)
+    found = _measurement(history, records[:0], {name: [] for name in QUANTITIES}, [])
+    for found in curvature_so_far(history, records, n_probes=n_probes, seed=seed):  # noqa: B007
+        pass
+    return found
+
+
+def curvature_so_far(
+    history: History, records: Sequence[int] | np.ndarray, *, n_probes: int = PROBES, seed: int = 0
+) -> Iterator[Measurement]:
+    """`curvature` as it grows: after each record the measurement of those done, so that it can be broken off."""
+    values: dict[str, list[float]] = {name: [] for name in QUANTITIES}
+    counts: list[int] = []
     start: Array = np.random.default_rng(seed).standard_normal(history.layout.n_params)
-    gradient, missing = _gradient_of(history), []
-    with blas_threads(1), np.errstate(all="ignore"):
-        for row, record in enumerate(records):
-            step = int(history.step[record])
-            values["stability"][row] = stability_line(config, step)
+    gradient, records = _gradient_of(history), np.asarray(records)
+    for row, record in enumerate(records):
+        with blas_threads(1), np.errstate(all="ignore"):
             hessian = _Hessian(gradient, history.theta[record].astype(np.float64))
-            trace = _trace(hessian, n_probes, np.random.default_rng((seed, row)))
-            values["trace"][row], values["trace_error"][row] = trace
-            if np.isfinite(trace[0]):
-                values["sharpness"][row], start = _sharpness(hessian, start)
-            if np.isnan(values["sharpness"][row]):
-                missing.append(step)
-            counts[row] = hessian.products
+            trace, error = _trace(hessian, n_probes, np.random.default_rng((seed, row)))
+            sharpness = np.nan
+            if np.isfinite(trace):
+                sharpness, start = _sharpness(hessian, start)
+        line = stability_line(history.config, int(history.step[record]))
+        for name, value in zip(QUANTITIES, (sharpness, trace, error, line), strict=True):
+            values[name].append(value)
+        counts.append(hessian.products)
+        yield _measurement(history, records[: row + 1], values, counts)
+
+
+def curvature_seconds(config: RunConfig, n_records: int) -> float:
+    """What `curvature` of so many records costs, to a factor of about two, from shapes alone."""
+    whole = config.replace(steps=1, record_every=1, batch_size=0, dtype="float64")
+    per_pass = estimate(whole).seconds / 2
+    return n_records * PRODUCTS * 2 * per_pass
+
+
+def _measurement(
+    history: History, records: np.ndarray, values: dict[str, list[float]], counts: list[int]
+) -> Measurement:
+    """The numbers of some records with what a reader has to know about them."""
+    steps = history.step[records]
     caveats = [] if len(records) == len(history) else [f"{len(records)} of {len(history):,} records."]
+    missing = [str(step) for step, value in zip(steps, values["sharpness"], strict=True) if np.isnan(value)]
     if missing:
-        caveats.append(f"No sharpness at step {', '.join(map(str, missing))}: not finite, or not converged.")
-    if reason := without_line(config):
+        caveats.append(f"No sharpness at step {', '.join(missing)}: not finite, or not converged.")
+    if reason := without_line(history.config):
         caveats.append(f"No stability line: {reason}.")
     return Measurement(
         "curvature",
-        {"step": history.step[records]},
-        values,
-        {"products": ("step", counts)},
+        {"step": steps},
+        {name: np.array(numbers, np.float64) for name, numbers in values.items()},
+        {"products": ("step", np.array(counts, np.int64))},
         tuple(caveats),
     )
 

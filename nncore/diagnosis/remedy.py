@@ -86,11 +86,16 @@ def remedies_for(verdict: Verdict, history: History) -> tuple[Remedy, ...]:
     """Changes that mend this verdict in a trial, the smallest first; () when nothing that was tried does.
 
     A condition that is there at step 0 is tried without training; one that training brought about is trained
-    to the same step again, cut short at about a quarter of a second. Offered is only what brings the rule's
-    own number over its threshold without a new divergence, and, for the rules about the gradient's way, what
-    lets it flow. Neither initializer nor gain is offered under normalization, which divides their scale out
+    to the same step again, after a divergence beyond it, cut short at about a quarter of a second. Offered is
+    only what brings the rule's own number over its threshold without a new divergence (after one, with a loss
+    no higher than at the start), and, for the rules about the gradient's way, what lets it flow. Neither initializer nor gain is offered under normalization, which divides their scale out
     again.
     """
+    return tuple(remedy for remedy in tried_out(verdict, history) if remedy is not None)
+
+
+def tried_out(verdict: Verdict, history: History) -> Iterator[Remedy | None]:
+    """`remedies_for` one trial at a time: the remedy, or None where the change did not help."""
     rule, config = RULES[verdict.rule], history.config
     before = Readings(history, verdict.record)
     steps = _trial_steps(rule, before)
@@ -110,8 +115,9 @@ def remedies_for(verdict: Verdict, history: History) -> tuple[Remedy, ...]:
                 found.append(
                     Remedy(label, changed, trial.flow.ratio, rule.name, verdict.value, after.value, taken)
                 )
+                yield found[-1]
                 break
-    return tuple(found)
+            yield None
 
 
 def held(remedy: Remedy, history: History) -> tuple[bool, str]:
@@ -123,32 +129,36 @@ def held(remedy: Remedy, history: History) -> tuple[bool, str]:
     if history.config != remedy.config:
         raise ValueError("history must be the run of the remedy's own config; got one of another config")
     readings = Readings(history, history.last_finite)
-    step = int(history.step[readings.record])
+    tried = Readings(history, min(history.nearest(remedy.tried), history.last_finite))
     if not remedy.rule:
         kept = readings.flow.kind == "flowing" and history.divergence is None
-        numbers = f"First over last δ: {remedy.ratio:.2g} predicted, {readings.flow.ratio:.2g} measured"
+        numbers = f"First over last δ: {remedy.ratio:.2g} predicted"
+        there, here = tried.flow.ratio, readings.flow.ratio
     else:
         rule = RULES[remedy.rule]
         finding = rule.measure(readings)
         kept = not rule.fires(finding) and history.divergence is None
-        numbers = (
-            f"{_capital(rule.metric)}: {remedy.before:.2g} before, {_number(remedy.after)} predicted, "
-            f"{_number(finding.value)} measured"
-        )
+        numbers = f"{_capital(rule.metric)}: {remedy.before:.2g} before, {_number(remedy.after)} predicted"
+        there, here = rule.measure(tried).value, finding.value
+    first, last = (int(history.step[each.record]) for each in (tried, readings))
+    at_trial = f"{_number(there)} at step {first}, and " if first < last else ""
+    numbers += f"; measured {at_trial}{_number(here)} at step {last}"
     ended = "" if history.divergence is None else " The run diverged."
-    return kept, f"The prediction {'held' if kept else 'did not hold'}. {numbers} at step {step}.{ended}"
+    return kept, f"The prediction {'held' if kept else 'did not hold'}. {numbers}.{ended}"
 
 
 # Trials -----------------------------------------------------------------------------------------------------
 
 
 def _trial_steps(rule: Rule, before: Readings) -> int:
-    """Steps to train for: none for what is there at step 0, otherwise as far as the finding, if affordable."""
+    """Steps to train for, if affordable: none for what is there at step 0, otherwise as far as the finding.
+
+    Where the run diverged, past that step: no change is offered after which it would diverge again.
+    """
     history = before.history
     config, first = history.config, history.config.first_step
     step = int(history.step[before.record]) - first
-    if rule.name == "diverged":
-        assert history.divergence is not None
+    if history.divergence is not None:
         wanted = min(config.steps - first, 2 * (history.divergence.step - first) + 5 * WINDOW)
     elif rule.name == "updates_too_small":
         wanted = 5 * WINDOW  # the largest update so far can only grow
@@ -169,6 +179,8 @@ def _helps(rule: Rule, before: Readings, trial: Readings, after: Finding) -> boo
     """Is the rule's number over its threshold, and is the gradient's way no worse for it?"""
     too_large = RULES["updates_too_large"]
     if trial.history.divergence is not None or rule.fires(after):
+        return False
+    if before.history.divergence is not None and not trial.history.loss[-1] <= trial.history.loss[0]:
         return False
     if rule.name in FLOW_RULES:
         return trial.flow.kind == "flowing"
@@ -255,7 +267,7 @@ def _slower(rate: float) -> list[tuple[str, Changes]]:
     """The largest rates that are at most a third, a tenth, ... of this one."""
     found = [
         max((each for each in RATES if each <= rate / factor), default=0.0)
-        for factor in (3, 10, 30, 100, 1e3, 1e4)
+        for factor in (3, 10, 30, 100, *(10.0**power for power in range(3, 10)))
     ]
     return [_rate(each) for each in dict.fromkeys(found) if each]
 

@@ -82,7 +82,7 @@ def overflow(page: Page) -> int:
 def test_first_sight_tells_the_story_without_scrolling(page: Page, app_url: str) -> None:
     open_lab(page, app_url, FIRST_SIGHT)
     wait_painted(page, "chart_flow")
-    expect(page.get_by_text("Gradients vanish")).to_be_in_viewport()
+    expect(page.locator(".st-key-headline").get_by_text("Gradients vanish")).to_be_in_viewport()
     expect(page.get_by_role("button", name=re.compile("^Mend it"))).to_be_in_viewport()
     assert chart(page, "chart_flow").bounding_box()["y"] + 200 < 900
     expect(chart(page, "chart_flow")).to_be_in_viewport(ratio=0.8)

@@ -18,7 +18,7 @@ from tests.dashboard.test_controls import ENABLING, HOSTILE, KEYS, OTHER
 CHARTS = {
     f"chart_{key}"
     for key in (
-        "flow", "heatmap", "activation", "delta", "weight_gradient", "signal", "updates", "saturation", "loss",
+        "flow", "heatmap", "ledger", "precision", "activation", "delta", "weight_gradient", "signal", "updates", "saturation", "loss",
         "learned", "theta",
     )
 }  # fmt: skip
@@ -175,6 +175,9 @@ def test_diverged_run_stands_on_the_last_finite_step_and_says_where_it_began() -
     stands = int(history.step[history.last_finite])
     assert stands < where.step
     assert app.slider(key="step").value == stands
+    give_up = time.monotonic() + 120
+    while not any(button.key == "mend" for button in app.button) and time.monotonic() < give_up:
+        app.run()  # until all changes have been tried out
     element(app, "mend").click().run()
     assert app.session_state["learning_rate"] < 5000.0
     assert not app.exception

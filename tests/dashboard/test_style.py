@@ -18,6 +18,7 @@ from dashboard.style import (
     percent,
     step_axis,
 )
+from nncore.diagnosis import PARTS
 
 STYLES = pytest.mark.parametrize("style", [LIGHT, DARK], ids=["light", "dark"])
 
@@ -44,6 +45,14 @@ def test_contrast_is_computed_as_wcag_does() -> None:
 def test_lines_stand_out_from_the_background(style: Style, quantity: str) -> None:
     least = 7.4 if style.dark else 4.3
     assert round(contrast(getattr(style, quantity), style.background), 1) >= least
+
+
+@STYLES
+def test_parts_of_the_ledger_differ_and_stand_out(style: Style) -> None:
+    assert set(style.parts) == set(PARTS)
+    assert len(set(style.parts.values())) == len(PARTS)
+    least = min(contrast(colour, style.background) for colour in style.parts.values())
+    assert round(least, 1) >= (7.4 if style.dark else 4.3)
 
 
 @STYLES

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nncore import History, RunConfig, run
-from nncore.diagnosis import curvature, stability_line, without_line
+from nncore.diagnosis import curvature, curvature_seconds, curvature_so_far, stability_line, without_line
 
 SMALL = RunConfig(dataset="moons", n_samples=24, hidden=(4, 3), steps=6, learning_rate=0.3)
 QUADRATIC = RunConfig(dataset="diabetes", n_samples=60, hidden=(), steps=4, test_fraction=0.0)
@@ -132,3 +132,22 @@ def test_a_lost_run_has_no_sharpness_at_its_end() -> None:
     found = curvature(lost, np.array([0, len(lost) - 1]))
     assert np.isfinite(found["sharpness"][0]) and np.isnan(found["sharpness"][1])
     assert any(str(lost.step[-1]) in caveat for caveat in found.caveats)
+
+
+def test_it_can_be_broken_off_after_each_record() -> None:
+    history = run(SMALL)
+    records = history.even_records(3)
+    whole, grown = curvature(history, records), list(curvature_so_far(history, records))
+    assert [len(each.axes["step"]) for each in grown] == [1, 2, 3]
+    for name, values in whole.values.items():
+        np.testing.assert_array_equal(grown[-1][name], values)
+        np.testing.assert_array_equal(grown[0][name], values[:1])
+    assert grown[-1].caveats == whole.caveats
+
+
+def test_the_estimate_grows_with_records_rows_and_depth() -> None:
+    one = curvature_seconds(SMALL, 1)
+    assert curvature_seconds(SMALL, 5) == pytest.approx(5 * one)
+    assert curvature_seconds(SMALL.replace(hidden=SMALL.hidden * 4), 1) > one
+    assert curvature_seconds(SMALL.replace(n_samples=40 * SMALL.n_samples), 1) > one
+    assert curvature_seconds(SMALL.replace(batch_size=8, steps=900), 1) == pytest.approx(one)

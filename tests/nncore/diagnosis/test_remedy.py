@@ -7,7 +7,18 @@ import numpy as np
 import pytest
 
 from nncore import History, RunConfig, run
-from nncore.diagnosis import RULES, Finding, Remedy, Verdict, flow, held, remedies, remedies_for, verdict
+from nncore.diagnosis import (
+    RULES,
+    Finding,
+    Remedy,
+    Verdict,
+    flow,
+    held,
+    remedies,
+    remedies_for,
+    tried_out,
+    verdict,
+)
 from nncore.diagnosis.readings import Readings
 from nncore.diagnosis.remedy import _changes, _helps
 from nncore.theory import critical_sigma_w2
@@ -150,3 +161,41 @@ def test_a_remedy_of_the_headline_is_held_to_its_flow() -> None:
 def test_a_history_of_another_config_is_refused() -> None:
     with pytest.raises(ValueError, match="the remedy's own config"):
         held(Remedy("nothing", BASE, 0.5), run(BASE.replace(seed=5, steps=0)))
+
+
+def test_after_a_divergence_only_what_stays_finite_and_trains_is_offered() -> None:
+    """Clipping keeps a rate of 5000 finite too, at a loss of many powers of ten."""
+    wild = CASES["diverged"][0].replace(learning_rate=5000.0)
+    clipped = run(wild.replace(clip_norm=1.0))
+    assert clipped.divergence is None and clipped.loss[-1] > 1e3 * clipped.loss[0]
+    for rule in [each.rule for each in verdict(run(wild))]:
+        for remedy in offered(wild, rule)[2]:
+            after = run(remedy.config.replace(steps=remedy.tried))
+            assert after.divergence is None and after.loss[-1] <= after.loss[0]
+    assert offered(wild, "diverged")[2] and "clip" not in " ".join(labels(wild, "diverged"))
+
+
+def test_a_trial_after_a_divergence_goes_beyond_it() -> None:
+    history, fired, found = offered(CASES["diverged"][0], "diverged")
+    assert history.divergence is not None
+    for rule in verdict(history):
+        assert all(
+            each.tried > history.divergence.step for each in offered(CASES["diverged"][0], rule.rule)[2]
+        )
+    assert found and fired.rule == "diverged"
+
+
+def test_what_was_predicted_is_measured_again_at_the_step_of_the_trial() -> None:
+    """Same settings, same bits: at that step a run shows what its trial showed, and later what became of it."""
+    remedy = offered(CASES["vanishing"][0].replace(steps=30), "vanishing")[2][0]
+    after = run(remedy.config)
+    _, sentence = held(remedy, after)
+    assert f"{remedy.after:.2g} predicted; measured {remedy.after:.2g} at step 0, and" in sentence
+    assert f"{flow(after, 30).ratio:.2g} at step 30." in sentence
+
+
+def test_trials_come_one_at_a_time() -> None:
+    history, fired, found = offered(CASES["vanishing"][0], "vanishing")
+    tried = list(tried_out(fired, history))
+    assert tuple(remedy for remedy in tried if remedy is not None) == found
+    assert len(tried) >= len(found)
