@@ -34,7 +34,8 @@ ROOMS = (
     {"cost", "history", "measurement", "files", "scripts"},
     {"training"},
     {"descent", "ensemble", "lecture", "measures", "theory"},
-    {"learned", "beside", "landscape"},
+    {"comparison", "learned", "beside", "landscape"},
+    {"seeds"},
     {"diagnosis", "sweep", "recorders"},
 )
 """Imports go from later rooms to earlier ones."""
