@@ -7,9 +7,9 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from dashboard import cards, chart, current, downloads, headline, report, style
+from dashboard import cards, chart, current, downloads, headline, pins, report, seeds, style
 from dashboard.charts import activations, gradients, loss, weights
-from dashboard.runs import Training
+from dashboard.runs import SeedTraining, Training
 from nncore import History, beside
 from nncore import measures as m
 from nncore.diagnosis import Flow, flow
@@ -28,9 +28,13 @@ def charts(training: Training) -> None:
     """Everything that follows the step slider."""
     history, look = training.history, style.current()
     numbers = st.container(key="numbers")
-    record = current.step_slider(history)
+    with st.container(horizontal=True, vertical_alignment="bottom", key="step_row"):
+        record = current.step_slider(history)
+        n_seeds = seeds.control()
+        pins.button(training.config)
     cards.kept().begin("charts", record)
     step = int(history.step[record])
+    repeated = seeds.study(training, record, n_seeds)
     timeline = training.measured(over_time)
     seen = training.measured(flow, record)
     with numbers:
@@ -38,7 +42,7 @@ def charts(training: Training) -> None:
 
     left, right = st.columns(2)
     with left:
-        gradient_flow(training, record, seen, look)
+        gradient_flow(training, record, seen, look, repeated)
     with right:
         layer_by_step(timeline, look, step)
 
@@ -50,20 +54,27 @@ def charts(training: Training) -> None:
 
     signal, updates, saturation = st.columns(3)
     with signal:
-        measured = training.measured(signal_at, record)
+        measured = seeds.beside(training.measured(signal_at, record), repeated, "signal")
         chart.show("signal", activations.SIGNAL, measured, activations.signal(measured, look), height=300)
     with updates:
-        measured = timeline.select("update_ratio")
-        figure = gradients.update_ratio(measured, look, step)
-        chart.show("updates", gradients.UPDATE_RATIO, measured, figure, height=300)
+        if repeated:
+            seeds.updates(training, repeated, record, look)
+        else:
+            measured = timeline.select("update_ratio")
+            figure = gradients.update_ratio(measured, look, step)
+            chart.show("updates", gradients.UPDATE_RATIO, measured, figure, height=300)
     with saturation:
-        measured = timeline.select(gradients.flat_share(timeline), "dead_fraction")
-        figure = activations.saturation(measured, look, step)
-        chart.show("saturation", activations.SATURATION, measured, figure, height=300)
+        share = gradients.flat_share(timeline)
+        if repeated:
+            seeds.saturation(training, repeated, record, share, look)
+        else:
+            measured = timeline.select(share, "dead_fraction")
+            figure = activations.saturation(measured, look, step)
+            chart.show("saturation", activations.SATURATION, measured, figure, height=300)
 
     losses, learned = st.columns(2)
     with losses:
-        measured = training.measured(m.performance)
+        measured = seeds.performance(training, repeated)
         figure = loss.performance(measured, look, step)
         chart.show("loss", loss.LOSS, measured, figure)
     with learned:
@@ -72,15 +83,17 @@ def charts(training: Training) -> None:
     parameters(training, look, step)
 
 
-def gradient_flow(training: Training, record: int, seen: Flow, look: style.Style) -> None:
-    """δ and weight-gradient norms per layer, with what theory predicts for step 0."""
+def gradient_flow(
+    training: Training, record: int, seen: Flow, look: style.Style, repeated: SeedTraining | None
+) -> None:
+    """δ and weight-gradient norms per layer, with what theory predicts for step 0 and the bands of many seeds."""
     measured = training.measured(m.gradient_flow, record)
     finding, problem = headline.flow_sentence(seen), ""
     if st.session_state.get("theory", st.query_params.get("theory") != "false") and training.config.depth:
         try:
             predicted = training.measured(beside.prediction)
             measured = beside.flow_beside_theory(training.history, record, predicted)
-            finding += " " + gradients.theory_finding(beside.distance(measured))
+            finding += f" {gradients.theory_finding(beside.distance(measured))} {seeds.theory_words(repeated, predicted)}"
         except ValueError as refused:
             problem = f"No theory line: {refused}."
     switch = partial(
@@ -88,6 +101,7 @@ def gradient_flow(training: Training, record: int, seen: Flow, look: style.Style
         help="Dashed: the δ norm that signal-propagation theory predicts for step 0, placed at the last layer's "
         "measured norm; the band holds 95 % of networks of these widths.",
     )  # fmt: skip
+    measured = seeds.beside(measured, repeated, "delta_norm", "weight_gradient_norm")
     figure = gradients.gradient_flow(measured, look)
     chart.show("flow", gradients.FLOW, measured, figure, finding=f"{finding} {problem}".strip(), above=switch)
 
