@@ -82,33 +82,48 @@ def timeline(history: History) -> Measurement:
     return m.over_time(history, ("delta_norm", "weight_gradient_norm", "update_ratio"), POINTS)
 
 
-def course(history: History) -> Measurement:
+def scores(history: History) -> Measurement:
+    """Loss and accuracy on the records of `timeline`. Axis: step."""
+    return m.performance(history, history.even_records(POINTS))
+
+
+def course(training: Training) -> Measurement:
     """One number a record: loss, accuracy, δ first / last, update ratio of layer 1. Axis: step."""
-    records = history.even_records(POINTS)
-    scores = m.performance(history, records)
-    layers = timeline(history)
-    delta = layers["delta_norm"]
+    scored, layers = training.measured(scores), training.measured(timeline)
+    delta, test = layers["delta_norm"], scored["test_accuracy"]
     with np.errstate(all="ignore"):
         ratio = delta[:, 0] / delta[:, -1]
-    test = scores["test_accuracy"]
     values = {
-        "loss": scores["loss"],
-        "accuracy": np.where(np.isnan(test), scores["train_accuracy"], test),
+        "loss": scored["loss"],
+        "accuracy": np.where(np.isnan(test), scored["train_accuracy"], test),
         "delta_ratio": np.where(np.isfinite(ratio), ratio, np.nan),
         "update_ratio_layer_1": layers["update_ratio"][:, 0],
     }
-    return Measurement("course", scores.axes, values, caveats=scores.caveats)
+    return Measurement("course", scored.axes, values, caveats=scored.caveats)
 
 
 def courses(runs: Runs) -> Measurement:
     """Every run's course. Axes: run, point."""
-    return over_steps("runs over steps", {name: each.measured(course) for name, each in runs.items()})
+    return over_steps("runs over steps", {name: course(each) for name, each in runs.items()}, spread(runs))
 
 
 def timelines(runs: Runs) -> Measurement:
     """Every run's layers over its steps. Axes: run, point, layer."""
     parts = {name: each.measured(timeline) for name, each in runs.items()}
-    return over_steps("runs by layer and step", parts)
+    return over_steps("runs by layer and step", parts, spread(runs))
+
+
+def spread(runs: Runs) -> tuple[str, ...]:
+    """Says so when records were left out."""
+    left_out = any(len(training.history) > POINTS for training in runs.values())
+    return (f"At most {POINTS} records of each run, evenly spread.",) if left_out else ()
+
+
+def prepare(runs: Runs) -> None:
+    """Measure what the page shows first; later visits find it."""
+    for training in runs.values():
+        course(training)
+        verdict_title(training)
 
 
 # In words ---------------------------------------------------------------------------------------------------
@@ -175,8 +190,13 @@ def main_difference(runs: Runs) -> str:
         return "One run is pinned: pin another one to compare."
     names = list(runs)
     histories = [training.history for training in runs.values()]
-    ratios = [training.measured(flow, training.history.last_finite).ratio for training in runs.values()]
-    losses = [float(history.loss[history.last_finite]) for history in histories]
+    flows = [training.measured(flow, training.history.last_finite) for training in runs.values()]
+    ratios = [
+        np.nan if history.divergence else seen.ratio for seen, history in zip(flows, histories, strict=True)
+    ]
+    losses = [
+        np.nan if history.divergence else float(history.loss[history.last_finite]) for history in histories
+    ]
     apart = differences([history.config for history in histories])
     labels = [CONTROLS[field].label.lower() for field in CONTROLS if field in apart]
     settings = f"They differ in {_listed(labels)}." if labels else "Their settings are the same."
@@ -184,7 +204,7 @@ def main_difference(runs: Runs) -> str:
 
 
 def _gradient_words(names: list[str], ratios: list[float]) -> str:
-    known = [place for place, ratio in enumerate(ratios) if np.isfinite(ratio) and ratio > 0]
+    known = [place for place, ratio in enumerate(ratios) if ratio > 0]
     if len(known) < 2:
         return ""
     high, low = max(known, key=ratios.__getitem__), min(known, key=ratios.__getitem__)

@@ -82,7 +82,7 @@ class Work:
 
     def measured(self, function: Callable[..., T], *arguments: Any) -> T:
         """function(result, *arguments), computed once for all readers."""
-        key = (function.__name__, *arguments)
+        key = (function.__module__, function.__qualname__, *arguments)
         with self._lock:
             if key not in self._measured:
                 self._measured[key] = function(self.result, *arguments)

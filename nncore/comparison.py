@@ -134,7 +134,7 @@ def by_layer(name: str, parts: Mapping[str, Measurement]) -> Measurement:
     return Measurement(name, axes, values, {"step": ("run", steps)})
 
 
-def over_steps(name: str, parts: Mapping[str, Measurement]) -> Measurement:
+def over_steps(name: str, parts: Mapping[str, Measurement], caveats: tuple[str, ...] = ()) -> Measurement:
     """Each run's quantities over its own steps. Axes: run, point, and layer where the parts have it.
 
     `parts`: run name -> a measurement over step, or step and layer. A run's step stands beside its numbers, as
@@ -150,8 +150,7 @@ def over_steps(name: str, parts: Mapping[str, Measurement]) -> Measurement:
     axes = {"run": np.array(list(parts)), "point": np.arange(shape[1])}
     if len(shape) == 3:
         axes["layer"] = np.arange(1, shape[2] + 1)
-    caveats = dict.fromkeys(caveat for part in parts.values() for caveat in part.caveats)
-    return Measurement(name, axes, values, caveats=tuple(caveats))
+    return Measurement(name, axes, values, caveats=caveats)
 
 
 def _stacked(rows: Sequence[Mapping[str, Array]], skip_axis: bool = False) -> dict[str, Array]:

@@ -9,7 +9,7 @@ import numpy as np
 from dashboard.chart import Text
 from dashboard.charts.gradients import HEATMAP_TITLES, is_log
 from dashboard.charts.seeds import drawable, guide_line
-from dashboard.style import CIVIDIS, Figure, Style, layer_axis, log_axis, log_ticks, merge
+from dashboard.style import CIVIDIS, Figure, Style, layer_axis, log_axis, log_ticks, merge, number
 from nncore import Measurement
 
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "8px,2px,2px,2px", "2px,6px")
@@ -54,8 +54,12 @@ ACCURACY = Text(
 MAPS = "One shade means the same in all of them: a map that is dark at its lower edge has first layers that learn nothing."
 
 
-def per_layer(measured: Measurement, name: str, style: Style) -> Figure:
-    """One quantity per layer, a line a run with markers."""
+BEYOND = 1e3
+"""How far beyond the other runs a chart follows one that diverged, which would otherwise press them flat."""
+
+
+def per_layer(measured: Measurement, name: str, style: Style, sound: np.ndarray) -> Figure:
+    """One quantity per layer, a line a run with markers; `sound` (n_runs,) says which did not diverge."""
     layers, values = measured.axes["layer"], measured[name]
     log = not name.endswith("_fraction")
     steps = (measured.columns or {})["step"][1]
@@ -64,11 +68,11 @@ def per_layer(measured: Measurement, name: str, style: Style) -> Figure:
         | {"hovertemplate": f"layer %{{x}}<br>%{{y:.2e}}<extra>{run}, step {steps[place]}</extra>"}
         for place, run in enumerate(measured.axes["run"])
     ]
-    axis = log_axis("norm" if name != "signal" else "std of z", **log_ticks(values))
+    axis = log_axis("norm" if name != "signal" else "std of z", **log_ticks(in_view(values, sound)))
     if not log:
         axis = {"title": {"text": "share"}, "range": [-0.02, 1.04], "tickformat": ".0%"}
     layout = style.layout(f"runs_{name}", xaxis=layer_axis(len(layers)), yaxis=axis)
-    return {"data": traces, "layout": layout | _gaps(measured, name, log, style)}
+    return {"data": traces, "layout": layout | _notes(measured, name, log, style, sound)}
 
 
 def over_steps(
@@ -76,6 +80,7 @@ def over_steps(
     name: str,
     style: Style,
     marks: np.ndarray,
+    sound: np.ndarray,
     *,
     title: str,
     log: bool = False,
@@ -109,23 +114,26 @@ def over_steps(
     axis: dict[str, Any] = {"title": {"text": title}}
     if share:
         axis |= {"range": [-0.03, 1.03], "tickformat": ".0%"}
-    shown = measured[name]
     if log:
+        shown = in_view(measured[name], sound)
         shown = np.append(shown, guide) if guide else shown
         axis = log_axis(title, **log_ticks(shown))
     layout = style.layout(f"runs_{name}", xaxis={"title": {"text": "step"}}, yaxis=axis)
     if guide:
         layout["shapes"] = [guide_line(guide, style)]
-    return {"data": traces, "layout": layout | _gaps(measured, name, log, style)}
+    return {"data": traces, "layout": layout | _notes(measured, name, log, style, sound)}
 
 
-def maps(measured: Measurement, name: str, style: Style) -> Figure:
+def maps(measured: Measurement, name: str, style: Style, sound: np.ndarray) -> Figure:
     """Layer × step of every run, two side by side, on the same axes and with one colour scale."""
     runs, values, steps = measured.axes["run"], measured[name], measured["step"]
     log = is_log(name)
     with np.errstate(all="ignore"):
         shades = np.log10(np.where(values > 0, values, np.nan)) if log else values
-    finite = shades[np.isfinite(shades)]
+    with np.errstate(all="ignore"):
+        seen = in_view(values, sound)
+        finite = np.log10(seen[seen > 0]) if log else seen
+    finite = finite[np.isfinite(finite)]
     low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
     if name.endswith("_fraction"):
         low, high = 0.0, 1.0
@@ -140,8 +148,8 @@ def maps(measured: Measurement, name: str, style: Style) -> Figure:
     for place, run in enumerate(runs):
         row, column = divmod(place, columns)
         mark = "" if place == 0 else str(place + 1)
-        left = column / columns + (0.03 if column else 0.0)
-        right = (column + 1) / columns - (0.03 if column == 0 and columns > 1 else 0.0)
+        left = column / columns + (0.035 if column else 0.0)
+        right = (column + 1) / columns - (0.035 if column == 0 and columns > 1 else 0.0)
         height = 1 / rows
         bottom, top = 1 - (row + 1) * height, 1 - row * height - 0.22 * height
         at = np.isfinite(steps[place, :, 0])
@@ -171,13 +179,20 @@ def maps(measured: Measurement, name: str, style: Style) -> Figure:
                 "showgrid": False,
                 "showticklabels": is_last_row,
                 "title": {"text": "step" if is_last_row else ""},
-                "nticks": 5,
+                "nticks": 4,
             },
         )
         layout[f"yaxis{mark}"] = merge(
             base_y,
-            layer_axis(n_layers, "layer" if column == 0 else "", domain=[bottom, top], anchor=f"x{mark}")
-            | {"showgrid": False, "showticklabels": column == 0, "nticks": 4},
+            {
+                "domain": [bottom, top],
+                "anchor": f"x{mark}",
+                "range": [0.5, n_layers + 0.5],
+                "showgrid": False,
+                "showticklabels": column == 0,
+                "title": {"text": "layer" if column == 0 else ""},
+                "tickvals": _few_layers(n_layers),
+            },
         )
         titles.append(
             {
@@ -231,23 +246,60 @@ def _line(
     }
 
 
-def _gaps(measured: Measurement, name: str, log: bool, style: Style) -> dict[str, Any]:
-    """A line of text that names the runs whose exact zeros a log axis cannot show."""
-    values = measured[name]
-    zero = [run for run, row in zip(measured.axes["run"], values, strict=True) if log and (row == 0).any()]
-    if not zero:
+def in_view(values: np.ndarray, sound: np.ndarray) -> np.ndarray:
+    """The values (n_runs, ...) that decide an axis: those of the sound runs, and of others up to BEYOND times these."""
+    if sound.all() or not sound.any():
+        return values.ravel()
+    ours = values[sound]
+    positive = ours[np.isfinite(ours) & (ours > 0)]
+    if not len(positive):
+        return values.ravel()
+    with np.errstate(over="ignore"):
+        low, high = positive.min() / BEYOND, positive.max() * BEYOND
+    others = values[~sound]
+    return np.concatenate([ours.ravel(), others[(others >= low) & (others <= high)]])
+
+
+def _few_layers(n_layers: int) -> np.ndarray:
+    """Layers to label on a small axis: the first, the last, and at most two between."""
+    return np.unique(np.linspace(1, n_layers, min(n_layers, 4)).round().astype(int))
+
+
+def _notes(measured: Measurement, name: str, log: bool, style: Style, sound: np.ndarray) -> dict[str, Any]:
+    """Lines of text for what a log axis cannot show: exact zeros, and a diverged run that leaves the chart."""
+    if not log:
         return {}
-    text = f"exactly 0 in places: {', '.join(zero)}"
-    note = {
-        "text": text if len(text) < 60 else f"exactly 0 in places of {len(zero)} runs",
-        "xref": "paper",
-        "yref": "paper",
-        "x": 0.01,
-        "y": 0.02,
-        "xanchor": "left",
-        "yanchor": "bottom",
-        "showarrow": False,
-        "font": style.font(12) | {"color": style.muted},
-        "bgcolor": style.background,
+    runs, values = measured.axes["run"], measured[name]
+    zero = [run for run, row in zip(runs, values, strict=True) if (row == 0).any()]
+    top = np.nanmax(in_view(values, sound), initial=0.0)
+    gone = [
+        f"{run} goes on to {number(float(largest))}"
+        for run, row, ok in zip(runs, values, sound, strict=True)
+        if not ok and (largest := np.nanmax(row, initial=0.0)) > top
+    ]
+    texts = {
+        "bottom": f"exactly 0 in places: {_listed(zero)}" if zero else "",
+        "top": _listed(gone) if gone else "",
     }
-    return {"annotations": [note]}
+    notes = [
+        {
+            "text": text,
+            "xref": "paper",
+            "yref": "paper",
+            "x": 0.99 if edge == "top" else 0.01,
+            "y": 0.98 if edge == "top" else 0.02,
+            "xanchor": "right" if edge == "top" else "left",
+            "yanchor": edge,
+            "showarrow": False,
+            "font": style.font(12) | {"color": style.muted},
+            "bgcolor": style.background,
+        }
+        for edge, text in texts.items()
+        if text
+    ]
+    return {"annotations": notes} if notes else {}
+
+
+def _listed(names: list[str]) -> str:
+    """The first names, and how many more there are."""
+    return ", ".join(names[:2]) + (f" and {len(names) - 2} more" if len(names) > 2 else "")

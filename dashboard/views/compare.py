@@ -24,7 +24,7 @@ def empty() -> None:
         "what differs between them, how they ended, and how their gradients ran. The pins stand in the address, so a "
         "copied link shows the same."
     )
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
             "Compare sigmoid, tanh and ReLU at one depth", key="example", type="primary",
             icon=":material/compare_arrows:", on_click=pins.write, args=(compare.example(),),
@@ -81,35 +81,36 @@ def pictures(found: compare.Runs) -> None:
     """All charts, on the step that is chosen for all runs."""
     look = style.current()
     records = step_of_all(found)
+    sound = np.array([training.history.divergence is None for training in found.values()])
     steps = np.array([int(t.history.step[r]) for t, r in zip(found.values(), records, strict=True)])
     left, right = st.columns(2)
     with left:
-        flow_chart(found, records, look)
+        flow_chart(found, records, sound, look)
     courses = compare.courses(found)
     with right:
         measured = courses.select("step", "loss")
         positive = bool((measured["loss"][np.isfinite(measured["loss"])] > 0).all())
-        figure = charts.over_steps(measured, "loss", look, steps, title="loss", log=positive)
+        figure = charts.over_steps(measured, "loss", look, steps, sound, title="loss", log=positive)
         chart.show("runs_loss", charts.LOSS, measured, figure)
     ratio, updates, accuracy = st.columns(3)
     with ratio:
         measured = courses.select("step", "delta_ratio")
         figure = charts.over_steps(
-            measured, "delta_ratio", look, steps, title="‖δ₁‖ / ‖δ_L‖", log=True, guide=1.0
+            measured, "delta_ratio", look, steps, sound, title="‖δ₁‖ / ‖δ_L‖", log=True, guide=1.0
         )
         chart.show("runs_ratio", charts.RATIO, measured, figure, height=300)
     with updates:
         measured = courses.select("step", "update_ratio_layer_1")
         figure = charts.over_steps(
-            measured, "update_ratio_layer_1", look, steps, title="‖ΔW‖ / ‖W‖", log=True, guide=1e-3
+            measured, "update_ratio_layer_1", look, steps, sound, title="‖ΔW‖ / ‖W‖", log=True, guide=1e-3
         )
         chart.show("runs_updates", charts.UPDATES, measured, figure, height=300)
     with accuracy:
         measured = courses.select("step", "accuracy")
         if np.isfinite(measured["accuracy"]).any():
-            figure = charts.over_steps(measured, "accuracy", look, steps, title="accuracy", share=True)
+            figure = charts.over_steps(measured, "accuracy", look, steps, sound, title="accuracy", share=True)
             chart.show("runs_accuracy", charts.ACCURACY, measured, figure, height=300)
-    map_chart(found, look)
+    map_chart(found, sound, look)
 
 
 def step_of_all(found: compare.Runs) -> list[int]:
@@ -136,7 +137,7 @@ def step_of_all(found: compare.Runs) -> list[int]:
         return compare.records_at(found, None, step)
 
 
-def flow_chart(found: compare.Runs, records: list[int], look: style.Style) -> None:
+def flow_chart(found: compare.Runs, records: list[int], sound: np.ndarray, look: style.Style) -> None:
     """One quantity per layer, a line a run."""
     labels = charts.FLOW_LABELS
     from_url = {label: name for name, label in labels.items()}.get(st.query_params.get("flow"), "delta_norm")
@@ -147,10 +148,10 @@ def flow_chart(found: compare.Runs, records: list[int], look: style.Style) -> No
         key="flow", bind="query-params", label_visibility="collapsed", required=True,
     )  # fmt: skip
     text = chart.Text("Gradient flow", charts.FLOW_TITLES[name], charts.FLOW_NOTES[name])
-    chart.show("runs_flow", text, measured, charts.per_layer(measured, name, look), above=pick)
+    chart.show("runs_flow", text, measured, charts.per_layer(measured, name, look, sound), above=pick)
 
 
-def map_chart(found: compare.Runs, look: style.Style) -> None:
+def map_chart(found: compare.Runs, sound: np.ndarray, look: style.Style) -> None:
     """Small maps of layer × step, one colour scale for all."""
     labels = {name: HEATMAP_LABELS[name] for name in MAPPED}
     from_url = {label: name for name, label in labels.items()}.get(st.query_params.get("maps"), "delta_norm")
@@ -161,13 +162,13 @@ def map_chart(found: compare.Runs, look: style.Style) -> None:
         key="maps", bind="query-params", label_visibility="collapsed", required=True,
     )  # fmt: skip
     rows = -(-len(found) // 2)
-    figure = charts.maps(measured, name, look)
+    figure = charts.maps(measured, name, look, sound)
     chart.show("runs_maps", charts.map_text(name), measured, figure, height=60 + 190 * rows, above=pick)
 
 
 def page() -> None:
     """The page, top to bottom."""
-    st.markdown("### Compare runs")
+    st.title("Compare runs")
     found, problems = pins.read()
     over_budget = runs().affordable([pin.config for pin in found])
     problems += [
@@ -184,6 +185,8 @@ def page() -> None:
         edit(found)
         return
     named = {pin.name: training for pin, training in zip(shown, trainings, strict=True)}
+    with st.spinner("Measuring the runs …", show_time=False):
+        compare.prepare(named)
     overview(named)
     edit(found)
     pictures(named)

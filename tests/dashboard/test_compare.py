@@ -170,6 +170,25 @@ def test_every_kind_of_run_is_shown_alone_and_beside_another(config: RunConfig) 
         check(app)
 
 
+def test_diverged_run_does_not_press_the_others_flat() -> None:
+    blown = TINY.replace(activation="linear", gain=3.0, learning_rate=1000.0, hidden=(4,) * 8, steps=40)
+    assert run(blown).divergence
+    largest = float(np.nanmax(m.gradient_flow(run(blown), run(blown).last_finite)["delta_norm"]))
+    app = compare_page(Pin("base", TINY), Pin("deep", DEEP), Pin("blown", blown))
+    check(app)
+    tame = np.concatenate(
+        [m.per_layer(run(config), "delta_norm")["delta_norm"].ravel() for config in (TINY, DEEP)]
+    )
+    for key in ("flow", "ratio", "updates", "loss"):
+        low, high = plots(app)[f"chart_runs_{key}"]["figure"]["layout"]["yaxis"]["range"]
+        assert high - low < 12, key
+    layout = plots(app)["chart_runs_flow"]["figure"]["layout"]
+    assert layout["annotations"][0]["text"] == f"blown goes on to {largest:.1e}"
+    scale = plots(app)["chart_runs_maps"]["figure"]["layout"]["coloraxis"]
+    assert scale["cmax"] <= np.log10(tame.max()) + 3.1
+    assert "layer 1 of **blown**" not in words(app)
+
+
 def test_regressions_have_no_accuracy_chart() -> None:
     app = compare_page(Pin("a", REGRESSION), Pin("b", REGRESSION.replace(seed=1)))
     assert "chart_runs_accuracy" not in plots(app)

@@ -74,10 +74,10 @@ def test_layers_of_runs_stand_side_by_side_with_blanks_beyond_the_shallow_one() 
 
 def test_runs_of_different_length_keep_their_own_steps() -> None:
     parts = {
-        "a": Measurement("m", {"step": np.array([0, 1, 2])}, {"q": np.array([3.0, 2.0, 1.0])}, caveats=("c",)),
-        "b": Measurement("m", {"step": np.array([0, 50])}, {"q": np.array([5.0, 4.0])}, caveats=("c",)),
+        "a": Measurement("m", {"step": np.array([0, 1, 2])}, {"q": np.array([3.0, 2.0, 1.0])}),
+        "b": Measurement("m", {"step": np.array([0, 50])}, {"q": np.array([5.0, 4.0])}),
     }  # fmt: skip
-    found = over_steps("courses", parts)
+    found = over_steps("courses", parts, ("c",))
     np.testing.assert_array_equal(found["step"], [[0, 1, 2], [0, 50, np.nan]])
     np.testing.assert_array_equal(found["q"], [[3, 2, 1], [5, 4, np.nan]])
     assert found.caveats == ("c",)
