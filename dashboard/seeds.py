@@ -12,7 +12,7 @@ from dashboard.charts import seeds as charts
 from dashboard.charts.gradients import HEATMAP_TITLES, ranges
 from dashboard.runs import SEEDS, SeedTraining, Training, runs
 from dashboard.style import Style, number, percent
-from dashboard.waiting import finished, session_id
+from dashboard.waiting import QUIET_SECONDS, finished, session_id
 from nncore import History, Measurement
 from nncore import measures as m
 from nncore.seeds import MOST_SEEDS, PERCENTILES, SCORES, SeedRuns, Seeds, band, inside_theory, standing
@@ -43,7 +43,7 @@ def study(training: Training, record: int, n_seeds: int) -> SeedTraining | None:
     except ValueError as problem:
         st.warning(f"No seed bands: {problem}.", icon=":material/block:")
         return None
-    if not finished([asked], SEEDS):
+    if not finished([asked], SEEDS, patience=QUIET_SECONDS):  # the charts below do not wait
         return None
     found = asked.seeds
     with st.container(horizontal=True, vertical_alignment="center", key="seeds_said"):

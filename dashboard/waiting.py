@@ -41,12 +41,13 @@ def finished_runs(configs: Sequence[RunConfig]) -> list[Training] | None:
     return trainings if finished(trainings, PINS) else None
 
 
-def finished(works: Sequence[Work], purpose: str) -> bool:
-    """Wait a little for all of them; then show their progress, and a Stop, until they are done."""
-    if wait(works, QUIET_SECONDS, lambda: None):
+def finished(works: Sequence[Work], purpose: str, patience: float | None = None) -> bool:
+    """Wait a little for all of them, INLINE_SECONDS by default; then show progress and a Stop until they are done."""
+    patience = INLINE_SECONDS if patience is None else patience
+    if wait(works, min(QUIET_SECONDS, patience), lambda: None):
         return True
     place = st.empty()
-    done = wait(works, INLINE_SECONDS - QUIET_SECONDS, lambda: progress(place, works))
+    done = wait(works, patience - QUIET_SECONDS, lambda: progress(place, works))
     place.empty()
     if not done:
         watch(works, session_id(), purpose)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import nncore.seeds
-from dashboard import chart, style, waiting
+from dashboard import chart, style
 from dashboard import runs as module
 from dashboard.charts import gradients
 from dashboard.charts import seeds as charts
@@ -186,7 +186,6 @@ def test_seeds_over_budget_are_refused_in_a_sentence_and_the_run_is_shown(
 def test_long_seeds_train_beside_the_charts_and_stop_keeps_those_that_are_done(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(waiting, "INLINE_SECONDS", 0.4)
     monkeypatch.setattr(nncore.seeds, "runs_at_once", lambda config: 1)
     app = opened(**SMALL | {"steps": "3000", "record_every": "100", "seeds": "64"})
     while "chart_flow" not in plots(app):
@@ -204,8 +203,7 @@ def test_long_seeds_train_beside_the_charts_and_stop_keeps_those_that_are_done(
     assert "percentile" not in said(app)
 
 
-def test_stop_button_ends_the_seeds_and_not_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting, "INLINE_SECONDS", 0.4)
+def test_stop_button_ends_the_seeds_and_not_the_run() -> None:
     app = opened(**SMALL | {"steps": "3000", "record_every": "100", "seeds": "64", "seed": "5"})
     while "chart_flow" not in plots(app):
         app.run()
