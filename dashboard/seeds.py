@@ -34,20 +34,23 @@ def control() -> int:
 
 
 def study(training: Training, record: int, n_seeds: int) -> SeedTraining | None:
-    """The seeds in words, once they are all measured, and for the charts; None for one seed, or while they train."""
-    if n_seeds == 1:
-        runs().leave(session_id(), SEEDS)
-        return None
-    try:
-        asked = runs().ask_seeds(session_id(), SeedRuns(training.config, n_seeds))
-    except ValueError as problem:
-        st.warning(f"No seed bands: {problem}.", icon=":material/block:")
-        return None
-    if not finished([asked], SEEDS, patience=QUIET_SECONDS):  # the charts below do not wait
-        return None
-    found = asked.seeds
-    with st.container(horizontal=True, vertical_alignment="center", key="seeds_said"):
-        st.markdown(words(found, int(training.history.step[record])), width="stretch")
+    """The seeds in words, once they are all measured, and for the charts; None for one seed, or while they train.
+
+    All that is said has one place that is always there, so that the charts below it stay where they are.
+    """
+    with st.container(key="seeds_said"):
+        if n_seeds == 1:
+            runs().leave(session_id(), SEEDS)
+            return None
+        try:
+            asked = runs().ask_seeds(session_id(), SeedRuns(training.config, n_seeds))
+        except ValueError as problem:
+            st.warning(f"No seed bands: {problem}.", icon=":material/block:")
+            return None
+        if not finished([asked], SEEDS, patience=QUIET_SECONDS):  # the charts below do not wait
+            return None
+        found = asked.seeds
+        st.markdown(words(found, int(training.history.step[record])))
         if len(found) < found.asked:
             st.button("Run all seeds", key="again_seeds", on_click=runs().again, args=(session_id(), SEEDS))
     return asked if len(found) else None
