@@ -65,7 +65,10 @@ def opened_at(**query):
 @few
 @given(configs())
 def test_config_comes_back_from_its_link_without_a_widget(config: RunConfig) -> None:
-    assert decoded(encoded(Pin("a run", config))) == Pin("a run", config)
+    if config.table or config.dataset == "table":
+        assert not pins.may_travel(config)
+    else:
+        assert decoded(encoded(Pin("a run", config))) == Pin("a run", config)
 
 
 @few
@@ -122,7 +125,7 @@ def test_run_that_its_link_does_not_describe_is_not_pinned() -> None:
 
 
 def test_run_on_an_uploaded_table_is_never_pinned() -> None:
-    table = read_table("x,y\n".encode() + b"".join(b"%d,%d\n" % (x, x * x) for x in range(20)))
+    table = read_table(b"x,y\n" + b"".join(b"%d,%d\n" % (x, x * x) for x in range(20)))
     config = TINY.replace(dataset="table", table=table.choose("y"))
     assert not pins.may_travel(config)
     with pytest.raises(ValueError, match="cannot be pinned"):
