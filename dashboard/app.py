@@ -9,7 +9,7 @@ if str(ROOT) not in sys.path:  # `streamlit run` puts only this script's folder 
 
 import streamlit as st  # noqa: E402
 
-from dashboard import cards, controls, style  # noqa: E402
+from dashboard import cards, controls, pins, style, waiting  # noqa: E402
 
 VIEWS = Path(__file__).parent / "views"
 
@@ -20,13 +20,17 @@ def page(file: str, title: str, icon: str, **options: bool) -> st.Page:
 
 
 st.set_page_config(page_title="Gradient lab", page_icon="📉", layout="wide")
-controls.forget_infinities()
+controls.forget_infinities(but=pins.PARAMETER)
 cards.forget()
 style.page()
 shown = st.navigation(
     {
         "": [page("lab", "Gradient lab", "science", default=True)],
-        "Runs": [page("fork", "Fork", "call_split"), page("your_data", "Your data", "upload_file")],
+        "Runs": [
+            page("compare", "Compare", "compare_arrows"),
+            page("fork", "Fork", "call_split"),
+            page("your_data", "Your data", "upload_file"),
+        ],
         "Explore": [
             page("landscape", "Loss landscape", "landscape"),
             page("propagation", "Signal propagation", "ssid_chart"),
@@ -41,5 +45,7 @@ shown = st.navigation(
     },
     position="top",
 )
+if pins.keep_across_pages(shown.url_path):
+    waiting.leave_others()
 controls.keep_across_pages(shown.url_path)
 shown.run()

@@ -155,9 +155,13 @@ def _hidden(control: Control, so_far: dict[str, Any]) -> tuple[int, ...]:
     return (width,) * depth
 
 
-def forget_infinities() -> None:
-    """Drop infinite numbers from the URL, on which Streamlit's whole-number inputs stop; others it drops itself."""
+def forget_infinities(but: str = "") -> None:
+    """Drop infinite numbers from the URL, on which Streamlit's whole-number inputs stop; others it drops itself.
+
+    `but` names a parameter that is no widget's.
+    """
     endless = [key for key in st.query_params if any(map(_is_endless, st.query_params.get_all(key)))]
+    endless = [key for key in endless if key != but]
     for key in endless:
         del st.query_params[key]
     if endless:
@@ -330,7 +334,7 @@ def sidebar() -> RunConfig:
             "Large type", key=LARGE_KEY, bind="query-params", help="Larger text and charts, for a projector."
         )
     if widths:
-        values["hidden"] = tuple(_width(text) for text in widths)
+        values["hidden"] = tuple(width_of(text) for text in widths)
     if names:
         values["activation"] = tuple(names)
     config = RunConfig(**values)
@@ -350,7 +354,7 @@ def _layer_lists() -> tuple[list[str], list[str]]:
         help="One name for each hidden layer, input side first, separated by commas. They replace the one "
         "activation; the gradient-flow line changes its slope where the activation changes.",
     )  # fmt: skip
-    return _list(widths), _list(names)
+    return listed(widths), listed(names)
 
 
 def settings_of(config: RunConfig) -> dict[str, Any]:
@@ -384,6 +388,13 @@ def link(config: RunConfig) -> dict[str, str | list[str]]:
     return {name: _in_url(name, value) for name, value in changed.items()}
 
 
+def remember(config: RunConfig) -> None:
+    """Let the next page of a run open on this config, at its last step."""
+    kept = st.session_state.get(LAST, {}) | settings_of(config)
+    st.session_state[LAST] = {name: value for name, value in kept.items() if name != "step"}
+    st.session_state.pop("step", None)
+
+
 def _in_url(name: str, value: Any) -> str | list[str]:
     """A widget's value as its query parameter; None, an emptied field, is the empty text; a list is repeated."""
     if name == "features":
@@ -403,11 +414,13 @@ def _names(activation: str | tuple[str, ...]) -> tuple[str, ...]:
     return (activation,) if isinstance(activation, str) else activation
 
 
-def _list(text: str) -> list[str]:
+def listed(text: str) -> list[str]:
+    """The parts of a list that somebody typed."""
     return [part.strip() for part in text.replace(";", ",").split(",") if part.strip()]
 
 
-def _width(text: str) -> int:
+def width_of(text: str) -> int:
+    """A layer's width that somebody typed; raises ValueError when it is no whole number."""
     if not text.isdecimal() or len(text) > 9:
         raise ValueError(
             f"width of each layer must be whole numbers separated by commas; got {reprlib.repr(text)}"

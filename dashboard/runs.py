@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -15,7 +15,8 @@ from streamlit import runtime
 
 from nncore import History, RunConfig, run
 from nncore.config import TABLE
-from nncore.cost import check_budget
+from nncore.cost import check_budget, estimate
+from nncore.seeds import SeedRuns, Seeds, run_seeds
 
 T = TypeVar("T")
 
@@ -33,53 +34,58 @@ KEPT_BYTES = 2 * BYTES_ALLOWED
 """Histories kept for the next reader, the least recently used leave first."""
 
 
-class Training:
-    """One run, going on or finished, and what was measured on it.
+PAGE, PINS, SEEDS, FORK = "page", "pins", "seeds", "fork"
+"""What a session asks for: the sidebar's run, the pinned runs, the sidebar's run under many seeds, a fork of it."""
 
-    `waiting` holds the sessions that want it: when the last one leaves, an unfinished run is cancelled.
+Request = RunConfig | SeedRuns
+"""Describes work completely, and is the key under which it is shared."""
+
+
+class Work:
+    """One request, being worked on or finished, and what was measured on its result.
+
+    `waiting` holds the sessions that want it: when the last one leaves, unfinished work is cancelled.
     """
 
-    def __init__(
-        self, config: RunConfig, parent: History | None = None, last_step: int | None = None
-    ) -> None:
-        self.config, self.parent, self.last_step = config, parent, last_step
+    def __init__(self, request: Any, last_step: int | None = None) -> None:
+        self.config, self.last_step = request, last_step
         self.step, self.loss = 0, float("nan")
         self.waiting: set[str] = set()
         self.stop = False
-        self.future: Future[History] | None = None
+        self.future: Future[Any] | None = None
         self._measured: OrderedDict[Hashable, Any] = OrderedDict()
         self._lock = threading.Lock()
 
-    def __call__(self) -> History:
-        """Train. Runs in a worker thread and knows no screen."""
+    def __call__(self) -> Any:
+        """Do it. Runs in a worker thread and knows no screen."""
         if not self.waiting:
             raise Abandoned
-        history = run(
-            self.config, parent=self.parent, cancelled=self._cancelled, progress=self._progress,
-            memory_budget=BYTES_ALLOWED,
-        )  # fmt: skip
-        self.parent = None
+        result = self.train()
         if not self.waiting:
             raise Abandoned
-        return history
+        return result
+
+    def train(self) -> Any:
+        """The result, with `_cancelled` asked at every step."""
+        raise NotImplementedError
 
     @property
     def done(self) -> bool:
-        """Is the history there?"""
+        """Is the result there?"""
         return self.future is not None and self.future.done()
 
     @property
-    def history(self) -> History:
-        """The finished history; raises what the run raised."""
+    def result(self) -> Any:
+        """What came of it; raises what the work raised."""
         assert self.future is not None
         return self.future.result()
 
     def measured(self, function: Callable[..., T], *arguments: Any) -> T:
-        """function(history, *arguments), computed once for all readers of this run."""
-        key = (function.__name__, *arguments)
+        """function(result, *arguments), computed once for all readers."""
+        key = (function.__module__, function.__qualname__, *arguments)
         with self._lock:
             if key not in self._measured:
-                self._measured[key] = function(self.history, *arguments)
+                self._measured[key] = function(self.result, *arguments)
             self._measured.move_to_end(key)
             if len(self._measured) > KEPT_MEASUREMENTS:
                 self._measured.popitem(last=False)
@@ -88,8 +94,49 @@ class Training:
     def _cancelled(self) -> bool:
         return self.stop or not self.waiting or (self.last_step is not None and self.step >= self.last_step)
 
-    def _progress(self, step: int, loss: float) -> None:
+    def _progress(self, step: int, loss: float = float("nan")) -> None:
         self.step, self.loss = step, loss
+
+
+class Training(Work):
+    """One run and its history."""
+
+    config: RunConfig
+
+    def __init__(
+        self, config: RunConfig, last_step: int | None = None, parent: History | None = None
+    ) -> None:
+        super().__init__(config, last_step)
+        self.parent = parent
+
+    def train(self) -> History:
+        history = run(
+            self.config, parent=self.parent, cancelled=self._cancelled, progress=self._progress,
+            memory_budget=BYTES_ALLOWED,
+        )  # fmt: skip
+        self.parent = None
+        return history
+
+    @property
+    def history(self) -> History:
+        """The finished history; raises what the run raised."""
+        return self.result
+
+
+class SeedTraining(Work):
+    """One set-up under many seeds, and what was measured on them; its steps are counted over all seeds."""
+
+    config: SeedRuns
+
+    def train(self) -> Seeds:
+        return run_seeds(
+            self.config, cancelled=self._cancelled, progress=self._progress, memory_budget=BYTES_ALLOWED
+        )
+
+    @property
+    def seeds(self) -> Seeds:
+        """What was measured; raises what the work raised."""
+        return self.result
 
 
 class Abandoned(Exception):
@@ -99,102 +146,208 @@ class Abandoned(Exception):
 class Runs:
     """All runs of this process. One instance, shared between sessions.
 
-    A run on an uploaded table belongs to its session: no other is given it, and it leaves with its reader.
+    `by_session` holds what each session waits for, by purpose: a page's own run, the pinned ones, many seeds. A run
+    on an uploaded table belongs to its session: no other is given it, and it leaves with its reader.
     """
 
     def __init__(self) -> None:
         self.pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="training")
         self.lock = threading.Lock()
-        self.by_config: dict[Hashable, Training] = {}
-        self.by_session: dict[str, Training] = {}
+        self.by_config: dict[Hashable, Work] = {}
+        self.by_session: dict[str, dict[str, list[Work]]] = {}
 
-    def ask(self, session: str, config: RunConfig, parent: History | None = None) -> Training:
-        """The run of this config for a session, which gives up whatever it asked for before.
+    def ask(
+        self, session: str, config: RunConfig, purpose: str = PAGE, parent: History | None = None
+    ) -> Training:
+        """The run of this config for a session, which gives up whatever it asked for before, for this purpose.
 
-        A page that needs two runs asks for the second as "session/role". A fork is given its parent's history. Raises ValueError, before anything starts, when the run is over budget.
+        A fork may be given its parent's history. Raises ValueError, before anything starts, when the run is over
+        budget.
         """
-        with self.lock:
-            before = self.by_session.get(session)
-            if before is not None and before.config == config and not self._abandoned(before):
-                return before
-            check_budget(config, SECONDS_ALLOWED, BYTES_ALLOWED)
-            self._leave(session)
-            training = self.by_config.get(_key(session, config))
-            if training is None or self._abandoned(training):
-                training = Training(config, parent)
-            self._join(session, training)
-            return training
+        (work,) = self._ask(session, [config], purpose, parent)
+        assert isinstance(work, Training)
+        return work
 
-    def stop(self, session: str) -> None:
-        """End this session's run and keep what it has. Others who wait for the same run are not disturbed."""
-        with self.lock:
-            training = self.by_session.get(session)
-            if training is None or training.done:
-                return
-            if training.waiting == {session}:
-                self.by_config.pop(_key(session, training.config), None)
-                training.stop = True
-                return
-            self._leave(session)
-            again = Training(training.config, training.parent, last_step=training.step)
-            self._join(session, again, shared=False)
+    def ask_seeds(self, session: str, request: SeedRuns) -> SeedTraining:
+        """The same for many seeds of a config."""
+        (work,) = self._ask(session, [request], SEEDS)
+        assert isinstance(work, SeedTraining)
+        return work
 
-    def again(self, session: str) -> None:
-        """Forget this session's stopped run, so that the next `ask` trains it from the start."""
+    def ask_all(self, session: str, configs: Sequence[RunConfig], purpose: str = PINS) -> list[Training]:
+        """The runs of these configs, in their order; those asked for before and not among them are given up.
+
+        Raises ValueError, before anything starts, when one of them or all together are over budget: use
+        `affordable` to find out which are not.
+        """
+        problems = self.affordable(configs)
+        if problems:
+            raise ValueError(next(iter(problems.values())))
+        return [work for work in self._ask(session, configs, purpose) if isinstance(work, Training)]
+
+    def affordable(self, configs: Sequence[RunConfig]) -> dict[RunConfig, str]:
+        """The configs that are over budget, by themselves or after those before them, each with its sentence.
+
+        All histories together may take KEPT_BYTES, and the runs that are not there yet SECONDS_ALLOWED.
+        """
+        problems, seconds, size = {}, 0.0, 0
+        for config in dict.fromkeys(configs):
+            try:
+                check_budget(config, SECONDS_ALLOWED, BYTES_ALLOWED)
+            except ValueError as problem:
+                problems[config] = str(problem)
+                continue
+            work = self.by_config.get(config)
+            more = 0.0 if work is not None and work.done else estimate(config).seconds
+            if seconds + more > SECONDS_ALLOWED:
+                problems[config] = (
+                    f"with the runs before it, it would take about {seconds + more:,.0f} s and "
+                    f"{SECONDS_ALLOWED:,.0f} s are allowed for all"
+                )
+            elif size + config.history_bytes() > KEPT_BYTES:
+                problems[config] = (
+                    f"with the runs before it, it would take {(size + config.history_bytes()) / 2**20:,.0f} MB and "
+                    f"{KEPT_BYTES / 2**20:,.0f} MB are allowed for all"
+                )
+            else:
+                seconds, size = seconds + more, size + config.history_bytes()
+        return problems
+
+    def stop(self, session: str, purpose: str = PAGE) -> None:
+        """End what this session waits for and keep what there is. Others who wait for it are not disturbed."""
         with self.lock:
-            self._leave(session)
+            for work in list(self._held(session, purpose)):
+                if work.done:
+                    continue
+                if work.waiting == {session}:
+                    self.by_config.pop(_key(session, work.config), None)
+                    work.stop = True
+                else:
+                    parent = work.parent if isinstance(work, Training) else None
+                    self._replace(session, work, _new(work.config, work.step, parent))
+
+    def again(self, session: str, purpose: str = PAGE) -> None:
+        """Forget this session's stopped runs, so that the next `ask` trains them from the start."""
+        with self.lock:
+            self._leave(session, purpose)
+
+    leave = again
+    """A session needs what it asked for no more: unfinished work that nobody else waits for ends."""
 
     @property
     def active(self) -> int:
-        """Trainings that have not ended yet."""
+        """Requests that have not been met yet."""
         with self.lock:
-            trainings = {id(t): t for t in (*self.by_config.values(), *self.by_session.values())}
-            return sum(not training.done for training in trainings.values())
+            held = (work for session in self.by_session for work in self._held(session))
+            every = {id(work): work for work in (*self.by_config.values(), *held)}
+            return sum(not work.done for work in every.values())
 
-    def _join(self, session: str, training: Training, shared: bool = True) -> None:
-        training.waiting.add(session)
-        self.by_session[session] = training
-        if shared:
-            key = _key(session, training.config)
-            self.by_config.pop(key, None)
-            self.by_config[key] = training
-            self._drop_old()
-        if training.future is None:
-            training.future = self.pool.submit(training)
+    def _ask(
+        self, session: str, requests: Sequence[Request], purpose: str, parent: History | None = None
+    ) -> list[Work]:
+        with self.lock:
+            before = {work.config: work for work in self._held(session, purpose) if not self._abandoned(work)}
+            if list(before) == list(dict.fromkeys(requests)):
+                return [before[request] for request in requests]
+            for request in requests:
+                if request not in before:
+                    _check(request)
+            after = {
+                request: before.get(request) or self._find(session, request, parent) for request in requests
+            }
+            left = self._held(session, purpose)
+            self.by_session.setdefault(session, {})[purpose] = list(after.values())
+            for work in after.values():
+                work.waiting.add(session)
+            self._let_go(session, left)
+            for request, work in after.items():
+                if request not in before:
+                    self._share(session, work)
+                if work.future is None:
+                    work.future = self.pool.submit(work)
+            return [after[request] for request in requests]
 
-    def _leave(self, session: str) -> None:
-        training = self.by_session.pop(session, None)
-        if training is not None:
-            training.waiting.discard(session)
+    def _find(self, session: str, request: Request, parent: History | None) -> Work:
+        work = self.by_config.get(_key(session, request))
+        return _new(request, parent=parent) if work is None or self._abandoned(work) else work
 
-    def _abandoned(self, training: Training) -> bool:
-        future = training.future
+    def _share(self, session: str, work: Work) -> None:
+        key = _key(session, work.config)
+        self.by_config.pop(key, None)
+        self.by_config[key] = work
+        self._drop_old()
+
+    def _replace(self, session: str, old: Work, new: Work) -> None:
+        """Give a session work of its own in place of what it shares with others."""
+        old.waiting.discard(session)
+        new.waiting.add(session)
+        for held in self.by_session[session].values():
+            held[:] = [new if work is old else work for work in held]
+        new.future = self.pool.submit(new)
+
+    def _held(self, session: str, purpose: str | None = None) -> list[Work]:
+        """What a session waits for, for one purpose or for all."""
+        held = self.by_session.get(session, {})
+        return [work for name, works in held.items() if purpose in (None, name) for work in works]
+
+    def _leave(self, session: str, purpose: str | None = None) -> None:
+        """Give up what a session waits for, for one purpose or for all, and for no other one."""
+        left = self._held(session, purpose)
+        kept = self.by_session.get(session, {})
+        for name in [name for name in kept if purpose in (None, name)]:
+            del kept[name]
+        if not kept:
+            self.by_session.pop(session, None)
+        self._let_go(session, left)
+
+    def _let_go(self, session: str, works: list[Work]) -> None:
+        """Take a session off the work that it waits for no more."""
+        still = {id(work) for work in self._held(session)}
+        for work in works:
+            if id(work) not in still:
+                work.waiting.discard(session)
+
+    def _abandoned(self, work: Work) -> bool:
+        future = work.future
         if future is not None and future.done():
             return isinstance(future.exception(), Abandoned)
-        return not training.waiting
+        return not work.waiting
 
     def _drop_old(self) -> None:
         """Forget readers who have gone, and the runs used longest ago until the rest fits."""
         for session in [session for session in self.by_session if not _present(session)]:
             self._leave(session)
         size = 0
-        for key, training in reversed(list(self.by_config.items())):
-            size += training.config.history_bytes()
+        for key, work in reversed(list(self.by_config.items())):
+            size += work.config.history_bytes()
             private = isinstance(key, tuple)
-            if (private and not _present(key[0])) or (
-                size > KEPT_BYTES and training.done and not training.waiting
-            ):
+            if (private and not _present(key[0])) or (size > KEPT_BYTES and work.done and not work.waiting):
                 del self.by_config[key]
 
 
-def _key(session: str, config: RunConfig) -> Hashable:
-    """What a run is found by: its config, and on a table of somebody's own the session as well."""
-    return (session, config) if config.dataset == TABLE else config
+def _key(session: str, request: Request) -> Hashable:
+    """What work is found by: its request, and on a table of somebody's own the session as well."""
+    config = request.config if isinstance(request, SeedRuns) else request
+    return (session, request) if config.dataset == TABLE else request
+
+
+def _new(request: Request, last_step: int | None = None, parent: History | None = None) -> Work:
+    if isinstance(request, SeedRuns):
+        return SeedTraining(request, last_step)
+    return Training(request, last_step, parent)
+
+
+def _check(request: Request) -> None:
+    """Raise ValueError when a request by itself is over budget."""
+    if isinstance(request, SeedRuns):
+        request.check_budget(SECONDS_ALLOWED, BYTES_ALLOWED)
+    else:
+        check_budget(request, SECONDS_ALLOWED, BYTES_ALLOWED)
 
 
 def _present(session: str) -> bool:
     """Is the reader's page still open?"""
-    return not runtime.exists() or runtime.get_instance().is_active_session(session.partition("/")[0])
+    return not runtime.exists() or runtime.get_instance().is_active_session(session)
 
 
 @st.cache_resource
@@ -203,10 +356,11 @@ def runs() -> Runs:
     return Runs()
 
 
-def wait(training: Training, seconds: float, look: Callable[[], None]) -> bool:
-    """Wait until the run is done or time is up, calling `look` now and then; True when it is done."""
+def wait(works: Work | Sequence[Work], seconds: float, look: Callable[[], None]) -> bool:
+    """Wait until the work is done, all of it, or time is up, calling `look` now and then; True when it is done."""
+    works = [works] if isinstance(works, Work) else works
     until = time.monotonic() + seconds
-    while not training.done and time.monotonic() < until:
+    while not all(work.done for work in works) and time.monotonic() < until:
         time.sleep(0.02)
         look()
-    return training.done
+    return all(work.done for work in works)

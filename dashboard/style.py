@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -247,6 +248,15 @@ def number(value: float) -> str:
     if 1e-3 <= abs(value) < 1e4:
         return f"{value:.3g}"
     return f"{value:.1e}"
+
+
+def escape(text: str) -> str:
+    r"""Text that Markdown shows as it is, whatever stands in it.
+
+    >>> print(escape("[a](b) *c*"))
+    \[a\](b) \*c\*
+    """
+    return re.sub(r"([\\`*_\[\]<>#|~$:!&])", r"\\\1", text)
 
 
 def percent(share: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -11,9 +12,10 @@ from dashboard import cards, chart
 from dashboard.charts import forensics as end
 from dashboard.charts import why
 from dashboard.errands import Errand, errands, watched
+from dashboard.playback import Playback
 from dashboard.runs import SECONDS_ALLOWED, Training
 from dashboard.style import Style, number
-from nncore import Measurement, RunConfig
+from nncore import History, Measurement, RunConfig
 from nncore.beside import Distance
 from nncore.cost import Cost
 from nncore.diagnosis import curvature_seconds, curvature_so_far, forensics, ledger, precision, without_line
@@ -24,18 +26,38 @@ SECONDS, FEWEST, MOST = 10.0, 3, 16
 """Sharpness is measured at as many records as fit into so many seconds, within these bounds."""
 
 
-def causes(training: Training, record: int, look: Style) -> None:
+LEDGERS_PLAYED, PRECISIONS_PLAYED = 30, 12
+"""Pictures of a playing: these two are measured a record at a time."""
+
+
+def causes(training: Training, record: int, look: Style, play: Playback) -> None:
     """The ledger of one record."""
     measured = training.measured(ledger, record)
-    figure = why.ledger(measured, look)
-    chart.show("ledger", why.LEDGER, measured, figure, finding=why.culprit(measured))
+    played = play.fewer(LEDGERS_PLAYED)
+    chart.show(
+        "ledger", why.LEDGER, measured, why.ledger(measured, look), finding=why.culprit(measured),
+        frames=played.frames(lambda each: why.ledger(played.measured(ledgers, each), look)),
+    )  # fmt: skip
 
 
-def float_types(training: Training, record: int, look: Style) -> None:
+def ledgers(history: History, records: Sequence[int]) -> list[Measurement]:
+    """The ledger of several records."""
+    return [ledger(history, record) for record in records]
+
+
+def float_types(training: Training, record: int, look: Style, play: Playback) -> None:
     """The probe in three float types."""
     measured = training.measured(precision, record)
-    figure = why.precision(measured, look)
-    chart.show("precision", why.PRECISION, measured, figure, finding=why.lost(measured))
+    played = play.fewer(PRECISIONS_PLAYED)
+    chart.show(
+        "precision", why.PRECISION, measured, why.precision(measured, look), finding=why.lost(measured),
+        frames=played.frames(lambda each: why.precision(played.measured(precisions, each), look)),
+    )  # fmt: skip
+
+
+def precisions(history: History, records: Sequence[int]) -> list[Measurement]:
+    """The probe in three float types at several records."""
+    return [precision(history, record) for record in records]
 
 
 def ending(training: Training, look: Style) -> None:
@@ -109,7 +131,7 @@ def sharpness_switch(config: RunConfig) -> None:
         errands().leave(PLACE)
 
 
-def sharpness(training: Training, look: Style, step: int) -> None:
+def sharpness(training: Training, look: Style, step: int, play: Playback) -> None:
     """Sharpness over training, drawn as it is measured beside the page."""
     config, history = training.config, training.history
     count = _count(config)
@@ -123,11 +145,16 @@ def sharpness(training: Training, look: Style, step: int) -> None:
         return
     records = tuple(int(record) for record in history.even_records(count))
     errand = errands().ask(PLACE, training, curvature_so_far, records)
-    watched(errand, partial(_sharpness, training, records, look, step))
+    watched(errand, partial(_sharpness, training, records, look, step, play))
 
 
 def _sharpness(
-    training: Training, records: tuple[int, ...], look: Style, step: int, errand: Errand[Measurement]
+    training: Training,
+    records: tuple[int, ...],
+    look: Style,
+    step: int,
+    play: Playback,
+    errand: Errand[Measurement],
 ) -> None:
     found = list(errand.found)
     if not found:
@@ -137,7 +164,8 @@ def _sharpness(
     finding = why.edge(measured, _line(training.config))
     if not errand.complete:
         finding = f"Measuring: {len(found)} of {len(records)} steps. {finding}"
-    chart.show("sharpness", why.CURVATURE, measured, why.curvature(measured, look, step), finding=finding)
+    drawn = partial(why.curvature, measured, look)
+    chart.show("sharpness", why.CURVATURE, measured, drawn(step), finding=finding, frames=play.marks(drawn))
 
 
 def _count(config: RunConfig) -> int:

@@ -6,6 +6,7 @@ import numpy as np
 
 from dashboard.chart import Text
 from dashboard.charts.gradients import HEATMAP_TITLES, layer_lines
+from dashboard.charts.seeds import Line, bands
 from dashboard.style import Figure, Style, layer_axis, log_axis, log_ticks, merge
 from nncore import Measurement
 
@@ -94,7 +95,10 @@ def signal(measured: Measurement, style: Style) -> Figure:
     noise = own <= floor
     drawn = np.where((own > 0) & np.isfinite(own), own, np.nan)
     base = {"type": "scatter", "x": layers}
+    line = Line("signal", "signal", style.activation, "diamond")
+    seeds = bands(measured, line, style, 0, log=True, legend=True)
     traces = [
+        *seeds,
         base
         | {
             "y": np.where(pooled > 0, pooled, np.nan),
@@ -139,7 +143,9 @@ def signal(measured: Measurement, style: Style) -> Figure:
         "layout": style.layout(
             "signal",
             xaxis=layer_axis(len(layers)),
-            yaxis=log_axis("std of z", **log_ticks(np.concatenate([pooled, own]))),
+            yaxis=log_axis(
+                "std of z", **log_ticks(np.concatenate([pooled, own, *(trace["y"] for trace in seeds)]))
+            ),
             annotations=annotations,
         ),
     }

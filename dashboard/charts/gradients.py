@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from dashboard.chart import Text
+from dashboard.charts.seeds import Line, bands
 from dashboard.style import CIVIDIS, Figure, Style, fade, layer_axis, log_axis, log_ticks, number, step_axis
 from nncore import Measurement
 from nncore.beside import Distance
@@ -50,6 +51,8 @@ def gradient_flow(measured: Measurement, style: Style) -> Figure:
         ("delta_norm", style.delta, "circle", "δ"),
         ("weight_gradient_norm", style.weight, "square", "∂E/∂W"),
     ):
+        line = Line(name, label, colour, symbol)
+        traces = bands(measured, line, style, now, log=True, legend=name == "delta_norm") + traces
         hover = f"layer %{{x}}<br>{label} %{{y:.2e}}<extra>step %{{customdata}}</extra>"
         for row in range(now, -1, -1):
             first = row == 0 and now > 0
@@ -75,7 +78,7 @@ def gradient_flow(measured: Measurement, style: Style) -> Figure:
                     "zorder": 0 if first else 1,
                 }
             )
-    shown = np.concatenate([measured["delta_norm"].ravel(), measured["weight_gradient_norm"].ravel()])
+    shown = np.concatenate([np.ravel(trace["y"]) for trace in traces])
     if "theory_delta_norm" in measured.values:
         shown = np.append(shown, measured["theory_delta_norm"][0])
         traces = _theory(measured, style, floor=10 ** log_ticks(shown)["range"][0]) + traces

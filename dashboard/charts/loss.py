@@ -6,6 +6,7 @@ import numpy as np
 
 from dashboard.chart import Text
 from dashboard.charts.gradients import step_line
+from dashboard.charts.seeds import Line, bands
 from dashboard.style import Figure, Style, fade, label, step_axis
 from nncore import Measurement
 from nncore.data import Data
@@ -32,6 +33,11 @@ def performance(measured: Measurement, style: Style, step: int) -> Figure:
             values = measured[f"{part}_{quantity}"]
             if not np.isfinite(values).any():
                 continue
+            line = Line(f"{part}_{quantity}", f"{part} {quantity}", colour, "circle")
+            seeds = bands(
+                measured, line, style, None, log=False, legend=quantity == "loss" and part == "train"
+            )
+            traces = [*({**trace, "yaxis": axis} for trace in seeds), *traces]
             traces.append(
                 {
                     "type": "scatter",

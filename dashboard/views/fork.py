@@ -11,13 +11,12 @@ import streamlit as st
 from dashboard import chart, controls, current, downloads, fork_words, forking, learned, style, tables
 from dashboard.charts import fork as charts
 from dashboard.charts import fork_learned
-from dashboard.runs import Training, runs
+from dashboard.runs import FORK, Training, runs
 from dashboard.waiting import finished_run, session_id
 from nncore import Fork, History, parting
 
 T = TypeVar("T")
 
-ROLE = "fork"
 LOOK_AT = "f_step"
 
 
@@ -39,7 +38,7 @@ def page() -> None:
     headline = st.container()
     try:
         config = forking.chosen(parent.history, parent.measured(forking.suggestion))
-        fork = finished_run(config, ROLE, parent.history)
+        fork = finished_run(config, FORK, parent.history)
         if fork is not None:
             fork.history  # noqa: B018 (raises what stopped it)
     except ValueError as problem:
@@ -76,7 +75,7 @@ def say(parent: Training, fork: Training) -> None:
     with right:
         if fork.history.stopped and not fork.history.divergence:
             st.button(
-                "Run to the end", key="f_again", on_click=runs().again, args=(session_id(ROLE),),
+                "Run to the end", key="f_again", on_click=runs().again, args=(session_id(), FORK),
                 icon=":material/play_arrow:", type="primary",
             )  # fmt: skip
         if config.changes:

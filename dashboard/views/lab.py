@@ -16,14 +16,16 @@ from dashboard import (
     findings,
     headline,
     learned,
+    pins,
     playback,
     report,
+    seeds,
     style,
     why,
 )
 from dashboard.charts import activations, gradients, loss, weights
 from dashboard.playback import Playback
-from dashboard.runs import Training
+from dashboard.runs import SeedTraining, Training
 from nncore import History, beside
 from nncore import measures as m
 from nncore.diagnosis import Flow, flow
@@ -41,9 +43,14 @@ def charts(training: Training) -> None:
     """Everything that follows the step slider."""
     history, look = training.history, style.current()
     wrong, numbers = st.container(key="wrong"), st.container(key="numbers")
-    record, play = playback.timeline(training)
+    with st.container(horizontal=True, vertical_alignment="bottom", key="step_row"):
+        with st.container():
+            record, play = playback.timeline(training)
+        n_seeds = seeds.control()
+        pins.button(training.config)
     cards.kept().begin("charts", record)
     step = int(history.step[record])
+    repeated = seeds.study(training, record, n_seeds)
     timeline = training.measured(over_time)
     seen = training.measured(flow, record)
     with wrong:
@@ -53,15 +60,15 @@ def charts(training: Training) -> None:
 
     left, right = st.columns(2)
     with left:
-        gradient_flow(training, record, seen, look, play)
+        gradient_flow(training, record, seen, look, repeated, play)
     with right:
         layer_by_step(timeline, look, step, play)
 
     left, right = st.columns(2)
     with left:
-        why.causes(training, record, look)
+        why.causes(training, record, look, play)
     with right:
-        why.float_types(training, record, look)
+        why.float_types(training, record, look, play)
 
     for column, quantity in zip(st.columns(3), activations.DISTRIBUTIONS, strict=True):
         with column:
@@ -69,27 +76,43 @@ def charts(training: Training) -> None:
 
     signal, updates, saturation = st.columns(3)
     with signal:
-        measured = training.measured(signal_at, record)
+        measured = seeds.beside(training.measured(signal_at, record), repeated, "signal")
         chart.show(
             "signal", activations.SIGNAL, measured, activations.signal(measured, look), height=300,
-            frames=play.frames(lambda each: activations.signal(play.measured(signals, each), look)),
+            frames=play.frames(
+                lambda each: activations.signal(
+                    seeds.beside(play.measured(signals, each), repeated, "signal"), look
+                )
+            ),
         )  # fmt: skip
     with updates:
-        measured = timeline.select("update_ratio")
-        drawn = partial(gradients.update_ratio, measured, look)
-        chart.show(
-            "updates", gradients.UPDATE_RATIO, measured, drawn(step), height=300, frames=play.marks(drawn)
-        )
+        if repeated:
+            seeds.updates(training, repeated, record, look)
+        else:
+            measured = timeline.select("update_ratio")
+            drawn = partial(gradients.update_ratio, measured, look)
+            chart.show(
+                "updates", gradients.UPDATE_RATIO, measured, drawn(step), height=300, frames=play.marks(drawn)
+            )
     with saturation:
-        measured = timeline.select(gradients.flat_share(timeline), "dead_fraction")
-        drawn = partial(activations.saturation, measured, look)
-        chart.show(
-            "saturation", activations.SATURATION, measured, drawn(step), height=300, frames=play.marks(drawn)
-        )
+        share = gradients.flat_share(timeline)
+        if repeated:
+            seeds.saturation(training, repeated, record, share, look)
+        else:
+            measured = timeline.select(share, "dead_fraction")
+            drawn = partial(activations.saturation, measured, look)
+            chart.show(
+                "saturation",
+                activations.SATURATION,
+                measured,
+                drawn(step),
+                height=300,
+                frames=play.marks(drawn),
+            )
 
     losses, *middle, picture = st.columns(3 if why.wants_sharpness() else 2)
     with losses:
-        measured = training.measured(m.performance)
+        measured = seeds.performance(training, repeated)
         drawn = partial(loss.performance, measured, look)
         switch = partial(why.sharpness_switch, training.config)
         chart.show("loss", loss.LOSS, measured, drawn(step), above=switch, frames=play.marks(drawn))
@@ -97,13 +120,20 @@ def charts(training: Training) -> None:
         learned.show(training, record, look, play=play)
     for column in middle:
         with column:
-            why.sharpness(training, look, step)
+            why.sharpness(training, look, step, play)
 
     parameters(training, look, step, play)
 
 
-def gradient_flow(training: Training, record: int, seen: Flow, look: style.Style, play: Playback) -> None:
-    """δ and weight-gradient norms per layer, with what theory predicts for step 0."""
+def gradient_flow(
+    training: Training,
+    record: int,
+    seen: Flow,
+    look: style.Style,
+    repeated: SeedTraining | None,
+    play: Playback,
+) -> None:
+    """δ and weight-gradient norms per layer, with what theory predicts for step 0 and the bands of many seeds."""
     measured = training.measured(m.gradient_flow, record)
     finding, distance, problem, predicted = headline.flow_sentence(seen), None, "", None
     if st.session_state.get("theory", st.query_params.get("theory") != "false") and training.config.depth:
@@ -111,21 +141,27 @@ def gradient_flow(training: Training, record: int, seen: Flow, look: style.Style
             predicted = training.measured(beside.prediction)
             measured = beside.beside_theory(measured, predicted)
             distance = beside.distance(measured)
-            finding += " " + gradients.theory_finding(distance)
+            finding += f" {gradients.theory_finding(distance)} {seeds.theory_words(repeated, predicted)}"
         except ValueError as refused:
             problem = f"No theory line: {refused}."
     switch = partial(why.theory_switch, distance, measured.caveats, problem)
 
+    measured = banded(measured, repeated)
+
     def drawn(each: int) -> style.Figure:
         measured = play.measured(m.gradient_flows, each)
-        return gradients.gradient_flow(
-            beside.beside_theory(measured, predicted) if predicted else measured, look
-        )
+        measured = beside.beside_theory(measured, predicted) if predicted else measured
+        return gradients.gradient_flow(banded(measured, repeated), look)
 
     chart.show(
         "flow", gradients.FLOW, measured, gradients.gradient_flow(measured, look),
         finding=f"{finding} {problem}".strip(), above=switch, frames=play.frames(drawn),
     )  # fmt: skip
+
+
+def banded(measured: m.Measurement, repeated: SeedTraining | None) -> m.Measurement:
+    """The two norms with the bands of many seeds, where there are any."""
+    return seeds.beside(measured, repeated, "delta_norm", "weight_gradient_norm")
 
 
 def layer_by_step(timeline: m.Measurement, look: style.Style, step: int, play: Playback) -> None:

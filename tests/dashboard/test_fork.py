@@ -12,7 +12,7 @@ from dashboard.charts import fork as charts
 from dashboard.charts import fork_learned
 from dashboard.controls import CONTROLS
 from dashboard.forking import LABELS, suggestion
-from dashboard.runs import runs
+from dashboard.runs import FORK, runs
 from nncore import Fork, History, KillUnit, RunConfig, ScaleLayer, SetParameter, edits_from_text, parting, run
 from nncore.fork import CHANGEABLE
 from tests.conftest import plots
@@ -137,12 +137,12 @@ def test_a_long_fork_goes_on_training_while_the_page_is_used_and_stops_by_hand(
         element(app, key).set_value(value)
     app.run()
     assert not app.exception and not drawn(app)
-    training = runs().by_session["test session id/fork"]
+    (training,) = runs().by_session["test session id"][FORK]
     (bar,) = app.get("progress")
     assert "of 900,000" in bar.proto.text and "Training the fork" in words(app)
     element(app, "f_kind").set_value("scale").run()
-    assert runs().by_session["test session id/fork"] is training and not training.done
-    element(app, "stop").click().run()
+    assert runs().by_session["test session id"][FORK] == [training] and not training.done
+    element(app, "stop_fork").click().run()
     assert "Stopped by hand at step" in words(finished(app)) and drawn(app) == CHARTS
     assert element(app, "f_again").label == "Run to the end"
 

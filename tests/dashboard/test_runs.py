@@ -6,9 +6,12 @@ import time
 import numpy as np
 import pytest
 
+import nncore.seeds
 from dashboard import runs as module
-from dashboard.runs import AT_ONCE, KEPT_MEASUREMENTS, Abandoned, Runs, Training, wait
+from dashboard.runs import AT_ONCE, KEPT_MEASUREMENTS, PINS, SEEDS, Abandoned, Runs, Work, wait
 from nncore import RunConfig, read_table, run
+from nncore.cost import estimate
+from nncore.seeds import SeedRuns, run_seeds
 
 SMALL = RunConfig(hidden=(4, 4), steps=20, n_samples=40)
 LONG = RunConfig(hidden=(4,), steps=400_000, n_samples=20, record_every=1000)
@@ -19,13 +22,14 @@ def shared():
     """A fresh set of runs that leaves nothing behind."""
     made = Runs()
     yield made
-    for session in list(made.by_session):
-        made.stop(session)
-        made.again(session)
+    for session, held in list(made.by_session.items()):
+        for purpose in list(held):
+            made.stop(session, purpose)
+            made.again(session, purpose)
     made.pool.shutdown(wait=True)
 
 
-def finished(training: Training, seconds: float = 30) -> Training:
+def finished(training: Work, seconds: float = 30) -> Work:
     assert wait(training, seconds, lambda: None), "the run did not end in time"
     return training
 
@@ -269,6 +273,141 @@ def test_kept_measurements_are_bounded_and_the_latest_stay(shared: Runs) -> None
     assert calls == [0]
 
 
+# Several at once --------------------------------------------------------------------------------------------
+
+
+def test_session_waits_for_several_runs_in_their_order_and_two_train_at_once(shared, monkeypatch) -> None:
+    running, most, lock = [0], [0], threading.Lock()
+
+    def counted(config, **options):
+        with lock:
+            running[0] += 1
+            most[0] = max(most[0], running[0])
+        try:
+            return run(config, **options)
+        finally:
+            with lock:
+                running[0] -= 1
+
+    monkeypatch.setattr(module, "run", counted)
+    configs = [SMALL.replace(seed=seed, steps=300) for seed in (5, 3, 4, 1, 2, 0)]
+    asked = shared.ask_all("a", configs)
+    assert wait(asked, 30, lambda: None)
+    assert [work.history.config for work in asked] == configs
+    assert 1 <= most[0] <= AT_ONCE
+    assert all(shared.ask(str(seed), SMALL.replace(seed=seed, steps=300)) in asked for seed in range(6))
+
+
+def test_asking_for_fewer_gives_up_the_others_and_keeps_the_rest_going(shared: Runs) -> None:
+    configs = [LONG.replace(seed=seed) for seed in range(3)]
+    first, second, queued = shared.ask_all("a", configs)
+    until(lambda: first.step > 0 and second.step > 0)
+    assert shared.ask_all("a", [configs[1], configs[2]]) == [second, queued]
+    until(lambda: first.done)
+    with pytest.raises(Abandoned):
+        _ = first.history
+    assert not second.done
+    until(lambda: queued.step > 0)
+    assert shared.ask_all("a", [configs[2], configs[1]]) == [queued, second]
+    shared.leave("a", PINS)
+    until(lambda: second.done and queued.done)
+    assert "a" not in shared.by_session
+
+
+def test_run_wanted_for_two_purposes_lives_as_long_as_one_of_them(shared: Runs) -> None:
+    config = LONG.replace(steps=60_000)
+    training = shared.ask("a", config)
+    assert shared.ask_all("a", [SMALL, config])[1] is training
+    until(lambda: training.step > 0)
+    shared.ask("a", SMALL.replace(seed=9))
+    assert training.waiting == {"a"}
+    assert shared.ask_all("a", [config]) == [training]
+    shared.leave("a", PINS)
+    until(lambda: training.done)
+    with pytest.raises(Abandoned):
+        _ = training.history
+
+
+def test_stop_of_several_keeps_what_each_has_and_disturbs_no_other_session(shared: Runs) -> None:
+    configs = [LONG.replace(seed=seed, steps=20_000) for seed in range(2)]
+    mine = shared.ask_all("a", configs)
+    shared.ask("b", configs[1])
+    until(lambda: all(work.step > 50 for work in mine))
+    shared.stop("a", PINS)
+    stopped = shared.ask_all("a", configs)
+    assert wait(stopped, 30, lambda: None)
+    assert all(work.history.stopped.startswith("Stopped by hand") for work in stopped)
+    assert stopped[0] is mine[0]
+    assert stopped[1] is not mine[1]
+    assert finished(shared.ask("b", configs[1])).history.stopped == ""
+    shared.again("a", PINS)
+    again = shared.ask_all("a", configs)
+    assert wait(again, 30, lambda: None)
+    assert [work.history.stopped for work in again] == ["", ""]
+
+
+def test_several_runs_are_held_to_one_budget_together(shared: Runs, monkeypatch) -> None:
+    configs = [SMALL.replace(seed=seed) for seed in range(4)]
+    assert shared.affordable(configs) == {}
+    monkeypatch.setattr(module, "SECONDS_ALLOWED", 2.5 * estimate(SMALL).seconds)
+    over = shared.affordable(configs)
+    assert list(over) == configs[2:]
+    assert "with the runs before it, it would take about" in over[configs[2]]
+    with pytest.raises(ValueError, match="with the runs before it"):
+        shared.ask_all("a", configs)
+    assert shared.active == 0
+    assert wait(shared.ask_all("a", configs[:2]), 30, lambda: None)
+    assert list(shared.affordable(configs)) == []  # what is there already costs no time
+    monkeypatch.setattr(module, "KEPT_BYTES", 3 * SMALL.history_bytes())
+    assert list(shared.affordable(configs)) == configs[3:]
+    large = SMALL.replace(steps=100_000, hidden=(64,) * 10)
+    assert "the history would take" in shared.affordable([large, SMALL])[large]
+
+
+# Many seeds -------------------------------------------------------------------------------------------------
+
+
+def test_seeds_are_the_engines_and_shared_between_sessions(shared: Runs) -> None:
+    request = SeedRuns(SMALL, 3)
+    one, two = shared.ask_seeds("a", request), shared.ask_seeds("b", SeedRuns(SMALL, 3))
+    assert one is two
+    found = finished(one).seeds
+    expected = run_seeds(request)
+    np.testing.assert_array_equal(found.layers["delta_norm"], expected.layers["delta_norm"])
+    assert one.step == request.steps
+
+
+def test_seeds_do_not_take_the_place_of_the_pages_own_run(shared: Runs) -> None:
+    own = shared.ask("a", LONG)
+    seeds = shared.ask_seeds("a", SeedRuns(SMALL, 2))
+    finished(seeds)
+    assert not own.done
+    assert shared.ask("a", LONG) is own
+    assert shared.ask_seeds("a", SeedRuns(SMALL, 2)) is seeds
+    shared.leave("a", SEEDS)
+    assert own.waiting == {"a"}
+    assert seeds.waiting == set()
+
+
+def test_stop_keeps_the_seeds_that_are_done(shared: Runs, monkeypatch) -> None:
+    monkeypatch.setattr(nncore.seeds, "runs_at_once", lambda config: 2)
+    request = SeedRuns(LONG.replace(steps=2_000), 64)
+    training = shared.ask_seeds("a", request)
+    until(lambda: training.step > 0.05 * request.steps, 60)
+    shared.stop("a", SEEDS)
+    found = finished(shared.ask_seeds("a", request)).seeds
+    assert 0 < len(found) < 64
+    assert found.asked == 64
+    assert "Stopped by hand" in found.layers.caveats[0]
+
+
+def test_seeds_over_budget_are_refused_before_anything_starts(shared: Runs, monkeypatch) -> None:
+    monkeypatch.setattr(module, "run_seeds", lambda *_, **__: pytest.fail("it was started"))
+    with pytest.raises(ValueError, match="64 seeds would take about"):
+        shared.ask_seeds("a", SeedRuns(RunConfig(steps=20_000, record_every=100), 64))
+    assert shared.active == 0
+
+
 # Runs on a table of somebody's own --------------------------------------------------------------------------
 
 
@@ -315,3 +454,10 @@ def test_stopped_run_on_an_uploaded_table_is_trained_anew(shared: Runs) -> None:
     assert finished(training).history.stopped
     shared.again("a")
     assert shared.ask("a", config) is not training
+
+
+def test_seeds_of_an_uploaded_table_are_not_shared_between_sessions(shared: Runs) -> None:
+    one = shared.ask_seeds("a", SeedRuns(own(), 2))
+    assert shared.ask_seeds("b", SeedRuns(own(), 2)) is not one
+    assert shared.ask_seeds("a", SeedRuns(own(), 2)) is one
+    finished(one)

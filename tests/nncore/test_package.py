@@ -35,8 +35,8 @@ ROOMS = (
     {"cost", "history", "measurement", "files", "scripts"},
     {"training"},
     {"descent", "ensemble", "lecture", "measures", "theory"},
-    {"learned", "beside", "landscape", "units"},
-    {"parting"},
+    {"comparison", "learned", "beside", "landscape", "units"},
+    {"parting", "seeds"},
     {"diagnosis", "sweep", "recorders"},
 )
 """Imports go from later rooms to earlier ones."""
