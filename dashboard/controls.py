@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 import reprlib
+import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
 import streamlit as st
 
-from dashboard import tables
+from dashboard import lessons, tables, unseen
 from dashboard.style import LARGE_KEY
+from dashboard.undo import Trail, difference
 from nncore import ACTIVATIONS, DATASETS, RunConfig
 from nncore.config import TABLE
 from nncore.features import FEATURES
@@ -23,6 +26,7 @@ FIRST_SIGHT = RunConfig(
 """The run that the page opens on: a deep sigmoid network whose first layers learn nothing."""
 
 MAX_DEPTH, MAX_WIDTH = 50, 256
+BOUNDS = {"depth": (0, MAX_DEPTH), "width": (1, MAX_WIDTH)}
 
 MAX_GAIN, MAX_BIAS_STD = 20.0, 5.0
 """Where their sliders end: a gain of 20 reaches both phases of every activation, sigmoid's too."""
@@ -142,17 +146,31 @@ def _number(control: Control, so_far: dict[str, Any]) -> float:
 def _hidden(control: Control, so_far: dict[str, Any]) -> tuple[int, ...]:
     """Depth and width; a list of widths, folded away below, takes their place."""
     common = {"bind": "query-params", "disabled": bool(_before("widths").strip())}
-    depth = st.slider(
-        "Depth", 0, MAX_DEPTH, FIRST_SIGHT.depth, key="depth", **common,
-        help="Hidden layers. Each one multiplies the gradient by its weights and its slope once more: the "
-        "gradient-flow line grows longer, and falls or rises further.",
-    )  # fmt: skip
-    width = st.slider(
-        "Width", 1, MAX_WIDTH, FIRST_SIGHT.hidden[0], key="width", **common,
-        help="Units of each hidden layer. Wider layers scatter less from seed to seed: the gradient-flow line gets "
-        "straighter.",
-    )  # fmt: skip
+    depth, width = _setting("depth"), _setting("width")
+    if _remains("depth"):
+        depth = st.slider(
+            "Depth", *BOUNDS["depth"], FIRST_SIGHT.depth, key="depth", **common,
+            help="Hidden layers. Each one multiplies the gradient by its weights and its slope once more: the "
+            "gradient-flow line grows longer, and falls or rises further.",
+        )  # fmt: skip
+    if _remains("width"):
+        width = st.slider(
+            "Width", *BOUNDS["width"], FIRST_SIGHT.hidden[0], key="width", **common,
+            help="Units of each hidden layer. Wider layers scatter less from seed to seed: the gradient-flow line "
+            "gets straighter.",
+        )  # fmt: skip
     return (width,) * depth
+
+
+def _remains(key: str) -> bool:
+    """Is the widget drawn? A lesson hides those it is not about; their settings still apply."""
+    lesson = lessons.read(st.query_params)
+    return lesson is None or lesson.has_control(key)
+
+
+def _setting(key: str) -> Any:
+    """The setting under a widget's key, be the widget drawn or not."""
+    return unseen.value(key, settings_of(FIRST_SIGHT)[key], BOUNDS.get(key))
 
 
 def forget_infinities() -> None:
@@ -283,7 +301,10 @@ GROUPS = {
 }
 
 
-LAST, PAGE = "last_settings", "page_shown"
+LAST, PAGE, TRAIL = "last_settings", "page_shown", "undo_trail"
+
+LISTS = ("widths", "layer_activations")
+"""Keys of the two lists that name every layer."""
 
 
 def keep_across_pages(page: str) -> None:
@@ -307,17 +328,21 @@ def sidebar() -> RunConfig:
     """Draw the sidebar and return what it describes; raises ValueError when the choices do not go together."""
     values: dict[str, Any] = {}
     with st.sidebar:
+        buttons = st.container(horizontal=True, key="undo_buttons")
         for group, title in GROUPS.items():
-            st.markdown(f"**{title}**")
             controls = [c for c in CONTROLS.values() if FIELDS[c.field].metadata["group"] == group]
+            remaining = [key for key in _keys(group) if _remains(key)]
+            if remaining:
+                st.markdown(f"**{title}**")
             for control in controls:
                 if not control.folded:
-                    values[control.field] = control.draw(control, values)
+                    values[control.field] = _drawn(control, values)
             own_table = st.empty() if group == "data" and values["dataset"] == TABLE else None
-            with st.expander("More", key=f"more_{group}"):
+            folded = {control.field for control in controls if control.folded} | set(LISTS)
+            with _more(group) if folded & set(remaining) else nullcontext():
                 for control in controls:
                     if control.folded:
-                        values[control.field] = control.draw(control, values)
+                        values[control.field] = _drawn(control, values)
                 if own_table is not None:
                     own_table.caption(
                         tables.sentence(values["table"])
@@ -329,6 +354,7 @@ def sidebar() -> RunConfig:
         st.toggle(
             "Large type", key=LARGE_KEY, bind="query-params", help="Larger text and charts, for a projector."
         )
+    _undo(buttons)
     if widths:
         values["hidden"] = tuple(_width(text) for text in widths)
     if names:
@@ -338,18 +364,90 @@ def sidebar() -> RunConfig:
     return config
 
 
+def _more(group: str) -> st.delta_generator.DeltaGenerator:
+    """What is folded away; a lesson's few controls are not."""
+    if lessons.read(st.query_params):
+        return st.container()
+    return st.expander("More", key=f"more_{group}")
+
+
+def _keys(group: str) -> list[str]:
+    """Keys of a group's widgets."""
+    fields = [
+        control.field for control in CONTROLS.values() if FIELDS[control.field].metadata["group"] == group
+    ]
+    return [
+        key for field in fields for key in (("depth", "width", *LISTS) if field == "hidden" else (field,))
+    ]
+
+
+def _drawn(control: Control, so_far: dict[str, Any]) -> Any:
+    """A control's value, its widget drawn where it remains."""
+    if control.field == "hidden" or _remains(control.field):
+        return control.draw(control, so_far)
+    value = _setting(control.field)
+    if control.field == "features":
+        return tuple(value) if control.active(so_far) else ()
+    return value
+
+
+def _undo(place: st.delta_generator.DeltaGenerator) -> None:
+    """Two buttons that go back and forth through the set-ups of this session."""
+    settings = {key: _setting(key) for key in settings_of(FIRST_SIGHT)}
+    trail = st.session_state.get(TRAIL, Trail()).changed(settings, time.monotonic())
+    st.session_state[TRAIL] = trail
+    for key in settings:
+        if not _remains(key):
+            _follow(key, settings[key])
+    for name, icon, shortcut, steps, after in (
+        ("Undo", "undo", "Alt+Z", trail.past, trail.undone()),
+        ("Redo", "redo", "Alt+Y", trail.future, trail.redone()),
+    ):
+        help = f"{name} {_what_differs(trail, after)}." if steps else f"There is nothing to {name.lower()}."
+        place.button(
+            name, key=name.lower(), icon=f":material/{icon}:", type="tertiary", disabled=not steps, help=help,
+            shortcut=shortcut, on_click=_go, args=(after,),
+        )  # fmt: skip
+
+
+def _follow(key: str, value: Any) -> None:
+    """Let the address tell the setting of a widget that is not drawn, as bound widgets do by themselves."""
+    text = _in_url(key, value)
+    if value == settings_of(FIRST_SIGHT)[key]:
+        st.query_params.pop(key, None)
+    elif st.query_params.get_all(key) != ([text] if isinstance(text, str) else text):
+        st.query_params[key] = text
+
+
+def _go(trail: Trail) -> None:
+    st.session_state[TRAIL] = trail
+    st.session_state.update(trail.now or {})
+
+
+def _what_differs(trail: Trail, after: Trail) -> str:
+    """What an undo or a redo would change, in words."""
+    names = difference(trail.now or {}, after.now or {})
+    labels = [CONTROLS[name].label if name in CONTROLS else name.replace("_", " ") for name in names]
+    if len(labels) > 3:
+        return f"the change of {len(labels)} settings"
+    return f"the change of {' and '.join(labels)}"
+
+
 def _layer_lists() -> tuple[list[str], list[str]]:
     """Two lists that take the place of depth and width, and of the one activation for all."""
-    widths = st.text_input(
-        "Width of each layer", key="widths", bind="query-params", placeholder="64, 32, 16",
-        help="Hidden widths, input side first, separated by commas. They replace depth and width, and "
-        "the gradient-flow chart shows a kink where widths change.",
-    )  # fmt: skip
-    names = st.text_input(
-        "Activation of each layer", key="layer_activations", bind="query-params", placeholder="tanh, tanh, relu",
-        help="One name for each hidden layer, input side first, separated by commas. They replace the one "
-        "activation; the gradient-flow line changes its slope where the activation changes.",
-    )  # fmt: skip
+    widths, names = (_setting(key) for key in LISTS)
+    if _remains("widths"):
+        widths = st.text_input(
+            "Width of each layer", key="widths", bind="query-params", placeholder="64, 32, 16",
+            help="Hidden widths, input side first, separated by commas. They replace depth and width, and "
+            "the gradient-flow chart shows a kink where widths change.",
+        )  # fmt: skip
+    if _remains("layer_activations"):
+        names = st.text_input(
+            "Activation of each layer", key="layer_activations", bind="query-params", placeholder="tanh, tanh, relu",
+            help="One name for each hidden layer, input side first, separated by commas. They replace the one "
+            "activation; the gradient-flow line changes its slope where the activation changes.",
+        )  # fmt: skip
     return _list(widths), _list(names)
 
 
