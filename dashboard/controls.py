@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import reprlib
-import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -12,9 +11,8 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import lessons, tables, unseen
+from dashboard import lessons, tables, undo_buttons, unseen
 from dashboard.style import LARGE_KEY
-from dashboard.undo import Trail, difference
 from nncore import ACTIVATIONS, DATASETS, RunConfig
 from nncore.config import TABLE
 from nncore.features import FEATURES
@@ -149,13 +147,13 @@ def _hidden(control: Control, so_far: dict[str, Any]) -> tuple[int, ...]:
     depth, width = _setting("depth"), _setting("width")
     if _remains("depth"):
         depth = st.slider(
-            "Depth", *BOUNDS["depth"], FIRST_SIGHT.depth, key="depth", **common,
+            LABELS["depth"], *BOUNDS["depth"], FIRST_SIGHT.depth, key="depth", **common,
             help="Hidden layers. Each one multiplies the gradient by its weights and its slope once more: the "
             "gradient-flow line grows longer, and falls or rises further.",
         )  # fmt: skip
     if _remains("width"):
         width = st.slider(
-            "Width", *BOUNDS["width"], FIRST_SIGHT.hidden[0], key="width", **common,
+            LABELS["width"], *BOUNDS["width"], FIRST_SIGHT.hidden[0], key="width", **common,
             help="Units of each hidden layer. Wider layers scatter less from seed to seed: the gradient-flow line "
             "gets straighter.",
         )  # fmt: skip
@@ -301,10 +299,18 @@ GROUPS = {
 }
 
 
-LAST, PAGE, TRAIL = "last_settings", "page_shown", "undo_trail"
+LAST, PAGE = "last_settings", "page_shown"
 
 LISTS = ("widths", "layer_activations")
 """Keys of the two lists that name every layer."""
+
+LABELS = {
+    "depth": "Depth",
+    "width": "Width",
+    "widths": "Width of each layer",
+    "layer_activations": "Activation of each layer",
+}
+"""Labels of the widgets that set the hidden layers."""
 
 
 def keep_across_pages(page: str) -> None:
@@ -354,7 +360,11 @@ def sidebar() -> RunConfig:
         st.toggle(
             "Large type", key=LARGE_KEY, bind="query-params", help="Larger text and charts, for a projector."
         )
-    _undo(buttons)
+    settings = {key: _setting(key) for key in settings_of(FIRST_SIGHT)}
+    for key in settings:
+        if not _remains(key):
+            _follow(key, settings[key])
+    undo_buttons.show(buttons, settings, label)
     if widths:
         values["hidden"] = tuple(_width(text) for text in widths)
     if names:
@@ -391,25 +401,6 @@ def _drawn(control: Control, so_far: dict[str, Any]) -> Any:
     return value
 
 
-def _undo(place: st.delta_generator.DeltaGenerator) -> None:
-    """Two buttons that go back and forth through the set-ups of this session."""
-    settings = {key: _setting(key) for key in settings_of(FIRST_SIGHT)}
-    trail = st.session_state.get(TRAIL, Trail()).changed(settings, time.monotonic())
-    st.session_state[TRAIL] = trail
-    for key in settings:
-        if not _remains(key):
-            _follow(key, settings[key])
-    for name, icon, shortcut, steps, after in (
-        ("Undo", "undo", "Alt+Z", trail.past, trail.undone()),
-        ("Redo", "redo", "Alt+Y", trail.future, trail.redone()),
-    ):
-        help = f"{name} {_what_differs(trail, after)}." if steps else f"There is nothing to {name.lower()}."
-        place.button(
-            name, key=name.lower(), icon=f":material/{icon}:", type="tertiary", disabled=not steps, help=help,
-            shortcut=shortcut, on_click=_go, args=(after,),
-        )  # fmt: skip
-
-
 def _follow(key: str, value: Any) -> None:
     """Let the address tell the setting of a widget that is not drawn, as bound widgets do by themselves."""
     text = _in_url(key, value)
@@ -419,18 +410,9 @@ def _follow(key: str, value: Any) -> None:
         st.query_params[key] = text
 
 
-def _go(trail: Trail) -> None:
-    st.session_state[TRAIL] = trail
-    st.session_state.update(trail.now or {})
-
-
-def _what_differs(trail: Trail, after: Trail) -> str:
-    """What an undo or a redo would change, in words."""
-    names = difference(trail.now or {}, after.now or {})
-    labels = [CONTROLS[name].label if name in CONTROLS else name.replace("_", " ") for name in names]
-    if len(labels) > 3:
-        return f"the change of {len(labels)} settings"
-    return f"the change of {' and '.join(labels)}"
+def label(key: str) -> str:
+    """What a widget of the sidebar is called."""
+    return CONTROLS[key].label if key in CONTROLS else LABELS[key]
 
 
 def _layer_lists() -> tuple[list[str], list[str]]:
@@ -438,13 +420,13 @@ def _layer_lists() -> tuple[list[str], list[str]]:
     widths, names = (_setting(key) for key in LISTS)
     if _remains("widths"):
         widths = st.text_input(
-            "Width of each layer", key="widths", bind="query-params", placeholder="64, 32, 16",
+            LABELS["widths"], key="widths", bind="query-params", placeholder="64, 32, 16",
             help="Hidden widths, input side first, separated by commas. They replace depth and width, and "
             "the gradient-flow chart shows a kink where widths change.",
         )  # fmt: skip
     if _remains("layer_activations"):
         names = st.text_input(
-            "Activation of each layer", key="layer_activations", bind="query-params", placeholder="tanh, tanh, relu",
+            LABELS["layer_activations"], key="layer_activations", bind="query-params", placeholder="tanh, tanh, relu",
             help="One name for each hidden layer, input side first, separated by commas. They replace the one "
             "activation; the gradient-flow line changes its slope where the activation changes.",
         )  # fmt: skip
@@ -473,6 +455,16 @@ def settings_of(config: RunConfig) -> dict[str, Any]:
 def apply(config: RunConfig) -> None:
     """Set every widget to a config. Call it from a callback, before the widgets are drawn."""
     st.session_state.update(settings_of(config))
+
+
+def stands_on(config: RunConfig) -> bool:
+    """Do the widgets, as the sidebar last drew them, describe this config?"""
+    return undo_buttons.trail().now == settings_of(config)
+
+
+def labels() -> dict[str, str]:
+    """What every widget of the sidebar is called, by its key, in the sidebar's order."""
+    return {key: label(key) for group in GROUPS for key in _keys(group)}
 
 
 def link(config: RunConfig) -> dict[str, str | list[str]]:

@@ -43,7 +43,7 @@ EXPERIMENTS = {
             "depth", "vanishing", "Depth alone stops it",
             "One sigmoid layer gets more than 90 % right. Four layers of the same kind, with the same learning rate, "
             "do not leave the loss of a guess: layer 1 receives less than a hundredth of the last layer's δ.",
-            "Only depth differs. The loss curve of four layers is flat from the start, and never says why; δ does.",
+            "Only depth differs. The loss of four layers is flat after a few steps, and never says why; δ does.",
             BASE.replace(hidden=(32,) * 4, learning_rate=1.0), "4 layers",
             BASE.replace(hidden=(32,), learning_rate=1.0), "1 layer",
             ("loss", "flow"), 400, ("loss",), claims.depth,

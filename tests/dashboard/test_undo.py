@@ -169,7 +169,7 @@ def test_whole_set_up_applied_at_once_is_one_change() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "label"), [("depth", 3, "depth"), ("init", "orthogonal", "Initializer")]
+    ("key", "value", "label"), [("depth", 3, "Depth"), ("init", "orthogonal", "Initializer")]
 )
 def test_button_says_what_it_would_take_back(key: str, value: object, label: str) -> None:
     app = opened(sidebar)
