@@ -50,6 +50,13 @@ def show(place: st.delta_generator.DeltaGenerator) -> None:
             _claim(experiment)
 
 
+def end() -> None:
+    """Say so when a lesson shows nothing. Call it after everything is drawn."""
+    lesson = lessons.read(st.query_params)
+    if lesson and lesson.show and not stage.drawn() and not set(lesson.show) & set(stage.PARTS):
+        st.info("This lesson names no chart of this page: **Show everything** brings them back.")
+
+
 def leave() -> None:
     """Forget the lesson or the experiment; its set-up stays."""
     for name in KEPT:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from nncore import History, run
+from nncore import History, RunConfig, run
 from nncore import measures as m
 from nncore.experiments import EXPERIMENTS, Experiment
 from nncore.learned import fitted_curve
@@ -35,13 +35,22 @@ def measured(experiment: Experiment) -> list[Line]:
     A line is {"run": 0 or 1, "quantity": name, "x": [...], "y": [...]}; null stands where a number is not defined or
     not finite. Weights are a matrix, {"rows": [[...]]}.
     """
-    histories = run(experiment.config), run(experiment.against)
+    histories = [
+        run(_as_far_as_seen(config, experiment)) for config in (experiment.config, experiment.against)
+    ]
     lines = [
         {"run": number, "quantity": quantity} | _values(history, quantity, experiment.step)
         for quantity in experiment.picture
         for number, history in enumerate(histories)
     ]
     return lines + ([_rows(histories[0])] if "fit" in experiment.picture else [])
+
+
+def _as_far_as_seen(config: RunConfig, experiment: Experiment) -> RunConfig:
+    """The same run without the steps that its picture does not reach."""
+    if "loss" in experiment.picture:
+        return config
+    return config.replace(steps=min(config.steps, experiment.step + 1))
 
 
 def _rows(history: History) -> Line:

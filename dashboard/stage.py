@@ -19,8 +19,11 @@ PARTS = {
 }
 """Parts of the lab that are no charts, by key."""
 
-EMPTY = ".stColumn:not(:has(.stElementContainer))"
-"""A column in which nothing is drawn; Streamlit keeps its width all the same."""
+HIDE_EMPTY = (
+    "<style>:is(.stColumn, .stHorizontalBlock, .stLayoutWrapper):not(:has(.stElementContainer)) { display: none; }"
+    "</style>"
+)
+"""Rows and columns in which nothing is drawn take no room: where a chart has moved or is left out, its neighbours grow."""
 
 
 @dataclass
@@ -46,9 +49,7 @@ def choose(first: Sequence[str], shown: Sequence[str] | None) -> None:
     """Choose a page's charts; `open_places` then makes room for the first ones."""
     st.session_state[KEY] = Stage(tuple(first), None if shown is None else tuple(shown))
     if first or shown is not None:
-        st.html(
-            f"<style>{EMPTY}, .stHorizontalBlock:not(:has(.stElementContainer)) {{ display: none; }}</style>"
-        )
+        st.html(HIDE_EMPTY)
 
 
 def open_places() -> None:

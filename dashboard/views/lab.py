@@ -226,6 +226,7 @@ def page() -> None:
         with st.container(border=True, key="downloads", horizontal=True, vertical_alignment="center"):
             downloads.show(training)
             report.show(training)
+    guide.end()
     lesson_maker.offer()
     st.caption(f"{training.config.source.note} Measured on {len(training.history.probe_x)} training rows.")
 

@@ -101,7 +101,7 @@ EXPERIMENTS = {
             "sigmoid, yet layer 1 receives more than 50 times the last layer's δ: the few units on the slope pass on "
             "ten times what they get. After 400 steps the loss is above 0.5. With deviation 1 it is less than a "
             "tenth, and the circles are learned.",
-            "Bright ends, dark middle: activations are 0 or 1. Large weights saturate *and* explode.",
+            "Nothing lies between the two ends: activations are 0 or 1. Large weights saturate *and* explode.",
             BASE.replace(hidden=(32,) * 6, init="normal", init_scale=10.0), "deviation 10",
             BASE.replace(hidden=(32,) * 6, init="normal", init_scale=1.0), "deviation 1",
             ("activation", "saturation"), 0, ("saturated_fraction",), claims.saturated,
