@@ -314,14 +314,18 @@ LABELS = {
 
 
 def keep_across_pages(page: str) -> None:
-    """On a change of page, bring the set-up along; a set-up in the address comes first.
+    """On a change of page, bring the set-up along; a set-up in the address takes its place, and all of it.
 
     Streamlit empties the address, and with it every bound widget, on the way from one page to another. Call it before
     the page is drawn.
     """
     settings = st.session_state.get(LAST, {})
-    if st.session_state.get(PAGE, page) != page and not settings.keys() & st.query_params.to_dict().keys():
-        st.session_state.update(settings)
+    if st.session_state.get(PAGE, page) != page:
+        if settings.keys() & st.query_params.to_dict().keys():
+            for key in settings.keys() - st.query_params.to_dict().keys():
+                st.session_state.pop(key, None)
+        else:
+            st.session_state.update(settings)
     st.session_state[PAGE] = page
 
 
