@@ -56,10 +56,8 @@ def _as_far_as_seen(config: RunConfig, experiment: Experiment) -> RunConfig:
 def _rows(history: History) -> Line:
     """Some of the rows that a curve was fitted to."""
     data = history.config.data()
-    x, y = (
-        data.to_original_x(data.x_train)[:POINTS_DRAWN, 0],
-        data.to_original_y(data.y_train)[:POINTS_DRAWN, 0],
-    )
+    chosen = np.linspace(0, len(data.x_train) - 1, POINTS_DRAWN).round().astype(int)
+    x, y = data.to_original_x(data.x_train)[chosen, 0], data.to_original_y(data.y_train)[chosen, 0]
     return {"run": 0, "quantity": "rows", "x": _short(x), "y": _short(y)}
 
 

@@ -35,11 +35,6 @@ def accuracy(run: Readings) -> float:
     return float(measures.performance(run.history, np.array([run.record]))["train_accuracy"][0])
 
 
-def hidden_share(run: Readings, name: str) -> float:
-    """Mean over the hidden layers of a share at the last finite record."""
-    return float(run.now(name)[:-1].mean())
-
-
 def first_update(run: Readings) -> float:
     """‖ΔW‖ / ‖W‖ of layer 1 in the first update."""
     return float(measures.per_layer(run.history, "update_ratio", np.array([0]))["update_ratio"][0, 0])
@@ -158,8 +153,9 @@ def clipping(run: Readings, other: Readings) -> bool:
 
 
 def dying_relu(run: Readings, other: Readings) -> bool:
-    gone = hidden_share(run, "dead_fraction") > 0.5 and run.now("delta_norm")[0] == 0 and stuck(run)
-    return bool(gone) and hidden_share(other, "dead_fraction") < 0.2 and learned(other)
+    dead = run.now("dead_fraction")[:-1]
+    gone = dead.mean() > 0.5 and dead.max() == 1 and run.now("delta_norm")[0] == 0 and stuck(run)
+    return bool(gone) and float(other.now("dead_fraction")[:-1].mean()) < 0.2 and learned(other)
 
 
 def linear(run: Readings, other: Readings) -> bool:

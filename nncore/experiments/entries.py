@@ -185,10 +185,10 @@ EXPERIMENTS = {
         ),
         Experiment(
             "dying_relu", "units", "A learning rate that kills ReLUs",
-            "At learning rate 2 a few large steps push more than half of all hidden units to where they answer 0 to "
-            "every row. δ of layer 1 is then exactly 0, and no later step can wake them. At 0.1 fewer than a fifth "
-            "are dead, and more than 95 % are right.",
-            "The dashed line of dead units jumps up and never comes down.",
+            "At learning rate 2 large steps push more than half of all hidden units to where they answer 0 to every "
+            "row, in one layer all of them: δ of layer 1 is then exactly 0, and nothing can wake them. At 0.1 fewer "
+            "than a fifth are dead, and more than 95 % are right.",
+            "The last jump of the dashed lines, the dead units: from there on everything stands still.",
             DEEP_RELU.replace(hidden=(32,) * 4, learning_rate=2.0, steps=200), "rate 2",
             DEEP_RELU.replace(hidden=(32,) * 4, steps=200), "rate 0.1",
             ("saturation", "loss"), 200, ("dead_fraction",), claims.dying_relu,
