@@ -46,6 +46,7 @@ def dialog() -> None:
         placeholder="None chosen: all of them",
         help="They stand on the page in this order; all others are left out.",
     )  # fmt: skip
+    _by_hand(labels, parts)
     if not title.strip():
         st.caption("A lesson needs a title; then its link stands here.")
         return
@@ -53,6 +54,24 @@ def dialog() -> None:
     st.caption(f"The link opens on step {st.session_state.get(STEP, 0)} of the run on the page.")
     st.code(address, language=None, wrap_lines=True)
     st.link_button("Open it in a new tab", address, icon=":material/open_in_new:")
+
+
+def _by_hand(labels: dict[str, str], parts: dict[str, str]) -> None:
+    """What the parameters of such a link are called."""
+    with st.expander("Writing the link by hand"):
+        st.markdown(
+            "- `lesson=` the title; without it the page is no lesson\n"
+            "- `note=` the note, as plain text\n"
+            f"- `only=` the controls that remain, separated by commas: {_listed(labels)}; without `only` all of "
+            f"them, with `{lessons.NOTHING}` not one\n"
+            f"- `show=` the charts and parts shown, in their order: {_listed(parts)}; without `show` all of them\n"
+            f"- `{STEP}=` the step to open on\n\n"
+            "Settings stand beside them under the controls' names, as in the address of the lab."
+        )
+
+
+def _listed(names: dict[str, str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def query(title: str, note: str, only: list[str], show: list[str]) -> dict[str, str]:

@@ -11,6 +11,9 @@ TITLE_LENGTH, NOTE_LENGTH, NAMES = 120, 800, 80
 """Most letters of a title and a note, and most names in a list: a link stays short enough to be handed out."""
 
 LESSON, NOTE, ONLY, SHOW = "lesson", "note", "only", "show"
+NOTHING = "none"
+"""What stands in the list of controls when none remains."""
+
 PARAMETERS = (LESSON, NOTE, ONLY, SHOW)
 """Query parameters of a lesson; the set-up and the step have their own."""
 
@@ -42,7 +45,7 @@ class Lesson:
         if self.note:
             query[NOTE] = self.note
         if self.only is not None:
-            query[ONLY] = ",".join(self.only)
+            query[ONLY] = ",".join(self.only) or NOTHING
         if self.show is not None:
             query[SHOW] = ",".join(self.show)
         return query
@@ -88,7 +91,8 @@ def heading(lesson: Lesson) -> str:
 
 
 def _names(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(_known_letters(text.split(",")[:NAMES])))
+    names = dict.fromkeys(_known_letters(text.split(",")[:NAMES]))
+    return tuple(name for name in names if name != NOTHING)
 
 
 def _known_letters(names: Iterable[str]) -> Iterable[str]:

@@ -84,8 +84,10 @@ def test_only_the_named_controls_remain_and_the_others_still_apply() -> None:
     assert config_of(app) == config.replace(hidden=(7,) * 5)
 
 
-def test_no_control_may_remain() -> None:
-    app = opened(sidebar, lesson=TITLE, only="", gain="2.5")
+@pytest.mark.parametrize("only", ["none", "", "nothing,of,the_sidebar"])
+def test_no_control_may_remain(only: str) -> None:
+    assert Lesson(TITLE, only=()).query()["only"] == "none"
+    app = opened(sidebar, lesson=TITLE, only=only, gain="2.5")
     assert drawn_controls(app) == {"large"}
     assert config_of(app) == FIRST_SIGHT.replace(gain=2.5)
 
@@ -211,3 +213,8 @@ def test_dialog_offers_every_chart_and_part_of_the_page() -> None:
     app = opened(**SMALL)
     element(app, "make_lesson").click().run()
     assert len(app.multiselect(key="lesson_show").options) == len(PARTS) + len(plots(app))
+    (help,) = (text.value for text in app.markdown if "`lesson=`" in text.value)
+    for name in (*lessons.PARAMETERS, "step"):
+        assert f"`{name}=`" in help
+    for name in (*KEYS, *PARTS, *(key.removeprefix("chart_") for key in plots(app))):
+        assert f"`{name}`" in help
