@@ -145,25 +145,19 @@ def _hidden(control: Control, so_far: dict[str, Any]) -> tuple[int, ...]:
     """Depth and width; a list of widths, folded away below, takes their place."""
     common = {"bind": "query-params", "disabled": bool(_before("widths").strip())}
     depth, width = _setting("depth"), _setting("width")
-    if _remains("depth"):
+    if unseen.remains("depth"):
         depth = st.slider(
             LABELS["depth"], *BOUNDS["depth"], FIRST_SIGHT.depth, key="depth", **common,
             help="Hidden layers. Each one multiplies the gradient by its weights and its slope once more: the "
             "gradient-flow line grows longer, and falls or rises further.",
         )  # fmt: skip
-    if _remains("width"):
+    if unseen.remains("width"):
         width = st.slider(
             LABELS["width"], *BOUNDS["width"], FIRST_SIGHT.hidden[0], key="width", **common,
             help="Units of each hidden layer. Wider layers scatter less from seed to seed: the gradient-flow line "
             "gets straighter.",
         )  # fmt: skip
     return (width,) * depth
-
-
-def _remains(key: str) -> bool:
-    """Is the widget drawn? A lesson hides those it is not about; their settings still apply."""
-    lesson = lessons.read(st.query_params)
-    return lesson is None or lesson.has_control(key)
 
 
 def _setting(key: str) -> Any:
@@ -341,7 +335,7 @@ def sidebar() -> RunConfig:
         buttons = st.container(horizontal=True, key="undo_buttons")
         for group, title in GROUPS.items():
             controls = [c for c in CONTROLS.values() if FIELDS[c.field].metadata["group"] == group]
-            remaining = [key for key in _keys(group) if _remains(key)]
+            remaining = [key for key in _keys(group) if unseen.remains(key)]
             if remaining:
                 st.markdown(f"**{title}**")
             for control in controls:
@@ -364,10 +358,11 @@ def sidebar() -> RunConfig:
         st.toggle(
             "Large type", key=LARGE_KEY, bind="query-params", help="Larger text and charts, for a projector."
         )
-    settings = {key: _setting(key) for key in settings_of(FIRST_SIGHT)}
+    first = settings_of(FIRST_SIGHT)
+    settings = {key: _setting(key) for key in first}
     for key in settings:
-        if not _remains(key):
-            _follow(key, settings[key])
+        if not unseen.remains(key):
+            unseen.follow(key, None if settings[key] == first[key] else _in_url(key, settings[key]))
     undo_buttons.show(buttons, settings, label)
     if widths:
         values["hidden"] = tuple(_width(text) for text in widths)
@@ -397,21 +392,12 @@ def _keys(group: str) -> list[str]:
 
 def _drawn(control: Control, so_far: dict[str, Any]) -> Any:
     """A control's value, its widget drawn where it remains."""
-    if control.field == "hidden" or _remains(control.field):
+    if control.field == "hidden" or unseen.remains(control.field):
         return control.draw(control, so_far)
     value = _setting(control.field)
     if control.field == "features":
         return tuple(value) if control.active(so_far) else ()
     return value
-
-
-def _follow(key: str, value: Any) -> None:
-    """Let the address tell the setting of a widget that is not drawn, as bound widgets do by themselves."""
-    text = _in_url(key, value)
-    if value == settings_of(FIRST_SIGHT)[key]:
-        st.query_params.pop(key, None)
-    elif st.query_params.get_all(key) != ([text] if isinstance(text, str) else text):
-        st.query_params[key] = text
 
 
 def label(key: str) -> str:
@@ -422,13 +408,13 @@ def label(key: str) -> str:
 def _layer_lists() -> tuple[list[str], list[str]]:
     """Two lists that take the place of depth and width, and of the one activation for all."""
     widths, names = (_setting(key) for key in LISTS)
-    if _remains("widths"):
+    if unseen.remains("widths"):
         widths = st.text_input(
             LABELS["widths"], key="widths", bind="query-params", placeholder="64, 32, 16",
             help="Hidden widths, input side first, separated by commas. They replace depth and width, and "
             "the gradient-flow chart shows a kink where widths change.",
         )  # fmt: skip
-    if _remains("layer_activations"):
+    if unseen.remains("layer_activations"):
         names = st.text_input(
             LABELS["layer_activations"], key="layer_activations", bind="query-params", placeholder="tanh, tanh, relu",
             help="One name for each hidden layer, input side first, separated by commas. They replace the one "

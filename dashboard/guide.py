@@ -18,7 +18,7 @@ LAB = ""
 """The lab's address: it is the default page."""
 
 
-def link(experiment: Experiment, config: RunConfig) -> dict[str, str]:
+def link(experiment: Experiment, config: RunConfig) -> dict[str, str | list[str]]:
     """The query parameters that open the lab on one of an experiment's runs, its claim on top."""
     whole = {"dataset": config.dataset, **controls.link(config), **dict(experiment.view)}
     return whole | {STEP: str(experiment.step), EXPERIMENT: experiment.name}

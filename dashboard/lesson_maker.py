@@ -50,7 +50,7 @@ def dialog() -> None:
     if not title.strip():
         st.caption("A lesson needs a title; then its link stands here.")
         return
-    address = f"{st.context.url or ''}?{urlencode(query(title, note, only, show))}"
+    address = f"{st.context.url or ''}?{urlencode(query(title, note, only, show), doseq=True)}"
     st.caption(f"The link opens on step {st.session_state.get(STEP, 0)} of the run on the page.")
     st.code(address, language=None, wrap_lines=True)
     st.link_button("Open it in a new tab", address, icon=":material/open_in_new:")
@@ -74,9 +74,11 @@ def _listed(names: dict[str, str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
 
-def query(title: str, note: str, only: list[str], show: list[str]) -> dict[str, str]:
+def query(title: str, note: str, only: list[str], show: list[str]) -> dict[str, str | list[str]]:
     """The query parameters of a lesson on the run, the step and the view that the address tells of now."""
-    now = {name: value for name, value in st.query_params.to_dict().items() if name not in guide.KEPT}
+    now: dict[str, str | list[str]] = {
+        name: st.query_params.get_all(name) for name in st.query_params if name not in guide.KEPT
+    }
     if STEP in st.session_state:
         now[STEP] = str(st.session_state[STEP])
     lesson = lessons.Lesson(

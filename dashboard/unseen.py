@@ -7,12 +7,30 @@ from typing import Any
 
 import streamlit as st
 
+from dashboard import lessons
 from nncore import RunConfig
 from nncore.features import FEATURES
 
 FIELDS = {field.name: field for field in RunConfig.fields()}
 LONGEST = 5000
 """Letters of a list of layers, or of a table's name, in an address."""
+
+
+def remains(key: str) -> bool:
+    """Is the widget drawn? A lesson hides those it is not about; their settings still apply."""
+    lesson = lessons.read(st.query_params)
+    return lesson is None or lesson.has_control(key)
+
+
+def follow(key: str, text: str | list[str] | None) -> None:
+    """Let the address tell the setting of a widget that is not drawn, as bound widgets do by themselves.
+
+    None: it stands where it stands without being told.
+    """
+    if text is None:
+        st.query_params.pop(key, None)
+    elif st.query_params.get_all(key) != ([text] if isinstance(text, str) else text):
+        st.query_params[key] = text
 
 
 def value(key: str, default: Any, bounds: tuple[int, int] | None = None) -> Any:

@@ -25,7 +25,7 @@ TITLE = "Why does layer 1 stand still?"
 
 
 def drawn_controls(app) -> set[str]:
-    kinds = ("slider", "select_slider", "selectbox", "toggle", "number_input", "text_input")
+    kinds = ("slider", "select_slider", "selectbox", "toggle", "number_input", "text_input", "button_group")
     return {widget.key for kind in kinds for widget in app.sidebar.get(kind)}
 
 
