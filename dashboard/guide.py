@@ -6,6 +6,7 @@ import streamlit as st
 
 from dashboard import controls, lessons, stage
 from dashboard.current import STEP
+from dashboard.style import unbroken
 from nncore import RunConfig
 from nncore.experiments import EXPERIMENTS, Experiment
 
@@ -88,7 +89,7 @@ def _claim(experiment: Experiment) -> None:
                 "Close", key="leave_experiment", type="tertiary", icon=":material/close:", on_click=leave,
                 help="Puts the claim away; the set-up stays.",
             )  # fmt: skip
-        st.markdown(f"{experiment.claim} **Look for:** {experiment.look_for}")
+        st.markdown(unbroken(f"{experiment.claim} **Look for:** {experiment.look_for}"))
         with st.container(horizontal=True, vertical_alignment="center"):
             for name, config, label in (
                 ("run", experiment.config, experiment.label),

@@ -22,7 +22,7 @@ def card(experiment: Experiment, look: style.Style) -> None:
             f"picture_{experiment.name}",
             picture(lines, labels, described(experiment.title, labels, lines), look),
         )
-        st.markdown(experiment.claim)
+        st.markdown(style.unbroken(experiment.claim))
         st.caption(f"**Look for:** {experiment.look_for}")
         with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
             st.page_link(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard import controls, guide, pictures
+from dashboard import controls, guide, pictures, undo_buttons
 from dashboard.charts.pictures import described, picture
 from dashboard.style import DARK, LIGHT, Style
 from nncore.experiments import BASE, EXPERIMENTS, TOPICS, Experiment
@@ -80,7 +80,7 @@ def test_gallery_shows_every_experiment_under_its_topic_with_both_runs_to_open()
     app = gallery()
     assert not app.exception
     assert [heading.value for heading in app.subheader] == list(TOPICS.values())
-    words = " ".join(text.value for text in (*app.markdown, *app.caption))
+    words = " ".join(text.value for text in (*app.markdown, *app.caption)).replace("\u00a0", " ")
     links = [link.proto.query_string for link in app.get("page_link")]
     assert len(links) == 2 * len(EXPERIMENTS)
     for experiment in EXPERIMENTS.values():
@@ -109,7 +109,7 @@ def test_lab_opens_with_the_claim_on_top_and_the_charts_to_look_at_first(experim
     while not plots(app):
         app.run()
     assert not app.exception and not app.error
-    words = " ".join(text.value for text in app.main.get("markdown"))
+    words = " ".join(text.value for text in app.main.get("markdown")).replace("\u00a0", " ")
     assert experiment.title in words and experiment.claim in words and experiment.look_for in words
     drawn = [key.removeprefix("chart_") for key in plots(app)]
     assert tuple(drawn[: len(experiment.charts)]) == experiment.charts
@@ -131,6 +131,19 @@ def test_lab_goes_over_to_the_counterpart_and_back_and_says_when_it_was_changed(
     assert (app.session_state["init"], app.session_state["seed"]) == ("zeros", 0)
     element(app, "undo").click().run()
     assert (app.session_state["init"], app.session_state["seed"]) == ("xavier_normal", 5)
+
+
+def test_set_up_of_a_link_takes_the_place_of_all_that_was_brought_along() -> None:
+    """On the way from the gallery to the lab, where the reader has been before with another run."""
+    experiment = EXPERIMENTS["zeros"]
+    app = opened(depth="2", width="4", steps="4", n_samples="40", gain="2.5")
+    app.query_params.clear()  # as the browser does on its way to another page
+    app.switch_page("views/gallery.py").run()
+    for name, value in guide.link(experiment, experiment.config).items():
+        app.query_params[name] = value
+    app.switch_page("views/lab.py").run()
+    assert not app.exception
+    assert app.session_state[undo_buttons.TRAIL].now == controls.settings_of(experiment.config)
 
 
 def test_closing_the_claim_leaves_the_set_up_and_the_usual_order() -> None:
