@@ -166,9 +166,9 @@ EXPERIMENTS = {
         ),
         Experiment(
             "adam", "remedies", "Adam moves where SGD stands still",
-            "The same first weights, the same vanishing δ: less than a thousandth at layer 1. SGD changes layer 1 by "
-            "less than 1e-5 of its length and stays at the loss of a guess; Adam, which divides by the gradient's own "
-            "size, changes it by more than 1 % and brings the loss below 0.65. The gradient is not mended, the step is.",
+            "The same first weights, the same vanishing δ: less than a thousandth at layer 1. SGD's first update changes "
+            "layer 1 by less than 1e-5 of its length, and the loss stays at a guess; Adam's, divided by the gradient's "
+            "own size, by more than 1 %, and the loss falls below 0.65. The gradient is not mended, the step is.",
             "δ at step 0 is the same line twice; the update ratios are five decades apart.",
             BASE.replace(hidden=(16,) * 6, optimizer="adam", learning_rate=0.01), "Adam",
             BASE.replace(hidden=(16,) * 6), "SGD",
