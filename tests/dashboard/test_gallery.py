@@ -69,7 +69,7 @@ def test_picture_draws_both_runs_inside_its_frame_and_names_them(
         for points in re.findall('points="(.*?)"', drawn):
             x, y = np.array([point.split(",") for point in points.split()], dtype=float).T
             assert 50 <= x.min() <= x.max() <= 352 and 30 <= y.min() <= y.max() <= 160
-    for other in {LIGHT, DARK} - {style}:
+    for other in (each for each in (LIGHT, DARK) if each is not style):
         assert other.ink not in drawn and other.muted not in drawn
 
 
@@ -111,7 +111,8 @@ def test_lab_opens_with_the_claim_on_top_and_the_charts_to_look_at_first(experim
     assert not app.exception and not app.error
     words = " ".join(text.value for text in app.main.get("markdown")).replace("\u00a0", " ")
     assert experiment.title in words and experiment.claim in words and experiment.look_for in words
-    drawn = [key.removeprefix("chart_") for key in plots(app)]
+    ending = {"growth", "place"}  # of a run that diverged, above everything
+    drawn = [key for key in (name.removeprefix("chart_") for name in plots(app)) if key not in ending]
     assert tuple(drawn[: len(experiment.charts)]) == experiment.charts
     assert len(drawn) == len(set(drawn)) >= 11
     for key, value in experiment.view:
