@@ -130,7 +130,7 @@ def test_lab_goes_over_to_the_counterpart_and_back_and_says_when_it_was_changed(
     assert "changed" in " ".join(text.value for text in app.caption)
     element(app, "experiment_run").click().run()
     assert (app.session_state["init"], app.session_state["seed"]) == ("zeros", 0)
-    element(app, "undo").click().run()
+    element(app, "sidebar_undo").click().run()
     assert (app.session_state["init"], app.session_state["seed"]) == ("xavier_normal", 5)
 
 

@@ -105,7 +105,7 @@ def test_undo_reaches_hidden_settings_and_the_address_follows() -> None:
     app.session_state["to_apply"] = FIRST_SIGHT.replace(activation="tanh", skip=True)
     app.run()
     assert app.query_params["activation"] == "tanh" and app.query_params["skip"] == "true"
-    element(app, "undo").click().run()
+    element(app, "sidebar_undo").click().run()
     assert config_of(app) == FIRST_SIGHT.replace(activation="relu")
     assert app.query_params["activation"] == "relu" and "skip" not in app.query_params
 

@@ -116,7 +116,7 @@ def test_any_walk_agrees_with_a_list_and_a_place_in_it(moves: list) -> None:
 
 def test_buttons_take_back_and_set_again_every_kind_of_widget() -> None:
     app = opened(sidebar)
-    assert element(app, "undo").disabled and element(app, "redo").disabled
+    assert element(app, "sidebar_undo").disabled and element(app, "sidebar_redo").disabled
     moves = {
         "depth": 3, "activation": "tanh", "gain": 2.5, "learning_rate": 3e-3, "skip": True, "clip_norm": 0.5,
         "steps": 33, "widths": "5, 4, 3", "layer_activations": "tanh, relu, selu",
@@ -125,15 +125,15 @@ def test_buttons_take_back_and_set_again_every_kind_of_widget() -> None:
     for key, value in moves.items():
         element(app, key).set_value(value).run()
         configs.append(app.session_state["config"])
-        assert "nothing" in element(app, "redo").help
+        assert "nothing" in element(app, "sidebar_redo").help
     for config in reversed(configs[:-1]):
-        element(app, "undo").click().run()
+        element(app, "sidebar_undo").click().run()
         assert config_of(app) == config
-    assert element(app, "undo").disabled
+    assert element(app, "sidebar_undo").disabled
     for config in configs[1:]:
-        element(app, "redo").click().run()
+        element(app, "sidebar_redo").click().run()
         assert config_of(app) == config
-    assert element(app, "redo").disabled
+    assert element(app, "sidebar_redo").disabled
 
 
 def test_twenty_changes_can_be_taken_back() -> None:
@@ -141,16 +141,16 @@ def test_twenty_changes_can_be_taken_back() -> None:
     for number in range(20):
         element(app, ("width", "depth")[number % 2]).set_value(20 - number // 2).run()
     for _ in range(20):
-        element(app, "undo").click().run()
+        element(app, "sidebar_undo").click().run()
     assert config_of(app) == FIRST_SIGHT
-    assert element(app, "undo").disabled
+    assert element(app, "sidebar_undo").disabled
 
 
 def test_set_up_that_cannot_run_is_taken_back() -> None:
     app = opened(sidebar, momentum="0.9", nesterov="true")
     element(app, "momentum").set_value(0.0).run()
     assert app.error
-    element(app, "undo").click().run()
+    element(app, "sidebar_undo").click().run()
     assert config_of(app).momentum == 0.9
 
 
@@ -161,10 +161,10 @@ def test_whole_set_up_applied_at_once_is_one_change() -> None:
     )
     app.session_state["to_apply"] = other
     assert config_of(app.run()) == other
-    assert "settings" in element(app, "undo").help
-    element(app, "undo").click().run()
+    assert "settings" in element(app, "sidebar_undo").help
+    element(app, "sidebar_undo").click().run()
     assert config_of(app) == FIRST_SIGHT
-    element(app, "redo").click().run()
+    element(app, "sidebar_redo").click().run()
     assert config_of(app) == other
 
 
@@ -174,9 +174,9 @@ def test_whole_set_up_applied_at_once_is_one_change() -> None:
 def test_button_says_what_it_would_take_back(key: str, value: object, label: str) -> None:
     app = opened(sidebar)
     element(app, key).set_value(value).run()
-    assert label in element(app, "undo").help
-    element(app, "undo").click().run()
-    assert label in element(app, "redo").help
+    assert label in element(app, "sidebar_undo").help
+    element(app, "sidebar_undo").click().run()
+    assert label in element(app, "sidebar_redo").help
 
 
 def test_settings_of_an_undo_are_those_that_apply_sets() -> None:
