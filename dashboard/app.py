@@ -9,7 +9,7 @@ if str(ROOT) not in sys.path:  # `streamlit run` puts only this script's folder 
 
 import streamlit as st  # noqa: E402
 
-from dashboard import cards, controls, pins, style, waiting  # noqa: E402
+from dashboard import cards, controls, guide, pins, stage, style, waiting  # noqa: E402
 
 VIEWS = Path(__file__).parent / "views"
 
@@ -25,7 +25,10 @@ cards.forget()
 style.page()
 shown = st.navigation(
     {
-        "": [page("lab", "Gradient lab", "science", default=True)],
+        "": [
+            page("lab", "Gradient lab", "science", default=True),
+            page("gallery", "Experiments", "grid_view"),
+        ],
         "Runs": [
             page("compare", "Compare", "compare_arrows"),
             page("fork", "Fork", "call_split"),
@@ -45,7 +48,9 @@ shown = st.navigation(
     },
     position="top",
 )
+stage.clear()
 if pins.keep_across_pages(shown.url_path):
     waiting.leave_others()
+guide.bring_back(shown.url_path)
 controls.keep_across_pages(shown.url_path)
 shown.run()

@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import cards, style
+from dashboard import cards, stage, style
 from dashboard.plot import Point, plot
 from nncore import Measurement
 
@@ -39,12 +39,15 @@ def show(
 
     `finding` is a sentence about these numbers; it stands before the note and is read to those who cannot
     see the chart. `above` places a widget between title and figure. `frames` lets the chart follow the player: one
-    argument, `play.frames(...)` or `play.marks(...)` of a `dashboard.playback.Playback`. `on_click` is `plot`'s.
+    argument, `play.frames(...)` or `play.marks(...)` of a `dashboard.playback.Playback`. `on_click` is `plot`'s. A
+    lesson or an experiment decides where the chart is drawn, and whether it is.
     """
+    if not stage.shows(key):
+        return
     scaled = round(height * style.current().scale)
     caption = " ".join([finding, text.note, *measurement.caveats]).strip()
     cards.kept().add(key, cards.Card(text.title, text.subtitle, caption, figure, scaled))
-    with st.container(border=True, key=f"card_{key}", height="stretch"):
+    with stage.place(key, text.title), st.container(border=True, key=f"card_{key}", height="stretch"):
         with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
             st.markdown(f"**{text.title}** :gray[{text.subtitle}]", width="stretch")
             st.download_button(

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import reprlib
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
 import streamlit as st
 
-from dashboard import tables
+from dashboard import lessons, tables, undo_buttons, unseen
 from dashboard.style import LARGE_KEY
 from nncore import ACTIVATIONS, DATASETS, RunConfig
 from nncore.config import TABLE
@@ -23,6 +24,7 @@ FIRST_SIGHT = RunConfig(
 """The run that the page opens on: a deep sigmoid network whose first layers learn nothing."""
 
 MAX_DEPTH, MAX_WIDTH = 50, 256
+BOUNDS = {"depth": (0, MAX_DEPTH), "width": (1, MAX_WIDTH)}
 
 MAX_GAIN, MAX_BIAS_STD = 20.0, 5.0
 """Where their sliders end: a gain of 20 reaches both phases of every activation, sigmoid's too."""
@@ -142,17 +144,25 @@ def _number(control: Control, so_far: dict[str, Any]) -> float:
 def _hidden(control: Control, so_far: dict[str, Any]) -> tuple[int, ...]:
     """Depth and width; a list of widths, folded away below, takes their place."""
     common = {"bind": "query-params", "disabled": bool(_before("widths").strip())}
-    depth = st.slider(
-        "Depth", 0, MAX_DEPTH, FIRST_SIGHT.depth, key="depth", **common,
-        help="Hidden layers. Each one multiplies the gradient by its weights and its slope once more: the "
-        "gradient-flow line grows longer, and falls or rises further.",
-    )  # fmt: skip
-    width = st.slider(
-        "Width", 1, MAX_WIDTH, FIRST_SIGHT.hidden[0], key="width", **common,
-        help="Units of each hidden layer. Wider layers scatter less from seed to seed: the gradient-flow line gets "
-        "straighter.",
-    )  # fmt: skip
+    depth, width = _setting("depth"), _setting("width")
+    if unseen.remains("depth"):
+        depth = st.slider(
+            LABELS["depth"], *BOUNDS["depth"], FIRST_SIGHT.depth, key="depth", **common,
+            help="Hidden layers. Each one multiplies the gradient by its weights and its slope once more: the "
+            "gradient-flow line grows longer, and falls or rises further.",
+        )  # fmt: skip
+    if unseen.remains("width"):
+        width = st.slider(
+            LABELS["width"], *BOUNDS["width"], FIRST_SIGHT.hidden[0], key="width", **common,
+            help="Units of each hidden layer. Wider layers scatter less from seed to seed: the gradient-flow line "
+            "gets straighter.",
+        )  # fmt: skip
     return (width,) * depth
+
+
+def _setting(key: str) -> Any:
+    """The setting under a widget's key, be the widget drawn or not."""
+    return unseen.value(key, settings_of(FIRST_SIGHT)[key], BOUNDS.get(key))
 
 
 def forget_infinities(but: str = "") -> None:
@@ -289,16 +299,31 @@ GROUPS = {
 
 LAST, PAGE = "last_settings", "page_shown"
 
+LISTS = ("widths", "layer_activations")
+"""Keys of the two lists that name every layer."""
+
+LABELS = {
+    "depth": "Depth",
+    "width": "Width",
+    "widths": "Width of each layer",
+    "layer_activations": "Activation of each layer",
+}
+"""Labels of the widgets that set the hidden layers."""
+
 
 def keep_across_pages(page: str) -> None:
-    """On a change of page, bring the set-up along; a set-up in the address comes first.
+    """On a change of page, bring the set-up along; a set-up in the address takes its place, and all of it.
 
     Streamlit empties the address, and with it every bound widget, on the way from one page to another. Call it before
     the page is drawn.
     """
     settings = st.session_state.get(LAST, {})
-    if st.session_state.get(PAGE, page) != page and not settings.keys() & st.query_params.to_dict().keys():
-        st.session_state.update(settings)
+    if st.session_state.get(PAGE, page) != page:
+        if settings.keys() & st.query_params.to_dict().keys():
+            for key in settings.keys() - st.query_params.to_dict().keys():
+                st.session_state.pop(key, None)
+        else:
+            st.session_state.update(settings)
     st.session_state[PAGE] = page
 
 
@@ -311,17 +336,21 @@ def sidebar() -> RunConfig:
     """Draw the sidebar and return what it describes; raises ValueError when the choices do not go together."""
     values: dict[str, Any] = {}
     with st.sidebar:
+        buttons = st.container(horizontal=True, key="undo_buttons")
         for group, title in GROUPS.items():
-            st.markdown(f"**{title}**")
             controls = [c for c in CONTROLS.values() if FIELDS[c.field].metadata["group"] == group]
+            remaining = [key for key in _keys(group) if unseen.remains(key)]
+            if remaining:
+                st.markdown(f"**{title}**")
             for control in controls:
                 if not control.folded:
-                    values[control.field] = control.draw(control, values)
+                    values[control.field] = _drawn(control, values)
             own_table = st.empty() if group == "data" and values["dataset"] == TABLE else None
-            with st.expander("More", key=f"more_{group}"):
+            folded = {control.field for control in controls if control.folded} | set(LISTS)
+            with _more(group) if folded & set(remaining) else nullcontext():
                 for control in controls:
                     if control.folded:
-                        values[control.field] = control.draw(control, values)
+                        values[control.field] = _drawn(control, values)
                 if own_table is not None:
                     own_table.caption(
                         tables.sentence(values["table"])
@@ -333,6 +362,12 @@ def sidebar() -> RunConfig:
         st.toggle(
             "Large type", key=LARGE_KEY, bind="query-params", help="Larger text and charts, for a projector."
         )
+    first = settings_of(FIRST_SIGHT)
+    settings = {key: _setting(key) for key in first}
+    for key in settings:
+        if not unseen.remains(key):
+            unseen.follow(key, None if settings[key] == first[key] else _in_url(key, settings[key]))
+    undo_buttons.show(buttons, settings, label)
     if widths:
         values["hidden"] = tuple(width_of(text) for text in widths)
     if names:
@@ -342,18 +377,53 @@ def sidebar() -> RunConfig:
     return config
 
 
+def _more(group: str) -> st.delta_generator.DeltaGenerator:
+    """What is folded away; a lesson's few controls are not."""
+    if lessons.read(st.query_params):
+        return st.container()
+    return st.expander("More", key=f"more_{group}")
+
+
+def _keys(group: str) -> list[str]:
+    """Keys of a group's widgets."""
+    fields = [
+        control.field for control in CONTROLS.values() if FIELDS[control.field].metadata["group"] == group
+    ]
+    return [
+        key for field in fields for key in (("depth", "width", *LISTS) if field == "hidden" else (field,))
+    ]
+
+
+def _drawn(control: Control, so_far: dict[str, Any]) -> Any:
+    """A control's value, its widget drawn where it remains."""
+    if control.field == "hidden" or unseen.remains(control.field):
+        return control.draw(control, so_far)
+    value = _setting(control.field)
+    if control.field == "features":
+        return tuple(value) if control.active(so_far) else ()
+    return value
+
+
+def label(key: str) -> str:
+    """What a widget of the sidebar is called."""
+    return CONTROLS[key].label if key in CONTROLS else LABELS[key]
+
+
 def _layer_lists() -> tuple[list[str], list[str]]:
     """Two lists that take the place of depth and width, and of the one activation for all."""
-    widths = st.text_input(
-        "Width of each layer", key="widths", bind="query-params", placeholder="64, 32, 16",
-        help="Hidden widths, input side first, separated by commas. They replace depth and width, and "
-        "the gradient-flow chart shows a kink where widths change.",
-    )  # fmt: skip
-    names = st.text_input(
-        "Activation of each layer", key="layer_activations", bind="query-params", placeholder="tanh, tanh, relu",
-        help="One name for each hidden layer, input side first, separated by commas. They replace the one "
-        "activation; the gradient-flow line changes its slope where the activation changes.",
-    )  # fmt: skip
+    widths, names = (_setting(key) for key in LISTS)
+    if unseen.remains("widths"):
+        widths = st.text_input(
+            LABELS["widths"], key="widths", bind="query-params", placeholder="64, 32, 16",
+            help="Hidden widths, input side first, separated by commas. They replace depth and width, and "
+            "the gradient-flow chart shows a kink where widths change.",
+        )  # fmt: skip
+    if unseen.remains("layer_activations"):
+        names = st.text_input(
+            LABELS["layer_activations"], key="layer_activations", bind="query-params", placeholder="tanh, tanh, relu",
+            help="One name for each hidden layer, input side first, separated by commas. They replace the one "
+            "activation; the gradient-flow line changes its slope where the activation changes.",
+        )  # fmt: skip
     return listed(widths), listed(names)
 
 
@@ -379,6 +449,16 @@ def settings_of(config: RunConfig) -> dict[str, Any]:
 def apply(config: RunConfig) -> None:
     """Set every widget to a config. Call it from a callback, before the widgets are drawn."""
     st.session_state.update(settings_of(config))
+
+
+def stands_on(config: RunConfig) -> bool:
+    """Do the widgets, as the sidebar last drew them, describe this config?"""
+    return undo_buttons.trail().now == settings_of(config)
+
+
+def labels() -> dict[str, str]:
+    """What every widget of the sidebar is called, by its key, in the sidebar's order."""
+    return {key: label(key) for group in GROUPS for key in _keys(group)}
 
 
 def link(config: RunConfig) -> dict[str, str | list[str]]:

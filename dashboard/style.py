@@ -275,3 +275,8 @@ def label(name: str, longest: int = 24) -> str:
     """Somebody's own name as a label: short, and without the markup that a chart would follow."""
     short = name if len(name) <= longest else name[: longest - 1] + "…"
     return short.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("$", "＄")
+
+
+def unbroken(words: str) -> str:
+    """Words in which a percentage stays on one line with its sign."""
+    return words.replace(" %", "\u00a0%")

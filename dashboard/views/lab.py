@@ -14,12 +14,15 @@ from dashboard import (
     current,
     downloads,
     findings,
+    guide,
     headline,
     learned,
+    lesson_maker,
     pins,
     playback,
     report,
     seeds,
+    stage,
     style,
     why,
 )
@@ -54,9 +57,12 @@ def charts(training: Training) -> None:
     timeline = training.measured(over_time)
     seen = training.measured(flow, record)
     with wrong:
-        findings.show(training, record)
+        if stage.shows("findings"):
+            findings.show(training, record)
     with numbers:
-        headline.metrics(training, record, seen)
+        if stage.shows("numbers"):
+            headline.metrics(training, record, seen)
+    stage.open_places()
 
     left, right = st.columns(2)
     with left:
@@ -210,6 +216,8 @@ def signals(history: History, records: Sequence[int]) -> tuple[m.Measurement, ..
 
 def parameters(training: Training, look: style.Style, step: int, play: Playback) -> None:
     """θ and its gradient over time, for a layer's weights or for one parameter."""
+    if not stage.shows("theta"):
+        return
     history = training.history
     n_layers = history.layout.n_layers
     layer_choice, index_choice, by_hand = st.columns([2, 2, 1], vertical_alignment="bottom")
@@ -241,15 +249,21 @@ def parameters(training: Training, look: style.Style, step: int, play: Playback)
 
 def page() -> None:
     """The lab, top to bottom."""
+    top = guide.begin()
     training = current.training()
+    guide.show(top)
     if training is None:
         return
-    headline.show(training)
+    if stage.shows("headline"):
+        headline.show(training)
     why.ending(training, style.current())
     charts(training)
-    with st.container(border=True, key="downloads", horizontal=True, vertical_alignment="center"):
-        downloads.show(training)
-        report.show(training)
+    if stage.shows("downloads"):
+        with st.container(border=True, key="downloads", horizontal=True, vertical_alignment="center"):
+            downloads.show(training)
+            report.show(training)
+    guide.end()
+    lesson_maker.offer()
     st.caption(f"{training.config.source.note} Measured on {len(training.history.probe_x)} training rows.")
 
 

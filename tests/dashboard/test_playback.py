@@ -173,5 +173,6 @@ def test_frames_are_measured_once_for_all_readers() -> None:
         tell(app, "play", 0)
     batches = {call for call in calls if len(call) > 1 and isinstance(call[1], tuple)}
     names = {call[0] for call in batches}
-    assert {"gradient_flows", "distributions", "signals", "decision_regions_of", "facts"} == names
-    assert len(batches) == 7
+    once = {"gradient_flows", "ledgers", "precisions", "signals", "decision_regions_of", "facts"}
+    assert names == once | {"distributions"}
+    assert len(batches) == len(once) + 3

@@ -38,6 +38,7 @@ ROOMS = (
     {"comparison", "learned", "beside", "landscape", "units"},
     {"parting", "seeds"},
     {"diagnosis", "sweep", "recorders"},
+    {"experiments"},
 )
 """Imports go from later rooms to earlier ones."""
 

@@ -1,0 +1,72 @@
+"""The way through the set-ups that a reader has tried: back, and forth again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+Settings = Mapping[str, Any]
+
+KEPT = 50
+"""Changes that can be undone."""
+
+MERGED_SECONDS = 1.5
+"""Changes of the same widget that follow each other this quickly count as one: a slider on its way."""
+
+
+@dataclass(frozen=True)
+class Trail:
+    """The set-up of now, those before it (oldest first) and those undone (next first).
+
+    `moved` is the widget that the last change moved, "" when it was several or none, and `at` the time of it in
+    seconds.
+
+    >>> trail = Trail().changed({"depth": 2}, at=0).changed({"depth": 3}, at=10)
+    >>> trail.undone().now, trail.undone().redone().now
+    ({'depth': 2}, {'depth': 3})
+    """
+
+    now: Settings | None = None
+    past: tuple[Settings, ...] = ()
+    future: tuple[Settings, ...] = ()
+    moved: str = ""
+    at: float = 0.0
+
+    def changed(self, settings: Settings, at: float) -> Trail:
+        """The trail after the widgets were found at these settings; itself when nothing is new.
+
+        What had been undone is given up, and what was moved quickly in one go is one change.
+        """
+        if self.now is None:
+            return Trail(settings)
+        names = [name for name in settings if name not in self.now or settings[name] != self.now[name]]
+        if not names:
+            return self
+        moved = names[0] if len(names) == 1 else ""
+        on_its_way = bool(moved) and moved == self.moved and at - self.at < MERGED_SECONDS
+        if on_its_way and self.past[-1:] == (settings,):  # back where it came from
+            return Trail(settings, self.past[:-1])
+        past = self.past if on_its_way else (*self.past, self.now)[-KEPT:]
+        return Trail(settings, past, (), moved, at)
+
+    def undone(self) -> Trail:
+        """One change back; itself at the beginning."""
+        if not self.past or self.now is None:
+            return self
+        return replace(
+            self, now=self.past[-1], past=self.past[:-1], future=(self.now, *self.future), moved=""
+        )
+
+    def redone(self) -> Trail:
+        """One change forth again; itself at the end."""
+        if not self.future or self.now is None:
+            return self
+        return replace(
+            self, now=self.future[0], past=(*self.past, self.now), future=self.future[1:], moved=""
+        )
+
+
+def difference(before: Settings, after: Settings) -> tuple[str, ...]:
+    """Names whose values differ."""
+    return tuple(name for name in after if name not in before or before[name] != after[name])

@@ -1,0 +1,166 @@
+"""The claims of the experiments in code: what has to be measured on the two runs for each to be true."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nncore import measures
+from nncore.diagnosis.readings import Readings
+
+GUESS = float(np.log(2.0))
+"""Cross-entropy of a fair guess between two classes."""
+
+
+# What the claims speak of -----------------------------------------------------------------------------------
+
+
+def ratio(run: Readings) -> float:
+    """δ norm of layer 1 over that of the last layer at step 0."""
+    delta = run.first("delta_norm")
+    return float(delta[0] / delta[-1])
+
+
+def rate(run: Readings) -> float:
+    """The factor on δ from one layer back to the one before it, at step 0."""
+    return ratio(run) ** (1 / (run.n_layers - 1))
+
+
+def loss(run: Readings) -> float:
+    """The loss at the last finite record."""
+    return float(run.history.loss[run.record])
+
+
+def accuracy(run: Readings) -> float:
+    """Share of training rows put into the right class at the last finite record."""
+    return float(measures.performance(run.history, np.array([run.record]))["train_accuracy"][0])
+
+
+def first_update(run: Readings) -> float:
+    """‖ΔW‖ / ‖W‖ of layer 1 in the first update."""
+    return float(measures.per_layer(run.history, "update_ratio", np.array([0]))["update_ratio"][0, 0])
+
+
+def distance(run: Readings) -> np.ndarray:
+    """‖W − W₀‖ of every layer at the last finite record."""
+    return measures.per_layer(run.history, "distance", np.array([0, run.record]))["distance"][1]
+
+
+def spread(values: np.ndarray) -> float:
+    """Largest over smallest."""
+    return float(values.max() / values.min())
+
+
+def diverged_by(run: Readings, step: int) -> bool:
+    """Did the run stop being finite at this step or before?"""
+    found = run.history.divergence
+    return found is not None and found.step <= step
+
+
+def stuck(run: Readings) -> bool:
+    """Does the loss end where a fair guess between two classes has it?"""
+    return loss(run) > 0.99 * GUESS
+
+
+def learned(run: Readings) -> bool:
+    """Are more than 95 % of the training rows right, in a run that stayed finite?"""
+    return run.history.divergence is None and accuracy(run) > 0.95
+
+
+# One claim an experiment: run is what it shows, other what it is compared with; the words stand in `entries` --
+
+
+def deep_sigmoid(run: Readings, other: Readings) -> bool:
+    return ratio(run) < 1e-7 and stuck(run) and ratio(other) > 0.1 and learned(other)
+
+
+def depth(run: Readings, other: Readings) -> bool:
+    return ratio(run) < 0.01 and stuck(run) and ratio(other) > 0.1 and accuracy(other) > 0.9
+
+
+def cross_entropy(run: Readings, other: Readings) -> bool:
+    same_rate = abs(rate(run) / rate(other) - 1) < 0.1
+    is_stuck = stuck(run) and loss(other) > 0.99 * 0.25  # a guess of 1/2 is wrong by 1/2: squared, 1/4
+    at_the_output = float(other.first("delta_norm")[-1] / run.first("delta_norm")[-1])
+    return at_the_output > 1.3 and same_rate and max(ratio(run), ratio(other)) < 1e-4 and is_stuck
+
+
+def flat_weight_gradients(run: Readings, other: Readings) -> bool:
+    weights = spread(run.first("weight_gradient_norm")), spread(other.first("weight_gradient_norm"))
+    return ratio(run) < 0.1 and ratio(other) > 0.5 and max(weights) < 2
+
+
+def float_types(run: Readings, other: Readings) -> bool:
+    zero, small = run.first("delta_norm"), other.first("delta_norm")
+    return bool((zero[:5] == 0).all() and (small > 0).all() and small[0] < 1e-45)
+
+
+def exploding(run: Readings, other: Readings) -> bool:
+    return ratio(run) > 1e3 and first_update(run) > 1 and ratio(other) < 1 and first_update(other) < 0.01
+
+
+def relu_explodes(run: Readings, other: Readings) -> bool:
+    return (
+        1.4 < rate(run) < 1.8
+        and diverged_by(run, 10)
+        and 0.9 < rate(other) < 1.1
+        and not diverged_by(other, 50)
+    )
+
+
+def saturated(run: Readings, other: Readings) -> bool:
+    flat = [float(each.first("saturated_fraction")[:-1].mean()) for each in (run, other)]
+    return flat[0] > 0.75 and ratio(run) > 50 and loss(run) > 0.5 and flat[1] < 0.1 and learned(other)
+
+
+def batch_normalization(run: Readings, other: Readings) -> bool:
+    return ratio(run) > 1e4 and 1.15 < rate(run) < 1.35 and ratio(other) < 1
+
+
+def xavier_tanh(run: Readings, other: Readings) -> bool:
+    unmoved = abs(loss(other) - float(other.history.loss[0])) < 1e-6
+    return ratio(run) > 0.1 and learned(run) and ratio(other) < 1e-10 and unmoved
+
+
+def he_relu(run: Readings, other: Readings) -> bool:
+    halved = 0.1 < ratio(other) / 2**-15 < 10
+    return 0.1 < ratio(run) < 10 and halved and accuracy(run) > 0.9 and stuck(other)
+
+
+def zeros(run: Readings, other: Readings) -> bool:
+    moved = run.history.layout.split(run.history.theta[run.record])[-1][1]
+    only_the_bias = not distance(run).any() and bool(moved.any())
+    return (
+        only_the_bias and loss(run) < float(run.history.loss[0]) and accuracy(run) < 0.65 and learned(other)
+    )
+
+
+def constant(run: Readings, other: Readings) -> bool:
+    twins = bool((run.twins[:-1] == 1).all() and not other.twins.any())
+    return twins and bool(distance(run).all()) and accuracy(run) < 0.7 and learned(other)
+
+
+def skip(run: Readings, other: Readings) -> bool:
+    return 1 < ratio(run) < 20 and learned(run) and ratio(other) < 1e-4 and stuck(other)
+
+
+def adam(run: Readings, other: Readings) -> bool:
+    moved = first_update(run) > 0.01 and first_update(other) < 1e-5
+    return ratio(run) == ratio(other) < 1e-3 and moved and loss(run) < 0.65 and stuck(other)
+
+
+def clipping(run: Readings, other: Readings) -> bool:
+    return run.history.divergence is None and accuracy(run) > 0.9 and diverged_by(other, 5)
+
+
+def dying_relu(run: Readings, other: Readings) -> bool:
+    dead = run.now("dead_fraction")[:-1]
+    gone = dead.mean() > 0.5 and dead.max() == 1 and run.now("delta_norm")[0] == 0 and stuck(run)
+    return bool(gone) and float(other.now("dead_fraction")[:-1].mean()) < 0.2 and learned(other)
+
+
+def linear(run: Readings, other: Readings) -> bool:
+    return accuracy(run) < 0.6 and learned(other)
+
+
+def two_units(run: Readings, other: Readings) -> bool:
+    return loss(run) < 0.25 * loss(other)

@@ -1,0 +1,46 @@
+"""An experiment: a claim about two runs, what to look for, and the claim once more in code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from nncore.config import RunConfig
+from nncore.diagnosis.readings import Readings
+from nncore.history import History
+
+Claim = Callable[[Readings, Readings], bool]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A run that shows something, the run it is compared with, and what is claimed of the two.
+
+    `label` and `against_label` tell the two runs apart in a few words. `claim` says what is so, `look_for` where it
+    is seen; every number in the claim is a bound that `true_of` checks. `charts` are keys of the lab's charts to
+    look at, the first one first; `step` is the step to stand on. `picture` names the quantities of a small picture:
+    keys of `measures.LAYER_QUANTITIES` at `step`, or one of "update_ratio", "loss", "fit" and "weights". `view` holds
+    further settings of the lab's page, name and value.
+    """
+
+    name: str
+    topic: str
+    title: str
+    claim: str
+    look_for: str
+    config: RunConfig
+    label: str
+    against: RunConfig
+    against_label: str
+    charts: tuple[str, ...]
+    step: int
+    picture: tuple[str, ...]
+    true_of: Claim
+    view: tuple[tuple[str, str], ...] = ()
+
+    def holds(self, history: History, other: History) -> bool:
+        """Is the claim true of these two runs, read at step 0 and at the last finite record of each?
+
+        history: a run in the place of `config`; other: one in the place of `against`.
+        """
+        return self.true_of(*(Readings(each, each.last_finite) for each in (history, other)))
