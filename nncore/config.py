@@ -218,6 +218,16 @@ class RunConfig:
         """Every setting, with its group, help, choices and range in `metadata`; the same for a fork."""
         return dataclasses.fields(RunConfig)
 
+    @classmethod
+    def check(cls, name: str, value: Any) -> Any:
+        """The value as the setting keeps it; raises ValueError on an unknown name or a value it never takes.
+
+        >>> RunConfig.check("gain", 2)
+        2.0
+        """
+        fields = {field.name: field for field in cls.fields()}
+        return _checked(choose("setting", name, fields), value)
+
     def replace(self, **changes: Any) -> RunConfig:
         """The same run with some settings changed."""
         return dataclasses.replace(self, **changes)

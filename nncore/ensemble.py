@@ -47,7 +47,7 @@ def run_many(
             config.check_memory(memory_budget // len(configs))
     if not configs:
         return []
-    size = 1 if any(isinstance(config, Fork) for config in configs) else _runs_at_once(configs[0])
+    size = 1 if any(isinstance(config, Fork) for config in configs) else runs_at_once(configs[0])
     blocks = [configs[start : start + size] for start in range(0, len(configs), size)]
     with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
         parts = list(pool.map(lambda block: _run_block(block, cancelled), blocks))
@@ -97,7 +97,8 @@ def _run_block(configs: list[RunConfig], cancelled: Callable[[], bool]) -> list[
     ]
 
 
-def _runs_at_once(config: RunConfig) -> int:
+def runs_at_once(config: RunConfig) -> int:
+    """Runs of this shape that fit into the cache together, 1 or more."""
     return max(1, BLOCK_ELEMENTS // (max(config.layout().widths) * config.batch_rows()))
 
 

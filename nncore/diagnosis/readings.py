@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 
 import numpy as np
@@ -11,7 +11,6 @@ from nncore.diagnosis.float_types import underflow
 from nncore.diagnosis.flows import Flow, flow_of
 from nncore.history import History
 from nncore.layout import Array
-from nncore.measurement import Measurement
 from nncore.measures import OVER_TIME, per_layer
 
 WINDOW = 10
@@ -30,14 +29,18 @@ LAYER_NAMES = (
 class Readings:
     """The measurements of `history` at `record` and at its first record; everything (n_layers,)."""
 
-    def __init__(self, history: History, record: int) -> None:
+    def __init__(self, history: History, record: int, measured: Mapping[str, Array] | None = None) -> None:
+        """`measured`: LAYER_NAMES at the first record and at this one, (2, n_layers) each, if taken already."""
         self.history, self.record = history, range(len(history))[record]
         self.n_layers = history.layout.n_layers
+        self._measured = measured
 
     @cached_property
-    def measured(self) -> Measurement:
+    def measured(self) -> Mapping[str, Array]:
         """LAYER_NAMES at the first record and at this one."""
-        return per_layer(self.history, LAYER_NAMES, np.array([0, self.record]))
+        if self._measured is not None:
+            return self._measured
+        return per_layer(self.history, LAYER_NAMES, np.array([0, self.record])).values
 
     def now(self, name: str) -> Array:
         """A quantity at this record."""

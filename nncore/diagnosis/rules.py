@@ -88,7 +88,11 @@ def verdict(history: History, record: int | None = None) -> tuple[Verdict, ...]:
     >>> verdict(run(RunConfig(hidden=(16,) * 12, activation="sigmoid", steps=0)))[0].rule
     'vanishing'
     """
-    readings = Readings(history, history.last_finite if record is None else record)
+    return judge(Readings(history, history.last_finite if record is None else record))
+
+
+def judge(readings: Readings) -> tuple[Verdict, ...]:
+    """The same for readings at hand."""
     found = [(rule, rule.measure(readings)) for rule in RULES.values()]
     verdicts = [
         Verdict(
@@ -102,7 +106,7 @@ def verdict(history: History, record: int | None = None) -> tuple[Verdict, ...]:
             finding.sentence,
             rule.chart,
             rule.source,
-            int(history.step[readings.record]),
+            int(readings.history.step[readings.record]),
             readings.record,
         )
         for rule, finding in found
