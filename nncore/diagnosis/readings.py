@@ -29,8 +29,18 @@ LAYER_NAMES = (
 class Readings:
     """The measurements of `history` at `record` and at its first record; everything (n_layers,)."""
 
-    def __init__(self, history: History, record: int, measured: Mapping[str, Array] | None = None) -> None:
-        """`measured`: LAYER_NAMES at the first record and at this one, (2, n_layers) each, if taken already."""
+    def __init__(
+        self,
+        history: History,
+        record: int,
+        measured: Mapping[str, Array] | None = None,
+        sentences: bool = True,
+    ) -> None:
+        """`measured`: LAYER_NAMES at the first record and at this one, (2, n_layers) each, if taken already.
+
+        Without `sentences` what is read for the words alone is left out: for sweeps, which keep none.
+        """
+        self.sentences = sentences
         self.history, self.record = history, range(len(history))[record]
         self.n_layers = history.layout.n_layers
         self._measured = measured

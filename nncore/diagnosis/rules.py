@@ -155,7 +155,7 @@ def zero_gradient(seen: Readings) -> Finding:
     layers = _where(seen.now("weight_gradient_norm") == 0)
     if not layers:
         return Finding(0.0)
-    why = ledger(seen.history, seen.record).caveats
+    why = ledger(seen.history, seen.record).caveats if seen.sentences else ()
     return Finding(
         float(len(layers)),
         layers,
@@ -193,6 +193,8 @@ def vanishing(seen: Readings) -> Finding:
     flow = seen.flow
     if flow.kind in ("zero", "not finite", "single"):
         return NOTHING
+    if flow.ratio >= VANISHED:
+        return Finding(flow.ratio)
     layers = _where(flow.delta < VANISHED * flow.delta[-1])
     return Finding(
         flow.ratio,
@@ -209,6 +211,8 @@ def exploding(seen: Readings) -> Finding:
     flow = seen.flow
     if flow.kind in ("zero", "not finite", "single"):
         return NOTHING
+    if flow.ratio <= EXPLODED:
+        return Finding(flow.ratio)
     layers = _where(flow.delta > EXPLODED * flow.delta[-1])
     return Finding(
         flow.ratio,
@@ -371,6 +375,8 @@ def _share(seen: Readings, name: str, threshold: float, what: str) -> Finding:
 
 def _shares(seen: Readings) -> str:
     """What the ledger puts down to each part, where every layer has its logarithms."""
+    if not seen.sentences:
+        return ""
     found = ledger(seen.history, seen.record)
     sums = {part: float(found[part].sum()) for part in PARTS}
     total = float(found["total"].sum())

@@ -7,7 +7,7 @@ from nncore.sweep.grid import Grid, Listed, Runs, key
 from nncore.sweep.read import dataset, layers, summarize, table
 from nncore.sweep.report import ENDINGS, INITIAL_FLOW, LAST, Report, column
 from nncore.sweep.stream import estimated_seconds, results
-from nncore.sweep.table import config_of
+from nncore.sweep.table import config_of, write_csv
 from nncore.sweep.workers import Here, Processes
 
 __all__ = [
@@ -36,4 +36,5 @@ __all__ = [
     "summarize",
     "table",
     "write",
+    "write_csv",
 ]

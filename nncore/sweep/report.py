@@ -123,32 +123,28 @@ def failed(report: Report, reason: str) -> Row:
 def note(histories: Sequence[History], report: Report) -> list[Row]:
     """The rows of runs that were trained together."""
     last = np.array([history.last_finite for history in histories])
-    places = [_places(histories, step, last) for step in report.steps]
-    first_and_last = np.stack([np.zeros_like(last), last], axis=1)
-    names = [*dict.fromkeys(["delta_norm", *report.quantities])]
-    wanted = np.stack([np.maximum(each, 0) for each in places], axis=1)
-    measured = together.per_layer(histories, names, wanted)
+    places = {step: _places(histories, step, last) for step in report.steps}
+    columns = [np.zeros_like(last), last, *(np.maximum(each, 0) for each in places.values())]
+    records, column_of = np.unique(np.stack(columns, axis=1), axis=1, return_inverse=True)
+    verdict_names = LAYER_NAMES if report.verdict else ()
+    names = [*dict.fromkeys(["delta_norm", *report.quantities, *verdict_names])]
+    measured = together.per_layer(histories, names, records)
     rows: list[Row] = [dict.fromkeys(report.columns()) for _ in histories]
     for index, (row, history) in enumerate(zip(rows, histories, strict=True)):
         row["ending"] = "diverged" if history.divergence else "finished"
         row["reason"] = history.stopped
         row["last_step"] = int(history.step[-1])
         row["loss_first"], row["loss_last"] = float(history.loss[0]), float(history.loss[last[index]])
-        for place, step in enumerate(report.steps):
-            if places[place][index] >= 0:
-                _note_layers(row, report, step, {name: measured[name][index, place] for name in names})
+        for step, column_index in zip(report.steps, column_of[2:], strict=True):
+            if places[step][index] >= 0:
+                _note_layers(row, report, step, {name: measured[name][index, column_index] for name in names})
+        if report.verdict:
+            first_and_last = {name: measured[name][index, column_of[:2]] for name in LAYER_NAMES}
+            _note_verdict(row, Readings(history, int(last[index]), first_and_last, sentences=False))
     if report.scores:
         for row, history, scores in zip(rows, histories, together.scores(histories, last), strict=True):
             row.update(scores)
             row["trained"] = scores["train_loss"] < TRAINED * together.constant_loss(history.config)
-    if report.verdict:
-        readings = together.per_layer(histories, LAYER_NAMES, first_and_last)
-        for index, (row, history) in enumerate(zip(rows, histories, strict=True)):
-            seen = Readings(history, int(last[index]), {name: readings[name][index] for name in LAYER_NAMES})
-            found = judge(seen)
-            row["verdicts"] = [each.rule for each in found]
-            row["verdict"] = found[0].rule if found else ""
-            row["severity"] = found[0].severity if found else 0
     return rows
 
 
@@ -175,6 +171,13 @@ def _note_layers(row: Row, report: Report, step: int, measured: dict[str, Array]
         row[f"log10_delta_ratio_at_{_named(step)}"] = float(np.log10(flow.ratio))
     for name in report.quantities:
         row[column(name, step)] = measured[name].tolist()
+
+
+def _note_verdict(row: Row, seen: Readings) -> None:
+    found = judge(seen)
+    row["verdicts"] = [each.rule for each in found]
+    row["verdict"] = found[0].rule if found else ""
+    row["severity"] = found[0].severity if found else 0
 
 
 def _places(histories: Sequence[History], step: int, last: np.ndarray) -> np.ndarray:

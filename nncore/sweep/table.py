@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nncore.config import RunConfig
+from nncore.history import Target
 from nncore.sweep.axes import NAMED_AXES
 from nncore.sweep.grid import Grid, Runs, key
 from nncore.sweep.report import Report, Row
@@ -100,3 +101,15 @@ def config_of(row: Mapping[str, Any]) -> RunConfig:
     if "," in (settings["activation"] or ""):
         settings["activation"] = tuple(settings["activation"].split(","))
     return RunConfig.from_dict(settings)
+
+
+def write_csv(found: pa.Table, target: Target) -> None:
+    """A table as CSV, every float in full; values per layer stand in one cell, with semicolons between."""
+    import pyarrow as pa
+
+    frame = found.to_pandas()
+    for field in found.schema:
+        if pa.types.is_list(field.type):
+            cells = found[field.name].to_pylist()
+            frame[field.name] = [None if cell is None else ";".join(map(str, cell)) for cell in cells]
+    frame.to_csv(target, index=False)

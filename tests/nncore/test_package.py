@@ -38,6 +38,7 @@ ROOMS = (
     {"learned", "beside", "landscape", "units"},
     {"parting"},
     {"diagnosis", "sweep", "recorders"},
+    {"command"},
 )
 """Imports go from later rooms to earlier ones."""
 
