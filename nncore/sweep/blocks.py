@@ -43,6 +43,15 @@ class Limits:
     bytes: int = MEMORY_BUDGET
     seconds: float = math.inf
 
+    def to_dict(self) -> dict[str, float | None]:
+        """Both as JSON-able values; None for no limit."""
+        return {"bytes": self.bytes, "seconds": None if math.isinf(self.seconds) else self.seconds}
+
+    @classmethod
+    def from_dict(cls, facts: dict[str, Any]) -> Limits:
+        """What `to_dict` wrote."""
+        return cls(facts["bytes"], math.inf if facts["seconds"] is None else facts["seconds"])
+
 
 DEFAULT_LIMITS = Limits()
 

@@ -66,9 +66,8 @@ class Folder:
             facts = json.loads((Path(path) / DESCRIPTION).read_text(encoding="utf-8"))
             if facts["format"] != FORMAT:
                 raise ValueError(f"format {facts['format']} is not {FORMAT}")
-            seconds = facts["limits"]["seconds"]
-            limits = Limits(facts["limits"]["bytes"], float("inf") if seconds is None else seconds)
-            return cls(path, runs_from_dict(facts["runs"]), Report.from_dict(facts["report"]), limits)
+            report, limits = Report.from_dict(facts["report"]), Limits.from_dict(facts["limits"])
+            return cls(path, runs_from_dict(facts["runs"]), report, limits)
         except FileNotFoundError:
             raise ValueError(f"{path} is not the folder of a sweep: it has no {DESCRIPTION}") from None
         except (KeyError, TypeError, ValueError, OSError) as error:
@@ -76,12 +75,11 @@ class Folder:
 
     def to_dict(self) -> dict[str, Any]:
         """What `sweep.json` holds."""
-        seconds = None if self.limits.seconds == float("inf") else self.limits.seconds
         return {
             "format": FORMAT,
             "runs": self.runs.to_dict(),
             "report": self.report.to_dict(),
-            "limits": {"bytes": self.limits.bytes, "seconds": seconds},
+            "limits": self.limits.to_dict(),
         }
 
     def parts(self) -> list[Path]:
@@ -200,6 +198,7 @@ def _begun(
     asked = {
         "runs": None if given is None else given.to_dict(),
         "report": None if report is None else report.to_dict(),
+        "limits": None if limits is None else limits.to_dict(),
     }
     for name, value in asked.items():
         if value is not None and value != folder.to_dict()[name]:

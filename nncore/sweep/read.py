@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nncore.names import choose
 from nncore.sweep.folder import Folder, Path_
 
 if TYPE_CHECKING:
@@ -64,12 +65,14 @@ def summarize(
     Only these columns are read: a million runs take some tens of megabytes. Raises ValueError on an unknown column
     or way.
     """
-    from nncore.names import choose
+    import pyarrow as pa
 
     choose("how", how, tuple(HOW))
     rows = dataset(path)
     for name in (*by, *values):
         choose("column", name, rows.schema.names)
+        if pa.types.is_list(rows.schema.field(name).type):
+            raise ValueError(f"{name} has a list in every cell: there is no {how} of it")
     read = rows.to_table([*by, *values])
     cells, counts, found = _grouped(read, by)
     found["n"] = counts
