@@ -73,13 +73,13 @@ class Readings:
     @cached_property
     def recent_updates(self) -> Array:
         """Median update ratio of the last WINDOW recorded updates before this record; NaN for fewer."""
-        return self._updates(np.arange(max(self.record - WINDOW, 0), self.record), np.nanmedian)
+        return self._updates(np.arange(max(self.record - WINDOW, 0), self.record), np.median, np.nanmedian)
 
     @cached_property
     def largest_updates(self) -> Array:
         """Largest update ratio before this record, on evenly spread records; NaN for fewer than WINDOW."""
         count = min(self.record, OVER_TIME)
-        return self._updates(np.unique(np.linspace(0, self.record - 1, count).astype(int)), np.nanmax)
+        return self._updates(np.unique(np.linspace(0, self.record - 1, count).astype(int)), np.max, np.nanmax)
 
     @cached_property
     def twins(self) -> Array:
@@ -91,7 +91,10 @@ class Readings:
             shares[index] = share_of_twins(np.concatenate([bias[None], weight, outgoing.T]))
         return shares
 
-    def _updates(self, records: np.ndarray, pooled: Callable[..., Array]) -> Array:
+    def _updates(
+        self, records: np.ndarray, pooled: Callable[..., Array], known_ones: Callable[..., Array]
+    ) -> Array:
+        """Per layer over the records; `known_ones` leaves NaN out, and is much the slower where there is none."""
         ratios = np.full((0, self.n_layers), np.nan)
         if len(records):
             ratios = per_layer(self.history, "update_ratio", records)["update_ratio"]
@@ -99,7 +102,8 @@ class Readings:
         found = np.full(self.n_layers, np.nan)
         enough = known >= WINDOW
         if enough.any():
-            found[enough] = pooled(ratios[:, enough], axis=0)
+            way = pooled if known.min() == len(ratios) else known_ones
+            found[enough] = way(ratios[:, enough], axis=0)
         return found
 
 

@@ -27,7 +27,7 @@ HEAVY = (
 )
 
 ROOMS = (
-    {"names", "norms"},
+    {"kept", "names", "norms"},
     {"activations", "features", "initializers", "losses", "layout", "optimizers", "data", "threads"},
     {"network", "table"},
     {"chain", "gradcheck", "config", "delimited", "edits", "moments"},
