@@ -13,7 +13,7 @@ import numpy as np
 from nncore import RunConfig, run
 from nncore.diagnosis import verdict
 from nncore.measures import per_layer, performance
-from nncore.sweep import INITIAL_FLOW, Grid, Report, results, write
+from nncore.sweep import INITIAL_FLOW, Grid, Processes, Report, results, write
 
 Seconds = dict[str, list[float]]
 
@@ -41,7 +41,7 @@ SWEEPS = {
         Report(),
     ),
     "map": Sweep(
-        "the map: 15 depths × 30 gains at initialization, 32 wide, 160 rows",
+        "15 depths × 30 gains at initialization, 32 wide, 160 rows",
         Grid(
             RunConfig(n_samples=200, activation="sigmoid", steps=0),
             {"depth": range(2, 32, 2), "gain": np.linspace(0.1, 4.0, 30)},
@@ -52,7 +52,8 @@ SWEEPS = {
 
 LABELS = {
     "sweep": "`nncore.sweep`, one worker",
-    "two": "the same, two workers (their start included)",
+    "two": "the same, two workers that have been started",
+    "start": "the same, two workers and their start",
     "loop": "a plain loop of `run`",
     "measured": "the same loop, measuring what a sweep notes",
 }
@@ -62,13 +63,15 @@ def measure(rounds: int) -> dict[str, Seconds]:
     """Sweep -> contender -> seconds of every round, the contenders in turns."""
     measured: dict[str, Seconds] = {name: {who: [] for who in LABELS} for name in SWEEPS}
     for name, sweep in SWEEPS.items():
-        contenders = _contenders(sweep)
-        for turn in range(rounds):
-            for place in range(len(contenders)):
-                who = list(contenders)[(turn + place) % len(contenders)]
-                start = time.perf_counter()
-                contenders[who]()
-                measured[name][who].append(time.perf_counter() - start)
+        with Processes(2) as started:
+            contenders = _contenders(sweep, started)
+            contenders["two"]()
+            for turn in range(rounds):
+                for place in range(len(contenders)):
+                    who = list(contenders)[(turn + place) % len(contenders)]
+                    start = time.perf_counter()
+                    contenders[who]()
+                    measured[name][who].append(time.perf_counter() - start)
     return measured
 
 
@@ -95,9 +98,9 @@ def thousand_runs() -> dict[str, Thousand]:
     return found
 
 
-def _contenders(sweep: Sweep) -> dict[str, Callable[[], None]]:
-    def swept(workers: int) -> None:
-        for _ in results(sweep.grid, sweep.report, workers=workers):
+def _contenders(sweep: Sweep, started: Processes) -> dict[str, Callable[[], None]]:
+    def swept(workers: int, executor: Processes | None = None) -> None:
+        for _ in results(sweep.grid, sweep.report, workers=workers, executor=executor):
             pass
 
     def looped(measuring: bool) -> None:
@@ -113,7 +116,8 @@ def _contenders(sweep: Sweep) -> dict[str, Callable[[], None]]:
 
     return {
         "sweep": lambda: swept(1),
-        "two": lambda: swept(2),
+        "two": lambda: swept(2, started),
+        "start": lambda: swept(2),
         "loop": lambda: looped(False),
         "measured": lambda: looped(True),
     }
