@@ -9,14 +9,23 @@ from collections.abc import Sequence
 
 from nncore.command.dashboard import add_dashboard, dashboard_command
 from nncore.command.files import add_export, export_command
-from nncore.command.one_run import INTERRUPTED, add_diagnose, add_run, diagnose_command, run_command
+from nncore.command.one_run import (
+    FINE,
+    INTERRUPTED,
+    REFUSED,
+    add_diagnose,
+    add_run,
+    diagnose_command,
+    run_command,
+)
 from nncore.command.sweeping import add_sweep, sweep_command
 
 CODES = """exit codes:
   0    done
   1    done, and something was found: the run diverged, a run of the sweep failed, or (diagnose)
        layers learn nothing
-  2    refused: a flag, a value or a file is not what was expected; one sentence says why
+  2    refused: a flag, a value or a file is not what was expected, or a cluster is gone; one sentence
+       says why, and what was done is kept
   130  stopped by Ctrl-C; what was done until then is kept"""
 
 COMMANDS = {
@@ -58,11 +67,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     read = parser().parse_args(arguments)
     try:
         return COMMANDS[read.command][1](read)
-    except ValueError as error:
+    except BrokenPipeError:  # somebody read as much as they wanted, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FINE
+    except (ValueError, ConnectionError) as error:
         print(f"nncore {read.command}: {error}", file=sys.stderr)
-        return 2
+        return REFUSED
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0

@@ -19,7 +19,7 @@ from nncore.diagnosis import Verdict, flow, verdict
 from nncore.history import History
 from nncore.training import run
 
-FINE, FOUND, INTERRUPTED = 0, 1, 130
+FINE, FOUND, REFUSED, INTERRUPTED = 0, 1, 2, 130
 
 
 def add_run(parser: argparse.ArgumentParser) -> None:

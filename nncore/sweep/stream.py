@@ -51,7 +51,8 @@ def results(
     not given. `done`: run numbers to leave out. `cancelled()` is asked all the time, and ends the sweep:
     what is not finished by then is dropped. `progress(finished, total)` follows every block. A block whose
     worker dies is tried `TRIES` times, then run by run, and what still kills its worker is a row that
-    failed.
+    failed. Raises ValueError for a way to run that does not exist, and ConnectionError where an executor gives
+    its work up, such as a cluster that is gone.
     """
     runs = as_runs(runs)
     total, finished = len(runs), len(done)
@@ -162,6 +163,10 @@ def _computed(
                 error = _error(future)
                 if error is None:
                     yield future.result()
+                elif isinstance(error, CancelledError):
+                    raise ConnectionError(
+                        "the executor gave its work up: it was shut down, or its cluster is gone"
+                    )
                 elif not _worker_died(error):
                     raise error
                 elif tries + 1 < TRIES:
@@ -187,4 +192,4 @@ def _error(future: Future[Result]) -> BaseException | None:
 def _worker_died(error: BaseException) -> bool:
     """Did the block's worker end, so that another may do it? Dask says KilledWorker after tries of its own."""
     named = {kind.__name__ for kind in type(error).__mro__}
-    return isinstance(error, (BrokenExecutor, CancelledError, OSError)) or "KilledWorker" in named
+    return isinstance(error, BrokenExecutor) or "KilledWorker" in named

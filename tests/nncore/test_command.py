@@ -310,6 +310,18 @@ def test_what_cannot_be_done_is_refused_in_one_sentence(
     assert seen.err.count("\n") == 1
 
 
+def test_a_reader_that_has_had_enough_is_no_error(tmp_path: Path) -> None:
+    run(CONFIG.replace(steps=2000)).to_parquet(tmp_path / "run.parquet")
+    command = [ENTRY, "export", tmp_path / "run.parquet", "--csv", "-"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.read(100)
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert process.wait(timeout=60) == 0
+
+
 def test_export_writes_the_same_history_in_another_format(tmp_path: Path) -> None:
     history = run(CONFIG)
     history.to_csv(tmp_path / "a.csv")

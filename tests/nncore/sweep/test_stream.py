@@ -139,6 +139,18 @@ def test_an_error_in_the_program_is_no_dead_worker() -> None:
         exhaust(results(GRID, executor=Wrong()))
 
 
+def test_an_executor_that_gives_up_ends_the_sweep_and_no_run_is_called_failed() -> None:
+    class Gone(Executor):
+        def submit(self, function: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
+            future: Future[Any] = Future()
+            future.cancel()
+            future.set_running_or_notify_cancel()
+            return future
+
+    with pytest.raises(ConnectionError, match="its cluster is gone"):
+        exhaust(results(GRID, executor=Gone()))
+
+
 def test_processes_replace_one_that_died() -> None:
     import os
 
