@@ -1,4 +1,4 @@
-"""`python -m benchmarks [T M D D32 L E first cost sweep] [--rounds N]`: measure, print, and write RESULTS.md."""
+"""`python -m benchmarks [T M D D32 L E first cost sweep] [--rounds N]`: measure, print, write RESULTS.md."""
 
 from __future__ import annotations
 
@@ -41,9 +41,8 @@ def main() -> None:
     if swept:
         print("\n".join(report.sweeps_table(swept)), flush=True)
         for name, each in sweeps.thousand_runs().items():
-            print(
-                f"1,000 runs like {name}: {each.core_seconds:.3g} s of one core, {each.megabytes:.2g} MB of table"
-            )
+            cost_of_them = f"{each.core_seconds:.3g} s of one core, {each.megabytes:.2g} MB of table"
+            print(f"1,000 runs like {name}: {cost_of_them}")
     if not arguments.what:
         report.write(measured, costs, swept)
         print(f"Written to benchmarks/{report.RESULTS.name}.")

@@ -89,8 +89,8 @@ def sweeps_table(swept: dict[str, Seconds]) -> list[str]:
     lines = [
         "## Sweeps",
         "",
-        "How many times as long each takes as `nncore.sweep` with one worker, which notes δ norms per layer, losses,",
-        "accuracies and a verdict of every run (the map: δ norms alone). Below 1 it is the faster one.",
+        "How many times as long each takes as `nncore.sweep` with one worker, which notes δ norms per layer,",
+        "losses, accuracies and a verdict of every run (the map: δ norms alone). Below 1 it is the faster one.",
         "",
         "| contender | " + " | ".join(f"{name}: {sweeps.SWEEPS[name].about}" for name in swept) + " |",
         "| --- |" + " --- |" * len(swept),

@@ -1,4 +1,4 @@
-"""Results kept for their next use while they fit into a number of bytes, the least recently used forgotten first."""
+"""Results kept for their next use while they fit into memory, the least recently used forgotten first."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 def kept(budget: int, size: Callable[[T], int]) -> Callable[[Callable[..., T]], Callable[..., T]]:
-    """Decorator: remember results by their arguments, as long as `size(result)` of all of them is within `budget`.
+    """Decorator: remember results by their arguments, while all their `size(result)` are within `budget`.
 
     `functools.lru_cache` counts results; this one weighs them: thousands of small ones may stay, or a few
     large ones. One that is larger than the budget is not kept.

@@ -5,6 +5,9 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from nncore.command.files import write_file
 from nncore.command.one_run import (
@@ -98,44 +101,32 @@ def sweep_command(arguments: argparse.Namespace) -> int:
 
 def _say(path: Path, arguments: argparse.Namespace) -> int:
     """Print how the runs ended; returns how many failed."""
-    total = len(Folder.open(path).runs)
-    rows = table(path, ["ending", "verdict", "reason"])
-    endings = Counter(rows["ending"].to_pylist())
-    verdicts = Counter(
-        each or ""
-        for each, ending in zip(rows["verdict"].to_pylist(), rows["ending"].to_pylist(), strict=True)
-        if ending != "failed"
-    )
-    reasons = Counter(
-        each
-        for each, ending in zip(rows["reason"].to_pylist(), rows["ending"].to_pylist(), strict=True)
-        if ending == "failed"
-    )
+    folder = Folder.open(path)
+    total, judged = len(folder.runs), folder.report.verdict
+    rows = table(path, ["ending", "reason", *(["verdict"] if judged else [])])
+    has_failed = np.array([each == "failed" for each in rows["ending"].to_pylist()], bool)
+    endings = _counted(rows["ending"])
+    verdicts = _counted(rows.filter(~has_failed)["verdict"]) if judged else Counter[str]()
     if arguments.csv:
         write_file(Path(arguments.csv), lambda target: write_csv(table(path), target))
     if arguments.json:
-        print_json(
-            {
-                "folder": str(path),
-                "runs": total,
-                "done": len(rows),
-                "endings": endings,
-                "verdicts": {name or "none": count for name, count in verdicts.items()},
-            }
-        )
+        named = {name or "none": count for name, count in verdicts.items()}
+        facts = {"folder": str(path), "runs": total, "done": len(rows), "endings": endings, "verdicts": named}
+        print_json(facts)
         return endings["failed"]
-    counted = ", ".join(f"{count:,} {name}" for name, count in endings.most_common())
-    print(f"{len(rows):,} of {total:,} runs in {path}: {counted or 'none yet'}.")
+    ended = ", ".join(f"{count:,} {name}" for name, count in endings.most_common())
+    print(f"{len(rows):,} of {total:,} runs in {path}: {ended or 'none yet'}.")
     if verdicts:
-        print(
-            "Verdicts: "
-            + ", ".join(f"{name or 'none'} {count:,}" for name, count in verdicts.most_common())
-            + "."
-        )
-    for reason, count in reasons.most_common(3):
+        found = ", ".join(f"{name or 'none'} {count:,}" for name, count in verdicts.most_common())
+        print(f"Verdicts: {found}.")
+    for reason, count in _counted(rows.filter(has_failed)["reason"]).most_common(3):
         print(f"Failed, {count:,}: {reason}")
     if len(rows) < total:
         print(f"Go on with: nncore sweep {path} --resume")
     if arguments.csv:
         print(f"Written: {arguments.csv}")
     return endings["failed"]
+
+
+def _counted(column: Any) -> Counter[str]:
+    return Counter({each["values"]: each["counts"] for each in column.value_counts().to_pylist()})

@@ -94,7 +94,7 @@ class Readings:
     def _updates(
         self, records: np.ndarray, pooled: Callable[..., Array], known_ones: Callable[..., Array]
     ) -> Array:
-        """Per layer over the records; `known_ones` leaves NaN out, and is much the slower where there is none."""
+        """Per layer over the records; `known_ones` leaves NaN out, and is much slower where there is none."""
         ratios = np.full((0, self.n_layers), np.nan)
         if len(records):
             ratios = per_layer(self.history, "update_ratio", records)["update_ratio"]

@@ -128,7 +128,7 @@ def _fitting(config: RunConfig, report: Report) -> int:
 def run_block(
     block: Block, report: Report, limits: Limits, cancelled: Callable[[], bool] | None = None
 ) -> Result:
-    """Train and measure a block. A run over its limits, or one that breaks with an error, is a row that says so.
+    """Train and measure a block. A run over its limits, or that breaks with an error, is a row that says so.
 
     The rows' bits do not depend on the block. A run that was `cancelled` on the way has no row.
     """

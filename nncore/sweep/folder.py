@@ -39,8 +39,8 @@ Path_ = str | os.PathLike[str]
 class Folder:
     """A folder with `sweep.json`, `runs/part-*.parquet`, and where asked for `layers/` and `histories/`.
 
-    `runs`, `report` and `limits` are what the sweep was started with. A part of `runs/` counts once it is there:
-    it appears under its name when it is complete, after the layers and histories of its runs.
+    `runs`, `report` and `limits` are what the sweep was started with. A part of `runs/` counts once it is
+    there: it appears under its name when it is complete, after the layers and histories of its runs.
     """
 
     def __init__(self, path: Path_, runs: Runs, report: Report, limits: Limits) -> None:
@@ -139,10 +139,10 @@ def write(
 ) -> Iterator[Result]:
     """`results`, kept in a folder while they are yielded: nothing happens until they are asked for.
 
-    With `resume` a folder that is there goes on with the runs that it has no row for, and yields these alone; `runs`,
-    `report` and `limits`, if given, must then be those that it was started with. The table is the same
-    however often it was stopped, and on whatever it ran. Stopping the iteration keeps what is done. Raises ValueError where
-    the folder holds something else, or another process is writing into it.
+    With `resume` a folder that is there goes on with the runs that it has no row for, and yields these alone;
+    `runs`, `report` and `limits`, if given, must then be those that it was started with. The table is the same
+    however often it was stopped, and on whatever it ran. Stopping the iteration keeps what is done. Raises
+    ValueError where the folder holds something else, or another process is writing into it.
 
     >>> import tempfile
     >>> from nncore.sweep import Grid, table

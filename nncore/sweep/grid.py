@@ -19,8 +19,8 @@ MOST_RUNS = 100_000_000
 class Grid:
     """Every combination of the axes' values, the last axis running fastest; seeds are an axis behind them.
 
-    `base` holds all other settings. `axes` maps a RunConfig field, or one of NAMED_AXES (depth, width, sigma_w2,
-    sigma_b2), to its values. Raises ValueError on a value that its setting never takes; a combination that
+    `base` holds all other settings. `axes` maps a RunConfig field, or one of NAMED_AXES (depth, width,
+    sigma_w2, sigma_b2), to its values. Raises ValueError on a value that its setting never takes; a combination that
     does not go together raises only when it is looked at, and is a row that failed in a sweep.
 
     >>> grid = Grid(RunConfig(hidden=(8, 8)), {"depth": (1, 2, 3), "gain": (0.5, 1.5)}, seeds=range(5))

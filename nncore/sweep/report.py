@@ -38,8 +38,8 @@ class Report:
     `quantities` (keys of LAYER_QUANTITIES, or "update_ratio") are noted for every layer at each of `steps`,
     step numbers or LAST, in columns such as delta_norm_at_0 and delta_norm_at_last; empty where a run ended
     before. `scores`: losses and accuracies on training and test rows at the end, and whether it trained.
-    `verdict`: what the diagnosis finds there. `layers`: the same quantities as a table of their own too, one row per run, step
-    and layer. `histories`: everything, a file a run.
+    `verdict`: what the diagnosis finds there. `layers`: the same quantities as a table of their own too, a row
+    per run, step and layer. `histories`: everything, a file a run.
 
     Without `training` no run is trained, whatever its steps: only the quantities at step 0 are noted, which
     is the quickest map there is.
@@ -59,13 +59,12 @@ class Report:
         for step in self.steps:
             if not isinstance(step, int) or step < LAST:
                 raise ValueError(f"steps must be whole numbers from 0 on, or -1 for the last; got {step!r}")
-        if not self.training and (self.steps != (0,) or self.scores or self.verdict or self.histories):
-            raise ValueError(
-                "without training there is step 0 alone, and neither scores, verdict nor histories"
-            )
+        more = self.scores or self.verdict or self.layers or self.histories
+        if not self.training and (self.steps != (0,) or more):
+            raise ValueError("without training a row has the quantities at step 0, and nothing else")
 
     def columns(self) -> dict[str, str]:
-        """Column -> kind ("text", "whole", "number", "flag", "numbers", "texts") of what a run's row adds to its settings."""
+        """What a row adds to its run's settings: column -> text, whole, number, flag, texts or numbers."""
         columns = {"ending": "text", "reason": "text", "last_step": "whole"}
         if self.training:
             columns |= {"loss_first": "number", "loss_last": "number"}

@@ -119,7 +119,7 @@ def _rows(configs: list[RunConfig], parts: list[tuple[Array, Array]]) -> tuple[A
 def _measured(
     config: RunConfig, names: list[str], theta: Array, initial: Array, x: Array, y: np.ndarray
 ) -> dict[str, Array]:
-    """name -> (n, n_layers) for theta (n, n_params) on rows x (n, n_rows, n_features), in blocks for the cache."""
+    """name -> (n, n_layers) for theta (n, n_params) on x (n, n_rows, n_features), in blocks for the cache."""
     n_layers = config.layout().n_layers
     values = {name: np.full((len(theta), n_layers), np.nan) for name in names}
     if not names:

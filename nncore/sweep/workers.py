@@ -35,7 +35,7 @@ class Here(Executor):
 
 
 class Processes(Executor):
-    """`count` processes of this machine, each a pool of its own, so that one that dies takes nobody else's work.
+    """`count` processes of this machine, each a pool of its own: one that dies takes nobody else's work along.
 
     They start without importing the caller's main module, ignore Ctrl-C, which is the caller's business, and
     end when the caller is gone. A call whose process dies raises BrokenExecutor; the next call has a new one.

@@ -118,7 +118,7 @@ def test_the_loss_of_the_best_constant_is_what_a_network_without_weights_comes_t
     [
         ({"quantities": ("delta_nrom",)}, "did you mean 'delta_norm'"),
         ({"steps": (-2,)}, "steps must be whole numbers from 0 on, or -1 for the last; got -2"),
-        ({"training": False}, "without training there is step 0 alone"),
+        ({"training": False}, "without training a row has the quantities at step 0"),
     ],
 )
 def test_a_report_that_cannot_be_made_is_refused(settings: dict[str, Any], sentence: str) -> None:
