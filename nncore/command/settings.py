@@ -58,6 +58,8 @@ def described(field: dataclasses.Field[Any]) -> str:
         parts.append("As 64,32,32 or 64,32x2; none for no hidden layer.")
     if field.name == "activation":
         parts.append("Several, with commas, one for each layer.")
+    if field.name == "features":
+        parts.append("Several, with commas.")
     parts.append(f"Default: {written(field.default)}.")
     return " ".join(parts)
 
@@ -68,7 +70,7 @@ def written(value: Any) -> str:
     >>> written((64, 32, 32)), written(None), written(0.5)
     ('64,32x2', 'none', '0.5')
     """
-    if value is None or value == ():
+    if value is None or value == () or value == "":
         return "none"
     if isinstance(value, bool):
         return str(value).lower()
@@ -98,13 +100,17 @@ def read(name: str, text: str) -> Any:
     value: Any = text
     if field.default is None and text.lower() == "none":
         value = None
+    elif name == "table" and text.lower() == "none":
+        value = ""
     elif isinstance(field.default, bool):
         value = FLAGS.get(text.lower(), text)
     elif name == "hidden":
         value = () if text.lower() == "none" else _widths(text)
+    elif name == "features":
+        value = () if text.lower() == "none" else tuple(_parted(text))
     elif name == "activation":
         value = tuple(_parted(text)) if len(_parted(text)) > 1 else text
-    elif field.metadata["choices"] is None:
+    elif field.metadata["choices"] is None and not isinstance(field.default, str):
         value = _number(text)
     return RunConfig.check(name, value)
 
@@ -224,6 +230,8 @@ def _argument(name: str) -> Any:
 def _metavar(field: dataclasses.Field[Any]) -> str:
     if field.name == "hidden":
         return "WIDTHS"
+    if isinstance(field.default, str):
+        return "NAME"
     return "NAME" if field.metadata["choices"] else "N" if field.metadata["whole"] else "X"
 
 

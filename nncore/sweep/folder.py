@@ -20,6 +20,7 @@ from nncore.sweep.grid import Runs, as_runs, runs_from_dict
 from nncore.sweep.report import DEFAULT_REPORT, Report
 from nncore.sweep.stream import results
 from nncore.sweep.table import layers_table, rows_table
+from nncore.table import TableNotHere
 
 FORMAT = 1
 DESCRIPTION = "sweep.json"
@@ -68,6 +69,8 @@ class Folder:
                 raise ValueError(f"format {facts['format']} is not {FORMAT}")
             report, limits = Report.from_dict(facts["report"]), Limits.from_dict(facts["limits"])
             return cls(path, runs_from_dict(facts["runs"]), report, limits)
+        except TableNotHere:
+            raise
         except FileNotFoundError:
             raise ValueError(f"{path} is not the folder of a sweep: it has no {DESCRIPTION}") from None
         except (KeyError, TypeError, ValueError, OSError) as error:

@@ -16,13 +16,16 @@ from nncore.sweep.report import Report, Row
 if TYPE_CHECKING:
     import pyarrow as pa
 
+NAMES = ("activation", "features")
+"""Settings that may be several names."""
+
 
 def settings_columns() -> dict[str, str]:
-    """Setting -> kind of its column. A tuple of activations is written as names with commas between."""
+    """Setting -> kind of its column. Several activations or features are written with commas between."""
     kinds = {}
     for field in RunConfig.fields():
         whole, choices = field.metadata["whole"], field.metadata["choices"]
-        kind = "text" if choices else "whole" if whole else "number"
+        kind = "text" if choices or isinstance(field.default, str) else "whole" if whole else "number"
         kinds[field.name] = "flag" if isinstance(field.default, bool) else kind
     return kinds | {"hidden": "wholes"}
 
@@ -64,8 +67,9 @@ def full_row(run: int, row: Row, runs: Runs) -> Row:
         settings, name = config.to_dict(), key(config)
     except ValueError:
         settings, name = axes, None
-    if isinstance(settings.get("activation"), (list, tuple)):
-        settings = {**settings, "activation": ",".join(settings["activation"])}
+    for setting in NAMES:
+        if isinstance(settings.get(setting), (list, tuple)):
+            settings = {**settings, setting: ",".join(settings[setting])}
     return {"run": run, "key": name, **settings, **axes_only(axes), **row}
 
 
@@ -98,8 +102,10 @@ def layers_table(layers: Mapping[int, Mapping[str, np.ndarray]], report: Report)
 def config_of(row: Mapping[str, Any]) -> RunConfig:
     """The config of a table's row; raises ValueError where its settings do not go together."""
     settings = {field.name: row[field.name] for field in RunConfig.fields()}
-    if "," in (settings["activation"] or ""):
-        settings["activation"] = tuple(settings["activation"].split(","))
+    for setting in NAMES:
+        names = (settings[setting] or "").split(",")
+        if setting == "features" or len(names) > 1:
+            settings[setting] = tuple(name for name in names if name)
     return RunConfig.from_dict(settings)
 
 

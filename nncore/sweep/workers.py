@@ -13,6 +13,9 @@ from typing import Any
 POLL_SECONDS = 0.5
 """How often a worker process asks whether the one that started it is still there."""
 
+STARTS = 3
+"""Processes that may fail to start one after the other."""
+
 
 def cores() -> int:
     """Cores that this process may use."""
@@ -38,13 +41,15 @@ class Processes(Executor):
     """`count` processes of this machine, each a pool of its own: one that dies takes nobody else's work along.
 
     They start without importing the caller's main module, ignore Ctrl-C, which is the caller's business, and
-    end when the caller is gone. A call whose process dies raises BrokenExecutor; the next call has a new one.
+    end when the caller is gone. A call whose process dies raises BrokenExecutor; the next call has a new one,
+    but where STARTS processes in a row could not even start, ConnectionError.
     """
 
     def __init__(self, count: int) -> None:
         if count < 1:
             raise ValueError(f"workers must be 1 or more; got {count}")
         self.pools: list[Any] = [None] * count
+        self.starts: list[list[Future[None]]] = [[] for _ in range(count)]
         self.busy = [0] * count
         self.lock = threading.Lock()
 
@@ -55,10 +60,10 @@ class Processes(Executor):
             self.busy[place] += 1
             try:
                 if self.pools[place] is None:
-                    self.pools[place] = _one_process()
+                    self._start(place)
                 future: Future[Any] = self.pools[place].submit(function, *arguments, **named)
             except BrokenExecutor:
-                self.pools[place] = _one_process()
+                self._start(place)
                 future = self.pools[place].submit(function, *arguments, **named)
         future.add_done_callback(lambda _: self._finished(place))
         return future
@@ -69,6 +74,14 @@ class Processes(Executor):
             if pool is not None:
                 pool.shutdown(wait=wait, kill_workers=cancel_futures)
 
+    def _start(self, place: int) -> None:
+        """A new process at this place, which says when it has started."""
+        failed = [each.done() and each.exception() is not None for each in self.starts[place][-STARTS:]]
+        if len(failed) == STARTS and all(failed):
+            raise ConnectionError("worker processes do not start: see what they wrote on standard error")
+        self.pools[place] = _one_process()
+        self.starts[place].append(self.pools[place].submit(_started))
+
     def _finished(self, place: int) -> None:
         with self.lock:
             self.busy[place] -= 1
@@ -78,6 +91,10 @@ def _one_process() -> Any:
     from joblib.externals.loky import ProcessPoolExecutor
 
     return ProcessPoolExecutor(max_workers=1, initializer=_begin_worker, initargs=(os.getpid(),))
+
+
+def _started() -> None:
+    """The first call of a process."""
 
 
 def _begin_worker(parent: int) -> None:

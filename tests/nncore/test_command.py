@@ -137,7 +137,7 @@ def test_every_setting_is_a_flag_with_its_help_and_default(
             hidden=(64, 32, 32), activation=("tanh", "relu", "elu"), alpha=0.3, skip=True, standardize=False,
             clip_norm=2.5, momentum=0.9, nesterov=True, weight_decay=1e-4, init="normal", init_scale=0.1,
         ),
-        RunConfig(hidden=()),
+        RunConfig(hidden=(), features=("x1_x2",)),
     ],
     ids=["defaults", "many", "no hidden layer"],
 )  # fmt: skip

@@ -82,7 +82,7 @@ def test_a_finished_sweep_that_is_resumed_does_nothing(tmp_path: Path) -> None:
 
 
 def test_a_list_of_configs_is_swept_too(tmp_path: Path) -> None:
-    configs = [BASE, BASE.replace(hidden=(4,), activation="relu"), BASE.replace(seed=5)]
+    configs = [BASE, BASE.replace(hidden=(4,), activation="relu"), BASE.replace(features=("x1_x2",))]
     exhaust(write(tmp_path / "s", configs))
     assert [config_of(row) for row in table(tmp_path / "s").to_pylist()] == configs
     assert isinstance(Folder.open(tmp_path / "s").runs, Listed)

@@ -160,6 +160,31 @@ def test_processes_replace_one_that_died() -> None:
         assert pool.submit(os.getpid).result() != first
 
 
+def test_processes_that_cannot_start_are_an_error_and_no_run_is_called_failed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import nncore.sweep.workers as workers
+
+    class Stillborn:
+        def submit(self, function: Any, *arguments: Any) -> Future[Any]:
+            if function is not workers._started:
+                raise BrokenExecutor("no interpreter")
+            future: Future[Any] = Future()
+            future.set_exception(BrokenExecutor("no interpreter"))
+            return future
+
+        def shutdown(self, **how: Any) -> None:
+            pass
+
+    monkeypatch.setattr(workers, "_one_process", Stillborn)
+    pool = Processes(1)
+    for _ in range(workers.STARTS - 1):
+        with pytest.raises(BrokenExecutor):
+            pool.submit(print)
+    with pytest.raises(ConnectionError, match="worker processes do not start"):
+        exhaust(results(GRID, executor=pool))
+
+
 # Stopping and choosing --------------------------------------------------------------------------------------
 
 
