@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from nncore.config import RunConfig
+from nncore.fork import Fork
 from nncore.sweep.axes import check_no_overlap, checked_axis, settle
 
 MOST_RUNS = 100_000_000
@@ -36,7 +37,7 @@ class Grid:
             if "seed" in given:
                 raise ValueError("seed is an axis already: give no seeds beside it")
             given["seed"] = seeds
-        self.base = base
+        self.base = _from_the_beginning(base)
         self.axes = {name: checked_axis(name, values) for name, values in given.items()}
         check_no_overlap(self.axes)
         if len(self) > MOST_RUNS:
@@ -71,7 +72,7 @@ class Listed:
     """Runs given one by one."""
 
     def __init__(self, configs: Sequence[RunConfig]) -> None:
-        self.configs = tuple(configs)
+        self.configs = tuple(_from_the_beginning(config) for config in configs)
 
     def __len__(self) -> int:
         return len(self.configs)
@@ -112,6 +113,14 @@ def key(config: RunConfig) -> str:
     """16 hexadecimal digits that stand for all settings: equal for equal runs, on every machine."""
     text = json.dumps(config.to_dict(), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _from_the_beginning(config: RunConfig) -> RunConfig:
+    if isinstance(config, Fork):
+        raise ValueError(
+            f"a sweep takes runs from their beginning; got a fork that begins at step {config.at}"
+        )
+    return config
 
 
 def _plain(value: Any) -> Any:

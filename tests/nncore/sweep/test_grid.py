@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nncore import RunConfig
+from nncore import Fork, RunConfig
 from nncore.sweep import NAMED_AXES, Grid, Listed, axis_names, coordinate, key
 from nncore.sweep.grid import as_runs, runs_from_dict
 
@@ -127,3 +127,10 @@ def test_the_key_stands_for_all_settings() -> None:
 
 def test_a_list_of_configs_is_taken_as_runs() -> None:
     assert list(as_runs([BASE])) == [BASE]
+
+
+def test_a_fork_is_no_run_of_a_sweep() -> None:
+    fork = Fork(BASE, at=2)
+    for runs in (lambda: Grid(fork, {}), lambda: as_runs([BASE, fork])):
+        with pytest.raises(ValueError, match="from their beginning; got a fork that begins at step 2"):
+            runs()
