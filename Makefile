@@ -1,7 +1,7 @@
 .PHONY: run test test-torch bench lint format clean
 
 run:  ## the dashboard on http://localhost:8501
-	@.ci/venv .venv requirements.txt
+	@.ci/venv .venv requirements.txt pyproject.toml
 	.venv/bin/python -m streamlit run dashboard/app.py
 
 test: lint  ## lint, types, unit tests, doctests, app and browser tests
@@ -30,4 +30,4 @@ clean:
 
 .PHONY: .venv-with-tools
 .venv-with-tools:
-	@.ci/venv .venv requirements.txt requirements-dev.txt
+	@.ci/venv .venv requirements.txt requirements-dev.txt pyproject.toml

@@ -1,17 +1,17 @@
-"""`python -m benchmarks [T M D D32 L E first cost] [--rounds N]`: measure, print, and write RESULTS.md."""
+"""`python -m benchmarks [T M D D32 L E first cost sweep] [--rounds N]`: measure, print, write RESULTS.md."""
 
 from __future__ import annotations
 
 import argparse
 
-from benchmarks import cost, report
+from benchmarks import cost, report, sweeps
 from benchmarks.measure import CONTENDERS, measure, measure_first
 
 
 def main() -> None:
     """Everything by default; RESULTS.md is written only then, so that it always holds one whole run."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    everything = [*CONTENDERS, "cost"]
+    everything = [*CONTENDERS, "cost", "sweep"]
     parser.add_argument(
         "what", nargs="*", metavar="WHAT", help=f"any of {', '.join(everything)}; default: all"
     )
@@ -37,8 +37,14 @@ def main() -> None:
     costs = cost.compare(3) if "cost" in chosen else []
     for name, value in costs:
         print(f"estimate / measured, {name}: {value:.2f}")
+    swept = sweeps.measure(arguments.rounds) if "sweep" in chosen else {}
+    if swept:
+        print("\n".join(report.sweeps_table(swept)), flush=True)
+        for name, each in sweeps.thousand_runs().items():
+            cost_of_them = f"{each.core_seconds:.3g} s of one core, {each.megabytes:.2g} MB of table"
+            print(f"1,000 runs like {name}: {cost_of_them}")
     if not arguments.what:
-        report.write(measured, costs)
+        report.write(measured, costs, swept)
         print(f"Written to benchmarks/{report.RESULTS.name}.")
 
 

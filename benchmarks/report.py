@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks import sweeps
 from benchmarks.contenders import LABELS
 from benchmarks.measure import Seconds
 from benchmarks.workloads import WORKLOADS
@@ -75,11 +76,30 @@ def ratio(seconds: Seconds, contender: str, of: str = "nncore") -> tuple[float, 
     return float(np.median(theirs / ours)), float(theirs.min() / ours.min())
 
 
-def write(measured: dict[str, Seconds], costs: list[tuple[str, float]]) -> None:
+def write(measured: dict[str, Seconds], costs: list[tuple[str, float]], swept: dict[str, Seconds]) -> None:
     """RESULTS.md with what has been measured in this call."""
-    RESULTS.write_text(
-        "\n".join([*_head(), *_table(measured), *_goals(measured), *_costs(costs)]) + "\n", "utf-8"
-    )
+    parts = [*_head(), *_table(measured), *_goals(measured), *_costs(costs), *sweeps_table(swept)]
+    RESULTS.write_text("\n".join(parts) + "\n", "utf-8")
+
+
+def sweeps_table(swept: dict[str, Seconds]) -> list[str]:
+    """The sweeps' section: ratios beside one worker."""
+    if not swept:
+        return []
+    lines = [
+        "## Sweeps",
+        "",
+        "How many times as long each takes as `nncore.sweep` with one worker, which notes δ norms per layer,",
+        "losses, accuracies and a verdict of every run (the map: δ norms alone). Below 1 it is the faster one.",
+        "",
+        "| contender | " + " | ".join(f"{name}: {sweeps.SWEEPS[name].about}" for name in swept) + " |",
+        "| --- |" + " --- |" * len(swept),
+    ]
+    for who, label in sweeps.LABELS.items():
+        found = (ratio(seconds, who, "sweep") for seconds in swept.values())
+        cells = (f"{_number(median)} ({_number(fastest)})" for median, fastest in found)
+        lines.append(f"| {label} | " + " | ".join(cells) + " |")
+    return [*lines, ""]
 
 
 def _head() -> list[str]:

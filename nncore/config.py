@@ -7,7 +7,6 @@ import math
 import reprlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from nncore.activations import ACTIVATIONS, Activation
 from nncore.data import DATASETS, Data, Dataset, default_loss, encode_targets, load, n_outputs
 from nncore.features import FEATURES
 from nncore.initializers import INITIALIZERS
+from nncore.kept import kept
 from nncore.layout import Array, Layout
 from nncore.losses import LOSSES, Loss
 from nncore.names import choose
@@ -33,6 +33,9 @@ LOSS_CHOICES = ("auto", *LOSSES)
 
 MOST_LAYERS = 200
 """Hidden layers that a config may have."""
+
+DATA_BYTES = 2**26
+"""Rows kept for the next run on the same data: of thousands of seeds of a toy problem, or of a few large sets."""
 
 LARGE_PRODUCT = 2**27
 """Multiply-adds in one layer's product from which a second BLAS thread gains more than it costs."""
@@ -217,6 +220,16 @@ class RunConfig:
     def fields(cls) -> tuple[dataclasses.Field[Any], ...]:
         """Every setting, with its group, help, choices and range in `metadata`; the same for a fork."""
         return dataclasses.fields(RunConfig)
+
+    @classmethod
+    def check(cls, name: str, value: Any) -> Any:
+        """The value as the setting keeps it; raises ValueError on an unknown name or a value it never takes.
+
+        >>> RunConfig.check("gain", 2)
+        2.0
+        """
+        fields = {field.name: field for field in cls.fields()}
+        return _checked(choose("setting", name, fields), value)
 
     def replace(self, **changes: Any) -> RunConfig:
         """The same run with some settings changed."""
@@ -539,4 +552,8 @@ def _load(
     )
 
 
-_load_shared = lru_cache(maxsize=16)(_load)
+def _nbytes(data: Data) -> int:
+    return data.nbytes
+
+
+_load_shared = kept(DATA_BYTES, size=_nbytes)(_load)

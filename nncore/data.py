@@ -117,6 +117,11 @@ class Data:
         plain = x[..., : self.n_inputs] * self.x_std[: self.n_inputs] + self.x_mean[: self.n_inputs]
         return (with_features(plain, self.features) - self.x_mean) / self.x_std
 
+    @property
+    def nbytes(self) -> int:
+        """Memory of the rows."""
+        return sum(rows.nbytes for rows in (self.x_train, self.y_train, self.x_test, self.y_test))
+
     def to_original_x(self, x: NDArray) -> NDArray:
         """Inputs (..., n_features) in the data set's own units."""
         return x * self.x_std + self.x_mean

@@ -97,9 +97,9 @@ def _run_block(configs: list[RunConfig], cancelled: Callable[[], bool]) -> list[
     ]
 
 
-def runs_at_once(config: RunConfig) -> int:
-    """Runs of this shape that are trained as one block: as many as are fastest together."""
-    return max(1, BLOCK_ELEMENTS // (max(config.layout().widths) * config.batch_rows()))
+def runs_at_once(config: RunConfig, elements: int | None = None) -> int:
+    """Runs of this shape whose widest z has no more than BLOCK_ELEMENTS entries together, 1 or more."""
+    return max(1, (elements or BLOCK_ELEMENTS) // (max(config.layout().widths) * config.batch_rows()))
 
 
 def _check_fits(config: RunConfig, first: RunConfig) -> None:

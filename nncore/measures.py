@@ -35,6 +35,8 @@ BINS = 96
 class LayerView:
     """What the quantities below look at: layer `number` (1 ... L) of a replayed block, leading axis records.
 
+    `first_theta` (n_params,), or (n_block, n_params) where each of the block has its own.
+
     z, a, slope and delta are flat over units and samples, (n_block, width * n_samples), units first.
     """
 
@@ -87,7 +89,7 @@ class LayerView:
     @cached_property
     def first_weight(self) -> Array:
         """The weights of the first record."""
-        return _flat(self.block.network.layout.split(self.first_theta[None])[self.index][0])
+        return _flat(self.block.network.layout.split(np.atleast_2d(self.first_theta))[self.index][0])
 
     @cached_property
     def gradients(self) -> tuple[Array, Array]:

@@ -53,7 +53,7 @@ def underflow(history: History, record: int) -> Array:
     with blas_threads(1), np.errstate(all="ignore"):
         (block,) = replay(history, np.array([record]))
         tape = block.tape
-        if not np.isfinite(tape.delta_columns[-1]).all():
+        if not np.isfinite(tape.delta_columns[-1]).all() or all(each.all() for each in tape.delta_columns):
             return lost
         passages = walk_back(
             block.network,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 
 import numpy as np
@@ -11,7 +11,6 @@ from nncore.diagnosis.float_types import underflow
 from nncore.diagnosis.flows import Flow, flow_of
 from nncore.history import History
 from nncore.layout import Array
-from nncore.measurement import Measurement
 from nncore.measures import OVER_TIME, per_layer
 
 WINDOW = 10
@@ -30,14 +29,28 @@ LAYER_NAMES = (
 class Readings:
     """The measurements of `history` at `record` and at its first record; everything (n_layers,)."""
 
-    def __init__(self, history: History, record: int) -> None:
+    def __init__(
+        self,
+        history: History,
+        record: int,
+        measured: Mapping[str, Array] | None = None,
+        sentences: bool = True,
+    ) -> None:
+        """`measured`: LAYER_NAMES at the first record and at this one, (2, n_layers) each, if taken already.
+
+        Without `sentences` what is read for the words alone is left out: for sweeps, which keep none.
+        """
+        self.sentences = sentences
         self.history, self.record = history, range(len(history))[record]
         self.n_layers = history.layout.n_layers
+        self._measured = measured
 
     @cached_property
-    def measured(self) -> Measurement:
+    def measured(self) -> Mapping[str, Array]:
         """LAYER_NAMES at the first record and at this one."""
-        return per_layer(self.history, LAYER_NAMES, np.array([0, self.record]))
+        if self._measured is not None:
+            return self._measured
+        return per_layer(self.history, LAYER_NAMES, np.array([0, self.record])).values
 
     def now(self, name: str) -> Array:
         """A quantity at this record."""
@@ -60,13 +73,13 @@ class Readings:
     @cached_property
     def recent_updates(self) -> Array:
         """Median update ratio of the last WINDOW recorded updates before this record; NaN for fewer."""
-        return self._updates(np.arange(max(self.record - WINDOW, 0), self.record), np.nanmedian)
+        return self._updates(np.arange(max(self.record - WINDOW, 0), self.record), np.median, np.nanmedian)
 
     @cached_property
     def largest_updates(self) -> Array:
         """Largest update ratio before this record, on evenly spread records; NaN for fewer than WINDOW."""
         count = min(self.record, OVER_TIME)
-        return self._updates(np.unique(np.linspace(0, self.record - 1, count).astype(int)), np.nanmax)
+        return self._updates(np.unique(np.linspace(0, self.record - 1, count).astype(int)), np.max, np.nanmax)
 
     @cached_property
     def twins(self) -> Array:
@@ -78,7 +91,10 @@ class Readings:
             shares[index] = share_of_twins(np.concatenate([bias[None], weight, outgoing.T]))
         return shares
 
-    def _updates(self, records: np.ndarray, pooled: Callable[..., Array]) -> Array:
+    def _updates(
+        self, records: np.ndarray, pooled: Callable[..., Array], known_ones: Callable[..., Array]
+    ) -> Array:
+        """Per layer over the records; `known_ones` leaves NaN out, and is much slower where there is none."""
         ratios = np.full((0, self.n_layers), np.nan)
         if len(records):
             ratios = per_layer(self.history, "update_ratio", records)["update_ratio"]
@@ -86,7 +102,8 @@ class Readings:
         found = np.full(self.n_layers, np.nan)
         enough = known >= WINDOW
         if enough.any():
-            found[enough] = pooled(ratios[:, enough], axis=0)
+            way = pooled if known.min() == len(ratios) else known_ones
+            found[enough] = way(ratios[:, enough], axis=0)
         return found
 
 

@@ -88,7 +88,11 @@ def verdict(history: History, record: int | None = None) -> tuple[Verdict, ...]:
     >>> verdict(run(RunConfig(hidden=(16,) * 12, activation="sigmoid", steps=0)))[0].rule
     'vanishing'
     """
-    readings = Readings(history, history.last_finite if record is None else record)
+    return judge(Readings(history, history.last_finite if record is None else record))
+
+
+def judge(readings: Readings) -> tuple[Verdict, ...]:
+    """The same for readings at hand."""
     found = [(rule, rule.measure(readings)) for rule in RULES.values()]
     verdicts = [
         Verdict(
@@ -102,7 +106,7 @@ def verdict(history: History, record: int | None = None) -> tuple[Verdict, ...]:
             finding.sentence,
             rule.chart,
             rule.source,
-            int(history.step[readings.record]),
+            int(readings.history.step[readings.record]),
             readings.record,
         )
         for rule, finding in found
@@ -151,7 +155,7 @@ def zero_gradient(seen: Readings) -> Finding:
     layers = _where(seen.now("weight_gradient_norm") == 0)
     if not layers:
         return Finding(0.0)
-    why = ledger(seen.history, seen.record).caveats
+    why = ledger(seen.history, seen.record).caveats if seen.sentences else ()
     return Finding(
         float(len(layers)),
         layers,
@@ -189,6 +193,8 @@ def vanishing(seen: Readings) -> Finding:
     flow = seen.flow
     if flow.kind in ("zero", "not finite", "single"):
         return NOTHING
+    if flow.ratio >= VANISHED:
+        return Finding(flow.ratio)
     layers = _where(flow.delta < VANISHED * flow.delta[-1])
     return Finding(
         flow.ratio,
@@ -205,6 +211,8 @@ def exploding(seen: Readings) -> Finding:
     flow = seen.flow
     if flow.kind in ("zero", "not finite", "single"):
         return NOTHING
+    if flow.ratio <= EXPLODED:
+        return Finding(flow.ratio)
     layers = _where(flow.delta > EXPLODED * flow.delta[-1])
     return Finding(
         flow.ratio,
@@ -367,6 +375,8 @@ def _share(seen: Readings, name: str, threshold: float, what: str) -> Finding:
 
 def _shares(seen: Readings) -> str:
     """What the ledger puts down to each part, where every layer has its logarithms."""
+    if not seen.sentences:
+        return ""
     found = ledger(seen.history, seen.record)
     sums = {part: float(found[part].sum()) for part in PARTS}
     total = float(found["total"].sum())

@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import report
+from benchmarks import report, sweeps
 from benchmarks.contenders import LABELS, prepare
 from benchmarks.measure import CONTENDERS, check_agreement, difference
 from benchmarks.worker import save
 from benchmarks.workloads import WORKLOADS, Problem
+from nncore import RunConfig
 
 SMALL = {"T": {"records": 90}, "M": {"records": 3}, "D32": {"records": 2}, "E": {"records": 2, "runs": 6}}
 
@@ -62,15 +63,27 @@ def test_results_name_every_contender_and_every_goal_reached_or_missed(
     monkeypatch.setattr(report, "version", lambda name: "1.0")
     measured = {name: {who: [1.0, 1.0] for who in CONTENDERS[name]} for name in CONTENDERS}
     measured["M"]["torch_eager"] = [6.0, 7.0]
-    report.write(measured, [("a run", 1.25)])
+    swept = {"tiny": {who: [2.0, 2.0] if who == "loop" else [1.0, 1.0] for who in sweeps.LABELS}}
+    report.write(measured, [("a run", 1.25)], swept)
     text = (tmp_path / "RESULTS.md").read_text(encoding="utf-8")
     assert all(LABELS[who] in text for seconds in measured.values() for who in seconds)
     assert "| M | PyTorch eager with hooks | 5× | 6.5× (6×) | reached |" in text
     assert "| M | PyTorch tuned by hand | 2× | 1× (1×) | missed: 50 % of it |" in text
     assert "| a run | 1.25 |" in text
+    assert "| a plain loop of `run` | 2× (2×) |" in text
     assert {goal.workload for goal in report.GOALS} == set(report.REASONS)
 
 
 def test_every_goal_is_about_a_contender_that_takes_part() -> None:
     for goal in report.GOALS:
         assert goal.contender in CONTENDERS[goal.workload]
+
+
+def test_a_sweep_does_what_the_loop_beside_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    small = replace(
+        sweeps.SWEEPS["tiny"], grid=sweeps.Grid(RunConfig(n_samples=20, hidden=(3,), steps=2), {})
+    )
+    monkeypatch.setattr(sweeps, "SWEEPS", {"tiny": small})
+    measured = sweeps.measure(1)
+    assert {who: len(seconds) for who, seconds in measured["tiny"].items()} == dict.fromkeys(sweeps.LABELS, 1)
+    assert sweeps.thousand_runs()["tiny"].core_seconds > 0

@@ -32,7 +32,7 @@ def assert_same(found: History, expected: History) -> None:
 def test_every_run_has_the_bits_it_has_alone(
     settings: dict[str, Any], runs_at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(nncore.ensemble, "runs_at_once", lambda config: runs_at_once)
+    monkeypatch.setattr(nncore.ensemble, "runs_at_once", lambda config, elements=None: runs_at_once)
     configs = [BASE.replace(seed=seed, **settings) for seed in range(5)]
     for found, config in zip(run_many(configs), configs, strict=True):
         assert_same(found, run(config))

@@ -27,7 +27,7 @@ HEAVY = (
 )
 
 ROOMS = (
-    {"names", "norms"},
+    {"kept", "names", "norms"},
     {"activations", "features", "initializers", "losses", "layout", "optimizers", "data", "threads"},
     {"network", "table"},
     {"chain", "gradcheck", "config", "delimited", "edits", "moments"},
@@ -39,6 +39,7 @@ ROOMS = (
     {"parting", "seeds"},
     {"diagnosis", "sweep", "recorders"},
     {"experiments"},
+    {"command"},
 )
 """Imports go from later rooms to earlier ones."""
 

@@ -1,0 +1,77 @@
+"""The command line: `nncore run`, `sweep`, `diagnose`, `export` and `dashboard`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from nncore.command.dashboard import add_dashboard, dashboard_command
+from nncore.command.files import add_export, export_command
+from nncore.command.one_run import (
+    FINE,
+    INTERRUPTED,
+    REFUSED,
+    add_diagnose,
+    add_run,
+    diagnose_command,
+    run_command,
+)
+from nncore.command.sweeping import add_sweep, sweep_command
+
+CODES = """exit codes:
+  0    done
+  1    done, and something was found: the run diverged, a run of the sweep failed, or (diagnose)
+       layers learn nothing
+  2    refused: a flag, a value or a file is not what was expected, or a cluster is gone; one sentence
+       says why, and what was done is kept
+  130  stopped by Ctrl-C; what was done until then is kept"""
+
+COMMANDS = {
+    "run": (add_run, run_command, "train one network, write its history, say what is wrong with it"),
+    "sweep": (add_sweep, sweep_command, "train a grid of networks into a folder of Parquet files"),
+    "diagnose": (add_diagnose, diagnose_command, "say what is wrong with a recorded run"),
+    "export": (add_export, export_command, "write a history or a sweep as CSV or Parquet"),
+    "dashboard": (add_dashboard, dashboard_command, "open the dashboard"),
+}
+
+USAGES = {
+    "run": "nncore run [settings and options, see --help]",
+    "sweep": "nncore sweep FOLDER [--grid NAME=VALUES]... [settings and options, see --help]",
+}
+"""Where a list of all flags would hide what is said below it."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    whole = argparse.ArgumentParser(
+        prog="nncore",
+        description="Multilayer perceptrons by hand: train, sweep and diagnose from the command line.",
+        epilog=CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, (add, _, help) in COMMANDS.items():
+        add(
+            commands.add_parser(
+                name, help=help, usage=USAGES.get(name), description=f"{help[0].upper()}{help[1:]}.", epilog=CODES,
+                formatter_class=argparse.RawDescriptionHelpFormatter,
+            )
+        )  # fmt: skip
+    return whole
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; the exit code. A refusal is one sentence on standard error, never a traceback."""
+    read = parser().parse_args(arguments)
+    try:
+        return COMMANDS[read.command][1](read)
+    except BrokenPipeError:  # somebody read as much as they wanted, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FINE
+    except (ValueError, ConnectionError) as error:
+        print(f"nncore {read.command}: {error}", file=sys.stderr)
+        return REFUSED
+    except KeyboardInterrupt:
+        return INTERRUPTED

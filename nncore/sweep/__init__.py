@@ -1,0 +1,42 @@
+"""From one run to a map of thousands: grids of runs over processes or a cluster, into a table."""
+
+from nncore.sweep.axes import NAMED_AXES, axis_names, coordinate
+from nncore.sweep.blocks import DEFAULT_LIMITS, Limits, Result
+from nncore.sweep.folder import Folder, write
+from nncore.sweep.grid import Grid, Listed, Runs, key
+from nncore.sweep.read import dataset, layers, summarize, table
+from nncore.sweep.report import DEFAULT_REPORT, ENDINGS, INITIAL_FLOW, LAST, Report, column
+from nncore.sweep.stream import estimated_seconds, results
+from nncore.sweep.table import config_of, write_csv
+from nncore.sweep.workers import Here, Processes
+
+__all__ = [
+    "DEFAULT_LIMITS",
+    "DEFAULT_REPORT",
+    "ENDINGS",
+    "INITIAL_FLOW",
+    "LAST",
+    "NAMED_AXES",
+    "Folder",
+    "Grid",
+    "Here",
+    "Limits",
+    "Listed",
+    "Processes",
+    "Report",
+    "Result",
+    "Runs",
+    "axis_names",
+    "column",
+    "config_of",
+    "coordinate",
+    "dataset",
+    "estimated_seconds",
+    "key",
+    "layers",
+    "results",
+    "summarize",
+    "table",
+    "write",
+    "write_csv",
+]
