@@ -14,7 +14,7 @@ test-torch:  ## the same gradients as PyTorch's autograd
 
 bench:  ## nncore beside PyTorch, JAX and scikit-learn
 	@.ci/venv .venv-bench requirements-bench.txt
-	.venv-bench/bin/python -m benchmarks
+	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE .venv-bench/bin/python -m benchmarks  # each with the kernel made for this processor
 
 lint: .venv-with-tools
 	.venv/bin/ruff check .

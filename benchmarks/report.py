@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_info
 
 from benchmarks import sweeps
 from benchmarks.contenders import LABELS
@@ -107,6 +108,7 @@ def _head() -> list[str]:
     simd = (
         "AVX-512" if features.get("AVX512F") else "AVX2 and no AVX-512" if features.get("AVX2") else "no AVX2"
     )
+    kernel = next(each["architecture"] for each in threadpool_info() if each["internal_api"] == "openblas")
     packages = ", ".join(f"{name} {version(name)}" for name in ("numpy", "torch", "jax", "scikit-learn"))
     busy = os.getloadavg()[0] / (os.cpu_count() or 1)
     return [
@@ -122,7 +124,7 @@ def _head() -> list[str]:
         "against each other before the clock starts, run in processes of their own and take turns. scikit-learn",
         "keeps no history at all. PyTorch has one thread or two, whichever is the faster; JAX what it takes.",
         "",
-        f"Machine: {os.cpu_count()} cores with {simd}, Python {platform.python_version()}, {packages}.",
+        f"Machine: {os.cpu_count()} cores with {simd}, OpenBLAS kernel {kernel}, Python {platform.python_version()}, {packages}.",
         f"At the end of the run {busy:.1f} programs a core wanted to run; 1.0 is this benchmark alone.",
         "",
     ]
