@@ -80,7 +80,7 @@ def test_plays_to_the_end_without_the_server(page: Page, app_url: str, messages:
     record_frames(page)
     play_slowly(page)
     wait_idle(page)
-    page.get_by_test_id("stMain").evaluate("e => e.scrollTo(0, 700)")  # other charts come into sight
+    chart(page, "chart_signal").scroll_into_view_if_needed()  # other charts come into sight
     wait_for_frame(page, 1, "chart_signal")
     assert not slider(page, "step").is_visible()
     expect(page.get_by_role("slider", name="Frame")).to_be_visible()
