@@ -2,6 +2,7 @@
 
 const NOT_OFFERED = ["toImage", "select2d", "lasso2d"];
 const ARROW_ONTO_TRAY = { width: 24, height: 24, path: "M11 2h2v9h4l-5 6-5-6h4zM4 19h16v2H4z" };
+const LEAST_WIDTH = 50; // pixels; narrower plotly has no room between its margins and writes text at y = -Infinity
 const TRANSPARENT = "rgba(0,0,0,0)";
 
 const charts = new WeakMap(); // root element -> its chart
@@ -126,9 +127,12 @@ function keepZoom(graph, layout) {
   }
 }
 
+// While Streamlit lays a row of columns out, a chart may be a sliver: it is drawn when it has got its width.
+const hasRoom = (chart) => chart.root.clientWidth >= LEAST_WIDTH;
+
 // The newest data wins: what arrives while a picture is being drawn replaces what has been waiting.
 function paint(chart) {
-  if (chart.next && !chart.busy && chart.root.clientWidth !== 0) chart.painting = paintAll(chart);
+  if (chart.next && !chart.busy && hasRoom(chart)) chart.painting = paintAll(chart);
   return chart.painting;
 }
 
@@ -141,6 +145,10 @@ async function paintAll(chart) {
     try {
       const Plotly = await library(data.library);
       if (!root.isConnected) break;
+      if (!hasRoom(chart)) {
+        chart.next ??= data;
+        break;
+      }
       if (chart.failed) Plotly.purge(graph);
       graph.hidden = false;
       const isFirst = !graph.on;
@@ -216,7 +224,7 @@ function create(root) {
   // A chart in a hidden tab has no width: it is drawn when it is shown.
   chart.observer = new ResizeObserver(() => {
     const { clientWidth: width, clientHeight: height } = root;
-    if (width === 0 || (width === chart.width && height === chart.height)) return;
+    if (!hasRoom(chart) || (width === chart.width && height === chart.height)) return;
     Object.assign(chart, { width, height });
     if (chart.next) paint(chart);
     else if (chart.graph.on && !chart.failed) window.Plotly.Plots.resize(chart.graph);

@@ -250,6 +250,35 @@ def test_chart_follows_the_width_of_its_window(page: Page, url: str) -> None:
     assert box and figure_data(page, "lines")["width"] == pytest.approx(box["width"], abs=1)
 
 
+def test_chart_that_is_a_sliver_for_a_moment_is_drawn_when_it_has_room(page: Page, url: str) -> None:
+    open_app(page, url)
+    box = page.locator(".nncore-plot").filter(has=chart(page, "lines"))
+    wide = figure_data(page, "lines")["width"]
+    box.evaluate("element => { element.style.width = '10px'; }")
+    before = painted(page, "cells")
+    page.get_by_role("slider", name="scale").press("ArrowRight")
+    wait_painted(
+        page, "cells", before
+    )  # so has the sliver's new data come, at which plotly.js would report an error
+    assert figure_data(page, "lines")["width"] == wide
+    drawn = painted(page, "lines")
+    box.evaluate("element => { element.style.width = '300px'; }")
+    wait_painted(page, "lines", drawn)
+    assert figure_data(page, "lines")["width"] == pytest.approx(300, abs=1)
+
+
+def test_toolbar_of_a_touch_screen_covers_neither_legend_nor_data(
+    new_page: Callable[..., Page], url: str
+) -> None:
+    page = open_app(new_page(390, 844, touch=True), url)
+    graph = chart(page, "lines").bounding_box()
+    toolbar = chart(page, "lines").locator(".modebar").bounding_box()
+    box = page.locator(".nncore-plot").filter(has=chart(page, "lines")).bounding_box()
+    assert graph and toolbar and box
+    assert graph["y"] + graph["height"] <= toolbar["y"]
+    assert toolbar["y"] + toolbar["height"] <= box["y"] + box["height"]
+
+
 @pytest.mark.parametrize(("dark", "ink"), [(False, LIGHT_TEXT), (True, DARK_TEXT)], ids=["light", "dark"])
 def test_words_have_the_themes_ink(new_page: Callable[..., Page], url: str, dark: bool, ink: str) -> None:
     page = open_app(new_page(dark=dark), url)
