@@ -11,7 +11,7 @@ from dashboard import chart, controls
 from dashboard.charts import seeds as charts
 from dashboard.charts.gradients import HEATMAP_TITLES, ranges
 from dashboard.runs import SEEDS, SeedTraining, Training, runs
-from dashboard.style import Style, number, percent
+from dashboard.style import Style, current, number, percent
 from dashboard.waiting import QUIET_SECONDS, finished, session_id
 from nncore import History, Measurement
 from nncore import measures as m
@@ -25,7 +25,7 @@ PARTS = (*PERCENTILES, "seeds")
 def control() -> int:
     """How many seeds the charts of the lab show; the number stands in the address."""
     n_seeds = st.number_input(
-        "Seeds", 1, MOST_SEEDS, 1, 1, key=KEY, bind="query-params", width=140,
+        "Seeds", 1, MOST_SEEDS, 1, 1, key=KEY, bind="query-params", width=round(140 * current().scale),
         help="Runs the set-up again with the seeds that follow, for other data, first weights and batches: the charts "
         "then show the median and the band of the middle 80 %, and this seed's place in it.",
     )  # fmt: skip
@@ -108,7 +108,7 @@ def theory_words(repeated: SeedTraining | None, predicted: Prediction) -> str:
         return ""
     n_seeds = len(repeated.seeds)
     return (
-        f"Of {n_seeds} seeds {percent(float(share[0]))} lie inside it at layer 1, {percent(float(np.nanmean(share)))} "
+        f"Of {n_seeds} seeds {percent(float(share[0]))} lie inside the theory band at layer 1, {percent(float(np.nanmean(share)))} "
         "over all layers; 95 % are expected."
     )
 

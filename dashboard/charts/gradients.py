@@ -6,9 +6,8 @@ import numpy as np
 
 from dashboard.chart import Text
 from dashboard.charts.seeds import Line, bands
-from dashboard.style import CIVIDIS, Figure, Style, fade, layer_axis, log_axis, log_ticks, number, step_axis
+from dashboard.style import CIVIDIS, Figure, Style, fade, layer_axis, log_axis, log_ticks, step_axis
 from nncore import Measurement
-from nncore.beside import Distance
 from nncore.measures import LAYER_QUANTITIES
 
 FLOW = Text(
@@ -130,16 +129,6 @@ def _theory(measured: Measurement, style: Style, floor: float) -> list[dict[str,
             "hovertemplate": "layer %{x}<br>theory %{y:.2e}<extra></extra>",
         },
     ]
-
-
-def theory_finding(found: Distance | None) -> str:
-    """How far the measured line is from theory, in words."""
-    if found is None:
-        return "δ is zero or not finite at step 0, so theory cannot be laid beside it."
-    return (
-        f"At step 0 measured δ is within a factor {number(found.factor)} of theory; "
-        f"{found.inside} of {found.n_layers} layers lie inside the 95 % band."
-    )
 
 
 def _drawable(values: np.ndarray) -> np.ndarray:

@@ -147,7 +147,9 @@ def gradient_flow(
             predicted = training.measured(beside.prediction)
             measured = beside.beside_theory(measured, predicted)
             distance = beside.distance(measured)
-            finding += f" {gradients.theory_finding(distance)} {seeds.theory_words(repeated, predicted)}"
+            if distance is None:
+                problem = "δ is zero or not finite at step 0, so theory cannot be laid beside it."
+            finding = f"{finding} {seeds.theory_words(repeated, predicted)}".strip()
         except ValueError as refused:
             problem = f"No theory line: {refused}."
     switch = partial(why.theory_switch, distance, measured.caveats, problem)

@@ -83,7 +83,7 @@ def test_plays_to_the_end_without_the_server(page: Page, app_url: str, messages:
     chart(page, "chart_signal").scroll_into_view_if_needed()  # other charts come into sight
     wait_for_frame(page, 1, "chart_signal")
     assert not slider(page, "step").is_visible()
-    expect(page.get_by_role("slider", name="Frame")).to_be_visible()
+    expect(page.get_by_role("slider", name="Frame")).to_be_in_viewport()
     messages.clear()
     set_speed(page, "4")
     page.wait_for_function("() => window.frames_named.at(-1) > 30")

@@ -116,7 +116,7 @@ def test_seeds_count_how_many_lie_in_the_theory_band() -> None:
     delta = found.layers["delta_norm"][:, 0]
     low, high = predicted.delta_band
     share = np.mean([low[0] <= row[0] / row[-1] <= high[0] for row in delta])
-    assert f"Of 9 seeds {style.percent(share)} lie inside it at layer 1" in said(app)
+    assert f"Of 9 seeds {style.percent(share)} lie inside the theory band at layer 1" in said(app)
 
 
 def test_diverged_seeds_are_named() -> None:
