@@ -47,7 +47,10 @@ def show(
     scaled = round(height * style.current().scale)
     caption = " ".join([finding, text.note, *measurement.caveats]).strip()
     cards.kept().add(key, cards.Card(text.title, text.subtitle, caption, figure, scaled))
-    with stage.place(key, text.title), st.container(border=True, key=f"card_{key}", height="stretch"):
+    with (
+        stage.place(key, text.title),
+        st.container(border=True, key=f"card_{key}", height="stretch", gap="xsmall"),
+    ):
         with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
             st.markdown(f"**{text.title}** :gray[{text.subtitle}]", width="stretch")
             st.download_button(

@@ -46,8 +46,8 @@ def show(training: Training, record: int) -> None:
     step = int(training.history.step[record])
     if not found:
         errands().leave(PLACE)
-        st.markdown(
-            f":green[:material/check_circle:] :gray[Nothing wrong at step {step:,}: none of {len(RULES)} rules fires.]"
+        st.caption(
+            f":green[:material/check_circle:] Nothing wrong at step {step:,}: none of {len(RULES)} rules fires."
         )
         return
     titles = ", ".join(each.title.lower() for each in found)

@@ -36,7 +36,7 @@ def show(training: Training) -> None:
     """The headline of a finished run, with a button that mends what is wrong."""
     history = training.history
     seen = training.measured(flow, history.last_finite)
-    with st.container(border=True, key="headline"):
+    with st.container(border=True, key="headline", gap="xsmall"):
         words, mend = st.columns([4, 1.2], vertical_alignment="center")
         promise.show(training)
     words.markdown(sentence(history, seen))

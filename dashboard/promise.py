@@ -23,7 +23,7 @@ def button(
 ) -> None:
     """One click takes a remedy, from a fragment too."""
     taken = st.button(
-        label, key=key, help=help, on_click=take, args=(remedy, before), wrap=True,
+        label, key=key, help=help, on_click=take, args=(remedy, before), wrap=True, width="stretch" if primary else "content",
         type="primary" if primary else "secondary", icon=":material/healing:" if primary else None,
     )  # fmt: skip
     if taken:
