@@ -148,7 +148,7 @@ def gradient_flow(
             measured = beside.beside_theory(measured, predicted)
             distance = beside.distance(measured)
             if distance is None:
-                problem = "δ is zero or not finite at step 0, so theory cannot be laid beside it."
+                finding += " δ is zero or not finite at step 0, so theory cannot be laid beside it."
             finding = f"{finding} {seeds.theory_words(repeated, predicted)}".strip()
         except ValueError as refused:
             problem = f"No theory line: {refused}."
