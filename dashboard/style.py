@@ -68,6 +68,13 @@ class Style:
             )
         return [colours[index % len(colours)] for index in range(n_classes)]
 
+    @property
+    def diverging(self) -> list[list[Any]]:
+        """A colour scale with two ends, ∂E/∂W's colour and δ's, and the background's raised tone in the middle."""
+        deep = ("#C9EEFF", "#FFD9C8") if self.dark else ("#0B3C6F", "#7A2704")
+        colours = (deep[0], self.weight, self.raised, self.delta, deep[1])
+        return [[place, colour] for place, colour in zip((0, 0.25, 0.5, 0.75, 1), colours, strict=True)]
+
     def ramp(self, colour: str) -> list[list[Any]]:
         """A colour scale from the background to one colour, for densities."""
         return [[0.0, fade(colour, 0.0)], [0.15, fade(colour, 0.35)], [1.0, colour]]

@@ -2,8 +2,10 @@
 
 from nncore.sweep.axes import NAMED_AXES, axis_names, coordinate
 from nncore.sweep.blocks import DEFAULT_LIMITS, Limits, Result
+from nncore.sweep.cells import CELL_QUANTITIES, VERDICTS, CellQuantity, Cells
 from nncore.sweep.folder import Folder, write
 from nncore.sweep.grid import Grid, Listed, Runs, key
+from nncore.sweep.overlay import theory_curves
 from nncore.sweep.read import dataset, layers, summarize, table
 from nncore.sweep.report import DEFAULT_REPORT, ENDINGS, INITIAL_FLOW, LAST, Report, column
 from nncore.sweep.stream import estimated_seconds, results
@@ -11,12 +13,16 @@ from nncore.sweep.table import config_of, write_csv
 from nncore.sweep.workers import Here, Processes
 
 __all__ = [
+    "CELL_QUANTITIES",
     "DEFAULT_LIMITS",
     "DEFAULT_REPORT",
     "ENDINGS",
     "INITIAL_FLOW",
     "LAST",
     "NAMED_AXES",
+    "VERDICTS",
+    "CellQuantity",
+    "Cells",
     "Folder",
     "Grid",
     "Here",
@@ -37,6 +43,7 @@ __all__ = [
     "results",
     "summarize",
     "table",
+    "theory_curves",
     "write",
     "write_csv",
 ]
