@@ -32,16 +32,6 @@ def in_the_lab(config: RunConfig, sigma_w2: float, sigma_b2: float) -> RunConfig
     )
 
 
-def at_the_start(config: RunConfig) -> RunConfig:
-    """What of a config decides its first weights: runs that differ in training only share their spectrum."""
-    kept = {
-        field.name: getattr(config, field.name)
-        for field in RunConfig.fields()
-        if field.metadata["group"] != "training" or field.name in ("loss", "seed", "dtype", "probe_size")
-    }
-    return RunConfig(steps=0, **kept)
-
-
 def advice(config: RunConfig) -> list[str]:
     """What of this config the diagram does not describe, a sentence or two each."""
     notes = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -13,10 +14,13 @@ from typing import Any, TypeVar
 import streamlit as st
 from streamlit import runtime
 
+from dashboard import operator_settings
+from dashboard.map_request import MapRequest
 from nncore import History, RunConfig, run
 from nncore.config import TABLE
 from nncore.cost import check_budget, estimate
 from nncore.seeds import SeedRuns, Seeds, run_seeds
+from nncore.sweep import Cells, Limits
 
 T = TypeVar("T")
 
@@ -34,10 +38,10 @@ KEPT_BYTES = 2 * BYTES_ALLOWED
 """Histories kept for the next reader, the least recently used leave first."""
 
 
-PAGE, PINS, SEEDS, FORK = "page", "pins", "seeds", "fork"
-"""What a session asks for: the sidebar's run, the pinned runs, the sidebar's run under many seeds, a fork of it."""
+PAGE, PINS, SEEDS, FORK, MAP = "page", "pins", "seeds", "fork", "map"
+"""What a session asks for: the sidebar's run, the pinned runs, the sidebar's run under many seeds, a fork, a map of it."""
 
-Request = RunConfig | SeedRuns
+Request = RunConfig | SeedRuns | MapRequest
 """Describes work completely, and is the key under which it is shared."""
 
 
@@ -91,6 +95,10 @@ class Work:
                 self._measured.popitem(last=False)
             return self._measured[key]
 
+    def up_to_here(self) -> Work:
+        """The same work for one session alone, to end where this one stands now."""
+        return _new(self.config, self.step)
+
     def _cancelled(self) -> bool:
         return self.stop or not self.waiting or (self.last_step is not None and self.step >= self.last_step)
 
@@ -117,6 +125,9 @@ class Training(Work):
         self.parent = None
         return history
 
+    def up_to_here(self) -> Training:
+        return Training(self.config, self.step, self.parent)
+
     @property
     def history(self) -> History:
         """The finished history; raises what the run raised."""
@@ -137,6 +148,42 @@ class SeedTraining(Work):
     def seeds(self) -> Seeds:
         """What was measured; raises what the work raised."""
         return self.result
+
+
+class Mapping(Work):
+    """A map whose `cells` fill in while it is worked on; its steps are runs.
+
+    Computed on this machine, or on the operator's Dask scheduler.
+    """
+
+    config: MapRequest
+
+    def __init__(self, request: MapRequest, cells: Cells | None = None) -> None:
+        super().__init__(request)
+        self.given = cells is not None
+        self.cells = cells or request.cells()
+
+    def train(self) -> Cells:
+        if self.given:
+            return self.cells
+        scheduler = operator_settings.scheduler()
+        try:
+            for result in self.config.results(
+                self._cancelled, scheduler, Limits(BYTES_ALLOWED, SECONDS_ALLOWED)
+            ):
+                self.cells.add(result)
+                self._progress(self.cells.finished)
+        except (ValueError, ConnectionError):
+            if scheduler is None:
+                raise
+            logging.getLogger(__name__).exception("the map could not be computed at %s", scheduler)
+            raise ConnectionError(
+                "the Dask scheduler that computes the maps of this site does not answer, or has no workers"
+            ) from None
+        return self.cells
+
+    def up_to_here(self) -> Mapping:
+        return Mapping(self.config, self.cells.copy())
 
 
 class Abandoned(Exception):
@@ -172,6 +219,12 @@ class Runs:
         """The same for many seeds of a config."""
         (work,) = self._ask(session, [request], SEEDS)
         assert isinstance(work, SeedTraining)
+        return work
+
+    def ask_map(self, session: str, request: MapRequest) -> Mapping:
+        """The same for a map."""
+        (work,) = self._ask(session, [request], MAP)
+        assert isinstance(work, Mapping)
         return work
 
     def ask_all(self, session: str, configs: Sequence[RunConfig], purpose: str = PINS) -> list[Training]:
@@ -223,8 +276,7 @@ class Runs:
                     self.by_config.pop(_key(session, work.config), None)
                     work.stop = True
                 else:
-                    parent = work.parent if isinstance(work, Training) else None
-                    self._replace(session, work, _new(work.config, work.step, parent))
+                    self._replace(session, work, work.up_to_here())
 
     def again(self, session: str, purpose: str = PAGE) -> None:
         """Forget this session's stopped runs, so that the next `ask` trains them from the start."""
@@ -327,13 +379,15 @@ class Runs:
 
 def _key(session: str, request: Request) -> Hashable:
     """What work is found by: its request, and on a table of somebody's own the session as well."""
-    config = request.config if isinstance(request, SeedRuns) else request
+    config = request.config if isinstance(request, SeedRuns | MapRequest) else request
     return (session, request) if config.dataset == TABLE else request
 
 
 def _new(request: Request, last_step: int | None = None, parent: History | None = None) -> Work:
     if isinstance(request, SeedRuns):
         return SeedTraining(request, last_step)
+    if isinstance(request, MapRequest):
+        return Mapping(request)
     return Training(request, last_step, parent)
 
 
@@ -341,6 +395,8 @@ def _check(request: Request) -> None:
     """Raise ValueError when a request by itself is over budget."""
     if isinstance(request, SeedRuns):
         request.check_budget(SECONDS_ALLOWED, BYTES_ALLOWED)
+    elif isinstance(request, MapRequest):
+        request.check_budget(SECONDS_ALLOWED)
     else:
         check_budget(request, SECONDS_ALLOWED, BYTES_ALLOWED)
 

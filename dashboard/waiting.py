@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from dashboard.runs import FORK, PAGE, PINS, SEEDS, SeedTraining, Training, Work, runs, wait
+from dashboard.runs import FORK, MAP, PAGE, PINS, SEEDS, SeedTraining, Training, Work, runs, wait
 from nncore import History, RunConfig
 
 INLINE_SECONDS = 1.5
@@ -55,7 +55,7 @@ def finished(works: Sequence[Work], purpose: str, patience: float | None = None)
 
 def leave_others() -> None:
     """On the way to another page: give up what only the page before was waiting for."""
-    for purpose in (PINS, SEEDS, FORK):
+    for purpose in (PINS, SEEDS, FORK, MAP):
         runs().leave(session_id(), purpose)
 
 

@@ -6,12 +6,12 @@ import numpy as np
 import streamlit as st
 
 from dashboard import chart, controls, current, style
+from dashboard.beginning import at_the_start
 from dashboard.charts import phase_diagram as plane
 from dashboard.charts import theory as charts
 from dashboard.plot import Point
 from dashboard.propagation import (
     advice,
-    at_the_start,
     correlation_words,
     criticality_words,
     in_the_lab,

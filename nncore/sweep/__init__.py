@@ -1,11 +1,11 @@
 """From one run to a map of thousands: grids of runs over processes or a cluster, into a table."""
 
-from nncore.sweep.axes import NAMED_AXES, axis_names, coordinate
+from nncore.sweep.axes import NAMED_AXES, axis_names, coordinate, settle
 from nncore.sweep.blocks import DEFAULT_LIMITS, Limits, Result
 from nncore.sweep.cells import CELL_QUANTITIES, VERDICTS, CellQuantity, Cells
 from nncore.sweep.folder import Folder, write
 from nncore.sweep.grid import Grid, Listed, Runs, key
-from nncore.sweep.overlay import theory_curves
+from nncore.sweep.overlay import is_geometric, theory_curves
 from nncore.sweep.read import dataset, layers, summarize, table
 from nncore.sweep.report import DEFAULT_REPORT, ENDINGS, INITIAL_FLOW, LAST, Report, column
 from nncore.sweep.stream import estimated_seconds, results
@@ -38,9 +38,11 @@ __all__ = [
     "coordinate",
     "dataset",
     "estimated_seconds",
+    "is_geometric",
     "key",
     "layers",
     "results",
+    "settle",
     "summarize",
     "table",
     "theory_curves",

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import copy
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from nncore.diagnosis.rules import RULES
+from nncore.layout import Array
 from nncore.measurement import Measurement
 from nncore.sweep.blocks import Result
 from nncore.sweep.grid import Grid
-from nncore.sweep.report import INITIAL_FLOW, LAST, Report, Row, column
+from nncore.sweep.report import ENDINGS, INITIAL_FLOW, LAST, Report, Row, column
 
 VERDICTS = ("", *RULES)
 """What the quantity "verdict" counts: its number is a place in here, 0 when nothing is wrong."""
@@ -19,17 +23,17 @@ VERDICTS = ("", *RULES)
 
 @dataclass(frozen=True)
 class CellQuantity:
-    """One number for every run, and one for every cell of seeds: what a map can be coloured by.
+    """One number for every run, and one for every cell of runs: what a map can be coloured by.
 
-    `report`: what the sweep has to note for it. `of(row)`: the number, NaN where there is none. `over`: "median",
-    "share" (the mean of zeros and ones) or "most" (the number that most seeds have).
+    `report`: what the sweep has to note for it. `column`: where a row has it. `over`: "median", "share" (the mean of
+    zeros and ones) or "most" (the number that most runs have).
     """
 
     name: str
     label: str
     about: str
     report: Report
-    of: Callable[[Row], float]
+    column: str
     over: str = "median"
 
     @property
@@ -37,10 +41,15 @@ class CellQuantity:
         """The step at which the δ norms per layer are noted beside it."""
         return self.report.steps[-1]
 
+    def of(self, row: Row) -> float:
+        """The number of a row, NaN where it has none; of a verdict its place in VERDICTS."""
+        value = row.get(self.column)
+        if value is None:
+            return math.nan
+        return float(VERDICTS.index(value)) if self.over == "most" else float(value)
 
-def _number(name: str) -> Callable[[Row], float]:
-    return lambda row: np.nan if row.get(name) is None else float(row[name])
 
+_TRAINED = Report(steps=(LAST,), verdict=False)
 
 CELL_QUANTITIES: dict[str, CellQuantity] = {
     quantity.name: quantity
@@ -48,33 +57,28 @@ CELL_QUANTITIES: dict[str, CellQuantity] = {
         CellQuantity(
             "initial_flow", "δ first / last at step 0",
             "log₁₀ of layer 1's δ norm over the last layer's at initialization; nothing is trained.",
-            INITIAL_FLOW, _number("log10_delta_ratio_at_0"),
+            INITIAL_FLOW, "log10_delta_ratio_at_0",
         ),
         CellQuantity(
-            "final_flow", "δ first / last after training",
-            "The same ratio at the last finite step.",
-            Report(steps=(LAST,), scores=False, verdict=False), _number("log10_delta_ratio_at_last"),
+            "final_flow", "δ first / last after training", "The same ratio at the last finite step.",
+            Report(steps=(LAST,), scores=False, verdict=False), "log10_delta_ratio_at_last",
         ),
         CellQuantity(
             "final_loss", "Training loss at the end",
-            "Loss on the training rows at the last finite step, penalties excluded.",
-            Report(steps=(LAST,), verdict=False), _number("train_loss"),
+            "Loss on the training rows at the last finite step, penalties excluded.", _TRAINED, "train_loss",
         ),
         CellQuantity(
-            "accuracy", "Training accuracy at the end",
-            "Share of training rows put into the right class.",
-            Report(steps=(LAST,), verdict=False), _number("train_accuracy"),
+            "accuracy", "Training accuracy at the end", "Share of training rows put into the right class.",
+            _TRAINED, "train_accuracy",
         ),
         CellQuantity(
             "trained", "Trained or not",
-            "Share of seeds whose loss ends below half of what the best constant prediction has.",
-            Report(steps=(LAST,), verdict=False), _number("trained"), "share",
+            "Share of runs whose loss ends below half of what the best constant prediction has.",
+            _TRAINED, "trained", "share",
         ),
         CellQuantity(
-            "verdict", "Verdict",
-            "The gravest finding at the end, the one that most seeds have.",
-            Report(steps=(LAST,), scores=False),
-            lambda row: np.nan if row.get("verdict") is None else float(VERDICTS.index(row["verdict"])), "most",
+            "verdict", "Verdict", "The gravest finding at the end, the one that most runs have.",
+            Report(steps=(LAST,), scores=False), "verdict", "most",
         ),
     )
 }  # fmt: skip
@@ -82,9 +86,12 @@ CELL_QUANTITIES: dict[str, CellQuantity] = {
 
 
 class Cells:
-    """The numbers of a grid's runs as they come in; the first axis is drawn upwards, the second to the right.
+    """The numbers of a grid's runs as they come in, over two of its axes; `y` is drawn upwards, `x` to the right.
 
-    Raises ValueError unless the grid has two axes and seeds behind them.
+    `axes` names the two, by default the first two of the grid. `fixed` gives one value for each further axis that
+    is looked at in one place only; over all others, the seeds among them, a cell takes its runs together.
+    `numbers` (n_y, n_x, n_together): one for each run, NaN where there is none. Raises ValueError on an axis that
+    the grid has not, or that is named twice, and on a value that is not on its axis.
 
     >>> from nncore import RunConfig
     >>> from nncore.sweep import results
@@ -97,63 +104,114 @@ class Cells:
     (['depth', 'gain'], (2, 3), 12)
     """
 
-    def __init__(self, grid: Grid, quantity: CellQuantity) -> None:
-        if len(grid.shape) != 3 or list(grid.axes)[-1] != "seed":
-            raise ValueError(f"a map needs two axes and seeds; got {', '.join(grid.axes)}")
+    def __init__(
+        self,
+        grid: Grid,
+        quantity: CellQuantity,
+        axes: tuple[str, str] | None = None,
+        fixed: Mapping[str, Any] | None = None,
+    ) -> None:
+        names = list(grid.axes)
+        chosen = axes or tuple(names[:2])
+        if len(set(chosen)) != 2 or not set(chosen) <= set(names):
+            raise ValueError(f"a map needs two different axes of {', '.join(names)}; got {', '.join(chosen)}")
         self.grid, self.quantity = grid, quantity
-        self.numbers = np.full(grid.shape, np.nan)
-        self.endings = np.full(grid.shape, "", dtype=object)
-        self.reasons: dict[int, str] = {}
-        self.delta: dict[int, list[float]] = {}
+        self.y, self.x = chosen
+        self._fixed = {name: _place_on(grid, name, value) for name, value in (fixed or {}).items()}
+        self.together = tuple(name for name in names if name not in (*chosen, *self._fixed))
+        self._sizes = tuple(len(grid.axes[name]) for name in self.together)
+        n_together = math.prod(self._sizes)
+        self.shape = (len(grid.axes[self.y]), len(grid.axes[self.x]), n_together)
+        self.numbers = np.full(self.shape, np.nan)
+        self.endings = np.full(self.shape, "", dtype=object)
+        self._reasons: dict[tuple[int, ...], str] = {}
+        self._delta: dict[tuple[int, ...], list[float]] = {}
+
+    def __len__(self) -> int:
+        """Runs that the cells are made of."""
+        return math.prod(self.shape)
 
     @property
     def finished(self) -> int:
         """Runs that have come in."""
         return int((self.endings != "").sum())
 
+    def place(self, run: int) -> tuple[int, int, int] | None:
+        """(row, column, place within the cell) of a run of the grid; None where it is in no cell."""
+        places = dict(zip(self.grid.axes, np.unravel_index(run, self.grid.shape), strict=True))
+        if any(places[name] != place for name, place in self._fixed.items()):
+            return None
+        within = 0
+        for name, size in zip(self.together, self._sizes, strict=True):
+            within = within * size + int(places[name])
+        return int(places[self.y]), int(places[self.x]), within
+
+    def run(self, row: int, column_: int, within: int = 0) -> int:
+        """The inverse of `place`: the number of a cell's first run, or of another one."""
+        places = dict(self._fixed) | {self.y: row, self.x: column_}
+        if self.together:
+            found = map(int, np.unravel_index(within, self._sizes))
+            places |= dict(zip(self.together, found, strict=True))
+        return int(np.ravel_multi_index(tuple(places[name] for name in self.grid.axes), self.grid.shape))
+
     def add(self, result: Result) -> None:
         """Take in the rows of one block."""
         name = column("delta_norm", self.quantity.step)
         for run, row in result.rows.items():
-            place = np.unravel_index(run, self.grid.shape)
+            place = self.place(run)
+            if place is None:
+                continue
             self.numbers[place] = self.quantity.of(row)
-            self.endings[place] = row["ending"]
             if row["reason"]:
-                self.reasons[run] = row["reason"]
+                self._reasons[place] = row["reason"]
             if row.get(name):
-                self.delta[run] = row[name]
+                self._delta[place] = row[name]
+            self.endings[place] = row["ending"]  # last: who sees it finds the rest
 
     def measurement(self) -> Measurement:
-        """One number for each cell and how its seeds ended. Axes: the grid's two.
+        """One number for each cell and how its runs ended. Axes: y, x.
 
-        The quantity over the seeds that have come in, infinities included (a gradient that is exactly 0 has the
-        ratio −∞); NaN where none has a number. `finished`, `diverged`, `failed`: seeds that ended so.
+        The quantity over the runs that have come in, infinities included (a gradient that is exactly 0 has the
+        ratio −∞); NaN where none has a number. `finished`, `diverged`, `failed`: runs that ended so.
         """
         over = {"median": _median, "share": _mean, "most": _most}[self.quantity.over]
         values = {self.quantity.name: over(self.numbers)}
-        for ending in ("finished", "diverged", "failed"):
+        for ending in ENDINGS:
             values[ending] = (self.endings == ending).sum(axis=-1)
-        axes = {name: np.array(list(map(_plain, self.grid.axes[name]))) for name in list(self.grid.axes)[:2]}
-        seeds = self.grid.shape[-1]
-        caveats = (f"Median of {seeds} seeds.",) if seeds > 1 and self.quantity.over == "median" else ()
+        axes = {
+            name: np.array([_plain(value) for value in self.grid.axes[name]]) for name in (self.y, self.x)
+        }
+        count = self.shape[-1]
+        what = "seeds" if self.together == ("seed",) else "runs"
+        caveats = (f"Median of {count} {what}.",) if count > 1 and self.quantity.over == "median" else ()
         return Measurement(f"map of {self.quantity.name}", axes, values, caveats=caveats)
 
-    def layers(self, row: int, column_: int) -> np.ndarray:
-        """δ norm per layer of a cell, median over its seeds; empty where none has come in."""
-        runs = [
-            int(np.ravel_multi_index((row, column_, seed), self.grid.shape))
-            for seed in range(self.grid.shape[2])
-        ]
-        found = [self.delta[run] for run in runs if run in self.delta]
-        return np.median(np.array(found), axis=0) if found else np.empty(0)
+    def layers(self, row: int, column_: int) -> Array:
+        """δ norm per layer of a cell, median over its runs; empty where none has come in, or they differ in depth."""
+        found = [self._delta[place] for place in self._of(row, column_) if place in self._delta]
+        return np.median(np.array(found), axis=0) if len({len(each) for each in found}) == 1 else np.empty(0)
 
     def reason(self, row: int, column_: int) -> str:
-        """Why the first seed of a cell that did not finish ended early."""
-        for seed in range(self.grid.shape[2]):
-            run = int(np.ravel_multi_index((row, column_, seed), self.grid.shape))
-            if run in self.reasons:
-                return self.reasons[run]
-        return ""
+        """Why the first run of a cell that did not finish ended early."""
+        return next((self._reasons[each] for each in self._of(row, column_) if each in self._reasons), "")
+
+    def copy(self) -> Cells:
+        """The same numbers, which no further results reach."""
+        other = copy.copy(self)
+        other.numbers, other.endings = self.numbers.copy(), self.endings.copy()
+        other._reasons, other._delta = dict(self._reasons), dict(self._delta)
+        return other
+
+    def _of(self, row: int, column_: int) -> list[tuple[int, int, int]]:
+        return [(row, column_, within) for within in range(self.shape[-1])]
+
+
+def _place_on(grid: Grid, name: str, value: Any) -> int:
+    if name not in grid.axes:
+        raise ValueError(f"the grid has no axis {name}, but {', '.join(grid.axes)}")
+    if value not in grid.axes[name]:
+        raise ValueError(f"{name} must be one of {', '.join(map(str, grid.axes[name]))}; got {value}")
+    return grid.axes[name].index(value)
 
 
 def _median(numbers: np.ndarray) -> np.ndarray:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from nncore.activations import Activation
 from nncore.config import RunConfig
 from nncore.layout import Array
-from nncore.sweep.axes import settle
+from nncore.sweep.axes import WIDTH, settle
 from nncore.theory import critical_line, phase_diagram, standing
+from nncore.theory.configured import SAME_UNITS
 
 POINTS = 161
 """Along an axis of numbers."""
@@ -65,19 +68,30 @@ def theory_curves(
 
 
 def _depths(base: RunConfig, name: str, values: tuple[Any, ...]) -> tuple[np.ndarray, Array]:
-    """(values of the axis, DEPTHS depth scales at each)."""
-    numbers = not isinstance(values[0], (str, tuple, bool)) and name not in ("width",)
+    """(values of the axis, DEPTHS depth scales at each), NaN where there is none."""
+    numbers = not isinstance(values[0], (str, tuple, bool)) and name != "width"
     at: list[Any] = list(_between(values)) if numbers else list(values)
-    deep = base.replace(hidden=(base.hidden[0] if base.hidden else 32,) * max(base.depth, NEEDED_DEPTH))
-    found = []
-    for value in at:
-        config = settle(deep, {name: value})
-        point = standing(config).point
-        assert point is not None
-        chi = float(phase_diagram(config.activations()[0], *point).chi_1)
+    width = base.hidden[0] if base.hidden else WIDTH
+    deep = base.replace(hidden=(width,) * max(base.depth, NEEDED_DEPTH))
+    found = np.full(len(at), np.nan)
+    points: dict[str, list[tuple[int, float, float]]] = {}
+    functions: dict[str, Activation] = {}
+    for place, value in enumerate(at):
+        try:
+            config = settle(deep, {name: value})
+            point = standing(config).point
+        except ValueError:  # an initializer without its scale, a name that does not go with the rest
+            continue
+        phi = config.activations()[0]
+        if point is not None and config.normalization == "none" and config.init not in SAME_UNITS:
+            functions[repr(phi)] = phi
+            points.setdefault(repr(phi), []).append((place, *point))
+    for phi_name, standings in points.items():
+        places, sigma_w2, sigma_b2 = (np.array(each) for each in zip(*standings, strict=True))
+        chi = phase_diagram(functions[phi_name], sigma_w2, sigma_b2).chi_1
         with np.errstate(divide="ignore"):
-            found.append(DEPTHS / abs(float(np.log(chi))) if chi != 1 else np.inf)
-    return np.array([", ".join(map(str, v)) if isinstance(v, tuple) else v for v in at]), np.array(found)
+            found[places.astype(np.int64)] = DEPTHS / np.abs(np.log(chi))
+    return np.array([", ".join(map(str, v)) if isinstance(v, tuple) else v for v in at]), found
 
 
 def _critical(
@@ -87,7 +101,7 @@ def _critical(
     line = critical_line(base.activations()[0], np.geomspace(1e-6, 1e4, 2001))
     sigma_w2, sigma_b2 = (np.where(line.admissible, each, np.nan) for each in (line.sigma_w2, line.sigma_b2))
     if weight[0] == "gain":
-        point = standing(base.replace(gain=1.0, hidden=base.hidden or (32,) * NEEDED_DEPTH)).point
+        point = standing(base.replace(gain=1.0, hidden=base.hidden or (WIDTH,) * NEEDED_DEPTH)).point
         if point is None or not point[0] > 0:
             return np.empty(0), np.empty(0)
         sigma_w2 = np.sqrt(sigma_w2 / point[0])
@@ -103,7 +117,18 @@ def _critical(
 
 
 def _between(values: tuple[Any, ...]) -> Array:
-    low, high = float(values[0]), float(values[-1])
-    if low > 0 and len(values) > 2 and values[1] / values[0] > 1.5:
-        return np.geomspace(low, high, POINTS)
-    return np.linspace(low, high, POINTS)
+    low, high = float(min(values)), float(max(values))
+    return np.geomspace(low, high, POINTS) if is_geometric(values) else np.linspace(low, high, POINTS)
+
+
+def is_geometric(values: Sequence[float] | np.ndarray) -> bool:
+    """Do these ascending numbers grow by a factor from one to the next, rather than by a difference?
+
+    >>> is_geometric([1, 2, 4, 8]), is_geometric([1, 2, 3, 4]), is_geometric([0, 1, 10])
+    (True, False, False)
+    """
+    numbers = np.asarray(values, dtype=np.float64)
+    if len(numbers) < 3 or numbers.min() <= 0:
+        return False
+    ratios, differences = np.diff(np.log(numbers)), np.diff(numbers)
+    return bool(np.std(ratios) / np.mean(ratios) < np.std(differences) / np.mean(differences))

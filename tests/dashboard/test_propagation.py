@@ -7,12 +7,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard import chart, style
+from dashboard.beginning import at_the_start
 from dashboard.charts import phase_diagram as plane
 from dashboard.charts import theory as charts
 from dashboard.controls import FIRST_SIGHT, MAX_GAIN
 from dashboard.propagation import (
     advice,
-    at_the_start,
     criticality_words,
     in_the_lab,
     phase_words,
