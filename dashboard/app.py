@@ -37,6 +37,7 @@ shown = st.navigation(
         "Explore": [
             page("landscape", "Loss landscape", "landscape"),
             page("propagation", "Signal propagation", "ssid_chart"),
+            page("map", "Trainability map", "grid_on"),
             page("neurons", "Neurons on the curve", "scatter_plot"),
         ],
         "Lecture": [

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from dashboard.chart import Text
-from dashboard.style import CIVIDIS, Figure, Style, number
+from dashboard.map_axes import shown
+from dashboard.style import CIVIDIS, Figure, Style, label, layer_axis, log_axis, log_ticks, number, percent
 from nncore import Measurement
 from nncore.diagnosis import RULES
-from nncore.sweep import CELL_QUANTITIES, VERDICTS, Cells
+from nncore.sweep import ENDINGS, VERDICTS, Cells, is_geometric
+from nncore.sweep.overlay import Curve
 
 NOTES = {
     "flow": "Blue cells vanish, orange ones explode; in the pale valley between them the gradient reaches layer 1.",
@@ -19,7 +22,9 @@ NOTES = {
     "trained": "Bright cells train for every seed, dark ones for none; in between luck decides.",
     "verdict": "One colour a finding: neighbours of one colour fail for the same reason.",
 }
-MAP = Text("Trainability map", "", "")
+LAYERS = Text(
+    "The chosen cell", "δ norm per layer", "Falling to the left, the gradient vanishes on its way to layer 1."
+)
 
 MOST_DECADES = 12.0
 """Ratios beyond 10^±12 have the colour of 10^±12."""
@@ -36,16 +41,16 @@ def note(name: str) -> str:
 def trainability(
     cells: Cells,
     measured: Measurement,
-    theory: list[tuple[str, np.ndarray, np.ndarray]],
+    theory: Sequence[Curve],
     here: tuple[Any, Any] | None,
     style: Style,
 ) -> Figure:
-    """The cells, marks for exact zeros and for runs that diverged or failed, theory's curves, and where the sidebar is."""
+    """The cells, marks on those that colour cannot show, theory's curves, and where the sidebar is."""
     name = cells.quantity.name
-    y_name, x_name = measured.axes
-    x, y = _coordinates(measured.axes[x_name]), _coordinates(measured.axes[y_name])
+    x, y = (coordinates(measured.axes[axis]) for axis in (cells.x, cells.y))
     values = measured[name]
     finite = np.where(np.isfinite(values), values, np.nan)
+    size = float(np.clip(260 / max(len(x), len(y)), 7, 14))
     traces: list[dict[str, Any]] = [
         {
             "type": "heatmap",
@@ -55,54 +60,45 @@ def trainability(
             "xgap": 1,
             "ygap": 1,
             "customdata": _hover(cells, measured),
-            "hovertemplate": "%{customdata}<extra>click to open it in the lab</extra>",
+            "hovertemplate": "%{customdata}<extra></extra>",
             "hoverongaps": True,
             "name": cells.quantity.label,
+            "showlegend": False,
             **_colours(name, finite, style),
         }
     ]
-    marks = _marks(measured, values)
-    for text, mask in marks.items():
-        rows, columns = np.nonzero(mask)
-        if len(rows):
-            traces.append(
-                {
-                    "type": "scatter",
-                    "x": x[columns],
-                    "y": y[rows],
-                    "mode": "text",
-                    "text": [text] * len(rows),
-                    "textfont": style.font(12) | {"color": style.muted},
-                    "hoverinfo": "skip",
-                    "showlegend": False,
-                }
-            )
-    for label, xs, ys in theory:
-        traces.append(
-            {
-                "type": "scatter",
-                "x": xs,
-                "y": ys,
-                "mode": "lines",
-                "name": label,
-                "line": {"color": style.ink, "width": 2.5, "dash": "dash"},
-                "hovertemplate": f"{label}<extra></extra>",
-            }
-        )
+    if name == "verdict":
+        traces += _verdicts(x, y, values, size, style)
+    for text, mask in marks(measured, name).items():
+        traces += _texts(x, y, mask, text, size, style.font(1) | {"size": size, "color": style.ink})
+    for named, xs, ys in theory:
+        curve = {
+            "type": "scatter",
+            "x": xs,
+            "y": ys,
+            "mode": "lines+markers" if xs.dtype.kind in "OU" else "lines",
+        }
+        halo = {"line": {"color": style.background, "width": 5}, "marker": {"size": 1}, "showlegend": False}
+        traces.append(curve | halo | {"hoverinfo": "skip"})
+        line = {"color": style.theory, "width": 2.5, "dash": "dash"}
+        look = {"line": line, "marker": {"symbol": "diamond", "color": style.theory, "size": 7}}
+        traces.append(curve | look | {"name": named, "hovertemplate": f"{named}<extra></extra>"})
     if here is not None:
+        star = {
+            "symbol": "star",
+            "size": 16,
+            "color": style.ink,
+            "line": {"color": style.background, "width": 1.5},
+        }
         traces.append(
             {
                 "type": "scatter",
-                "x": np.array([here[0]]),
-                "y": np.array([here[1]]),
+                "x": coordinates(np.array([here[0]])),
+                "y": coordinates(np.array([here[1]])),
                 "mode": "markers",
                 "name": "you are here",
-                "marker": {
-                    "symbol": "star",
-                    "size": 15,
-                    "color": style.ink,
-                    "line": {"color": style.background, "width": 1.5},
-                },
+                "showlegend": True,
+                "marker": star,
                 "hovertemplate": "you are here<extra></extra>",
             }
         )
@@ -110,151 +106,227 @@ def trainability(
         "data": traces,
         "layout": style.layout(
             f"map_{name}",
-            xaxis=_axis(x_name, measured.axes[x_name]),
-            yaxis=_axis(y_name, measured.axes[y_name]),
-            legend={"y": 1.02},
+            xaxis=axis_of(cells.x, measured.axes[cells.x]),
+            yaxis=axis_of(cells.y, measured.axes[cells.y]),
+            legend={"itemclick": False, "itemdoubleclick": False},
         ),
     }
 
 
-def _coordinates(values: np.ndarray) -> np.ndarray:
-    """Numbers as they are, names one after the other."""
-    return values if values.dtype.kind in "iuf" else np.array([str(value) for value in values])
+def coordinates(values: np.ndarray) -> np.ndarray:
+    """Where values stand on an axis: numbers where they are, names one after the other."""
+    return values if values.dtype.kind in "iuf" else np.array([shown(value) for value in values])
 
 
-def _is_log(values: np.ndarray) -> bool:
-    """Do numbers grow by a factor from one to the next rather than by a difference?"""
-    if values.dtype.kind not in "iuf" or len(values) < 3 or values.min() <= 0:
-        return False
-    ratios = values[1:] / values[:-1]
-    return bool(ratios.min() > 1.5)
-
-
-def _axis(name: str, values: np.ndarray) -> dict[str, Any]:
-    axis: dict[str, Any] = {
-        "title": {"text": AXIS_TITLES.get(name, name.replace("_", " "))},
-        "showgrid": False,
-    }
+def axis_of(name: str, values: np.ndarray) -> dict[str, Any]:
+    """The axis of a map over these values."""
+    title = {"text": AXIS_TITLES.get(name, name.replace("_", " "))}
     if values.dtype.kind not in "iuf":
-        return axis | {"type": "category"}
-    if _is_log(values):
-        edge = np.sqrt(values[1] / values[0])
-        span = [float(np.log10(values[0] / edge)), float(np.log10(values[-1] * edge))]
-        return axis | {"type": "log", "dtick": 1, "exponentformat": "power", "range": span}
-    half = (values[1] - values[0]) / 2 if len(values) > 1 else 0.5
-    return axis | {"range": [float(values[0] - half), float(values[-1] + half)]}
+        return {"title": title, "showgrid": False, "type": "category", "categoryorder": "array",
+                "categoryarray": coordinates(values)}  # fmt: skip
+    if is_geometric(values):
+        logs = np.log10(values)
+        edges = [float(logs[0] - (logs[1] - logs[0]) / 2), float(logs[-1] + (logs[-1] - logs[-2]) / 2)]
+        ticks = _powers(edges)
+        return {
+            "title": title,
+            "showgrid": False,
+            "type": "log",
+            "range": edges,
+            "minor": {"ticks": ""},
+            **ticks,
+        }
+    steps = np.diff(values) if len(values) > 1 else np.ones(1)
+    whole = {"dtick": 1} if values.dtype.kind in "iu" and np.ptp(values) < 10 else {}
+    return {
+        "title": title,
+        "showgrid": False,
+        "range": [float(values[0] - steps[0] / 2), float(values[-1] + steps[-1] / 2)],
+        **whole,
+    }
+
+
+def _powers(edges: list[float]) -> dict[str, Any]:
+    """Ticks of a log axis: decades, or powers of two where there are few of those."""
+    low, high = edges
+    if high - low > 3:
+        return {"dtick": 1, "exponentformat": "power"}
+    powers = 2.0 ** np.arange(np.ceil(low / np.log10(2)), np.floor(high / np.log10(2)) + 1)
+    return {"tickmode": "array", "tickvals": powers, "ticktext": [f"{power:g}" for power in powers]}
 
 
 AXIS_TITLES = {
     "depth": "depth (hidden layers)",
+    "width": "width (units of a hidden layer)",
     "sigma_w2": "σ_w²",
     "sigma_b2": "σ_b²",
     "bias_std": "bias deviation",
     "init": "initializer",
     "dataset": "data set",
+    "dtype": "float type",
 }
 
 
 def _colours(name: str, values: np.ndarray, style: Style) -> dict[str, Any]:
-    bar = {"thickness": 12, "outlinewidth": 0}
+    bar = {"thickness": 12, "outlinewidth": 0, "tickfont": style.font(11) | {"color": style.muted}}
     known = values[np.isfinite(values)]
     if name == "verdict":
-        colours = [style.border, *_verdict_colours(style)]
         count = len(VERDICTS)
-        steps = [
-            [edge / count, colour] for place, colour in enumerate(colours) for edge in (place, place + 1)
+        edges = [
+            [edge / count, colour]
+            for place, colour in enumerate(verdict_colours(style))
+            for edge in (place, place + 1)
         ]
-        present = sorted({int(value) for value in known})
-        return {
-            "colorscale": steps,
-            "zmin": -0.5,
-            "zmax": count - 0.5,
-            "colorbar": bar | {"tickvals": present, "ticktext": [_verdict(place) for place in present]},
-        }
+        return {"colorscale": edges, "zmin": -0.5, "zmax": count - 0.5, "showscale": False}
     if name.endswith("flow"):
         reach = min(max(float(np.abs(known).max(initial=0.0)), 1.0), MOST_DECADES)
         return {
             "colorscale": style.diverging,
             "zmin": -reach,
             "zmax": reach,
-            "colorbar": bar | {"title": {"text": "log₁₀"}},
+            "colorbar": bar | {"title": {"text": "log₁₀", "font": style.font(12)}},
         }
-    low, high = (0.0, 1.0) if name in ("trained", "accuracy") else (None, None)
-    return {"colorscale": CIVIDIS, "zmin": low, "zmax": high, "colorbar": bar}
-
-
-def _verdict(place: int) -> str:
-    return RULES[VERDICTS[place]].title if place else "nothing wrong"
-
-
-def _verdict_colours(style: Style) -> list[str]:
-    """A colour for each rule: the palette's eight, then the same again, paler by the layer scale."""
-    wanted = len(VERDICTS) - 1
-    named = style.classes(8)
-    return [*named, *style.layers(max(wanted - 8, 1))][:wanted]
-
-
-def _marks(measured: Measurement, values: np.ndarray) -> dict[str, np.ndarray]:
-    """Text on cells that colour cannot show: exact zeros, divergence, failure."""
-    nothing = np.isnan(values)
+    if name in ("trained", "accuracy"):
+        return {"colorscale": CIVIDIS, "zmin": 0.0, "zmax": 1.0, "colorbar": bar | {"tickformat": ".0%"}}
+    if not len(known):
+        return {"colorscale": CIVIDIS, "showscale": False, "zmin": 0.0, "zmax": 1.0}
     return {
-        "0": np.isneginf(values),
-        "∞": np.isposinf(values),
-        "×": nothing & (measured["diverged"] > 0),
-        "–": nothing & (measured["failed"] > 0) & (measured["diverged"] == 0),
+        "colorscale": CIVIDIS,
+        "zmin": float(known.min()),
+        "zmax": float(np.percentile(known, 95)),
+        "colorbar": bar,
+    }
+
+
+def verdict_name(place: int) -> str:
+    """What a verdict's number stands for."""
+    return RULES[VERDICTS[place]].title if place else "Nothing wrong"
+
+
+def verdict_colours(style: Style) -> list[str]:
+    """A colour for each of VERDICTS: none for nothing wrong, the palette's eight, and four of the layers' scale."""
+    wanted = len(VERDICTS) - 1
+    return [style.border, *[*style.classes(8), *style.layers(max(wanted - 8, 1))][:wanted]]
+
+
+def _verdicts(
+    x: np.ndarray, y: np.ndarray, values: np.ndarray, size: float, style: Style
+) -> list[dict[str, Any]]:
+    """A letter on the cells of each verdict, and its entry in the legend: the colour is not alone."""
+    traces: list[dict[str, Any]] = []
+    colours = verdict_colours(style)
+    for place in sorted({int(value) for value in values[np.isfinite(values)]}):
+        letter = LETTERS[place]
+        font = style.font(1) | {"size": size, "color": style.ink if place == 0 else style.background}
+        traces += _texts(x, y, values == place, letter, size, font)
+        traces.append(
+            {
+                "type": "scatter",
+                "x": x[:1],
+                "y": np.array([None]),
+                "mode": "markers",
+                "name": f"{letter} {verdict_name(place)}",
+                "showlegend": True,
+                "hoverinfo": "skip",
+                "marker": {"symbol": "square", "size": 11, "color": colours[place]},
+            }
+        )
+    return traces
+
+
+LETTERS = "·ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+"""Of each of VERDICTS on its cells, and in the legend."""
+
+
+def _texts(
+    x: np.ndarray, y: np.ndarray, mask: np.ndarray, text: str, size: float, font: dict[str, Any]
+) -> list[dict[str, Any]]:
+    rows, columns = np.nonzero(mask)
+    if not len(rows):
+        return []
+    return [
+        {
+            "type": "scatter",
+            "x": x[columns],
+            "y": y[rows],
+            "mode": "text",
+            "text": [text] * len(rows),
+            "textfont": font,
+            "hoverinfo": "skip",
+            "showlegend": False,
+        }
+    ]
+
+
+def marks(measured: Measurement, name: str) -> dict[str, np.ndarray]:
+    """The cells that colour cannot show, by their mark: exact zeros, infinities, divergence, failure, no number."""
+    values = measured[name]
+    ended = sum(measured[ending] for ending in ENDINGS)
+    failed = (ended > 0) & (measured["failed"] == ended)
+    diverged = (2 * measured["diverged"] >= np.maximum(ended, 1)) & ~failed
+    if name == "verdict":
+        diverged = diverged & np.isnan(values)
+    other = ~failed & ~diverged
+    return {
+        "0": np.isneginf(values) & other,
+        "∞": np.isposinf(values) & other,
+        "×": diverged,
+        "!": failed,
+        "–": np.isnan(values) & (ended > 0) & other,
     }
 
 
 MARKS = {
-    "0": "a gradient that is exactly 0",
-    "∞": "one without end",
+    "0": "a ratio of exactly 0: no gradient reaches layer 1",
+    "∞": "a number without end",
     "×": "a run that diverged",
-    "–": "one that could not run",
+    "!": "a set-up that cannot run",
+    "–": "one without this number, such as the ratio of a single layer",
 }
 
 
 def marks_in_words(measured: Measurement, name: str) -> str:
-    """Which marks there are and what they mean, in words."""
-    found = [
-        f"{text} is {MARKS[text]}" for text, mask in _marks(measured, measured[name]).items() if mask.any()
-    ]
-    return f"Marks: {', '.join(found)}." if found else ""
+    """Which marks there are and what they mean."""
+    found = [f"{text} is {MARKS[text]}" for text, mask in marks(measured, name).items() if mask.any()]
+    return f"Marks: {'; '.join(found)}." if found else ""
 
 
 def _hover(cells: Cells, measured: Measurement) -> np.ndarray:
-    """What the pointer shows over each cell: the set-up, the number, how its seeds ended, and the curve per layer."""
-    name = cells.quantity.name
-    y_name, x_name = measured.axes
-    texts = np.empty(measured[name].shape, dtype=object)
-    for row, y in enumerate(measured.axes[y_name]):
-        for column, x in enumerate(measured.axes[x_name]):
-            value = float(measured[name][row, column])
-            said = _said(name, value)
-            lines = [f"{x_name} {_text(x)}, {y_name} {_text(y)}", f"{cells.quantity.label}: {said}"]
+    """What the pointer shows over each cell: the set-up, the number, how its runs ended, and the curve per layer."""
+    texts = np.empty(cells.shape[:2], dtype=object)
+    for row, y in enumerate(measured.axes[cells.y]):
+        for column, x in enumerate(measured.axes[cells.x]):
+            lines = [f"{cells.x} {shown(x)}, {cells.y} {shown(y)}", cell_words(cells, measured, row, column)]
             curve = sparkline(cells.layers(row, column))
-            if curve:
-                lines.append(f"δ, layer 1 … L: {curve}")
             reason = cells.reason(row, column)
-            texts[row, column] = "<br>".join([*lines, reason[:90]] if reason else lines)
+            lines += [f"δ, layer 1 … L: {curve}"] * bool(curve) + [label(reason, 90)] * bool(reason)
+            texts[row, column] = "<br>".join(lines)
     return texts
 
 
-def _said(name: str, value: float) -> str:
+def cell_words(cells: Cells, measured: Measurement, row: int, column: int) -> str:
+    """A cell's number, and how its runs ended where there are several or one did not finish."""
+    ended = {ending: int(measured[ending][row, column]) for ending in ENDINGS}
+    if not sum(ended.values()):
+        return "Not computed yet"
+    name = cells.quantity.name
+    text = f"{cells.quantity.label}: {value_words(name, float(measured[name][row, column]))}"
+    if cells.shape[-1] > 1 or not ended["finished"]:
+        text += f" ({', '.join(f'{count} {ending}' for ending, count in ended.items() if count)})"
+    return text
+
+
+def value_words(name: str, value: float) -> str:
+    """A map's number in words: a ratio as a ratio, not as its logarithm."""
     if np.isnan(value):
-        return "none yet"
+        return "none"
     if name == "verdict":
-        return _verdict(int(value))
+        return verdict_name(int(value)).lower()
     if name.endswith("flow"):
-        return (
-            number(10.0**value)
-            if np.isfinite(value) and abs(value) < 300
-            else number(0.0 if value < 0 else np.inf)
-        )
-    return f"{value:.0%}" if name in ("trained", "accuracy") else number(value)
-
-
-def _text(value: Any) -> str:
-    return str(value) if isinstance(value, str) else f"{float(value):.4g}"
+        if np.isinf(value):
+            return "exactly 0" if value < 0 else "∞"
+        return number(10.0**value) if abs(value) < 300 else f"10^{value:.0f}"
+    return percent(value) if name in ("trained", "accuracy") else number(value)
 
 
 def sparkline(delta: np.ndarray, most: int = 24) -> str:
@@ -269,17 +341,36 @@ def sparkline(delta: np.ndarray, most: int = 24) -> str:
     sound = np.isfinite(picked) & (picked > 0)
     heights = np.log10(picked, where=sound, out=np.full(len(picked), np.nan))
     low, high = (heights[sound].min(), heights[sound].max()) if sound.any() else (0.0, 1.0)
-    span = high - low or 1.0
     bars = []
     for value, height in zip(picked, heights, strict=True):
         if np.isfinite(height):
-            place = round(7 * (height - low) / span) if high > low else 7
-            bars.append(BARS[place])
+            bars.append(BARS[round(7 * (height - low) / (high - low)) if high > low else 7])
         else:
             bars.append("·" if value == 0 else "×")
     return "".join(bars)
 
 
-def labels() -> dict[str, str]:
-    """Quantity -> its label in the menu."""
-    return {name: quantity.label for name, quantity in CELL_QUANTITIES.items()}
+def layers(measured: Measurement, style: Style) -> Figure:
+    """δ norm per layer of one cell."""
+    values = measured["delta_norm"]
+    drawn = np.where(np.isfinite(values) & (values > 0), values, np.nan)
+    trace = {
+        "type": "scatter",
+        "x": measured.axes["layer"],
+        "y": drawn,
+        "mode": "lines+markers",
+        "name": "δ",
+        "line": {"color": style.delta, "width": 2},
+        "marker": {"symbol": "circle", "size": 7, "color": style.delta},
+        "hovertemplate": "layer %{x}<br>δ %{y:.2e}<extra></extra>",
+        "showlegend": False,
+    }
+    return {
+        "data": [trace],
+        "layout": style.layout(
+            "cell",
+            xaxis=layer_axis(len(values)),
+            yaxis=log_axis("δ norm", **log_ticks(drawn)),
+            margin={"t": 8},
+        ),
+    }

@@ -14,7 +14,7 @@ from nncore.sweep.axes import WIDTH, settle
 from nncore.theory import critical_line, phase_diagram, standing
 from nncore.theory.configured import SAME_UNITS
 
-POINTS = 161
+POINTS = 81
 """Along an axis of numbers."""
 
 DEPTHS = 6.0
