@@ -106,29 +106,25 @@ def choose(axis: MapAxis) -> tuple[Any, ...]:
     if axis.options:
         start = (axis.low, axis.high)
         low, high = st.select_slider(
-            f"{axis.label} from and to", axis.options, start, format_func=_short, key=axis.key, bind="query-params",
+            "From and to", axis.options, start, format_func=_short, key=axis.key, bind="query-params",
         )  # fmt: skip
         return tuple(value for value in axis.options if low <= value <= high)
     kind: type[int] | type[float] = int if axis.whole else float
     least, most = map(kind, axis.bounds)
     common: dict[str, Any] = {"bind": "query-params"} | ({} if axis.whole else {"format": "%.4g"})
     step = kind(1) if axis.whole else None
-    with st.container(horizontal=True, gap="small"):
-        low = st.number_input(
-            f"{axis.label} from", least, most, kind(axis.low), step, key=f"{axis.key}_low", **common
-        )
-        high = st.number_input(
-            f"{axis.label} to", least, most, kind(axis.high), step, key=f"{axis.key}_high", **common
-        )
+    with st.container(horizontal=True, wrap=False, gap="small"):
+        low = st.number_input("From", least, most, kind(axis.low), step, key=f"{axis.key}_low", **common)
+        high = st.number_input("To", least, most, kind(axis.high), step, key=f"{axis.key}_high", **common)
         count = st.number_input(
-            f"{axis.label} values", 1, MOST_VALUES, axis.count, 1, key=f"{axis.key}_n", bind="query-params"
+            "Values", 1, MOST_VALUES, axis.count, 1, key=f"{axis.key}_n", bind="query-params"
         )
     return axis.values(low, high, int(count))
 
 
 def _chosen_names(axis: MapAxis) -> tuple[Any, ...]:
     names = st.multiselect(
-        f"{axis.label} values", list(axis.options), list(axis.chosen), key=axis.key, bind="query-params",
+        "Values", list(axis.options), list(axis.chosen), key=axis.key, bind="query-params",
     )  # fmt: skip
     if not names:
         raise ValueError(f"choose at least one {axis.label.lower()} for the map")

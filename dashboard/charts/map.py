@@ -23,7 +23,9 @@ NOTES = {
     "verdict": "One colour a finding: neighbours of one colour fail for the same reason.",
 }
 LAYERS = Text(
-    "The chosen cell", "δ norm per layer", "Falling to the left, the gradient vanishes on its way to layer 1."
+    "The chosen cell",
+    "δ norm per layer",
+    "A line that falls towards layer 1 is a gradient that vanishes on its way there.",
 )
 
 MOST_DECADES = 12.0
@@ -93,8 +95,8 @@ def trainability(
         traces.append(
             {
                 "type": "scatter",
-                "x": coordinates(np.array([here[0]])),
-                "y": coordinates(np.array([here[1]])),
+                "x": _on(x, here[0]),
+                "y": _on(y, here[1]),
                 "mode": "markers",
                 "name": "you are here",
                 "showlegend": True,
@@ -115,13 +117,23 @@ def trainability(
 
 def coordinates(values: np.ndarray) -> np.ndarray:
     """Where values stand on an axis: numbers where they are, names one after the other."""
-    return values if values.dtype.kind in "iuf" else np.array([shown(value) for value in values])
+    return values if _is_scale(values) else np.array([shown(value) for value in values])
+
+
+def _on(axis: np.ndarray, value: Any) -> np.ndarray:
+    """A value where it stands among the coordinates of an axis."""
+    return np.array([value if axis.dtype.kind in "iuf" else shown(value)])
+
+
+def _is_scale(values: np.ndarray) -> bool:
+    """Are these numbers that grow along the axis? Others stand one after the other, as names do."""
+    return values.dtype.kind in "iuf" and bool(np.isfinite(values).all() and (np.diff(values) > 0).all())
 
 
 def axis_of(name: str, values: np.ndarray) -> dict[str, Any]:
     """The axis of a map over these values."""
     title = {"text": AXIS_TITLES.get(name, name.replace("_", " "))}
-    if values.dtype.kind not in "iuf":
+    if not _is_scale(values):
         return {"title": title, "showgrid": False, "type": "category", "categoryorder": "array",
                 "categoryarray": coordinates(values)}  # fmt: skip
     if is_geometric(values):

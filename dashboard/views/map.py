@@ -6,11 +6,10 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import controls, current, operator_settings, style, tables, trainability
+from dashboard import controls, current, operator_settings, style, sweep_folders, tables, trainability
 from dashboard.map_axes import AXES, PREFIX, beside, choose
 from dashboard.map_request import MapRequest
 from dashboard.runs import MAP, Mapping, runs, wait
-from dashboard.sweep_view import sweep_folders
 from dashboard.waiting import LOOK_EVERY, QUIET_SECONDS, session_id
 from nncore import RunConfig
 from nncore.seeds import MOST_SEEDS
@@ -157,7 +156,7 @@ def page() -> None:
         own_map(config)
     directory = operator_settings.sweeps()
     if directory is not None:
-        sweep_folders(directory, config or controls.FIRST_SIGHT)
+        sweep_folders.show(directory, config or controls.FIRST_SIGHT)
 
 
 page()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -45,7 +46,7 @@ def theory_curves(
     >>> label, round(float(y[0]), 1)
     ('6 ξ, depth that trains', 4.3)
     """
-    if base.normalization != "none" or base.skip:
+    if base.normalization != "none" or base.skip or not (_ascends(x[1]) and _ascends(y[1])):
         return []
     try:
         if "depth" in (x[0], y[0]):
@@ -119,6 +120,13 @@ def _critical(
 def _between(values: tuple[Any, ...]) -> Array:
     low, high = float(min(values)), float(max(values))
     return np.geomspace(low, high, POINTS) if is_geometric(values) else np.linspace(low, high, POINTS)
+
+
+def _ascends(values: tuple[Any, ...]) -> bool:
+    """Are these names, or numbers that grow?"""
+    if any(value is None or isinstance(value, bool) for value in values):
+        return False
+    return isinstance(values[0], (str, tuple)) or all(a < b for a, b in pairwise(values))
 
 
 def is_geometric(values: Sequence[float] | np.ndarray) -> bool:
