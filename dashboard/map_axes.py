@@ -144,6 +144,12 @@ def shown(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
+def texts(values: Sequence[Any]) -> list[str]:
+    """The values of an axis in words that differ: what a menu offers."""
+    short = [shown(value) for value in values]
+    return short if len(set(short)) == len(short) else [str(value) for value in values]
+
+
 def nearest(values: Sequence[Any], value: Any) -> int | None:
     """The place of a value on an axis: that of the nearest number between its ends, of a name its own; None off it."""
     if isinstance(value, (int, float, np.number)) and all(isinstance(each, (int, float)) for each in values):

@@ -279,8 +279,11 @@ class Runs:
                     self._replace(session, work, work.up_to_here())
 
     def again(self, session: str, purpose: str = PAGE) -> None:
-        """Forget this session's stopped runs, so that the next `ask` trains them from the start."""
+        """Forget this session's stopped runs, and what broke off, so that the next `ask` begins from the start."""
         with self.lock:
+            for work in self._held(session, purpose):
+                if work.done and work.future is not None and work.future.exception() is not None:
+                    self.by_config.pop(_key(session, work.config), None)
             self._leave(session, purpose)
 
     leave = again

@@ -11,7 +11,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard import style, trainability
-from dashboard.map_axes import PREFIX, shown
+from dashboard.map_axes import PREFIX, texts
 from dashboard.map_request import MOST_CELLS
 from nncore import RunConfig
 from nncore.config import TABLE
@@ -162,14 +162,13 @@ def choices(folder: Folder) -> tuple[tuple[str, str], str, dict[str, Any]]:
     rest = [name for name, values in grid.axes.items() if name not in (y, x) and len(values) > 1]
     with st.container(horizontal=True, gap="small"):
         for name in rest:
-            texts = [TOGETHER, *map(shown, grid.axes[name])]
-            start = 0 if name == "seed" else 1
-            place = st.selectbox(
-                label(name), range(len(texts)), start, format_func=texts.__getitem__, key=f"{PREFIX}{MARK}at_{name}",
-                bind="query-params", width=180, help="One value, or all: a cell is then their median.",
+            menu = [TOGETHER, *texts(grid.axes[name])]
+            text = st.selectbox(
+                label(name), menu, 0 if name == "seed" else 1, key=f"{PREFIX}{MARK}at_{name}", bind="query-params",
+                width=180, help="One value, or all: a cell is then their median.",
             )  # fmt: skip
-            if place:
-                fixed[name] = grid.axes[name][place - 1]
+            if text != TOGETHER:
+                fixed[name] = grid.axes[name][menu.index(text) - 1]
     return (y, x), quantity, fixed
 
 

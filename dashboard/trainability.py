@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboard import chart, controls, tables
 from dashboard.charts import map as charts
-from dashboard.map_axes import AXES, PREFIX, nearest, shown
+from dashboard.map_axes import AXES, PREFIX, nearest, shown, texts
 from dashboard.plot import Point
 from dashboard.style import Style, percent
 from nncore import Measurement, RunConfig
@@ -33,7 +33,7 @@ def go() -> None:
     config = st.session_state.pop(OPEN, None)
     if config is not None:
         controls.remember(config)
-        st.switch_page("views/lab.py")
+        st.switch_page("views/lab.py", query_params={})  # None would stop on the parameters of widgets
     refused = st.session_state.pop(REFUSED, "")
     if refused:
         st.warning(f"This cell cannot be opened in the lab: {refused}.", icon=":material/block:")
@@ -161,13 +161,12 @@ def chosen_cell(
         for name, value in ((cells.y, here[1]), (cells.x, here[0])):
             values = cells.grid.axes[name]
             start = nearest(values, value)
-            place.append(
-                st.selectbox(
-                    f"{axis_label(name)} of the cell", range(len(values)), len(values) // 2 if start is None else start,
-                    format_func=[shown(each) for each in values].__getitem__, key=f"{PREFIX}{mark}cell_{name}",
-                    bind="query-params",
-                )
+            menu = texts(values)
+            text = st.selectbox(
+                f"{axis_label(name)} of the cell", menu, len(values) // 2 if start is None else start,
+                key=f"{PREFIX}{mark}cell_{name}", bind="query-params",
             )  # fmt: skip
+            place.append(menu.index(text))
     row, column = place
     st.button(
         "Open this run in the lab", icon=":material/science:", type="primary", width="stretch", key=f"{PREFIX}{mark}open",

@@ -50,7 +50,7 @@ def trainability(
     """The cells, marks on those that colour cannot show, theory's curves, and where the sidebar is."""
     name = cells.quantity.name
     x, y = (coordinates(measured.axes[axis]) for axis in (cells.x, cells.y))
-    values = measured[name]
+    values = scaled(measured, name)
     finite = np.where(np.isfinite(values), values, np.nan)
     size = float(np.clip(260 / max(len(x), len(y)), 7, 14))
     traces: list[dict[str, Any]] = [
@@ -113,6 +113,14 @@ def trainability(
             legend={"itemclick": False, "itemdoubleclick": False},
         ),
     }
+
+
+def scaled(measured: Measurement, name: str) -> np.ndarray:
+    """What the colour stands for: a loss's log₁₀, −∞ where it is exactly 0; all else as it is."""
+    if name != "final_loss":
+        return measured[name]
+    with np.errstate(divide="ignore"):
+        return np.log10(measured[name])
 
 
 def coordinates(values: np.ndarray) -> np.ndarray:
@@ -202,11 +210,13 @@ def _colours(name: str, values: np.ndarray, style: Style) -> dict[str, Any]:
         return {"colorscale": CIVIDIS, "zmin": 0.0, "zmax": 1.0, "colorbar": bar | {"tickformat": ".0%"}}
     if not len(known):
         return {"colorscale": CIVIDIS, "showscale": False, "zmin": 0.0, "zmax": 1.0}
+    low, high = float(known.min()), float(np.percentile(known, 95))
+    title = {"text": "log₁₀", "font": style.font(12)}
     return {
         "colorscale": CIVIDIS,
-        "zmin": float(known.min()),
-        "zmax": float(np.percentile(known, 95)),
-        "colorbar": bar,
+        "zmin": low,
+        "zmax": max(high, low + 0.1),
+        "colorbar": bar | {"title": title},
     }
 
 
@@ -272,7 +282,7 @@ def _texts(
 
 def marks(measured: Measurement, name: str) -> dict[str, np.ndarray]:
     """The cells that colour cannot show, by their mark: exact zeros, infinities, divergence, failure, no number."""
-    values = measured[name]
+    values = scaled(measured, name)
     ended = sum(measured[ending] for ending in ENDINGS)
     failed = (ended > 0) & (measured["failed"] == ended)
     diverged = (2 * measured["diverged"] >= np.maximum(ended, 1)) & ~failed
@@ -289,8 +299,8 @@ def marks(measured: Measurement, name: str) -> dict[str, np.ndarray]:
 
 
 MARKS = {
-    "0": "a ratio of exactly 0: no gradient reaches layer 1",
-    "∞": "a number without end",
+    "0": "exactly 0",
+    "∞": "infinite",
     "×": "a run that diverged",
     "!": "a set-up that cannot run",
     "–": "one without this number, such as the ratio of a single layer",
