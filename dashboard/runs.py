@@ -150,7 +150,7 @@ class SeedTraining(Work):
         return self.result
 
 
-class Mapping(Work):
+class MapTraining(Work):
     """A map whose `cells` fill in while it is worked on; its steps are runs.
 
     Computed on this machine, or on the operator's Dask scheduler.
@@ -182,8 +182,8 @@ class Mapping(Work):
             ) from None
         return self.cells
 
-    def up_to_here(self) -> Mapping:
-        return Mapping(self.config, self.cells.copy())
+    def up_to_here(self) -> MapTraining:
+        return MapTraining(self.config, self.cells.copy())
 
 
 class Abandoned(Exception):
@@ -221,10 +221,10 @@ class Runs:
         assert isinstance(work, SeedTraining)
         return work
 
-    def ask_map(self, session: str, request: MapRequest) -> Mapping:
+    def ask_map(self, session: str, request: MapRequest) -> MapTraining:
         """The same for a map."""
         (work,) = self._ask(session, [request], MAP)
-        assert isinstance(work, Mapping)
+        assert isinstance(work, MapTraining)
         return work
 
     def ask_all(self, session: str, configs: Sequence[RunConfig], purpose: str = PINS) -> list[Training]:
@@ -390,7 +390,7 @@ def _new(request: Request, last_step: int | None = None, parent: History | None 
     if isinstance(request, SeedRuns):
         return SeedTraining(request, last_step)
     if isinstance(request, MapRequest):
-        return Mapping(request)
+        return MapTraining(request)
     return Training(request, last_step, parent)
 
 

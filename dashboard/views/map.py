@@ -9,7 +9,7 @@ import streamlit as st
 from dashboard import controls, current, operator_settings, style, sweep_folders, tables, trainability
 from dashboard.map_axes import AXES, PREFIX, beside, choose
 from dashboard.map_request import MapRequest
-from dashboard.runs import MAP, Mapping, runs, wait
+from dashboard.runs import MAP, MapTraining, runs, wait
 from dashboard.waiting import LOOK_EVERY, QUIET_SECONDS, session_id
 from nncore import RunConfig
 from nncore.seeds import MOST_SEEDS
@@ -76,7 +76,7 @@ def take_fewer(request: MapRequest) -> None:
 
 
 def picture(
-    work: Mapping, config: RunConfig, here: tuple[Any, Any], theory: list[Curve], is_live: bool
+    work: MapTraining, config: RunConfig, here: tuple[Any, Any], theory: list[Curve], is_live: bool
 ) -> None:
     """The map and how far it has come; while it is live it looks again by itself."""
     if (is_live and work.done) or trainability.wants_to_go():
@@ -132,7 +132,7 @@ def own_map(config: RunConfig) -> None:
         st.fragment(picture, run_every=LOOK_EVERY if is_live else None)(work, config, here, theory, is_live)
 
 
-def manage(work: Mapping, is_live: bool) -> None:
+def manage(work: MapTraining, is_live: bool) -> None:
     """Stop, and what undoes it."""
     if is_live:
         st.button(

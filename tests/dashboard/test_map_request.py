@@ -12,7 +12,7 @@ from dashboard import map_request, operator_settings
 from dashboard import runs as module
 from dashboard.map_axes import AXES, beside, nearest
 from dashboard.map_request import MapRequest
-from dashboard.runs import MAP, Abandoned, Mapping, Runs
+from dashboard.runs import MAP, Abandoned, MapTraining, Runs
 from nncore import RunConfig, read_table
 from nncore.sweep import Grid, settle
 from nncore.sweep.axes import check_no_overlap
@@ -320,7 +320,7 @@ def test_settings_come_from_the_environment_and_else_from_secrets(monkeypatch) -
 
 
 def test_map_stays_within_two_at_once(shared: Runs, slow: threading.Event) -> None:
-    works: list[Mapping] = [
+    works: list[MapTraining] = [
         shared.ask_map(
             f"session {seed}", MapRequest.of(BASE.replace(seed=seed), DEPTH, GAIN, "initial_flow", 2)
         )
