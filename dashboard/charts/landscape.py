@@ -18,7 +18,7 @@ PLANE = Text(
 )
 LAYERS = Text(
     "Layer by layer",
-    "loss when one layer moves along its own gradient",
+    "loss along each layer's gradient",
     "A line that is flat over its whole length is a plateau: that layer can move by its own length and the loss "
     "does not notice. Right of 0 is downhill; the colour runs from the first layer to the last.",
 )
@@ -237,6 +237,19 @@ def one_parameter(measured: Measurement, style: Style) -> Figure:
             },
         ),
     }
+
+
+def one_parameter_finding(measured: Measurement, index: int) -> str:
+    """The value and the slope at it, in words."""
+    theta, tangent = measured.axes["theta"], measured["tangent"]
+    value, width = float(theta[len(theta) // 2]), float(theta[-1] - theta[0])
+    if not width > 0:
+        return f"θ{index} is {number(value)}: a reach as short as this one is less than its rounding."
+    with np.errstate(all="ignore"):
+        slope = float(tangent[-1] - tangent[0]) / width
+    if not np.isfinite(slope):
+        return f"θ{index} is {number(value)}, its slope ∂E/∂θ{index} is not finite."
+    return f"θ{index} is {number(value)}, its slope ∂E/∂θ{index} is {number(slope)}."
 
 
 def _upright(x: float, style: Style) -> dict[str, Any]:

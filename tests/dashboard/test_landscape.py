@@ -71,3 +71,23 @@ def test_chosen_parameter_is_the_one_drawn() -> None:
     np.testing.assert_allclose(drawn["x"], expected.axes["theta"])
     middle = len(drawn["y"]) // 2
     np.testing.assert_allclose(drawn["y"], expected["loss"] - expected["loss"][middle], atol=1e-15)
+
+
+def test_fields_of_one_parameter_come_from_the_link_and_stay_inside_a_smaller_network() -> None:
+    app = landscape(along_index="30", reach="±10")
+    drawn = plots(app)["chart_along_theta"]["figure"]["data"][0]["x"]
+    assert (element(app, "along_index").value, element(app, "reach").value) == (30, "±10")
+    assert np.ptp(drawn) == pytest.approx(20)
+    element(app, "depth").set_value(1).run()
+    assert not app.exception
+    assert element(app, "along_index").value == 2 * 4 + 4 + 4 + 1 - 1
+    captions = " ".join(caption.value for caption in app.caption)
+    assert "θ16 is" in captions
+    assert "∂E/∂θ16 is" in captions
+
+
+@pytest.mark.parametrize("written", ["-1", "abc", "999999", "1e400", "²"])
+def test_hostile_index_in_a_link_shows_the_first_parameter(written: str) -> None:
+    app = landscape(along_index=written, reach="±7")
+    assert element(app, "along_index").value == 0
+    assert "θ0 is" in " ".join(caption.value for caption in app.caption)
