@@ -257,3 +257,9 @@ def test_what_a_chart_draws_stands_in_its_csv(monkeypatch: pytest.MonkeyPatch) -
         else:
             drawn = figure["data"][0]["z" if key == "responses" else "y"]
         assert np.isin(drawn, numbers).all(), key
+
+
+def test_overview_names_no_flattest_layer_where_none_is_flat() -> None:
+    app = page(activation="sigmoid", gain="0.1")
+    assert "No layer has a flat part" in words(app)
+    assert "Flattest" in words(page(activation="relu"))
