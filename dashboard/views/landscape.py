@@ -29,8 +29,11 @@ def page() -> None:
         "step you choose. Move the step and watch layer 1: where gradients vanish, the first layers stand on a "
         "**plateau**, and whichever way they turn, the loss stays where it is."
     )
-    if training is not None:
-        pictures(training)
+    if training is None:
+        return
+    if training.history.stopped:
+        st.warning(training.history.stopped, icon=":material/stop_circle:")
+    pictures(training)
 
 
 @st.fragment
@@ -55,16 +58,7 @@ def pictures(training: Training) -> None:
         )
     left, right = st.columns(2)
     with left:
-        measured = training.measured(after_one_step, record)
-        now, rate = float(training.measured(loss_here, record)), history.config.learning_rate
-        figure = charts.one_step(measured, now, rate, look)
-        chart.show(
-            "one_step",
-            charts.ONE_STEP,
-            measured,
-            figure,
-            finding=charts.one_step_finding(measured, now, rate),
-        )
+        one_step(training, record, look)
     with right:
         one_parameter(training, record, look)
 
@@ -85,6 +79,22 @@ def the_plane(training: Training, step: int, look: style.Style) -> None:
         return
     measured = training.measured(landscape.plane, along)
     chart.show("plane", charts.PLANE, measured, charts.plane(measured, along, step, look), height=420)
+
+
+def one_step(training: Training, record: int, look: style.Style) -> None:
+    """The loss after one step of any learning rate, where there is one that stays finite."""
+    measured = training.measured(after_one_step, record)
+    if not np.isfinite(measured["loss"]).any():
+        st.info(
+            f"One step from here has no picture: with every learning rate from {RATES[0]:g} to {RATES[-1]:g} it "
+            "leaves the finite numbers.",
+            icon=":material/info:",
+        )
+        return
+    now, rate = float(training.measured(loss_here, record)), training.config.learning_rate
+    figure = charts.one_step(measured, now, rate, look)
+    finding = charts.one_step_finding(measured, now, rate)
+    chart.show("one_step", charts.ONE_STEP, measured, figure, finding=finding)
 
 
 def one_parameter(training: Training, record: int, look: style.Style) -> None:

@@ -126,7 +126,11 @@ def layer_words(shares: Measurement) -> str:
         for name, meaning in kinds.items()
         if shares[name][0] > 0
     ]
-    return f"{words} Of its units, {', '.join(found)}." if found else f"{words} Every unit uses its bend."
+    if found:
+        return f"{words} Of its units, {', '.join(found)}."
+    return (
+        f"{words} {'Every unit uses its bend.' if bend > 0 else 'Every unit is on both sides of its kink.'}"
+    )
 
 
 def overview_words(overview: Measurement) -> str:
