@@ -164,9 +164,18 @@ def reading_words(phi: Activation, here: Standing, chosen: tuple[float, float], 
     return f"The circle is the chosen point, σ_w² = {chosen[0]:.4g}, σ_b² = {chosen[1]:.4g}, {stands}."
 
 
+def in_symbols(criterion: str) -> str:
+    """A criterion with the page's symbols in place of the code's names.
+
+    >>> in_symbols("chi_1 = chi_parallel = 1")
+    'χ₁ = χ∥ = 1'
+    """
+    return criterion.replace("chi_1", "χ₁").replace("chi_parallel", "χ∥")
+
+
 def criticality_words(phi: Activation) -> str:
     """The critical point under a stated criterion, or that there is none."""
-    criterion = f"Criterion: {CRITERIA['edge_of_chaos']}."
+    criterion = f"Criterion: {in_symbols(CRITERIA['edge_of_chaos'])}."
     if phi.kind == "threshold":
         return f"**No critical line.** Two inputs of {phi.name} always part: the c map is infinitely steep at c = 1."
     point, half_stable = critical_point(phi), critical_point(phi, "double")
@@ -176,7 +185,7 @@ def criticality_words(phi: Activation) -> str:
         return (
             f"**No critical point without biases**: χ₁ = 1 at q* = 0 repels. The line begins at the half-stable point σ_w² = "
             f"{half_stable.sigma_w2:.4g}, σ_b² = {half_stable.sigma_b2:.3g}, q* = {half_stable.q_star:.3g}, which attracts q from one side "
-            f"only (criterion: {CRITERIA['double']}). {criterion}"
+            f"only (criterion: {in_symbols(CRITERIA['double'])}). {criterion}"
         )
     assert point is not None
     if point.q_star is None:

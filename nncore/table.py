@@ -174,7 +174,8 @@ class Table:
         ]
         if not fitting:
             raise ValueError(
-                "no column can be a target: one is needed that holds two different values or more"
+                "no column can be a target: one is needed that holds two different values or more, "
+                f"does not just number the rows, and, if it is text, names at most {MAX_CLASSES} classes"
             )
         named = [place for place in fitting if self.names[place].lower() in TARGET_NAMES]
         return (named or fitting)[-1]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from dashboard.chart import Text
-from dashboard.style import CIVIDIS, Figure, Style, number, percent
+from dashboard.style import CIVIDIS, Figure, Style, log_axis, log_ticks, number, percent
 from nncore import Measurement
 from nncore.landscape import Path
 
@@ -18,7 +18,7 @@ PLANE = Text(
 )
 LAYERS = Text(
     "Layer by layer",
-    "loss when one layer moves along its own gradient",
+    "loss along each layer's gradient",
     "A line that is flat over its whole length is a plateau: that layer can move by its own length and the loss "
     "does not notice. Right of 0 is downhill; the colour runs from the first layer to the last.",
 )
@@ -77,9 +77,13 @@ def plane(measured: Measurement, along: Path, step: int, style: Style) -> Figure
         "layout": style.layout(
             "loss_plane",
             xaxis={"title": {"text": f"direction 1: {percent(float(along.share[0]))} of the movement"}, "showgrid": False},
-            yaxis={"title": {"text": f"direction 2: {percent(float(along.share[1]))}"}, "showgrid": False},
+            yaxis={"title": {"text": f"direction 2: {_small_share(float(along.share[1]))}"}, "showgrid": False},
         ),
     }  # fmt: skip
+
+
+def _small_share(share: float) -> str:
+    return "less than 0.01\u00a0%" if 0 < share < 1e-4 else percent(share)
 
 
 def _way(u: np.ndarray, v: np.ndarray, steps: np.ndarray, style: Style) -> dict[str, Any]:
@@ -161,6 +165,11 @@ def one_step(measured: Measurement, now: float, rate: float, style: Style) -> Fi
         2 * (now - low), PLATEAU * now
     )  # a valley fills the picture; a plateau is not blown up into one
     margin = 0.08 * ((top - low) or 1.0)
+    within = drawable[drawable <= top]
+    if len(within) or not now > 0:
+        height = {"title": {"text": "loss E"}, "range": [low - margin, top + margin]}
+    else:  # every rate leaps far up: decades show by how much
+        height = log_axis("loss E", **log_ticks(np.append(drawable, now)))
     marks = [_upright(np.log10(rate), style)] if rate > 0 else []
     level = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": now, "y1": now, "line": {"color": style.muted, "width": 1, "dash": "dot"}}  # fmt: skip
     return {
@@ -183,7 +192,7 @@ def one_step(measured: Measurement, now: float, rate: float, style: Style) -> Fi
                 "exponentformat": "power",
                 "title": {"text": "learning rate α"},
             },
-            yaxis={"title": {"text": "loss E"}, "range": [low - margin, top + margin]},
+            yaxis=height,
             shapes=[*(shape | {"x0": 10 ** shape["x0"], "x1": 10 ** shape["x1"]} for shape in marks), level],
             showlegend=False,
         ),
@@ -195,7 +204,7 @@ def one_step_finding(measured: Measurement, now: float, rate: float) -> str:
     rates, loss = measured.axes["learning_rate"], measured["loss"]
     best = int(np.nanargmin(np.where(np.isfinite(loss), loss, np.inf)))
     if not loss[best] < now:
-        return f"No learning rate lowers the loss of {number(now)} in one step."
+        return f"No learning rate from {rates[0]:g} to {rates[-1]:g} lowers the loss of {number(now)} in one step."
     gain = f"lowers the loss from {number(now)} by {number(now - float(loss[best]))}"
     return f"One step of α = {rates[best]:.2g} {gain}, more than any other; this run's α is {rate:g}."
 
@@ -237,6 +246,19 @@ def one_parameter(measured: Measurement, style: Style) -> Figure:
             },
         ),
     }
+
+
+def one_parameter_finding(measured: Measurement, index: int) -> str:
+    """The value and the slope at it, in words."""
+    theta, tangent = measured.axes["theta"], measured["tangent"]
+    value, width = float(theta[len(theta) // 2]), float(theta[-1] - theta[0])
+    if not width > 0:
+        return f"θ{index} is {number(value)}: a reach as short as this one is less than its rounding."
+    with np.errstate(all="ignore"):
+        slope = float(tangent[-1] - tangent[0]) / width
+    if not np.isfinite(slope):
+        return f"θ{index} is {number(value)}, its slope ∂E/∂θ{index} is not finite."
+    return f"θ{index} is {number(value)}, its slope ∂E/∂θ{index} is {number(slope)}."
 
 
 def _upright(x: float, style: Style) -> dict[str, Any]:

@@ -13,6 +13,9 @@ from nncore import landscape
 
 RATES = np.logspace(-5, 3, 81)
 
+INDEX, REACH = "along_index", "reach"
+REACHES = {f"±{reach:g}": reach for reach in (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)}
+
 PATIENCE = 4.0
 """Estimated seconds from which a picture is drawn only when it is asked for."""
 
@@ -22,12 +25,15 @@ def page() -> None:
     training = current.training()
     st.title("Loss landscape")
     st.markdown(
-        "Training walks downhill on a surface with one dimension for every θ. This page cuts it open: over the plane "
-        "of the run's own path, along the gradient, layer by layer, and along a single θ. Where gradients vanish, "
-        "the first layers stand on a **plateau**: whichever way they turn, the loss stays where it is."
+        "Training walks downhill on the loss, a surface with one dimension for every θ; here it is cut open around the "
+        "step you choose. Move the step and watch layer 1: where gradients vanish, the first layers stand on a "
+        "**plateau**, and whichever way they turn, the loss stays where it is."
     )
-    if training is not None:
-        pictures(training)
+    if training is None:
+        return
+    if training.history.stopped:
+        st.warning(training.history.stopped, icon=":material/stop_circle:")
+    pictures(training)
 
 
 @st.fragment
@@ -52,16 +58,7 @@ def pictures(training: Training) -> None:
         )
     left, right = st.columns(2)
     with left:
-        measured = training.measured(after_one_step, record)
-        now, rate = float(training.measured(loss_here, record)), history.config.learning_rate
-        figure = charts.one_step(measured, now, rate, look)
-        chart.show(
-            "one_step",
-            charts.ONE_STEP,
-            measured,
-            figure,
-            finding=charts.one_step_finding(measured, now, rate),
-        )
+        one_step(training, record, look)
     with right:
         one_parameter(training, record, look)
 
@@ -84,23 +81,53 @@ def the_plane(training: Training, step: int, look: style.Style) -> None:
     chart.show("plane", charts.PLANE, measured, charts.plane(measured, along, step, look), height=420)
 
 
+def one_step(training: Training, record: int, look: style.Style) -> None:
+    """The loss after one step of any learning rate, where there is one that stays finite."""
+    measured = training.measured(after_one_step, record)
+    if not np.isfinite(measured["loss"]).any():
+        st.info(
+            f"One step from here has no picture: with every learning rate from {RATES[0]:g} to {RATES[-1]:g} it "
+            "leaves the finite numbers.",
+            icon=":material/info:",
+        )
+        return
+    now, rate = float(training.measured(loss_here, record)), training.config.learning_rate
+    figure = charts.one_step(measured, now, rate, look)
+    finding = charts.one_step_finding(measured, now, rate)
+    chart.show("one_step", charts.ONE_STEP, measured, figure, finding=finding)
+
+
 def one_parameter(training: Training, record: int, look: style.Style) -> None:
     """The loss along one θ, chosen by its index."""
     history = training.history
-    which, far = st.columns(2)
-    index = which.number_input(
-        "Which θ", 0, history.layout.n_params - 1, 0, key="along_index", bind="query-params",
-        help="The index k of θ_k, counted over all layers: biases first, then weights row by row.",
-    )  # fmt: skip
-    reach = far.select_slider(
-        "Reach", (0.1, 0.3, 1.0, 3.0, 10.0, 30.0), 3.0, key="reach", bind="query-params", format_func=lambda r: f"±{r:g}",
-        help="How far θ is moved to both sides.",
-    )  # fmt: skip
-    measured = training.measured(landscape.along_parameter, record, int(index), float(reach))
-    text = chart.Text(
-        charts.ONE_PARAMETER.title, place(history.layout, int(index)), charts.ONE_PARAMETER.note
-    )
-    chart.show("along_theta", text, measured, charts.one_parameter(measured, look))
+    last = history.layout.n_params - 1
+    if st.session_state.get(INDEX, 0) > last:  # chosen in a larger network
+        st.session_state[INDEX] = last
+
+    def choose() -> None:
+        which, far = st.columns(2)
+        which.number_input(
+            "Which θ", 0, last, 0, key=INDEX, bind="query-params",
+            help="The index k of θ_k, counted over all layers: biases first, then weights row by row.",
+        )  # fmt: skip
+        far.select_slider(
+            "Reach", list(REACHES), "±3", key=REACH, bind="query-params", help="How far θ is moved to both sides.",
+        )  # fmt: skip
+
+    index, reach = from_fields(last)
+    measured = training.measured(landscape.along_parameter, record, index, reach)
+    text = charts.Text(charts.ONE_PARAMETER.title, place(history.layout, index), charts.ONE_PARAMETER.note)
+    figure = charts.one_parameter(measured, look)
+    finding = charts.one_parameter_finding(measured, index)
+    chart.show("along_theta", text, measured, figure, finding=finding, above=choose)
+
+
+def from_fields(last: int) -> tuple[int, float]:
+    """The θ and the reach of the fields, which are drawn below the title; before that, of the address."""
+    written = {key: st.session_state.get(key, st.query_params.get(key)) for key in (INDEX, REACH)}
+    text = str(written[INDEX])
+    index = int(text) if text.isdecimal() and len(text) < 12 else 0
+    return (index if index <= last else 0), REACHES.get(str(written[REACH]), 3.0)
 
 
 def after_one_step(history: landscape.History, record: int) -> landscape.Measurement:

@@ -70,12 +70,13 @@ def arithmetic(theta: np.ndarray, x: float, seen: ForwardPass, phi: Activation) 
             (f"O_{{1{unit}}}", f"\\varphi(U_{{1{unit}}}) = {phi_of(phi, float(u))}", tex(float(o))),
         ]
     o11, o12, f = float(seen.o11), float(seen.o12), float(seen.f)
-    products = f"{factor(theta[5])} \\cdot {factor(o11)} + {factor(theta[6])} \\cdot {factor(o12)}"
+    first, second = (f"{factor(theta[k])} \\cdot {factor(o)}" for k, o in ((5, o11), (6, o12)))
     lines.append(
         (
             "f(x)",
-            r"O_{21} = U_{21} = \theta_4 + \theta_5\,O_{11} + \theta_6\,O_{12}",
-            f"{tex(theta[4])} + {products}",
+            "O_{21} = U_{21}",
+            r"\theta_4 + \theta_5\,O_{11} + \theta_6\,O_{12}",
+            f"{tex(theta[4])} + {first} \\\\ &\\quad + {second}",
             f"{tex(theta[4])} {term(float(seen.part_1))} {term(float(seen.part_2))}",
             f"\\mathbf{{{tex(f)}}}",
         )

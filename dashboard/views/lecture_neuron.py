@@ -90,7 +90,7 @@ def row(phi: Activation, u: float, look: style.Style) -> None:
     with st.container(border=True, key=f"n_row_{phi.name}"):
         formula, picture, facts, words = st.columns([3, 2, 3, 4], vertical_alignment="center")
         with formula:
-            st.markdown(f"**{phi.name}**" + (" :gray[the lecture's]" if phi.name in LECTURES_OWN else ""))
+            st.markdown(f"**{phi.name}**" + (" :gray[in the lecture]" if phi.name in LECTURES_OWN else ""))
             st.latex(rf"\varphi(z) = {phi.latex}")
         with picture:
             draw(f"n_curve_{phi.name}", drawings.activation_picture(phi, u, look))

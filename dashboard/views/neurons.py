@@ -126,26 +126,34 @@ def layer_words(shares: Measurement) -> str:
         for name, meaning in kinds.items()
         if shares[name][0] > 0
     ]
-    return f"{words} Of its units, {', '.join(found)}." if found else f"{words} Every unit uses its bend."
+    if found:
+        return f"{words} Of its units, {', '.join(found)}."
+    return (
+        f"{words} {'Every unit uses its bend.' if bend > 0 else 'Every unit is on both sides of its kink.'}"
+    )
 
 
 def overview_words(overview: Measurement) -> str:
     """Which layers are flat or linear."""
     layers = overview.axes["layer"]
     flattest, straightest = (int(np.argmax(overview[name])) for name in ("flat", "linear"))
-    return (
-        f"Flattest: layer {layers[flattest]} with {percent(float(overview['flat'][flattest]))}; most linear: layer "
-        f"{layers[straightest]} with {percent(float(overview['linear'][straightest]))}."
+    flat, linear = float(overview["flat"][flattest]), float(overview["linear"][straightest])
+    ends = (
+        f"Flattest: layer {layers[flattest]} with {percent(flat)}" if flat > 0 else "No layer has a flat part"
     )
+    most = (
+        f"most linear: layer {layers[straightest]} with {percent(linear)}" if linear > 0 else "none is linear"
+    )
+    return f"{ends}; {most}."
 
 
 def page() -> None:
     """The page, top to bottom."""
     st.title("Neurons on the curve")
     st.markdown(
-        "Every unit sums its inputs to z and bends z by its activation φ; the gradient on its way back is multiplied by the slope "
-        "φ′(z). Where a unit's dots lie on the curve decides whether it passes signal and gradient on: on the **flat** parts nothing "
-        "comes back, on a **straight** part the unit computes nothing new, on the **bend** it does its work."
+        "Every unit sums its inputs to z and bends z by its activation φ; the gradient coming back is multiplied by the slope φ′(z). "
+        "Move the step and the layer and watch where a unit's dots lie: on the **flat** parts nothing comes back, on a **straight** "
+        "part the unit computes nothing new, on the **bend** it does its work."
     )
     training = current.training()
     if training is None:

@@ -256,9 +256,9 @@ def page() -> None:
     """The page, top to bottom; it needs the config only, not its run."""
     st.title("Signal propagation")
     st.markdown(
-        "Before its first step a network is random, and what a random network does to a signal is known: two numbers, how far its "
-        "**weights** scatter (σ_w²) and how far its **biases** do (σ_b²), decide what comes out of many layers. On one side of a "
-        "**critical line** all inputs become alike and gradients vanish, on the other near twins are torn apart and gradients "
+        "What a network does to a signal before its first step is decided by two numbers: how far its **weights** scatter (σ_w²) "
+        "and how far its **biases** do (σ_b²). Click into the diagram, or type the two numbers, to move the network: on one side of "
+        "the **critical line** all inputs become alike and gradients vanish, on the other near twins are torn apart and gradients "
         "explode; close to the line a deep network can be trained."
     )
     with st.expander("What the symbols mean", icon=":material/menu_book:"):

@@ -64,8 +64,8 @@ def upload(look: style.Style) -> None:
 def chosen_table(table: Table, name: str, look: style.Style) -> None:
     """How a file was read, its columns, the choice, and the way into the lab."""
     st.markdown(
-        f"**{plain(name)}** :gray[{table.rows_in_file:,} rows, {len(table.columns):,} columns, separated by "
-        f"{table.separator}, {table.encoding}]"
+        f"**{plain(name)}** :gray[{counted(table.rows_in_file, 'row')}, {counted(len(table.columns), 'column')}, "
+        f"separated by {table.separator}, {table.encoding}]"
     )
     first, columns = st.columns(2)
     with first:
@@ -88,6 +88,11 @@ def chosen_table(table: Table, name: str, look: style.Style) -> None:
         chart.show(
             "target", charts.TARGET, measured, figure, finding=tables.to_beat(choice, measured), height=260
         )
+
+
+def counted(number: int, thing: str) -> str:
+    """How many of a thing, in words."""
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
 
 
 def choices(table: Table) -> Choice | None:
@@ -258,8 +263,8 @@ PARTS = {"Upload a CSV": upload, "Click points": click_points, "Draw a function"
 
 st.title("Your data", anchor=False)
 st.markdown(
-    "Train the lab's networks on data of your own. It stays in this session: no link and no other reader gets it, and it "
-    "is gone when you close the page."
+    "Train the lab's networks on data of your own: upload a table, click points or draw a function, then open it in the "
+    "lab. It stays in this session: no link and no other reader gets it, and it is gone when you close the page."
 )
 part = st.segmented_control(
     "Where the data comes from", list(PARTS), default="Upload a CSV", key="own", bind="query-params",

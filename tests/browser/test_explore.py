@@ -103,3 +103,45 @@ def test_click_on_a_layer_looks_into_it(page: Page, app_url: str) -> None:
     page.mouse.click(*place)
     page.wait_for_url(re.compile(r"n_layer=3"))
     expect(page.get_by_text("layer 3, tanh")).to_be_visible()
+
+
+def here_on_the_plane(page: Page) -> tuple[float, float]:
+    star = figure_data(page, "chart_plane")["data"][-1]
+    return star["x"][0], star["y"][0]
+
+
+def wait_for_star(page: Page, step: int) -> None:
+    page.wait_for_function(
+        "name => document.querySelector(`[data-testid='plot-chart_plane']`)?.data?.some(t => t.name === name)",
+        arg=f"step {step}",
+    )
+
+
+def test_keyboard_alone_moves_the_star_of_the_landscape_and_chooses_the_parameter(
+    page: Page, app_url: str
+) -> None:
+    open_page(page, app_url, "landscape", "chart_plane")
+    for key in ("along_layers", "one_step", "along_theta"):
+        wait_painted(page, f"chart_{key}")
+    wait_for_star(page, 10)
+    before = here_on_the_plane(page)
+    page.get_by_role("slider", name="Step").focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowLeft")
+    wait_for_star(page, 7)
+    wait_idle(page)
+    assert here_on_the_plane(page) != before
+
+    field = page.get_by_label("Which θ", exact=True)
+    field.focus()
+    page.keyboard.press("ControlOrMeta+a")
+    page.keyboard.type("9")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("θ9, the weight from unit 0")).to_be_visible()
+    wait_idle(page)
+    loss, tangent, point = figure_data(page, "chart_along_theta")["data"]
+    assert tangent["name"] == "tangent: ∂E/∂θ"
+    slope_of_loss = np.gradient(loss["y"], loss["x"])[len(loss["x"]) // 2]
+    slope = (tangent["y"][-1] - tangent["y"][0]) / (tangent["x"][-1] - tangent["x"][0])
+    assert point["x"][0] == tangent["x"][len(tangent["x"]) // 2]
+    np.testing.assert_allclose(slope, slope_of_loss, rtol=0.1, atol=1e-4)

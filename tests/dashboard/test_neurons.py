@@ -257,3 +257,16 @@ def test_what_a_chart_draws_stands_in_its_csv(monkeypatch: pytest.MonkeyPatch) -
         else:
             drawn = figure["data"][0]["z" if key == "responses" else "y"]
         assert np.isin(drawn, numbers).all(), key
+
+
+def test_overview_names_no_flattest_layer_where_none_is_flat() -> None:
+    app = page(activation="sigmoid", gain="0.1")
+    assert "No layer has a flat part" in words(app)
+    assert "Flattest" in words(page(activation="relu"))
+
+
+def test_layer_on_both_sides_of_its_kink_is_not_said_to_use_a_bend() -> None:
+    app = page(activation="relu", dataset="iris", n_samples="150", gain="1.5")
+    shown = words(app)
+    assert not ("0\u00a0% on the bend" in shown and "Every unit uses its bend" in shown)
+    assert "Every unit is on both sides of its kink." in shown

@@ -213,7 +213,7 @@ def test_every_point_of_the_lab_can_be_reached() -> None:
 def test_critical_point_is_named_under_a_criterion(name: str, said: str) -> None:
     text = criticality_words(ACTIVATIONS[name])
     assert said in text
-    assert name == "sign" or "Criterion: chi_1 = 1 at an attracting q*" in text
+    assert name == "sign" or "Criterion: χ₁ = 1 at an attracting q*" in text
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)

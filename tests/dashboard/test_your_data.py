@@ -47,6 +47,13 @@ def to_lab(app: AppTest) -> AppTest:
 # A file -----------------------------------------------------------------------------------------------------
 
 
+def test_single_row_is_counted_as_one_and_refused_with_what_a_target_needs() -> None:
+    app = upload(page(), b"a,b\n1,2\n")
+    assert ":gray[1 row, 2 columns, separated by comma, UTF-8]" in words(app)
+    assert "two different values or more" in words(app)
+    assert "does not just number the rows" in words(app)
+
+
 def test_file_is_read_suggested_and_trained_on_in_the_lab() -> None:
     app = upload(page(), CSV)
     assert not app.error
