@@ -97,7 +97,7 @@ def reasons(seen: UnitChain, weight: float, phi_name: str) -> str:
 
 
 def written_out(seen: UnitChain, weight: float, phi_name: str) -> str:
-    """The product, a factor longer on each line."""
+    """The product, a factor longer on each line, in lines that fit a narrow screen."""
     slope = "O_l(1 - O_l)" if phi_name == "sigmoid" else r"\varphi'(U_l)"
     depth = len(seen.factor)
     lines = [(rf"P_{{{depth}}}", rf"\prod_{{l=1}}^{{{depth}}} {slope} \cdot \theta")]
@@ -106,7 +106,7 @@ def written_out(seen: UnitChain, weight: float, phi_name: str) -> str:
             if d == WRITTEN + 1:
                 lines.append((rf"P_{{{d}}}, \dots", r"\cdots"))
             continue
-        before = "" if d == 1 else rf"{factor(seen.product[d - 2], 4)} \cdot "
+        before = "" if d == 1 else rf"P_{{{d - 1}}} \cdot "
         lines.append(
             (
                 f"P_{{{d}}}",

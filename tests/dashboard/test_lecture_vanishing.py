@@ -126,3 +126,9 @@ def test_the_links_open_the_lab_at_set_ups_that_differ() -> None:
         "init": ["he_normal"],
         "gain": ["2.0"],
     }
+
+
+def test_each_line_of_the_product_multiplies_the_one_above_and_stays_short() -> None:
+    lines = next(element.value for element in open_page(v_theta="-12.5").get("latex")).splitlines()
+    assert any(line.startswith(r"P_{3} &= P_{2} \cdot \underbrace{") for line in lines)
+    assert any(line.startswith(r"P_{10} &= P_{9} \cdot \underbrace{") for line in lines)
