@@ -21,7 +21,7 @@ STILL = 0.02
 def description(fork: Fork) -> str:
     """The change in words: Activation sigmoid → tanh; unit 3 of layer 1 is killed."""
     parts = [
-        f"**{CONTROLS[name].label}** {_plain(getattr(fork.parent, name))} → {_plain(value)}"
+        f"**{CONTROLS[name].label}** {in_words(getattr(fork.parent, name))} → {in_words(value)}"
         for name, value in fork.changes.items()
     ]
     words = "; ".join([*parts, *(edit.sentence() for edit in fork.edits)])
@@ -115,7 +115,8 @@ def _accuracy(scores: Measurement, end: int) -> str:
     return ""
 
 
-def _plain(value: object) -> str:
+def in_words(value: object) -> str:
+    """A setting's value."""
     if value is None:
         return "textbook value"
     if isinstance(value, bool):
