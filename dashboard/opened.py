@@ -86,7 +86,7 @@ def sentence(config: RunConfig, opened: Opened) -> str:
     parts = [f"From the file **{plain(opened.name)}**, not trained here."]
     if isinstance(real, Fork):
         changed = fork_words.description(real)
-        line = f"fork {real.generation} in a line of forks" if real.generation > 1 else "fork"
+        line = f"fork of a fork, the {real.generation}. in a line" if real.generation > 1 else "fork"
         parts.append(
             f"It is a {line}, from step {real.at} of its parent on{': ' + changed if changed else ', with nothing changed'}. "
             "The sidebar shows the settings that it goes on with."
@@ -101,7 +101,7 @@ def out_of_reach(real: RunConfig, shown: RunConfig) -> str:
     """The settings of a history that the sidebar cannot show, in words."""
     before, after = controls.settings_of(real), controls.settings_of(shown)
     return ", ".join(
-        f"{controls.label(name)} {fork_words.in_words(before[name])}"
+        f"{controls.label(name)} {fork_words.in_words(before[name], name)}"
         for name in before
         if before[name] != after[name]
     )
@@ -138,7 +138,7 @@ def _value(name: str, value: Any) -> str:
         return f"{len(value)} × {value[0]}" if value else "no hidden layer"
     if name == "table":
         return inert(tables.sentence(value)) or "none"
-    return inert(_listed(value) if isinstance(value, tuple) else fork_words.in_words(value))
+    return inert(_listed(value) if isinstance(value, tuple) else fork_words.in_words(value, name))
 
 
 def _listed(values: tuple[Any, ...]) -> str:

@@ -21,7 +21,7 @@ OF_A_FILE = (
 def upload() -> None:
     """Choose a file, see what was read, open it."""
     file = st.file_uploader(
-        "A history, Parquet or CSV", ["parquet", "csv"], key="history_file", max_upload_size=MAX_BYTES // 2**20,
+        "A history, Parquet or CSV", key="history_file", max_upload_size=MAX_BYTES // 2**20,
         help="What “History, CSV” or “History, Parquet” in the lab saved, or `to_csv` and `to_parquet` of nncore. It is "
         f"recognised by its content. At most {MAX_BYTES / 2**20:.0f} MB, and {BYTES_ALLOWED / 2**20:,.0f} MB once read.",
     )  # fmt: skip
@@ -43,7 +43,9 @@ def summary(history: History, file_name: str) -> None:
     """What was read, and the button that opens it."""
     with st.container(border=True, key="history"):
         words, button = st.columns([4, 1.2], vertical_alignment="center")
-        words.markdown(f":material/description: **{plain(opened.short(file_name))}**\n\n{opened.said(history)}")
+        words.markdown(
+            f":material/description: **{plain(opened.short(file_name))}**\n\n{opened.said(history)}"
+        )
         with button:
             if st.button("Open it in the lab", key="open_history", type="primary", icon=":material/science:"):
                 show(opened.take(history, file_name))
@@ -74,9 +76,7 @@ def opened_before() -> None:
     for place, (config, each) in enumerate(files.items()):
         with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"opened_{place}"):
             size = opened.megabytes(each.history.nbytes)
-            st.markdown(
-                f"**{plain(each.name)}** :gray[{size}] {opened.said(each.history)}", width="stretch"
-            )
+            st.markdown(f"**{plain(each.name)}** :gray[{size}] {opened.said(each.history)}", width="stretch")
             if st.button("Show", key=f"show_{place}", icon=":material/science:"):
                 show(config)
             st.button(
