@@ -65,14 +65,13 @@ def link(config: RunConfig) -> dict[str, str | list[str]]:
 def say(config: RunConfig, training: Training | None) -> None:
     """One line on a page about a run whose charts come from a file, with the way out."""
     if isinstance(training, Opened):
-        with st.container(
-            horizontal=True, vertical_alignment="center", key="from_file", gap="small", border=True
-        ):
-            st.markdown(f":material/folder_open: {sentence(config, training)}", width="stretch")
-            st.button(
-                "Train it here instead", key="leave_file", type="tertiary", icon=":material/model_training:",
-                on_click=close, args=(config,), help="Puts the file away and trains the sidebar's settings from step 0.",
-            )  # fmt: skip
+        with st.container(key="from_file"):
+            words, button = st.columns([4, 1.2], vertical_alignment="center")
+        words.caption(f":material/folder_open: {sentence(config, training)}")
+        button.button(
+            "Train it here instead", key="leave_file", type="tertiary", icon=":material/model_training:",
+            on_click=close, args=(config,), help="Puts the file away and trains the sidebar's settings from step 0.",
+        )  # fmt: skip
     elif config in st.session_state.get(NAMES, {}):
         st.caption(
             f":material/folder_off: The history of {plain(st.session_state[NAMES][config])} made room for others and is "

@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard import opened, runs
-from dashboard.controls import FIRST_SIGHT, link, settings_of
+from dashboard.controls import FIRST_SIGHT, settings_of
 from dashboard.links import nearest
 from nncore import Fork, History, RunConfig, ScaleLayer, read_table, run
 from nncore import measures as m
