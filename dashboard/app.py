@@ -9,7 +9,7 @@ if str(ROOT) not in sys.path:  # `streamlit run` puts only this script's folder 
 
 import streamlit as st  # noqa: E402
 
-from dashboard import cards, controls, guide, pins, stage, style, waiting  # noqa: E402
+from dashboard import cards, controls, guide, opened, pins, stage, style, waiting  # noqa: E402
 
 VIEWS = Path(__file__).parent / "views"
 
@@ -33,6 +33,7 @@ shown = st.navigation(
             page("compare", "Compare", "compare_arrows"),
             page("fork", "Fork", "call_split"),
             page("your_data", "Your data", "upload_file"),
+            page("open_file", "Open a history", "folder_open"),
         ],
         "Explore": [
             page("landscape", "Loss landscape", "landscape"),
@@ -52,6 +53,7 @@ shown = st.navigation(
 stage.clear()
 if pins.keep_across_pages(shown.url_path):
     waiting.leave_others()
+    opened.forget()
 guide.bring_back(shown.url_path)
 controls.keep_across_pages(shown.url_path)
 shown.run()

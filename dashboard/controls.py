@@ -26,7 +26,7 @@ FIRST_SIGHT = RunConfig(
 MAX_DEPTH, MAX_WIDTH = 50, 256
 BOUNDS = {"depth": (0, MAX_DEPTH), "width": (1, MAX_WIDTH)}
 
-MAX_GAIN, MAX_BIAS_STD = 20.0, 5.0
+MAX_GAIN, MAX_BIAS_STD, MAX_MOMENTUM = 20.0, 5.0, 0.99
 """Where their sliders end: a gain of 20 reaches both phases of every activation, sigmoid's too."""
 
 LEARNING_RATES = tuple(float(f"{digit}e{power}") for power in range(-6, 4) for digit in (1, 2, 3, 5))
@@ -258,7 +258,7 @@ CONTROLS = {
         Control("steps", "Steps", "It lengthens every chart over time.", _whole, folded=False),
         Control("loss", "Loss", "It sets the level of δ at the output; the tilt stays.", _choice),
         Control("batch_size", "Batch size", "Small batches make the loss curve and θ jitter.", _whole),
-        Control("momentum", "Momentum", "Seen in the loss and the update ratio.", _slider(0.0, 0.99, 0.01),
+        Control("momentum", "Momentum", "Seen in the loss and the update ratio.", _slider(0.0, MAX_MOMENTUM, 0.01),
                 active=_uses("sgd")),
         Control("nesterov", "Nesterov", "Seen in the loss curve.", _toggle,
                 active=_uses("sgd")),

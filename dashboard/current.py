@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard import controls, tables
+from dashboard import controls, opened, tables
 from dashboard.runs import BYTES_ALLOWED, Training
 from dashboard.waiting import finished_run
 from nncore import History, RunConfig
@@ -37,7 +37,9 @@ def training() -> Training | None:
     if described is None:
         return None
     try:
-        return finished_run(described)
+        found = finished_run(described)
+        opened.say(described, found)
+        return found
     except TableNotHere as missing:
         tables.ask_again(missing)
     except ValueError as problem:
@@ -55,13 +57,14 @@ def _refuse(problem: ValueError) -> None:
 
 def step_slider(history: History) -> int:
     """The record that the page stands on; after a divergence the last finite one."""
-    last = int(history.step[-1])
-    if last == 0:
+    first, last = int(history.step[0]), int(history.step[-1])
+    if last == first:
         return 0
-    if st.session_state.get(STEP, 0) > last:  # brought along from a page whose run was longer
-        st.session_state[STEP] = last
+    stands = st.session_state.get(STEP, first)
+    if not first <= stands <= last:  # brought along from a page whose run was longer, or began earlier
+        st.session_state[STEP] = min(max(stands, first), last)
     chosen = st.slider(
-        "Step", 0, last, int(history.step[history.last_finite]), key=STEP, bind="query-params",
+        "Step", first, last, int(history.step[history.last_finite]), key=STEP, bind="query-params",
         help="The step of training that the page shows. The arrow keys move it.",
     )  # fmt: skip
     controls.bring_along(STEP, chosen)

@@ -13,7 +13,7 @@ from dashboard.charts import activations, gradients, loss, weights
 from dashboard.errands import Errand, errands, watched
 from dashboard.runs import Training
 from dashboard.style import number
-from nncore import History
+from nncore import Fork, History
 from nncore.diagnosis import RULES, Remedy, Verdict, tried_out, verdict
 
 PLACE = "findings_errand"
@@ -65,7 +65,9 @@ def show(training: Training, record: int) -> None:
 
 
 def trials(history: History, record: int) -> Iterator[Trial]:
-    """Every change that is tried out for every finding at a record, one trial at a time."""
+    """Every change that is tried out for every finding at a record, one trial at a time; none for a fork."""
+    if isinstance(history.config, Fork):
+        return
     for each in verdict(history, record):
         for remedy in tried_out(each, history):
             yield each.rule, remedy
@@ -106,6 +108,8 @@ def _one(training: Training, found: Verdict, tried: list[Remedy | None], waits: 
                 st.caption(
                     f":material/hourglass_top: Trying out changes on this network: {len(tried)} so far …"
                 )
+            elif isinstance(training.config, Fork):
+                st.caption("Changes are tried out on runs from step 0, not on a fork.")
             elif not remedies:
                 st.caption(f"None of {len(tried)} changes that were tried out mends this.")
 

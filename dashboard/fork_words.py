@@ -21,7 +21,7 @@ STILL = 0.02
 def description(fork: Fork) -> str:
     """The change in words: Activation sigmoid → tanh; unit 3 of layer 1 is killed."""
     parts = [
-        f"**{CONTROLS[name].label}** {_plain(getattr(fork.parent, name))} → {_plain(value)}"
+        f"**{CONTROLS[name].label}** {in_words(getattr(fork.parent, name), name)} → {in_words(value, name)}"
         for name, value in fork.changes.items()
     ]
     words = "; ".join([*parts, *(edit.sentence() for edit in fork.edits)])
@@ -115,9 +115,14 @@ def _accuracy(scores: Measurement, end: int) -> str:
     return ""
 
 
-def _plain(value: object) -> str:
+def in_words(value: object, name: str = "") -> str:
+    """A setting's value; what an empty field means depends on its name.
+
+    >>> in_words(None, "clip_norm"), in_words(None, "epsilon"), in_words(0.25)
+    ('none', 'textbook value', '0.25')
+    """
     if value is None:
-        return "textbook value"
+        return "none" if name.startswith("clip_") else "textbook value"
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, tuple):

@@ -135,13 +135,13 @@ def _fork_point(history: History, suggested: Suggestion) -> int:
     if len(history) < 2:
         st.markdown(f"The run has one step, {history.step[0]}: the fork begins there.")
         return int(history.step[0])
-    last = int(history.step[-1]) - 1
-    if st.session_state.get(current.STEP, 0) > last:  # the end of the run, brought along from another page
+    first, last = int(history.step[0]), int(history.step[-1]) - 1
+    if not first <= st.session_state.get(current.STEP, first) <= last:  # brought along from another page
         st.session_state[current.STEP] = suggested.at
-    step = 0
-    if last > 0:
+    step = first
+    if last > first:
         step = st.slider(
-            "Fork at step", 0, last, suggested.at, key=current.STEP, bind="query-params",
+            "Fork at step", first, last, suggested.at, key=current.STEP, bind="query-params",
             help="The fork takes θ, the optimizer's state and the batches of this step of the sidebar's run, and goes on. "
             "The arrow keys move it.",
         )  # fmt: skip

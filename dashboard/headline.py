@@ -10,10 +10,11 @@ import streamlit as st
 
 from dashboard import promise
 from dashboard.errands import Errand, errands, watched
-from dashboard.runs import Training, runs
+from dashboard.runs import Opened, Training, runs
 from dashboard.style import number, percent
+from dashboard.tables import plain
 from dashboard.waiting import session_id
-from nncore import History, RunConfig
+from nncore import Fork, History, RunConfig
 from nncore import measures as m
 from nncore.diagnosis import EXPLODED, VANISHED, Flow, Remedy, flow, remedies, tried_out, verdict
 
@@ -40,12 +41,14 @@ def show(training: Training) -> None:
         words, mend = st.columns([4, 1.2], vertical_alignment="center")
         promise.show(training)
     words.markdown(sentence(history, seen))
+    if isinstance(training.config, Fork):  # a remedy is tried out from step 0 on
+        return
     with mend:
         if history.divergence:
             errand = errands().ask(PLACE, training, _trials)
             errand.wait(AT_FIRST_SECONDS)
             watched(errand, partial(_offer_best, history.config))
-        elif history.stopped:
+        elif history.stopped and not isinstance(training, Opened):
             st.button(
                 "Run to the end", key="again", on_click=runs().again, args=(session_id(),),
                 icon=":material/play_arrow:", type="primary",
@@ -58,9 +61,9 @@ def sentence(history: History, seen: Flow) -> str:
     """The badge, what layer 1 receives, and the reason where one can be named."""
     if history.divergence:
         stands = f"The page stands on step {history.step[history.last_finite]}, the last finite one."
-        badge, _, reason = history.stopped.partition(": ")
+        badge, _, reason = plain(history.stopped).partition(": ")
         return f":red-badge[:material/warning: {badge}] {reason} {stands}"
-    parts = [BADGES[seen.kind], history.stopped, flow_sentence(seen, strong=True)]
+    parts = [BADGES[seen.kind], plain(history.stopped), flow_sentence(seen, strong=True)]
     if seen.kind == "vanishing":
         steepest = max((phi.max_slope for phi in history.network.activations), default=1.0)
         if steepest < 1:
@@ -108,9 +111,9 @@ def metrics(training: Training, record: int, seen: Flow) -> None:
         help="δ norm of layer 1 over that of the last layer. 1 is an even flow.",
     )  # fmt: skip
     change = float(history.loss[record]) - float(history.loss[0])
-    moved = record > 0 and np.isfinite(change)
+    moved, first = record > 0 and np.isfinite(change), int(history.step[0])
     columns[1].metric(
-        "Loss", number(float(history.loss[record])), f"{change:+.2g} since step 0" if moved else "not finite" if record else "at step 0",
+        "Loss", number(float(history.loss[record])), f"{change:+.2g} since step {first}" if moved else "not finite" if record else f"at step {first}",
         delta_color="inverse" if moved else "off", delta_arrow="auto" if moved else "off", border=True,
         height="stretch", help="The loss that training minimizes, on the rows of this step.",
     )  # fmt: skip
@@ -128,7 +131,7 @@ def _score(
         gained = 100 * (accuracy[at] - accuracy[0])
         moved = abs(gained) >= 0.05
         column.metric(
-            "Accuracy", f"{100 * accuracy[at]:.1f} %", f"{gained:+.1f} points" if moved else "as at step 0",
+            "Accuracy", f"{100 * accuracy[at]:.1f} %", f"{gained:+.1f} points" if moved else f"as at step {history.step[0]}",
             delta_color="normal" if moved else "off", delta_arrow="auto" if moved else "off", border=True,
             height="stretch", help=f"Share of {'test' if has_test else 'training'} rows put into the right class.",
         )  # fmt: skip

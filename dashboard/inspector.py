@@ -9,6 +9,7 @@ from dashboard import chart, current, style
 from dashboard.charts import lecture_backward as charts
 from dashboard.charts.weights import place
 from dashboard.lecture import Numbers, digits, factor, tex, worked
+from dashboard.tables import plain
 from nncore import History
 from nncore.chain import Chain, Factor, chain, product
 
@@ -31,7 +32,7 @@ def show(look: style.Style, numbers: Numbers) -> None:
     )
     st.page_link("views/lab.py", label="Open this run in the lab", icon=":material/science:")
     if history.stopped:
-        st.warning(history.stopped, icon=":material/stop_circle:")
+        st.warning(plain(history.stopped), icon=":material/stop_circle:")
     pick, page = st.columns([2, 7], gap="medium")
     with pick:
         record, layer, row, column, sample = choices(history)

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import reprlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dashboard.controls import FIELDS, FIRST_SIGHT, MAX_DEPTH, MAX_WIDTH, listed, settings_of, width_of
+from dashboard.controls import (
+    FIELDS,
+    FIRST_SIGHT,
+    LEARNING_RATES,
+    MAX_BIAS_STD,
+    MAX_DEPTH,
+    MAX_GAIN,
+    MAX_MOMENTUM,
+    MAX_WIDTH,
+    listed,
+    settings_of,
+    width_of,
+)
 from nncore import RunConfig
 from nncore.features import FEATURES
 
@@ -32,6 +45,12 @@ def from_link(parameters: Mapping[str, Sequence[str]]) -> RunConfig:
             raise ValueError(f"it names {name} more than once")
         else:
             settings[name] = _value(name, texts[0])
+    return from_settings(settings)
+
+
+def from_settings(settings: Mapping[str, Any]) -> RunConfig:
+    """The config that the widgets describe: the inverse of `controls.settings_of`."""
+    settings = dict(settings)
     widths, names = listed(settings.pop("widths")), listed(settings.pop("layer_activations"))
     depth, width = settings.pop("depth"), settings.pop("width")
     if not (0 <= depth <= MAX_DEPTH and 1 <= width <= MAX_WIDTH):
@@ -42,6 +61,21 @@ def from_link(parameters: Mapping[str, Sequence[str]]) -> RunConfig:
     if names:
         settings["activation"] = tuple(names)
     return RunConfig(**settings)
+
+
+def nearest(config: RunConfig) -> RunConfig:
+    """What the sidebar shows for a config: the same settings from step 0 on, those out of its reach brought within.
+
+    >>> nearest(RunConfig(learning_rate=0.017, gain=30)).learning_rate
+    0.02
+    """
+    settings = settings_of(config)
+    rate = settings["learning_rate"]
+    if rate not in (0.0, *LEARNING_RATES):
+        settings["learning_rate"] = min(LEARNING_RATES, key=lambda each: abs(math.log(each / rate)))
+    for name, most in (("gain", MAX_GAIN), ("bias_std", MAX_BIAS_STD), ("momentum", MAX_MOMENTUM)):
+        settings[name] = min(settings[name], most)
+    return from_settings(settings)
 
 
 def _value(name: str, text: str) -> Any:

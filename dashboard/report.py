@@ -15,7 +15,7 @@ from dashboard import cards, controls, downloads, headline, style
 from dashboard.cards import Card
 from dashboard.plot import encode
 from dashboard.runs import Training
-from nncore import History
+from nncore import Fork, History, RunConfig
 from nncore.config import TABLE
 from nncore.diagnosis import flow, verdict
 from nncore.scripts import config_source
@@ -78,16 +78,22 @@ def page(history: History, record: int, drawn: list[Card], notes: str, look: sty
         f"<h2>Settings</h2><pre>{html.escape(config_source(config))}</pre>",
         f"<p>{html.escape(config.source.note)}</p>",
         f"<h2>Charts at step {step}</h2><main>{''.join(_figure(card, number, look) for number, card in enumerate(drawn))}</main>",
-        "<footer><p>Opens again in the lab with "
-        f"<code>?{html.escape(urlencode(controls.link(config), doseq=True))}</code>"
-        f"{' and the file of its table' if config.dataset == TABLE else ''}. "
-        f"nncore {_version()}.</p></footer>",
+        f"<footer><p>{_way_back(config)} nncore {_version()}.</p></footer>",
     ]
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<style>{sheet}</style><script>{get_plotlyjs()}</script></head><body>{''.join(parts)}</body></html>"
     )
+
+
+def _way_back(config: RunConfig) -> str:
+    """How the run opens again; no link tells a fork."""
+    if isinstance(config, Fork):
+        return "A fork: it opens again in the lab from its history's file."
+    link = html.escape(urlencode(controls.link(config), doseq=True))
+    table = " and the file of its table" if config.dataset == TABLE else ""
+    return f"Opens again in the lab with <code>?{link}</code>{table}."
 
 
 def _figure(card: Card, number: int, look: style.Style) -> str:

@@ -35,8 +35,10 @@ KEPT_MEASUREMENTS = 100
 """Measurements kept with a run, the least recently used leave first: a page has about ten for each step shown."""
 
 KEPT_BYTES = 2 * BYTES_ALLOWED
-"""Histories kept for the next reader, the least recently used leave first."""
+"""Histories kept for the next reader, the least recently used leave first; and as much again of opened files."""
 
+KEPT_FILES = 4
+"""Opened files that one session keeps."""
 
 PAGE, PINS, SEEDS, FORK, MAP = "page", "pins", "seeds", "fork", "map"
 """What a session asks for: the sidebar's run, the pinned runs, the sidebar's run under many seeds, a fork, a map of it."""
@@ -134,6 +136,17 @@ class Training(Work):
         return self.result
 
 
+class Opened(Training):
+    """A history that was read from a file: finished from the start, and its session's alone."""
+
+    def __init__(self, session: str, history: History, name: str) -> None:
+        super().__init__(history.config)
+        self.name = name
+        self.waiting.add(session)
+        self.future = Future()
+        self.future.set_result(history)
+
+
 class SeedTraining(Work):
     """One set-up under many seeds, and what was measured on them; its steps are counted over all seeds."""
 
@@ -194,7 +207,8 @@ class Runs:
     """All runs of this process. One instance, shared between sessions.
 
     `by_session` holds what each session waits for, by purpose: a page's own run, the pinned ones, many seeds. A run
-    on an uploaded table belongs to its session: no other is given it, and it leaves with its reader.
+    on an uploaded table belongs to its session: no other is given it, and it leaves with its reader. So does a
+    history that was read from a file: `opened` finds it under (session, the settings it is shown for).
     """
 
     def __init__(self) -> None:
@@ -202,18 +216,51 @@ class Runs:
         self.lock = threading.Lock()
         self.by_config: dict[Hashable, Work] = {}
         self.by_session: dict[str, dict[str, list[Work]]] = {}
+        self.opened: OrderedDict[tuple[str, RunConfig], Opened] = OrderedDict()
 
     def ask(
         self, session: str, config: RunConfig, purpose: str = PAGE, parent: History | None = None
     ) -> Training:
         """The run of this config for a session, which gives up whatever it asked for before, for this purpose.
 
-        A fork may be given its parent's history. Raises ValueError, before anything starts, when the run is over
-        budget.
+        A page's own run is the history that the session has opened for this config, if there is one. A fork may be
+        given its parent's history. Raises ValueError, before anything starts, when the run is over budget.
         """
+        with self.lock:
+            opened = self.opened.get((session, config)) if purpose == PAGE else None
+            if opened is not None:
+                self.opened.move_to_end((session, config))
+                self._leave(session, PAGE)
+                return opened
         (work,) = self._ask(session, [config], purpose, parent)
         assert isinstance(work, Training)
         return work
+
+    def adopt(self, session: str, config: RunConfig, history: History, name: str) -> Opened:
+        """Take in a history from a file, which this session is then given whenever its page asks for `config`.
+
+        It replaces one that was opened for the same config. A session keeps KEPT_FILES of them, all together take
+        KEPT_BYTES, and those looked at longest ago leave first.
+        """
+        opened = Opened(session, history, name)
+        with self.lock:
+            self._close(session, config)
+            self.opened[session, config] = opened
+            mine = [key for key in self.opened if key[0] == session]
+            for _, old in mine[:-KEPT_FILES]:
+                self._close(session, old)
+            self._drop_old()
+        return opened
+
+    def files(self, session: str) -> dict[RunConfig, Opened]:
+        """The histories that this session has opened, each under the settings it is shown for, the last one first."""
+        with self.lock:
+            return {config: each for (who, config), each in reversed(self.opened.items()) if who == session}
+
+    def close(self, session: str, config: RunConfig) -> None:
+        """Give up the history that this session opened for a config, and what was made of it."""
+        with self.lock:
+            self._close(session, config)
 
     def ask_seeds(self, session: str, request: SeedRuns) -> SeedTraining:
         """The same for many seeds of a config."""
@@ -273,7 +320,8 @@ class Runs:
                 if work.done:
                     continue
                 if work.waiting == {session}:
-                    self.by_config.pop(_key(session, work.config), None)
+                    if self.by_config.get(_key(session, work.config)) is work:
+                        del self.by_config[_key(session, work.config)]
                     work.stop = True
                 else:
                     self._replace(session, work, work.up_to_here())
@@ -316,15 +364,27 @@ class Runs:
                 work.waiting.add(session)
             self._let_go(session, left)
             for request, work in after.items():
-                if request not in before:
+                if request not in before and not self._is_from_a_file(session, parent):
                     self._share(session, work)
                 if work.future is None:
                     work.future = self.pool.submit(work)
             return [after[request] for request in requests]
 
     def _find(self, session: str, request: Request, parent: History | None) -> Work:
-        work = self.by_config.get(_key(session, request))
+        work = None if self._is_from_a_file(session, parent) else self.by_config.get(_key(session, request))
         return _new(request, parent=parent) if work is None or self._abandoned(work) else work
+
+    def _is_from_a_file(self, session: str, history: History | None) -> bool:
+        """Is this a history that the session has opened? What is made of it is nobody else's."""
+        mine = (opened for (who, _), opened in self.opened.items() if who == session)
+        return history is not None and any(history is opened.history for opened in mine)
+
+    def _close(self, session: str, config: RunConfig) -> None:
+        closed = self.opened.pop((session, config), None)
+        if closed is not None:
+            closed.waiting.clear()
+        for purpose in (PAGE, FORK):
+            self._leave(session, purpose)
 
     def _share(self, session: str, work: Work) -> None:
         key = _key(session, work.config)
@@ -378,6 +438,11 @@ class Runs:
             private = isinstance(key, tuple)
             if (private and not _present(key[0])) or (size > KEPT_BYTES and work.done and not work.waiting):
                 del self.by_config[key]
+        size = 0
+        for session, config in reversed(list(self.opened)):
+            size += self.opened[session, config].history.nbytes
+            if not _present(session) or size > KEPT_BYTES:
+                self._close(session, config)
 
 
 def _key(session: str, request: Request) -> Hashable:

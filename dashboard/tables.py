@@ -82,13 +82,15 @@ def config_for(choice: Choice) -> RunConfig:
     return START.replace(dataset="table", table=choice, n_samples=n_samples)
 
 
-def ask_again(missing: TableNotHere) -> None:
-    """Say that a link's table is not here, and take its file."""
-    st.warning(
-        "This link names a table of somebody's own. The data itself is never part of a link: it stays in the session "
-        "that read it and ends with it. Choose the same file here, and the run opens.",
-        icon=":material/lock:",
-    )
+OF_A_LINK = (
+    "This link names a table of somebody's own. The data itself is never part of a link: it stays in the session "
+    "that read it and ends with it. Choose the same file here, and the run opens."
+)
+
+
+def ask_again(missing: TableNotHere, why: str = OF_A_LINK) -> None:
+    """Say that the table of a run is not here, and take its file."""
+    st.warning(why, icon=":material/lock:")
     file = st.file_uploader("The CSV file of this run", FILE_TYPES, key="table_again")
     st.page_link("views/your_data.py", label="Take other data", icon=":material/upload_file:")
     if file is None:
@@ -106,7 +108,7 @@ def ask_again(missing: TableNotHere) -> None:
     st.error(
         f"This file cannot be read: {plain(problem)}."
         if problem
-        else "This is another file: its content is not that of the table in the link. Choose the one that was used.",
+        else "This is another file: its content is not that of the run's table. Choose the one that was used.",
         icon=":material/block:",
     )
 

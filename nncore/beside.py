@@ -29,7 +29,9 @@ class Distance:
 
 
 def prediction(history: History) -> Prediction:
-    """The theory curves of a history's config. Raises ValueError where theory does not apply."""
+    """The theory curves of a history's config. Raises ValueError where theory does not apply, as after step 0."""
+    if history.step[0] > 0:
+        raise ValueError(f"theory speaks of step 0, and this run begins at step {history.step[0]}")
     return predict_config(history.config, rows=ROWS)
 
 

@@ -60,6 +60,15 @@ _OTHER_FILES = (
 )
 
 
+def other_file(content: bytes) -> str:
+    """What a file is, by how it begins, where it is known to be no text; "" where it may be.
+
+    >>> other_file(b"%PDF-1.7"), other_file(b"a,b\\n")
+    ('a PDF', '')
+    """
+    return next((what for start, what in _OTHER_FILES if content.startswith(start)), "")
+
+
 def read_table(source: str | os.PathLike[str] | bytes | IO[bytes], header: bool | None = None) -> Table:
     """The table in a CSV file: a path, the file's bytes, or a binary file.
 
@@ -128,11 +137,11 @@ def _content(source: str | os.PathLike[str] | IO[bytes]) -> bytes:
 
 def _as_utf8(content: bytes) -> tuple[bytes, str]:
     """The text as UTF-8 without a byte-order mark, and the encoding it was in."""
-    for start, what in _OTHER_FILES:
-        if content.startswith(start):
-            raise ValueError(
-                f"this is {what}, not a CSV file: export the table as CSV text and choose that file"
-            )
+    other = other_file(content)
+    if other:
+        raise ValueError(
+            f"this is {other}, not a CSV file: export the table as CSV text and choose that file"
+        )
     try:
         if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             text, encoding = content.decode("utf-16").encode(), "UTF-16"

@@ -63,21 +63,27 @@ def write_parquet(history: History, target: Target) -> None:
         _write_groups(history, file, np.arange(len(history)))
 
 
-def read_parquet(source: Target) -> History:
-    """The history in a Parquet file, identical to the one written; raises ValueError when it is not one."""
+def read_parquet(source: Target, memory_budget: int | None = None) -> History:
+    """The history in a Parquet file, identical to the one written.
+
+    Raises ValueError when it is not one, or, before it is held, when it would take more than `memory_budget` bytes.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     with _opened(source, "rb") as file, _not_a_history("Parquet", pa.ArrowException, OSError):
         parquet = pq.ParquetFile(file)
-        facts = _checked(_parsed((parquet.schema_arrow.metadata or {}).get(b"nncore", b"")))
+        metadata = parquet.schema_arrow.metadata or {}
+        if b"nncore" not in metadata:
+            raise ValueError("it holds a table of something else, and names no run")
+        facts = _checked(_parsed(metadata[b"nncore"]))
         config = RunConfig.from_dict(facts["config"])
         for field in _schema(config):
             if field.name not in parquet.schema_arrow.names:
                 raise ValueError(f"column {field.name} is missing")
             if parquet.schema_arrow.field(field.name).type != field.type:
                 raise ValueError(f"column {field.name} must be {field.type}")
-        arrays = _empty(config, parquet.metadata.num_rows)
+        arrays = _empty(config, parquet.metadata.num_rows, memory_budget)
         start = 0
         for group in range(parquet.num_row_groups):
             table = parquet.read_row_group(group, columns=list(arrays))
@@ -174,8 +180,12 @@ def write_csv(history: History, target: Target) -> None:
                 writer.write_batch(batch if start else batch[1:])
 
 
-def read_csv(source: Target) -> History:
-    """The history in a CSV file written by `write_csv`; raises ValueError if it is not one, or not whole."""
+def read_csv(source: Target, memory_budget: int | None = None) -> History:
+    """The history in a CSV file written by `write_csv`.
+
+    Raises ValueError if it is not one, or not whole, or, before it is held, when it would take more than
+    `memory_budget` bytes.
+    """
     import pyarrow as pa
 
     with _opened(source, "rb") as file, _not_a_history("CSV", pa.ArrowException):
@@ -186,7 +196,7 @@ def read_csv(source: Target) -> History:
         total = n_records * layout.n_params
         if not 0 < total * SHORTEST_ROW <= _bytes_left(file):
             raise ValueError(f"too short for the {total:,} rows it should have")
-        arrays = _empty(config, n_records)
+        arrays = _empty(config, n_records, memory_budget)
         found = 0
         for batch in _csv_blocks(file, config, longest):
             if found + len(batch) > total:
@@ -382,13 +392,15 @@ def _opened(place: Target, mode: str) -> Iterator[IO[bytes]]:
 @contextmanager
 def _not_a_history(kind: str, *errors: type[Exception]) -> Iterator[None]:
     """Turn whatever is wrong with a file's content into one sentence."""
-    expected: tuple[type[Exception], ...] = (ValueError, KeyError, TypeError, *errors)
+    expected: tuple[type[Exception], ...] = (
+        ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, *errors,
+    )  # fmt: skip
     try:
         yield
     except TableNotHere:
         raise
     except expected as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
         raise ValueError(f"this is not a history in {kind}, or a damaged one: {reason}") from error
 
 
@@ -417,8 +429,16 @@ def _checked(facts: Any) -> dict[str, Any]:
     return facts
 
 
-def _empty(config: RunConfig, n_records: int) -> dict[str, np.ndarray]:
+def _empty(config: RunConfig, n_records: int, memory_budget: int | None) -> dict[str, np.ndarray]:
+    """Arrays for so many records; raises ValueError when they would take more than `memory_budget` bytes."""
     layout = config.layout()
+    vectors = 2 * layout.n_params * np.dtype(config.dtype).itemsize
+    size = n_records * (vectors + 8 * layout.n_layers + 16)
+    if memory_budget is not None and size > memory_budget:
+        raise ValueError(
+            f"its {n_records:,} records of {layout.n_params:,} parameters would take {size / 2**20:,.0f} MB and "
+            f"{memory_budget / 2**20:,.0f} MB are allowed"
+        )
     return {
         "step": np.empty(n_records, np.int64),
         "loss": np.empty(n_records),

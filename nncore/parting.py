@@ -51,7 +51,8 @@ def scores(parent: History, fork: History) -> Measurement:
     steps = _steps(parent, fork)
     values = _laid_out(parent, fork, steps, lambda history, records: performance(history, records).values)
     for name in ("loss", "train_loss", "test_loss", "train_accuracy", "test_accuracy"):
-        values[f"{name}_difference"] = values[f"fork_{name}"] - values[f"parent_{name}"]
+        with np.errstate(invalid="ignore"):  # of two infinite losses
+            values[f"{name}_difference"] = values[f"fork_{name}"] - values[f"parent_{name}"]
     return Measurement("fork and parent scores", {"step": steps}, values)
 
 

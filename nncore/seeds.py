@@ -12,6 +12,7 @@ import numpy as np
 from nncore.config import RunConfig
 from nncore.cost import estimate
 from nncore.ensemble import run_many, runs_at_once
+from nncore.fork import Fork
 from nncore.history import Divergence, History
 from nncore.layout import Array
 from nncore.measurement import Measurement
@@ -54,6 +55,8 @@ class SeedRuns:
     def __post_init__(self) -> None:
         if not 1 <= self.n_seeds <= MOST_SEEDS:
             raise ValueError(f"n_seeds must be a whole number from 1 to {MOST_SEEDS}; got {self.n_seeds}")
+        if isinstance(self.config, Fork):
+            raise ValueError("a fork keeps its parent's seed, so that it cannot be run under many")
 
     @property
     def seeds(self) -> tuple[int, ...]:

@@ -159,7 +159,7 @@ def page() -> None:
     if training is None:
         return
     if training.history.stopped:
-        st.warning(training.history.stopped, icon=":material/stop_circle:")
+        st.warning(plain(training.history.stopped), icon=":material/stop_circle:")
     charts_of(training)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from nncore.config import RunConfig
 from nncore.cost import estimate
+from nncore.fork import Fork
 from nncore.history import History
 from nncore.layout import Array
 from nncore.measurement import Measurement
@@ -89,7 +90,8 @@ def curvature_so_far(
 
 def curvature_seconds(config: RunConfig, n_records: int) -> float:
     """What `curvature` of so many records costs, to a factor of about two, from shapes alone."""
-    whole = config.replace(steps=1, record_every=1, batch_size=0, dtype="float64")
+    plain = config.from_the_start() if isinstance(config, Fork) else config
+    whole = plain.replace(steps=1, record_every=1, batch_size=0, dtype="float64")
     per_pass = estimate(whole).seconds / 2
     return n_records * PRODUCTS * 2 * per_pass
 

@@ -424,5 +424,5 @@ def test_the_description_names_changes_and_edits() -> None:
     fork = Fork(BESIDE, 5, [KillUnit(1, 0)], clip_norm=0.5, skip=True, activation=("relu", "tanh"))
     assert fork_words.description(fork) == (
         "**Activation** tanh → relu, tanh; **Skip connections** off → on; "
-        "**Clip norm** textbook value → 0.5; unit 0 of layer 1 is killed"
+        "**Clip norm** none → 0.5; unit 0 of layer 1 is killed"
     )

@@ -7,7 +7,7 @@ import numpy as np
 
 from dashboard import report, style
 from dashboard.cards import Card, Cards
-from nncore import RunConfig, run
+from nncore import Fork, RunConfig, run
 from tests.dashboard.lab import SMALL, element, opened
 
 CONFIG = RunConfig(dataset="circles", hidden=(4,) * 12, activation="sigmoid", steps=4, n_samples=40)
@@ -87,3 +87,10 @@ def test_another_page_keeps_no_cards() -> None:
     app = opened(**SMALL)
     app.switch_page("views/lecture_neuron.py").run()
     assert app.session_state["cards"].drawn() == []
+
+
+def test_report_of_a_fork_names_no_link_that_would_train_something_else() -> None:
+    history = run(Fork(CONFIG, at=2, activation="tanh"))
+    text = report.page(history, 2, [card("Gradient flow")], "", style.LIGHT)
+    assert "opens again in the lab from its history's file" in text
+    assert "<code>?" not in text

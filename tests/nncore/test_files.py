@@ -418,4 +418,4 @@ def test_damaged_parquet_is_refused_with_the_reason(history, change, message):
 def test_parquet_of_somebody_else_is_refused():
     buffer = io.BytesIO()
     pq.write_table(pa.table({"step": [1]}), buffer)
-    assert_refused(buffer.getvalue(), "parquet", "settings of the run must be JSON")
+    assert_refused(buffer.getvalue(), "parquet", "it holds a table of something else, and names no run")

@@ -32,7 +32,7 @@ ROOMS = (
     {"network", "table"},
     {"chain", "gradcheck", "config", "delimited", "edits", "moments"},
     {"fork"},
-    {"cost", "history", "measurement", "files", "scripts"},
+    {"cost", "history", "measurement", "files", "scripts", "reading"},
     {"training"},
     {"descent", "ensemble", "lecture", "measures", "theory"},
     {"comparison", "learned", "beside", "landscape", "units"},

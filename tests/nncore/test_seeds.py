@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nncore import Measurement, RunConfig, measures, run
+from nncore import Fork, Measurement, RunConfig, measures, run
 from nncore import seeds as module
 from nncore.seeds import (
     LAYER_QUANTITIES,
@@ -172,3 +172,8 @@ def test_share_inside_the_theory_band_is_counted_by_hand() -> None:
     dark = run_seeds(SeedRuns(config.replace(activation="sign"), 2))
     assert np.isfinite(dark.layers["delta_norm"][:, 0, -1]).all()
     assert (inside_theory(dark, predicted) == 0).all()
+
+
+def test_fork_is_refused_since_it_keeps_its_seed() -> None:
+    with pytest.raises(ValueError, match="a fork keeps its parent's seed"):
+        SeedRuns(Fork(RunConfig(hidden=(3,), steps=4), at=2), 3)
