@@ -30,7 +30,7 @@ ROOMS = (
     {"kept", "names", "norms"},
     {"activations", "features", "initializers", "losses", "layout", "optimizers", "data", "threads"},
     {"network", "table"},
-    {"chain", "gradcheck", "config", "delimited", "edits", "moments"},
+    {"chain", "gradcheck", "settings", "config", "delimited", "edits", "moments"},
     {"fork"},
     {"cost", "history", "measurement", "files", "scripts"},
     {"training"},
