@@ -1,7 +1,7 @@
 """train() is a generator of steps; run() turns a config into its history."""
 
 from nncore.training.finite import find_divergence
-from nncore.training.outset import Beginning, beginning
+from nncore.training.outset import Beginning, beginning, train_as
 from nncore.training.recorder import TAIL, Recorder
 from nncore.training.running import MEMORY_BUDGET, run
 from nncore.training.steps import Step, Storage, train
@@ -9,5 +9,5 @@ from nncore.training.steps import Step, Storage, train
 __all__ = [
     "MEMORY_BUDGET", "TAIL",
     "Beginning", "Recorder", "Step", "Storage",
-    "beginning", "find_divergence", "run", "train",
+    "beginning", "find_divergence", "run", "train", "train_as",
 ]  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -97,18 +97,32 @@ def _trained_again(
     return Beginning(rows[0], begin.state)
 
 
-def configured_steps(config: RunConfig, begin: Beginning, storage: Storage | None) -> Iterator[Step]:
+def configured_steps(config: RunConfig, begin: Beginning, storage: Storage) -> Iterator[Step]:
     """The steps that a config describes, from where it begins."""
     data = config.data()
+    x, y = data.x_train.astype(config.dtype), config.targets(data.y_train)
+    return train_as(config, begin.theta, x, y, config.batches(), storage, begin.state)
+
+
+def train_as(
+    config: RunConfig,
+    theta: Array,
+    x: Array,
+    y: np.ndarray,
+    batches: Iterable[np.ndarray] | None,
+    storage: Storage,
+    state: State | None = None,
+) -> Iterator[Step]:
+    """`train` as a config has it, on theta, rows and batches of one run, or of several that share its settings."""
     return train(
         config.network(),
         config.loss_function(),
         config.make_optimizer(),
-        begin.theta,
-        data.x_train.astype(config.dtype),
-        config.targets(data.y_train),
+        theta,
+        x,
+        y,
         config.steps,
-        batches=config.batches(),
+        batches=batches,
         l1=config.l1,
         l2=config.l2,
         clip_norm=config.clip_norm,
@@ -116,5 +130,5 @@ def configured_steps(config: RunConfig, begin: Beginning, storage: Storage | Non
         schedule=config.make_schedule(),
         storage=storage,
         start=config.first_step,
-        state=begin.state,
+        state=state,
     )
