@@ -141,6 +141,20 @@ def test_nothing_heavy_is_imported_at_the_top(name: str) -> None:
     assert not heavy
 
 
+@pytest.mark.parametrize("name", modules())
+def test_every_module_and_what_it_offers_say_what_they_are_for(name: str) -> None:
+    tree = ast.parse((ROOT / name).read_text(encoding="utf-8"))
+    offered = [
+        node
+        for node in tree.body
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef))
+        and not node.name.startswith("_")
+        and not any(isinstance(each, ast.Name) and each.id == "overload" for each in node.decorator_list)
+    ]
+    assert ast.get_docstring(tree)
+    assert not [node.name for node in offered if not ast.get_docstring(node)]
+
+
 def loaded(code: str) -> set[str]:
     """Top-level modules that a fresh process has loaded after running the code."""
     command = [
