@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -194,17 +195,7 @@ def underflow(seen: Readings) -> Finding:
 )  # fmt: skip
 def vanishing(seen: Readings) -> Finding:
     """‖δ_1‖ / ‖δ_L‖; wrong below 1e-3. The layers named are those below 1e-3 ‖δ_L‖."""
-    flow = seen.flow
-    if flow.kind in ("zero", "not finite", "single"):
-        return NOTHING
-    if flow.ratio >= VANISHED:
-        return Finding(flow.ratio)
-    layers = _where(flow.delta < VANISHED * flow.delta[-1])
-    return Finding(
-        flow.ratio,
-        layers,
-        f"Layer 1 receives {flow.ratio:.2g} of what layer {flow.n_layers} receives. {_shares(seen)}".strip(),
-    )
+    return _end_to_end(seen, lambda ratio: ratio < VANISHED, "of")
 
 
 @_rule(
@@ -213,17 +204,7 @@ def vanishing(seen: Readings) -> Finding:
 )  # fmt: skip
 def exploding(seen: Readings) -> Finding:
     """‖δ_1‖ / ‖δ_L‖; wrong above 1e3. The layers named are those above 1e3 ‖δ_L‖."""
-    flow = seen.flow
-    if flow.kind in ("zero", "not finite", "single"):
-        return NOTHING
-    if flow.ratio <= EXPLODED:
-        return Finding(flow.ratio)
-    layers = _where(flow.delta > EXPLODED * flow.delta[-1])
-    return Finding(
-        flow.ratio,
-        layers,
-        f"Layer 1 receives {flow.ratio:.2g} times what layer {flow.n_layers} receives. {_shares(seen)}".strip(),
-    )
+    return _end_to_end(seen, lambda ratio: ratio > EXPLODED, "times")
 
 
 @_rule(
@@ -370,6 +351,19 @@ def updates_too_large(seen: Readings) -> Finding:
 
 
 # Words ------------------------------------------------------------------------------------------------------
+
+
+def _end_to_end(seen: Readings, is_wrong: Callable[[Any], Any], word: str) -> Finding:
+    """First over last δ, and the layers whose own δ over the last one is wrong as well."""
+    flow = seen.flow
+    if flow.kind in ("zero", "not finite", "single"):
+        return NOTHING
+    if not is_wrong(flow.ratio):
+        return Finding(flow.ratio)
+    sentence = (
+        f"Layer 1 receives {flow.ratio:.2g} {word} what layer {flow.n_layers} receives. {_shares(seen)}"
+    )
+    return Finding(flow.ratio, _where(is_wrong(flow.delta / flow.delta[-1])), sentence.strip())
 
 
 def _share(seen: Readings, name: str, threshold: float, what: str) -> Finding:
