@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import math
-import reprlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,26 +13,17 @@ import numpy as np
 
 from nncore.activations import ACTIVATIONS, Activation
 from nncore.data import DATASETS, Data, Dataset, default_loss, encode_targets, load, n_outputs
-from nncore.features import FEATURES
 from nncore.initializers import INITIALIZERS
 from nncore.kept import kept
 from nncore.layout import Array, Layout
 from nncore.losses import LOSSES, Loss
 from nncore.names import choose
-from nncore.network import MLP, NORMALIZATIONS
+from nncore.network import MLP
 from nncore.optimizers import OPTIMIZERS, Optimizer, Schedule, cosine, step_decay, warmup
+from nncore.settings import TABLE as TABLE
+from nncore.settings import Settings
 from nncore.table import Choice
 from nncore.threads import SEVERAL
-
-TABLE = "table"
-"""The data set that is a person's own."""
-
-SCHEDULES = ("constant", "step", "cosine")
-DTYPES = ("float64", "float32")
-LOSS_CHOICES = ("auto", *LOSSES)
-
-MOST_LAYERS = 200
-"""Hidden layers that a config may have."""
 
 DATA_BYTES = 2**26
 """Rows kept for the next run on the same data: of thousands of seeds of a toy problem, or of a few large sets."""
@@ -40,24 +31,12 @@ DATA_BYTES = 2**26
 LARGE_PRODUCT = 2**27
 """Multiply-adds in one layer's product from which a second BLAS thread gains more than it costs."""
 
-
-def setting(
-    default: Any,
-    group: str,
-    help: str,
-    *,
-    choices: tuple[str, ...] | None = None,
-    low: float | None = None,
-    high: float | None = None,
-    whole: bool = False,
-) -> Any:
-    """A field of RunConfig with what a check, a widget and a command line need to know of it."""
-    facts = {"group": group, "help": help, "choices": choices, "low": low, "high": high, "whole": whole}
-    return dataclasses.field(default=default, metadata=facts)
+SETTING_OF = {"alpha": "rms_alpha"}
+"""An optimizer's argument -> the setting that it takes, where the two have different names."""
 
 
 @dataclass(frozen=True)
-class RunConfig:
+class RunConfig(Settings):
     """A frozen, hashable, validated description of a run. Same config, same bits.
 
     It is the cache key, the URL, the row of a sweep and the provenance inside every file. Every field has a
@@ -75,169 +54,13 @@ class RunConfig:
     ValueError: activation must be one of linear, sign, ..., hard_tanh, erf; got 'rleu' (did you mean 'relu'?)
     """
 
-    dataset: str = setting("moons", "data", "The problem to learn.", choices=(*DATASETS, TABLE))
-    table: str = setting(
-        "", "data", "Content, target and inputs of a table of one's own, for the data set table."
-    )
-    n_samples: int = setting(
-        400, "data", "Rows in all, training and test; a real data set gives at most what it has.",
-        low=4, high=20_000, whole=True,
-    )  # fmt: skip
-    noise: float = setting(
-        0.1, "data", "Spread added to a toy problem: more noise, harder to fit.", low=0, high=2
-    )
-    n_classes: int = setting(3, "data", "Classes of the blobs.", low=2, high=10, whole=True)
-    test_fraction: float = setting(0.2, "data", "Share of the rows kept for testing.", low=0, high=0.9)
-    standardize: bool = setting(
-        True, "data", "Bring inputs to mean 0 and deviation 1, fitted on training rows."
-    )
-    features: tuple[str, ...] = setting(
-        (), "data", "Further inputs for data that has two, made of them.", choices=tuple(FEATURES)
-    )
-
-    hidden: tuple[int, ...] = setting(
-        (32,) * 10,
-        "network",
-        "Units of each hidden layer, input side first; deeper means more factors in the chain.",
-        low=1,
-        high=4096,
-        whole=True,
-    )
-    activation: str | tuple[str, ...] = setting(
-        "tanh",
-        "network",
-        "Non-linearity of the hidden layers, one for all or one each; its slope multiplies delta.",
-        choices=tuple(ACTIVATIONS),
-    )
-    alpha: float | None = setting(
-        None, "network", "Negative slope of leaky_relu, or alpha of elu: larger lets more gradient through.",
-        low=0, high=10,
-    )  # fmt: skip
-    normalization: str = setting(
-        "none", "network", "Normalize z over the batch or over the layer, without parameters.",
-        choices=tuple(NORMALIZATIONS),
-    )  # fmt: skip
-    skip: bool = setting(False, "network", "Add a layer's input to its output where widths agree.")
-
-    init: str = setting(
-        "xavier_normal", "initialization", "Distribution of the first weights.", choices=tuple(INITIALIZERS)
-    )
-    gain: float = setting(
-        1.0,
-        "initialization",
-        "Multiplies the initializer's standard deviation: more gain, larger signal and gradient.",
-        low=0,
-        high=100,
-    )
-    init_scale: float | None = setting(
-        None, "initialization", "The value of constant, the deviation of normal, the half-width of uniform.",
-        low=0, high=100,
-    )  # fmt: skip
-    bias_std: float = setting(
-        0.0,
-        "initialization",
-        "Standard deviation of the first biases: shifts units into saturation.",
-        low=0,
-        high=100,
-    )
-
-    loss: str = setting(
-        "auto",
-        "training",
-        "What is minimized; auto fits the data: mse, bce or cross_entropy.",
-        choices=LOSS_CHOICES,
-    )
-    optimizer: str = setting("sgd", "training", "The update rule.", choices=tuple(OPTIMIZERS))
-    learning_rate: float = setting(
-        0.1, "training", "Step size: larger moves faster, then diverges.", low=0, high=1e6
-    )
-    momentum: float = setting(0.0, "training", "Share of the last step kept by sgd.", low=0, high=0.9999)
-    nesterov: bool = setting(False, "training", "Look ahead along the momentum before stepping (sgd).")
-    rms_alpha: float = setting(0.99, "training", "Memory of rmsprop's mean of squares.", low=0, high=0.999999)
-    beta_1: float = setting(0.9, "training", "Memory of adam's mean gradient.", low=0, high=0.999999)
-    beta_2: float = setting(0.999, "training", "Memory of adam's mean square.", low=0, high=0.999999)
-    epsilon: float | None = setting(
-        None,
-        "training",
-        "Added to the root in adaptive optimizers: larger damps tiny gradients.",
-        low=0,
-        high=1,
-    )
-    weight_decay: float | None = setting(
-        None, "training", "Pull of every theta towards 0 (sgd, adamw).", low=0, high=10
-    )
-    schedule: str = setting(
-        "constant", "training", "How the learning rate changes over the run.", choices=SCHEDULES
-    )
-    schedule_every: int = setting(
-        100, "training", "Steps between two cuts of the step schedule.", low=1, high=1_000_000, whole=True
-    )
-    schedule_factor: float = setting(
-        0.5, "training", "Factor of each cut of the step schedule.", low=0, high=1
-    )
-    schedule_floor: float = setting(0.0, "training", "Share of the rate that cosine ends at.", low=0, high=1)
-    warmup_steps: int = setting(
-        0, "training", "Steps over which the rate rises from 0.", low=0, high=1_000_000, whole=True
-    )
-    batch_size: int = setting(
-        0,
-        "training",
-        "Rows in a step, shuffled anew each epoch; 0 takes them all.",
-        low=0,
-        high=20_000,
-        whole=True,
-    )
-    steps: int = setting(200, "training", "Updates to take.", low=0, high=1_000_000, whole=True)
-    l1: float = setting(0.0, "training", "Penalty l1 sum|w|: drives weights to 0.", low=0, high=10)
-    l2: float = setting(0.0, "training", "Penalty l2 sum w²: shrinks weights.", low=0, high=10)
-    clip_norm: float | None = setting(
-        None,
-        "training",
-        "Longest gradient that the optimizer is given; tames explosions.",
-        low=1e-12,
-        high=1e12,
-    )
-    clip_value: float | None = setting(
-        None, "training", "Largest gradient entry that the optimizer is given.", low=1e-12, high=1e12
-    )
-    seed: int = setting(
-        0, "training", "Decides data, first weights and batches.", low=0, high=2**32 - 1, whole=True
-    )
-    dtype: str = setting("float64", "training", "Floating-point type of the whole run.", choices=DTYPES)
-    record_every: int = setting(
-        1, "training", "Steps between two records: larger saves memory.", low=1, high=1_000_000, whole=True
-    )
-    probe_size: int = setting(
-        256, "training", "Training rows on which everything is measured.", low=1, high=20_000, whole=True
-    )
-
     def __post_init__(self) -> None:
-        for field in self.fields():
-            object.__setattr__(self, field.name, _checked(field, getattr(self, field.name)))
+        super().__post_init__()
         self._check_together()
-
-    @classmethod
-    def fields(cls) -> tuple[dataclasses.Field[Any], ...]:
-        """Every setting, with its group, help, choices and range in `metadata`; the same for a fork."""
-        return dataclasses.fields(RunConfig)
-
-    @classmethod
-    def check(cls, name: str, value: Any) -> Any:
-        """The value as the setting keeps it; raises ValueError on an unknown name or a value it never takes.
-
-        >>> RunConfig.check("gain", 2)
-        2.0
-        """
-        fields = {field.name: field for field in cls.fields()}
-        return _checked(choose("setting", name, fields), value)
 
     def replace(self, **changes: Any) -> RunConfig:
         """The same run with some settings changed."""
         return dataclasses.replace(self, **changes)
-
-    def to_dict(self) -> dict[str, Any]:
-        """All settings as JSON-able values; a fork's parent, step and edits as well."""
-        return {field.name: _plain(getattr(self, field.name)) for field in self.fields()}
 
     @classmethod
     def from_dict(cls, settings: Mapping[str, Any]) -> RunConfig:
@@ -332,21 +155,11 @@ class RunConfig:
         return LOSSES[self.loss_name]
 
     def make_optimizer(self) -> Optimizer:
-        """The update rule with its settings."""
-        settings: dict[str, dict[str, Any]] = {
-            "sgd": {"momentum": self.momentum, "nesterov": self.nesterov, "weight_decay": self.weight_decay},
-            "rmsprop": {"alpha": self.rms_alpha, "epsilon": self.epsilon},
-            "adagrad": {"epsilon": self.epsilon},
-            "adam": {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon},
-            "adamw": {
-                "beta_1": self.beta_1,
-                "beta_2": self.beta_2,
-                "epsilon": self.epsilon,
-                "weight_decay": self.weight_decay,
-            },
-        }
-        given = {name: value for name, value in settings[self.optimizer].items() if value is not None}
-        return OPTIMIZERS[self.optimizer](learning_rate=self.learning_rate, **given)
+        """The update rule with those settings that are its arguments; None leaves it its own default."""
+        made = OPTIMIZERS[self.optimizer]
+        arguments = inspect.signature(made).parameters
+        given = {name: getattr(self, SETTING_OF.get(name, name), None) for name in arguments}
+        return made(**{name: value for name, value in given.items() if value is not None})
 
     def make_schedule(self) -> Schedule | None:
         """Step -> factor on the learning rate; None when it stays constant."""
@@ -463,56 +276,6 @@ class RunConfig:
                 f"at least 2 training rows are needed; n_samples {rows} with test_fraction "
                 f"{self.test_fraction} leaves fewer"
             )
-
-
-def _checked(field: dataclasses.Field[Any], value: Any) -> Any:
-    """The value in its field's own type; raises ValueError when it does not fit the field's facts."""
-    name, facts = field.name, field.metadata
-    if value is None and field.default is None:
-        return None
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(field.default, bool):
-        if not isinstance(value, bool):
-            raise ValueError(f"{name} must be True or False; got {reprlib.repr(value)}")
-        return value
-    if name == "hidden":
-        if not isinstance(value, (tuple, list)) or len(value) > MOST_LAYERS:
-            raise ValueError(
-                f"hidden must be a tuple of at most {MOST_LAYERS} widths, input side first; "
-                f"got {reprlib.repr(value)}"
-            )
-        return tuple(_number(name, width, facts) for width in value)
-    if name == "features":
-        given = value if isinstance(value, (tuple, list)) else (value,)
-        known = {choose(name, each, facts["choices"]) for each in given}
-        return tuple(each for each in facts["choices"] if each in known)
-    if name == "table":
-        if not isinstance(value, str):
-            raise ValueError(f"table must be text, what Table.choose returns; got {reprlib.repr(value)}")
-        return value if isinstance(value, Choice) or not value else Choice(value)
-    if facts["choices"] is not None:
-        if name == "activation" and isinstance(value, (tuple, list)):
-            return tuple(choose(name, each, facts["choices"]) for each in value)
-        return choose(name, value, facts["choices"])
-    return _number(name, value, facts)
-
-
-def _number(name: str, value: Any, facts: Mapping[str, Any]) -> float | int:
-    kind = "a whole number" if facts["whole"] else "a number"
-    if isinstance(value, np.generic):
-        value = value.item()
-    fits = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not fits or not facts["low"] <= value <= facts["high"] or (facts["whole"] and value != int(value)):
-        low, high = (
-            f"{each:g}" if isinstance(each, float) else f"{each:,}" for each in (facts["low"], facts["high"])
-        )
-        raise ValueError(f"{name} must be {kind} from {low} to {high}; got {reprlib.repr(value)}")
-    return int(value) if facts["whole"] else float(value) + 0.0  # -0.0 equals 0.0 and must give the same bits
-
-
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
 
 
 _STREAMS = ("data", "init", "batches", "probe")

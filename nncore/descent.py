@@ -16,10 +16,7 @@ from nncore.training import find_divergence, train
 
 @dataclass(frozen=True, eq=False)
 class Descent:
-    """theta, grad (n_steps + 1, n_params), loss (n_steps + 1,); a divergence, if there was one, is the last row.
-
-    `rose_at` is the first step whose loss is above the first one's, None if there is none.
-    """
+    """theta, grad (n_steps + 1, n_params), loss (n_steps + 1,); a divergence, if there was one, is the last row."""
 
     theta: Array
     grad: Array
@@ -33,6 +30,7 @@ class Descent:
 
     @property
     def rose_at(self) -> int | None:
+        """The first step whose loss is above the first one's; None where there is none."""
         above = np.flatnonzero(~(self.loss <= self.loss[0]))
         return int(above[0]) if len(above) else None
 

@@ -12,7 +12,7 @@ from nncore.config import RunConfig
 from nncore.fork import Fork
 from nncore.history import History
 from nncore.threads import blas_threads
-from nncore.training import MEMORY_BUDGET, Recorder, run, train
+from nncore.training import MEMORY_BUDGET, Recorder, run, train_as
 
 MAY_DIFFER = frozenset({"seed", "dataset", "noise", "init", "init_scale", "gain", "bias_std", "probe_size"})
 """Settings that decide a run's rows and first theta: the runs of an ensemble agree in all others."""
@@ -58,27 +58,19 @@ def _run_block(configs: list[RunConfig], cancelled: Callable[[], bool]) -> list[
     """One block of runs; those that do not stay finite are trained again, alone, to their end."""
     if isinstance(configs[0], Fork):
         return [run(config, cancelled=cancelled, memory_budget=None) for config in configs]
-    first, network = configs[0], configs[0].network()
-    recorder = Recorder(network.layout, first, (len(configs),))
+    first = configs[0]
+    recorder = Recorder(first.layout(), first, (len(configs),))
     batches = [config.batches() for config in configs]
     finite = np.ones(len(configs), bool)
     stopped = ""
     with blas_threads(first.blas_threads()), np.errstate(all="ignore"):
-        steps = train(
-            network,
-            first.loss_function(),
-            first.make_optimizer(),
+        steps = train_as(
+            first,
             np.stack([config.initial_theta() for config in configs]),
             np.stack([config.data().x_train.astype(config.dtype) for config in configs]),
             np.stack([config.targets(config.data().y_train) for config in configs]),
-            first.steps,
-            batches=None if batches[0] is None else map(np.stack, zip(*batches, strict=True)),
-            l1=first.l1,
-            l2=first.l2,
-            clip_norm=first.clip_norm,
-            clip_value=first.clip_value,
-            schedule=first.make_schedule(),
-            storage=recorder.storage,
+            None if batches[0] is None else map(np.stack, zip(*batches, strict=True)),
+            recorder.storage,
         )
         for step in steps:
             recorder.record(step.index, step.loss)

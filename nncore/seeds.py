@@ -132,10 +132,12 @@ class Seeds:
 
     @property
     def seeds(self) -> np.ndarray:
+        """The seeds whose runs were measured, (n_seeds,)."""
         return self.layers.axes["seed"]
 
     @property
     def steps(self) -> np.ndarray:
+        """The steps that were measured, (n_steps,)."""
         return self.layers.axes["step"]
 
     def nearest(self, step: int) -> int:

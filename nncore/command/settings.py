@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
             groups[name] = parser.add_argument_group(name)
         group = groups[name]
         flag, help = f"--{field.name.replace('_', '-')}", described(field).replace("%", "%%")
-        if isinstance(field.default, bool):
+        if field.metadata["kind"] == "flag":
             group.add_argument(
                 flag, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=help
             )
@@ -54,12 +54,8 @@ def described(field: dataclasses.Field[Any]) -> str:
         parts.append(f"One of {', '.join(facts['choices'])}.")
     elif facts["low"] is not None:
         parts.append(f"From {facts['low']:g} to {facts['high']:g}.")
-    if field.name == "hidden":
-        parts.append("As 64,32,32 or 64,32x2; none for no hidden layer.")
-    if field.name == "activation":
-        parts.append("Several, with commas, one for each layer.")
-    if field.name == "features":
-        parts.append("Several, with commas.")
+    if facts["kind"] in TYPED_AS:
+        parts.append(TYPED_AS[facts["kind"]])
     parts.append(f"Default: {written(field.default)}.")
     return " ".join(parts)
 
@@ -97,22 +93,10 @@ def read(name: str, text: str) -> Any:
     if name in NAMED_AXES:
         return NAMED_AXES[name].checked(_number(text))
     field = next(field for field in RunConfig.fields() if field.name == name)
-    value: Any = text
-    if field.default is None and text.lower() == "none":
-        value = None
-    elif name == "table" and text.lower() == "none":
-        value = ""
-    elif isinstance(field.default, bool):
-        value = FLAGS.get(text.lower(), text)
-    elif name == "hidden":
-        value = () if text.lower() == "none" else _widths(text)
-    elif name == "features":
-        value = () if text.lower() == "none" else tuple(_parted(text))
-    elif name == "activation":
-        value = tuple(_parted(text)) if len(_parted(text)) > 1 else text
-    elif field.metadata["choices"] is None and not isinstance(field.default, str):
-        value = _number(text)
-    return RunConfig.check(name, value)
+    kind = field.metadata["kind"]
+    if text.lower() == "none" and (field.default is None or kind in NOTHING):
+        return RunConfig.check(name, NOTHING.get(kind))
+    return RunConfig.check(name, READERS[kind](text))
 
 
 def read_axis(text: str) -> tuple[str, list[Any]]:
@@ -228,11 +212,8 @@ def _argument(name: str) -> Any:
 
 
 def _metavar(field: dataclasses.Field[Any]) -> str:
-    if field.name == "hidden":
-        return "WIDTHS"
-    if isinstance(field.default, str):
-        return "NAME"
-    return "NAME" if field.metadata["choices"] else "N" if field.metadata["whole"] else "X"
+    numbers = {"widths": "WIDTHS", "number": "N" if field.metadata["whole"] else "X"}
+    return numbers.get(field.metadata["kind"], "NAME")
 
 
 def _parted(text: str) -> list[str]:
@@ -259,3 +240,30 @@ def _number(text: str) -> Any:
         except ValueError:
             continue
     return text
+
+
+def _name_or_names(text: str) -> str | tuple[str, ...]:
+    names = tuple(_parted(text))
+    return names if len(names) > 1 else text
+
+
+READERS: dict[str, Callable[[str], Any]] = {
+    "flag": lambda text: FLAGS.get(text.lower(), text),
+    "number": _number,
+    "name": str,
+    "name or names": _name_or_names,
+    "names": lambda text: tuple(_parted(text)),
+    "widths": _widths,
+    "table": str,
+}
+"""Kind of a setting -> its value from a text, for the kind's own check to take or to refuse."""
+
+NOTHING: dict[str, Any] = {"names": (), "widths": (), "table": ""}
+"""What "none" means for settings of a kind; for those whose default is None it means that."""
+
+TYPED_AS = {
+    "widths": "As 64,32,32 or 64,32x2; none for no hidden layer.",
+    "name or names": "Several, with commas, one for each layer.",
+    "names": "Several, with commas.",
+}
+"""What the help adds on how a value is typed."""

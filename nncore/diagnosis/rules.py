@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -139,6 +140,7 @@ def _rule(
     "One number that is not finite makes every later one so.",
 )  # fmt: skip
 def diverged(seen: Readings) -> Finding:
+    """(t - first) / (last - first + 1) when step t is the first that is not finite; wrong below 1."""
     history = seen.history
     if history.divergence is None:
         return Finding(1.0)
@@ -152,6 +154,7 @@ def diverged(seen: Readings) -> Finding:
     "A weight whose gradient is exactly 0 never moves; SageMaker Debugger's AllZero asks the same.",
 )  # fmt: skip
 def zero_gradient(seen: Readings) -> Finding:
+    """The number of layers with ‖∂E/∂W‖ = 0; wrong above 0."""
     layers = _where(seen.now("weight_gradient_norm") == 0)
     if not layers:
         return Finding(0.0)
@@ -172,6 +175,7 @@ UNDERFLOW = 0.01
     "Micikevicius et al. 2018 rescale the loss for this reason.",
 )  # fmt: skip
 def underflow(seen: Readings) -> Finding:
+    """Largest share of a layer's δ that is 0 in this float type alone; wrong above 0.01."""
     lost = seen.underflow
     layers, dtype = _where(lost > UNDERFLOW), seen.history.theta.dtype
     worst = float(lost.max())
@@ -190,17 +194,8 @@ def underflow(seen: Readings) -> Finding:
     "above 1e-2 end below 0.18.",
 )  # fmt: skip
 def vanishing(seen: Readings) -> Finding:
-    flow = seen.flow
-    if flow.kind in ("zero", "not finite", "single"):
-        return NOTHING
-    if flow.ratio >= VANISHED:
-        return Finding(flow.ratio)
-    layers = _where(flow.delta < VANISHED * flow.delta[-1])
-    return Finding(
-        flow.ratio,
-        layers,
-        f"Layer 1 receives {flow.ratio:.2g} of what layer {flow.n_layers} receives. {_shares(seen)}".strip(),
-    )
+    """‖δ_1‖ / ‖δ_L‖; wrong below 1e-3. The layers named are those below 1e-3 ‖δ_L‖."""
+    return _end_to_end(seen, lambda ratio: ratio < VANISHED, "of")
 
 
 @_rule(
@@ -208,17 +203,8 @@ def vanishing(seen: Readings) -> Finding:
     "Three decades, as for vanishing: one learning rate cannot serve layers whose gradients differ by more.",
 )  # fmt: skip
 def exploding(seen: Readings) -> Finding:
-    flow = seen.flow
-    if flow.kind in ("zero", "not finite", "single"):
-        return NOTHING
-    if flow.ratio <= EXPLODED:
-        return Finding(flow.ratio)
-    layers = _where(flow.delta > EXPLODED * flow.delta[-1])
-    return Finding(
-        flow.ratio,
-        layers,
-        f"Layer 1 receives {flow.ratio:.2g} times what layer {flow.n_layers} receives. {_shares(seen)}".strip(),
-    )
+    """‖δ_1‖ / ‖δ_L‖; wrong above 1e3. The layers named are those above 1e3 ‖δ_L‖."""
+    return _end_to_end(seen, lambda ratio: ratio > EXPLODED, "times")
 
 
 @_rule(
@@ -227,6 +213,7 @@ def exploding(seen: Readings) -> Finding:
     "ever.",
 )  # fmt: skip
 def symmetric(seen: Readings) -> Finding:
+    """Largest share of a layer's units with a twin of equal weights in and out; wrong above 0."""
     layers, worst = _where(seen.twins > 0), float(seen.twins.max())
     return Finding(
         worst,
@@ -247,6 +234,7 @@ POOR_DECADES = 3.0
     "misses at 20 layers while it passes the gradient.",
 )  # fmt: skip
 def poor_initialization(seen: Readings) -> Finding:
+    """max over l of |log10(signal_l / signal_1)| at step 0; wrong above 3, infinite where a signal is 0."""
     signal = seen.first("signal")
     if not (np.isfinite(signal).all() and signal[0] > 0):
         return Finding(np.inf, (1,), "The signal is 0 or not finite in layer 1 before training starts.")
@@ -271,6 +259,7 @@ SATURATED = 0.5
     "gradient has lost two decades.",
 )  # fmt: skip
 def saturated(seen: Readings) -> Finding:
+    """Largest saturated_fraction of a layer; wrong above 0.5."""
     return _share(
         seen, "saturated_fraction", SATURATED, "of units × rows lie where φ′ is below 1 % of its largest"
     )
@@ -287,6 +276,7 @@ DEAD = 0.75
     "DeadRelu asks for 50 %.",
 )  # fmt: skip
 def dead(seen: Readings) -> Finding:
+    """Largest dead_fraction of a layer; wrong above 0.75."""
     return _share(seen, "dead_fraction", DEAD, "of the units have φ′ = 0 on every probe row")
 
 
@@ -300,6 +290,7 @@ FLAT = 10.0
     "so that their product hides it. A factor 10 is what one look at a log axis calls flat.",
 )  # fmt: skip
 def flat_weight_gradient(seen: Readings) -> Finding:
+    """max / min of ‖∂E/∂W‖ over three or more hidden layers whose δ vanishes; misleading below 10."""
     norms, flow = seen.now("weight_gradient_norm")[:-1], seen.flow
     if flow.kind != "vanishing" or len(norms) < 3 or not (norms > 0).all():
         return NOTHING
@@ -324,6 +315,7 @@ TOO_SMALL, TOO_LARGE = 1e-5, 0.1
     "less than 2 %. SageMaker Debugger's WeightUpdateRatio asks for 1e-8.",
 )  # fmt: skip
 def updates_too_small(seen: Readings) -> Finding:
+    """min over layers of the largest update_ratio so far; wrong below 1e-5."""
     largest = seen.largest_updates
     if np.isnan(largest).all():
         return NOTHING
@@ -345,6 +337,7 @@ def updates_too_small(seen: Readings) -> Finding:
     "end below 7e-4. SageMaker Debugger's WeightUpdateRatio asks for 10.",
 )  # fmt: skip
 def updates_too_large(seen: Readings) -> Finding:
+    """max over layers of the median of the last update ratios; wrong above 0.1."""
     recent = seen.recent_updates
     if np.isnan(recent).all():
         return NOTHING
@@ -358,6 +351,19 @@ def updates_too_large(seen: Readings) -> Finding:
 
 
 # Words ------------------------------------------------------------------------------------------------------
+
+
+def _end_to_end(seen: Readings, is_wrong: Callable[[Any], Any], word: str) -> Finding:
+    """First over last δ, and the layers whose own δ over the last one is wrong as well."""
+    flow = seen.flow
+    if flow.kind in ("zero", "not finite", "single"):
+        return NOTHING
+    if not is_wrong(flow.ratio):
+        return Finding(flow.ratio)
+    sentence = (
+        f"Layer 1 receives {flow.ratio:.2g} {word} what layer {flow.n_layers} receives. {_shares(seen)}"
+    )
+    return Finding(flow.ratio, _where(is_wrong(flow.delta / flow.delta[-1])), sentence.strip())
 
 
 def _share(seen: Readings, name: str, threshold: float, what: str) -> Finding:

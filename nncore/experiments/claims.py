@@ -70,14 +70,17 @@ def learned(run: Readings) -> bool:
 
 
 def deep_sigmoid(run: Readings, other: Readings) -> bool:
+    """run: ratio below 1e-7 and stuck; other: above 0.1 and learned."""
     return ratio(run) < 1e-7 and stuck(run) and ratio(other) > 0.1 and learned(other)
 
 
 def depth(run: Readings, other: Readings) -> bool:
+    """run: ratio below 0.01 and stuck; other: above 0.1, and more than 90 % of the rows right."""
     return ratio(run) < 0.01 and stuck(run) and ratio(other) > 0.1 and accuracy(other) > 0.9
 
 
 def cross_entropy(run: Readings, other: Readings) -> bool:
+    """Both: ratio below 1e-4, rates equal to 10 %, stuck; ‖δ_L‖ of other is above 1.3 times run's."""
     same_rate = abs(rate(run) / rate(other) - 1) < 0.1
     is_stuck = stuck(run) and loss(other) > 0.99 * 0.25  # a guess of 1/2 is wrong by 1/2: squared, 1/4
     at_the_output = float(other.first("delta_norm")[-1] / run.first("delta_norm")[-1])
@@ -85,20 +88,24 @@ def cross_entropy(run: Readings, other: Readings) -> bool:
 
 
 def flat_weight_gradients(run: Readings, other: Readings) -> bool:
+    """Both: ‖∂E/∂W‖ within a factor 2 over the layers; ratio below 0.1 in run, above 0.5 in other."""
     weights = spread(run.first("weight_gradient_norm")), spread(other.first("weight_gradient_norm"))
     return ratio(run) < 0.1 and ratio(other) > 0.5 and max(weights) < 2
 
 
 def float_types(run: Readings, other: Readings) -> bool:
+    """run: δ is exactly 0 in layers 1 to 5; other: in none, and ‖δ_1‖ is below 1e-45."""
     zero, small = run.first("delta_norm"), other.first("delta_norm")
     return bool((zero[:5] == 0).all() and (small > 0).all() and small[0] < 1e-45)
 
 
 def exploding(run: Readings, other: Readings) -> bool:
+    """run: ratio above 1e3, first update above 1; other: below 1, and below 0.01."""
     return ratio(run) > 1e3 and first_update(run) > 1 and ratio(other) < 1 and first_update(other) < 0.01
 
 
 def relu_explodes(run: Readings, other: Readings) -> bool:
+    """run: rate 1.4 to 1.8, diverged by step 10; other: rate 0.9 to 1.1, not diverged by step 50."""
     return (
         1.4 < rate(run) < 1.8
         and diverged_by(run, 10)
@@ -108,25 +115,30 @@ def relu_explodes(run: Readings, other: Readings) -> bool:
 
 
 def saturated(run: Readings, other: Readings) -> bool:
+    """run: three quarters saturated, ratio above 50, loss above 0.5; other: a tenth at most, and learned."""
     flat = [float(each.first("saturated_fraction")[:-1].mean()) for each in (run, other)]
     return flat[0] > 0.75 and ratio(run) > 50 and loss(run) > 0.5 and flat[1] < 0.1 and learned(other)
 
 
 def batch_normalization(run: Readings, other: Readings) -> bool:
+    """run: ratio above 1e4, at a rate of 1.15 to 1.35; other: ratio below 1."""
     return ratio(run) > 1e4 and 1.15 < rate(run) < 1.35 and ratio(other) < 1
 
 
 def xavier_tanh(run: Readings, other: Readings) -> bool:
+    """run: ratio above 0.1 and learned; other: below 1e-10, and its loss moved by less than 1e-6."""
     unmoved = abs(loss(other) - float(other.history.loss[0])) < 1e-6
     return ratio(run) > 0.1 and learned(run) and ratio(other) < 1e-10 and unmoved
 
 
 def he_relu(run: Readings, other: Readings) -> bool:
+    """run: ratio 0.1 to 10, more than 90 % right; other: ratio within a factor 10 of 2⁻¹⁵, and stuck."""
     halved = 0.1 < ratio(other) / 2**-15 < 10
     return 0.1 < ratio(run) < 10 and halved and accuracy(run) > 0.9 and stuck(other)
 
 
 def zeros(run: Readings, other: Readings) -> bool:
+    """run: of theta only biases moved, the loss fell, less than 65 % of the rows right; other: learned."""
     moved = run.history.layout.split(run.history.theta[run.record])[-1][1]
     only_the_bias = not distance(run).any() and bool(moved.any())
     return (
@@ -135,32 +147,39 @@ def zeros(run: Readings, other: Readings) -> bool:
 
 
 def constant(run: Readings, other: Readings) -> bool:
+    """run: every hidden unit a twin, every layer moved, less than 70 % right; other: no twins, learned."""
     twins = bool((run.twins[:-1] == 1).all() and not other.twins.any())
     return twins and bool(distance(run).all()) and accuracy(run) < 0.7 and learned(other)
 
 
 def skip(run: Readings, other: Readings) -> bool:
+    """run: ratio 1 to 20 and learned; other: below 1e-4 and stuck."""
     return 1 < ratio(run) < 20 and learned(run) and ratio(other) < 1e-4 and stuck(other)
 
 
 def adam(run: Readings, other: Readings) -> bool:
+    """The same ratio below 1e-3; run: first update above 0.01, loss below 0.65; other: below 1e-5, stuck."""
     moved = first_update(run) > 0.01 and first_update(other) < 1e-5
     return ratio(run) == ratio(other) < 1e-3 and moved and loss(run) < 0.65 and stuck(other)
 
 
 def clipping(run: Readings, other: Readings) -> bool:
+    """run: finite, more than 90 % of the rows right; other: diverged by step 5."""
     return run.history.divergence is None and accuracy(run) > 0.9 and diverged_by(other, 5)
 
 
 def dying_relu(run: Readings, other: Readings) -> bool:
+    """run: most hidden units dead, a whole layer, ‖δ_1‖ = 0, stuck; other: less than a fifth, learned."""
     dead = run.now("dead_fraction")[:-1]
     gone = dead.mean() > 0.5 and dead.max() == 1 and run.now("delta_norm")[0] == 0 and stuck(run)
     return bool(gone) and float(other.now("dead_fraction")[:-1].mean()) < 0.2 and learned(other)
 
 
 def linear(run: Readings, other: Readings) -> bool:
+    """run: less than 60 % of the rows right; other: learned."""
     return accuracy(run) < 0.6 and learned(other)
 
 
 def two_units(run: Readings, other: Readings) -> bool:
+    """The loss of run is below a quarter of other's."""
     return loss(run) < 0.25 * loss(other)

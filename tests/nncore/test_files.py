@@ -18,6 +18,7 @@ from hypothesis.extra import numpy as hnp
 
 from nncore import files
 from nncore.config import RunConfig
+from nncore.files import parquet, tidy_csv
 from nncore.history import Divergence, History, update_norms
 from nncore.training import run
 
@@ -228,15 +229,16 @@ def test_csv_is_the_same_whatever_the_block(histories, monkeypatch, rows):
     history = histories["classes"]
     assert history.layout.n_params == 31
     content = written(history, "csv")
-    monkeypatch.setattr(files, "CSV_ROWS", rows)
+    monkeypatch.setattr(tidy_csv, "CSV_ROWS", rows)
     assert written(history, "csv") == content
 
 
 @pytest.mark.parametrize("name", ["classes", "sparse", "diverging"])
 @pytest.mark.parametrize("kind", WRITERS)
 def test_history_in_many_blocks_is_read_back(histories, monkeypatch, kind, name):
-    monkeypatch.setattr(files, "BLOCK_BYTES", 700)
-    monkeypatch.setattr(files, "PARSED_BYTES", 700)
+    for module in (parquet, tidy_csv):
+        monkeypatch.setattr(module, "BLOCK_BYTES", 700)
+    monkeypatch.setattr(tidy_csv, "PARSED_BYTES", 700)
     content = written(histories[name], kind)
     if kind == "parquet":
         assert pq.ParquetFile(io.BytesIO(content)).num_row_groups > 1
@@ -249,7 +251,7 @@ def test_history_in_many_blocks_is_read_back(histories, monkeypatch, kind, name)
 @pytest.mark.parametrize("name", CONFIGS)
 def test_size_of_a_short_file_is_exact(histories, name):
     history = histories[name]
-    if history.theta.size <= files.SAMPLE:
+    if history.theta.size <= tidy_csv.SAMPLE:
         assert files.csv_size(history) == len(written(history, "csv"))
     assert files.parquet_size(history) == len(written(history, "parquet"))
 
@@ -265,7 +267,7 @@ def test_size_of_a_short_file_is_exact(histories, name):
 )
 def test_size_is_told_to_within_ten_percent(config):
     history = run(config)
-    assert history.theta.size > files.SAMPLE
+    assert history.theta.size > tidy_csv.SAMPLE
     assert files.csv_size(history) == pytest.approx(len(written(history, "csv")), rel=0.1)
     assert files.parquet_size(history) == pytest.approx(len(written(history, "parquet")), rel=0.1)
 

@@ -30,7 +30,7 @@ ROOMS = (
     {"kept", "names", "norms"},
     {"activations", "features", "initializers", "losses", "layout", "optimizers", "data", "threads"},
     {"network", "table"},
-    {"chain", "gradcheck", "config", "delimited", "edits", "moments"},
+    {"chain", "gradcheck", "settings", "config", "delimited", "edits", "moments"},
     {"fork"},
     {"cost", "history", "measurement", "files", "scripts", "reading"},
     {"training"},
@@ -139,6 +139,20 @@ def test_nothing_heavy_is_imported_at_the_top(name: str) -> None:
         imported for imported in imports(ROOT / name, at_the_top=True) if imported.split(".")[0] in HEAVY
     }
     assert not heavy
+
+
+@pytest.mark.parametrize("name", modules())
+def test_every_module_and_what_it_offers_say_what_they_are_for(name: str) -> None:
+    tree = ast.parse((ROOT / name).read_text(encoding="utf-8"))
+    offered = [
+        node
+        for node in tree.body
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef))
+        and not node.name.startswith("_")
+        and not any(isinstance(each, ast.Name) and each.id == "overload" for each in node.decorator_list)
+    ]
+    assert ast.get_docstring(tree)
+    assert not [node.name for node in offered if not ast.get_docstring(node)]
 
 
 def loaded(code: str) -> set[str]:

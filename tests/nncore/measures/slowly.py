@@ -1,0 +1,99 @@
+"""The definitions of the glossary, computed slowly: one record and one sample at a time."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from nncore import History
+from nncore.layout import Array
+from tests.nncore.measures.runs import MAX_SLOPE, ONE_SIDED, TWO_SIDED
+
+
+def output_delta(history: History, z: Array, y: Any) -> Array:
+    """dE_s/dz of one sample's own loss."""
+    name = history.config.loss_name
+    if name == "mse":
+        return 2 * (z - y) / len(z)
+    if name == "bce":
+        return (1 / (1 + np.exp(-z)) - y) / len(z)
+    e = np.exp(z - z.max())
+    delta = e / e.sum()
+    delta[y] -= 1
+    return delta
+
+
+def slow_layers(history: History, record: int) -> list[dict[str, Array]]:
+    """Per layer each probe sample's z, a, delta, (n_samples, width), and input, (n_samples, fan_in)."""
+    layers = history.layout.split(history.theta[record].astype(np.float64))
+    phis, skips = history.network.activations, history.network.skips
+    found: list[dict[str, list[Array]]] = [{key: [] for key in ("input", "z", "a", "delta")} for _ in layers]
+    for x, y in zip(history.probe_x.astype(np.float64), history.probe_y, strict=True):
+        inputs, zs, a = [], [], x
+        for index, (weight, bias) in enumerate(layers):
+            z = a @ weight + bias
+            inputs.append(a)
+            zs.append(z)
+            if index < len(phis):
+                a = phis[index](z) + (a if skips[index] else 0)
+        deltas = [output_delta(history, zs[-1], y)]
+        d_a = layers[-1][0] @ deltas[0]
+        for index in range(len(phis) - 1, -1, -1):
+            deltas.insert(0, d_a * phis[index].slope(zs[index]))
+            d_a = layers[index][0] @ deltas[0] + (d_a if skips[index] else 0)
+        for index in range(len(layers)):
+            output = inputs[index + 1] if index + 1 < len(layers) else zs[index]
+            for key, value in (
+                ("input", inputs[index]),
+                ("z", zs[index]),
+                ("a", output),
+                ("delta", deltas[index]),
+            ):
+                found[index][key].append(value)
+    return [{key: np.array(values) for key, values in layer.items()} for layer in found]
+
+
+def slow_quantities(history: History, record: int) -> list[dict[str, float]]:
+    """Every quantity of every layer, by its definition."""
+    rows = []
+    first = history.layout.split(history.theta[0])
+    for index, layer in enumerate(slow_layers(history, record)):
+        (weight, _), n = history.layout.split(history.theta[record])[index], len(history.probe_x)
+        own = [np.outer(a, delta) for a, delta in zip(layer["input"], layer["delta"], strict=True)]
+        weight_gradient = sum(own) / n
+        bias_gradient = sum(layer["delta"]) / n
+        delta_norm = math.sqrt(sum(float(delta @ delta) for delta in layer["delta"]) / n)
+        pooled, units = layer["a"].ravel(), layer["z"].T
+        row = {
+            "delta_norm": delta_norm,
+            "delta_rms": delta_norm / math.sqrt(layer["z"].shape[1]),
+            "weight_gradient_norm": math.sqrt((weight_gradient**2).sum()),
+            "weight_gradient_rms": math.sqrt((weight_gradient**2).mean()),
+            "bias_gradient_norm": math.sqrt((bias_gradient**2).sum()),
+            "activation_mean": pooled.mean(),
+            "activation_std": pooled.std(),
+            "activation_p2": np.percentile(pooled, 2),
+            "activation_p98": np.percentile(pooled, 98),
+            "z_std": layer["z"].std(),
+            "signal": math.sqrt(np.mean([np.var(unit) for unit in units])),
+            "signal_floor": 8
+            * np.finfo(history.theta.dtype).eps
+            * math.sqrt(np.mean([np.mean(unit) ** 2 for unit in units])),
+            "weight_norm": math.sqrt(sum(float(w) ** 2 for w in weight.ravel())),
+            "distance": math.sqrt(((weight.astype(float) - first[index][0]) ** 2).sum()),
+            "saturated_fraction": math.nan,
+            "inactive_fraction": math.nan,
+            "dead_fraction": math.nan,
+        }
+        if index < len(history.network.activations):
+            phi = history.network.activations[index]
+            slopes = phi.slope(layer["z"])
+            flat = np.abs(slopes) < 0.01 * MAX_SLOPE.get(phi.name, phi.max_slope)
+            if phi.name in TWO_SIDED:
+                row["saturated_fraction"] = flat.mean()
+            if phi.name in ONE_SIDED:
+                row["inactive_fraction"] = flat.mean()
+            if phi.name != "sign":
+                row["dead_fraction"] = np.mean([(unit == 0).all() for unit in slopes.T])
+        rows.append(row)
+    return rows
