@@ -16,7 +16,7 @@ from nncore.sweep import ENDINGS, VERDICTS, Cells, is_geometric
 from nncore.sweep.overlay import Curve
 
 NOTES = {
-    "flow": "Blue cells vanish, orange ones explode; in the pale valley between them the gradient reaches layer 1.",
+    "flow": "In blue cells the gradient vanishes, in orange ones it explodes; in the colourless valley between them it reaches layer 1.",
     "final_loss": "Dark cells learned; a sharp edge is where a network stops being trainable.",
     "accuracy": "Bright cells learned; a sharp edge is where a network stops being trainable.",
     "trained": "Bright cells train for every seed, dark ones for none; in between luck decides.",
