@@ -71,7 +71,7 @@ class MapRequest:
 
     @cached_property
     def seconds(self) -> float:
-        """What it would take on this machine's cores, to a factor of about two."""
+        """What it would take on this machine's cores, to a factor of about three."""
         return estimated_seconds(self.grid, self.over.report) / cores()
 
     def cells(self) -> Cells:

@@ -8,17 +8,18 @@ from dataclasses import dataclass
 from nncore.config import RunConfig
 from nncore.fork import Fork
 
-SECONDS_PER_LAYER = 17e-6
-SECONDS_PER_ELEMENT = 17e-9
-SECONDS_PER_PRODUCT = 5e-11
-SECONDS_PER_BYTE = 1.5e-9
-"""A layer's fixed cost in a step, a unit × row, a multiply-add and a byte of history: set by hand near a fit of
-`python -m benchmarks --fit` on a busy machine; `make bench` lays the estimate beside the same runs."""
+SECONDS_PER_LAYER = 10e-6
+SECONDS_PER_ELEMENT = 6e-9
+SECONDS_PER_PRODUCT = 4e-11
+SECONDS_PER_BYTE = 6e-10
+"""A layer's fixed cost in a step, a unit × row, a multiply-add and a byte of history: set by hand between the fits of
+`python -m benchmarks --fit` on a busy machine with AVX2 and on an idle one with AVX-512; `make bench` lays the
+estimate beside the same runs."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds of training on one core, to a factor of about two, and bytes of history."""
+    """Seconds of training on one core, to a factor of about three, and bytes of history."""
 
     seconds: float
     bytes: int

@@ -89,7 +89,7 @@ class SeedRuns:
                 at_once = at_once // 2
 
     def seconds(self) -> float:
-        """Training and measuring all seeds on one core, to a factor of about two."""
+        """Training and measuring all seeds on one core, to a factor of about three."""
         records = min(self.config.steps, MEASURED_STEPS)
         replayed = self.config.replace(steps=records, batch_size=0, record_every=1)
         return self.n_seeds * (

@@ -89,7 +89,7 @@ def curvature_so_far(
 
 
 def curvature_seconds(config: RunConfig, n_records: int) -> float:
-    """What `curvature` of so many records costs, to a factor of about two, from shapes alone."""
+    """What `curvature` of so many records costs, to a factor of about three, from shapes alone."""
     plain = config.from_the_start() if isinstance(config, Fork) else config
     whole = plain.replace(steps=1, record_every=1, batch_size=0, dtype="float64")
     per_pass = estimate(whole).seconds / 2
