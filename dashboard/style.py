@@ -226,6 +226,40 @@ def log_ticks(values: np.ndarray) -> dict[str, Any]:
     }
 
 
+def drawable(values: np.ndarray, log: bool = True) -> np.ndarray:
+    """What an axis can show: on a log axis neither zeros nor infinities; they become gaps, which a chart names."""
+    return np.where(np.isfinite(values) & ((values > 0) | (not log)), values, np.nan)
+
+
+def shade_range(shades: np.ndarray) -> tuple[float, float]:
+    """Ends of a colour scale for these shades, at least half a unit apart: rounding must not look like structure."""
+    finite = shades[np.isfinite(shades)]
+    low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
+    middle = 0.5 * (low + high)
+    return (middle - 0.25, middle + 0.25) if high - low < 0.5 else (low, high)
+
+
+def corner_notes(
+    notes: list[tuple[str, str]], style: Style, bottom: float, apart: float
+) -> list[dict[str, Any]]:
+    """Lines of text (text, colour) over each other, the lowest at `bottom`, all in shares of the chart's height."""
+    return [
+        {
+            "text": text,
+            "font": style.font(12) | {"color": colour},
+            "showarrow": False,
+            "xref": "paper",
+            "yref": "paper",
+            "x": 0.01,
+            "y": bottom + apart * place,
+            "xanchor": "left",
+            "yanchor": "bottom",
+            "bgcolor": style.background,
+        }
+        for place, (text, colour) in enumerate(notes)
+    ]
+
+
 def layer_axis(n_layers: int, title: str = "layer (input → output)", **changes: Any) -> dict[str, Any]:
     """An axis of whole layers 1 ... n_layers, at most about sixteen of them labelled."""
     step = max(1, int(np.ceil(n_layers / 16)))

@@ -8,8 +8,19 @@ import numpy as np
 
 from dashboard.chart import Text
 from dashboard.charts.gradients import HEATMAP_TITLES, is_log
-from dashboard.charts.seeds import drawable, guide_line
-from dashboard.style import CIVIDIS, Figure, Style, layer_axis, log_axis, log_ticks, merge, number
+from dashboard.charts.seeds import guide_line
+from dashboard.style import (
+    CIVIDIS,
+    Figure,
+    Style,
+    drawable,
+    layer_axis,
+    log_axis,
+    log_ticks,
+    merge,
+    number,
+    shade_range,
+)
 from nncore import Measurement
 
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "8px,2px,2px,2px", "2px,6px")
@@ -133,12 +144,7 @@ def maps(measured: Measurement, name: str, style: Style, sound: np.ndarray) -> F
     with np.errstate(all="ignore"):
         seen = in_view(values, sound)
         finite = np.log10(seen[seen > 0]) if log else seen
-    finite = finite[np.isfinite(finite)]
-    low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
-    if name.endswith("_fraction"):
-        low, high = 0.0, 1.0
-    elif high - low < 0.5:
-        low, high = 0.5 * (low + high) - 0.25, 0.5 * (low + high) + 0.25
+    low, high = (0.0, 1.0) if name.endswith("_fraction") else shade_range(finite)
     columns = min(2, len(runs))
     rows = -(-len(runs) // columns)
     traces, titles = [], []

@@ -5,7 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 from dashboard.chart import Text
-from dashboard.style import CIVIDIS, Figure, Style, layer_axis, log_axis, log_ticks, merge, step_axis
+from dashboard.style import (
+    CIVIDIS,
+    Figure,
+    Style,
+    drawable,
+    layer_axis,
+    log_axis,
+    log_ticks,
+    merge,
+    shade_range,
+    step_axis,
+)
 from nncore import Measurement
 from nncore.diagnosis import Forensics
 
@@ -37,7 +48,7 @@ def growth(measured: Measurement, style: Style) -> Figure:
     traces, shown = [], []
     for name, (label, dash, symbol) in LINES.items():
         values = (measured.columns or {})["loss"][1] if name == "loss" else measured[name].max(axis=1)
-        drawn = np.where(np.isfinite(values) & (values > 0), values, np.nan)
+        drawn = drawable(values)
         shown.append(drawn)
         traces.append(
             {
@@ -78,10 +89,7 @@ def place(found: Forensics, style: Style) -> Figure:
     with np.errstate(all="ignore"):
         shades = np.log10(np.where(values > 0, values, np.nan))
     shades[~np.isfinite(shades)] = np.nan
-    finite = shades[np.isfinite(shades)]
-    low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
-    if high - low < 0.5:
-        low, high = 0.5 * (low + high) - 0.25, 0.5 * (low + high) + 0.25
+    low, high = shade_range(shades)
     rows, columns = np.nonzero(~np.isfinite(values))
     crosses = {"type": "scatter", "mode": "markers", "showlegend": False, "hoverinfo": "skip"}
     return {

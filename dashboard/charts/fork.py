@@ -8,7 +8,19 @@ import numpy as np
 
 from dashboard.chart import Text
 from dashboard.charts.gradients import handful, layer_lines, ranges, step_line
-from dashboard.style import Figure, Style, fade, layer_axis, log_axis, log_ticks, merge, number, step_axis
+from dashboard.style import (
+    Figure,
+    Style,
+    corner_notes,
+    drawable,
+    fade,
+    layer_axis,
+    log_axis,
+    log_ticks,
+    merge,
+    number,
+    step_axis,
+)
 from nncore import Measurement
 
 SCORES = Text(
@@ -132,7 +144,7 @@ def flow(measured: Measurement, style: Style) -> Figure:
         ("weight_gradient_norm", style.weight, "square", "∂E/∂W"),
     ):
         for who, line, mark in (("parent", PARENT_LINE, f"{symbol}-open"), ("fork", FORK_LINE, symbol)):
-            values = _drawable(measured[f"{who}_{name}"])
+            values = drawable(measured[f"{who}_{name}"])
             shown.append(values)
             traces.append(
                 {
@@ -146,7 +158,7 @@ def flow(measured: Measurement, style: Style) -> Figure:
                     "hovertemplate": f"layer %{{x}}<br>{label} of the {who} %{{y:.2e}}<extra></extra>",
                 }
             )
-        factor = _drawable(measured[f"{name}_factor"])
+        factor = drawable(measured[f"{name}_factor"])
         factors.append(factor)
         traces.append(
             {
@@ -175,7 +187,7 @@ def flow(measured: Measurement, style: Style) -> Figure:
 def distance(measured: Measurement, style: Style, step: int) -> Figure:
     """How far the fork's weights are from the parent's, for a handful of layers."""
     values = measured["distance"]
-    drawn = Measurement(measured.name, measured.axes, {"distance": _drawable(values)})
+    drawn = Measurement(measured.name, measured.axes, {"distance": drawable(values)})
     figure = layer_lines(drawn, "distance", style, step)
     changes = log_axis("‖W fork − W parent‖", **log_ticks(values))
     if not (values > 0).any():  # a log axis would be empty
@@ -197,7 +209,7 @@ def updates(measured: Measurement, style: Style, step: int) -> Figure:
                 {
                     "type": "scatter",
                     "x": steps,
-                    "y": _drawable(measured[f"{who}_update_ratio"][:, layer - 1]),
+                    "y": drawable(measured[f"{who}_update_ratio"][:, layer - 1]),
                     "mode": "lines" if len(steps) > 2 else "markers",
                     "connectgaps": True,
                     "name": f"layer {layer}" if who == "fork" else f"layer {layer}, parent",
@@ -210,7 +222,7 @@ def updates(measured: Measurement, style: Style, step: int) -> Figure:
             {
                 "type": "scatter",
                 "x": steps,
-                "y": _drawable(measured["factor"][:, layer - 1]),
+                "y": drawable(measured["factor"][:, layer - 1]),
                 "yaxis": "y2",
                 "mode": "lines" if len(steps) > 2 else "markers",
                 "connectgaps": True,
@@ -300,23 +312,4 @@ def _zero_notes(measured: Measurement, style: Style) -> list[dict[str, Any]]:
                 if mask.any():
                     where = ranges(measured.axes["layer"][mask])
                     notes.append((f"{label} of the {who} is {what} in layer {where}", colour))
-    return [
-        {
-            "text": text,
-            "font": style.font(12) | {"color": colour},
-            "showarrow": False,
-            "xref": "paper",
-            "yref": "paper",
-            "x": 0.01,
-            "y": 0.44 + 0.06 * place,
-            "xanchor": "left",
-            "yanchor": "bottom",
-            "bgcolor": style.background,
-        }
-        for place, (text, colour) in enumerate(notes)
-    ]
-
-
-def _drawable(values: np.ndarray) -> np.ndarray:
-    """A log axis cannot show zeros and infinities: they become gaps."""
-    return np.where(np.isfinite(values) & (values > 0), values, np.nan)
+    return corner_notes(notes, style, bottom=0.44, apart=0.06)

@@ -6,7 +6,19 @@ import numpy as np
 
 from dashboard.chart import Text
 from dashboard.charts.seeds import Line, bands
-from dashboard.style import CIVIDIS, Figure, Style, fade, layer_axis, log_axis, log_ticks, step_axis
+from dashboard.style import (
+    CIVIDIS,
+    Figure,
+    Style,
+    corner_notes,
+    drawable,
+    fade,
+    layer_axis,
+    log_axis,
+    log_ticks,
+    shade_range,
+    step_axis,
+)
 from nncore import Measurement
 from nncore.measures import LAYER_QUANTITIES
 
@@ -55,7 +67,7 @@ def gradient_flow(measured: Measurement, style: Style) -> Figure:
         hover = f"layer %{{x}}<br>{label} %{{y:.2e}}<extra>step %{{customdata}}</extra>"
         for row in range(now, -1, -1):
             first = row == 0 and now > 0
-            values = _drawable(measured[name][row])
+            values = drawable(measured[name][row])
             traces.append(
                 {
                     "type": "scatter",
@@ -99,7 +111,7 @@ def _theory(measured: Measurement, style: Style, floor: float) -> list[dict[str,
     """
     layers = measured.axes["layer"]
     low, line, high = (
-        _drawable(measured[name][0]) for name in ("theory_low", "theory_delta_norm", "theory_high")
+        drawable(measured[name][0]) for name in ("theory_low", "theory_delta_norm", "theory_high")
     )
     low = np.where(measured["theory_low"][0] == 0, floor, low)
     sound = np.isfinite(low) & np.isfinite(high)
@@ -131,11 +143,6 @@ def _theory(measured: Measurement, style: Style, floor: float) -> list[dict[str,
     ]
 
 
-def _drawable(values: np.ndarray) -> np.ndarray:
-    """A log axis cannot show zeros and infinities: they become gaps, which the chart names."""
-    return np.where(np.isfinite(values) & (values > 0), values, np.nan)
-
-
 def _zero_notes(measured: Measurement, style: Style, row: int) -> list[dict[str, object]]:
     """A line of text for each quantity that is exactly zero, or not finite, in some layers."""
     notes = []
@@ -148,21 +155,7 @@ def _zero_notes(measured: Measurement, style: Style, row: int) -> list[dict[str,
             if mask.any():
                 text = f"{label} is {what} in layer {ranges(layers[mask])}"
                 notes.append((text, colour))
-    return [
-        {
-            "text": text,
-            "font": style.font(12) | {"color": colour},
-            "showarrow": False,
-            "xref": "paper",
-            "yref": "paper",
-            "x": 0.01,
-            "y": 0.02 + 0.075 * place,
-            "xanchor": "left",
-            "yanchor": "bottom",
-            "bgcolor": style.background,
-        }
-        for place, (text, colour) in enumerate(notes)
-    ]
+    return corner_notes(notes, style, bottom=0.02, apart=0.075)
 
 
 def ranges(numbers: np.ndarray) -> str:
@@ -181,12 +174,7 @@ def layer_by_step(measured: Measurement, name: str, style: Style, step: int) -> 
     log = is_log(name)
     with np.errstate(all="ignore"):
         shades = np.log10(np.where(values > 0, values, np.nan)) if log else values
-    finite = shades[np.isfinite(shades)]
-    low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
-    if name.endswith("_fraction"):
-        low, high = 0.0, 1.0
-    elif high - low < 0.5:
-        low, high = 0.5 * (low + high) - 0.25, 0.5 * (low + high) + 0.25
+    low, high = (0.0, 1.0) if name.endswith("_fraction") else shade_range(shades)
     label = HEATMAP_TITLES[name]
     return {
         "data": [

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from dashboard.chart import Text
-from dashboard.style import CIVIDIS, Figure, Style, log_axis, log_ticks, number, percent
+from dashboard.style import CIVIDIS, Figure, Style, drawable, log_axis, log_ticks, number, percent
 from nncore import Measurement
 from nncore.landscape import Path
 
@@ -49,7 +49,7 @@ def plane(measured: Measurement, along: Path, step: int, style: Style) -> Figure
     is_log = low > 0 and high / low > WIDE
     with np.errstate(all="ignore"):
         shown = np.log10(loss) if is_log else loss
-    shown = np.where(np.isfinite(shown), shown, np.nan)
+    shown = drawable(shown, log=False)
     here = int(np.argmin(np.abs(along.step - step)))
     u, v = along.place.T
     contour = {
@@ -120,7 +120,7 @@ def layers(measured: Measurement, n_layers: int, style: Style) -> Figure:
         {
             "type": "scatter",
             "x": distance,
-            "y": np.where(np.isfinite(loss), loss, np.nan),
+            "y": drawable(loss, log=False),
             "mode": "lines",
             "name": f"layer {layer}",
             "showlegend": row in (0, len(measured.axes["layer"]) - 1),
@@ -159,17 +159,17 @@ def layers_finding(measured: Measurement) -> str:
 def one_step(measured: Measurement, now: float, rate: float, style: Style) -> Figure:
     """The loss after one step of each learning rate; the run's own rate and the loss now are marked."""
     rates, loss = measured.axes["learning_rate"], measured["loss"]
-    drawable = np.where(np.isfinite(loss), loss, np.nan)
-    low = float(np.nanmin(drawable, initial=now))
+    drawn = drawable(loss, log=False)
+    low = float(np.nanmin(drawn, initial=now))
     top = now + max(
         2 * (now - low), PLATEAU * now
     )  # a valley fills the picture; a plateau is not blown up into one
     margin = 0.08 * ((top - low) or 1.0)
-    within = drawable[drawable <= top]
+    within = drawn[drawn <= top]
     if len(within) or not now > 0:
         height = {"title": {"text": "loss E"}, "range": [low - margin, top + margin]}
     else:  # every rate leaps far up: decades show by how much
-        height = log_axis("loss E", **log_ticks(np.append(drawable, now)))
+        height = log_axis("loss E", **log_ticks(np.append(drawn, now)))
     marks = [_upright(np.log10(rate), style)] if rate > 0 else []
     level = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": now, "y1": now, "line": {"color": style.muted, "width": 1, "dash": "dot"}}  # fmt: skip
     return {
@@ -177,7 +177,7 @@ def one_step(measured: Measurement, now: float, rate: float, style: Style) -> Fi
             {
                 "type": "scatter",
                 "x": rates,
-                "y": drawable,
+                "y": drawn,
                 "mode": "lines",
                 "name": "after one step",
                 "line": {"color": style.weight, "width": 2.5},
@@ -222,7 +222,7 @@ def one_parameter(measured: Measurement, style: Style) -> Figure:
         "data": [
             line
             | {
-                "y": np.where(np.isfinite(change), change, np.nan),
+                "y": drawable(change, log=False),
                 "name": "loss",
                 "line": {"color": style.weight, "width": 2.5},
                 "hovertemplate": "θ = %{x:.4g}<br>E changes by %{y:.3g}<extra></extra>",

@@ -9,7 +9,7 @@ import numpy as np
 from dashboard.chart import Text
 from dashboard.charts.drawings import unit_colours
 from dashboard.lecture import digits
-from dashboard.style import CIVIDIS, Figure, Style, merge
+from dashboard.style import CIVIDIS, Figure, Style, drawable, merge
 from nncore import ACTIVATIONS, Activation, Measurement
 from nncore.lecture import LogisticFit, collapsed, forward, logistic
 
@@ -116,7 +116,7 @@ def logit_curve(measured: Measurement, quantity: str, x: float, style: Style) ->
     now = float(values[np.searchsorted(grid, x)])
     colour = {"p": style.activation, "odds": style.primary, "log_odds": style.weight}[quantity]
     title = {"p": "P", "odds": "odds", "log_odds": "log-odds"}[quantity]
-    drawn = np.where(np.isfinite(values), values, np.nan)
+    drawn = drawable(values, log=False)
     top = None
     if quantity == "odds":
         largest = np.nanmax(drawn, initial=1.0)

@@ -8,7 +8,7 @@ import numpy as np
 
 from dashboard.chart import Text
 from dashboard.charts.gradients import step_line
-from dashboard.style import Figure, Style, layer_axis, log_axis, log_ticks, merge
+from dashboard.style import Figure, Style, drawable, layer_axis, log_axis, log_ticks, merge
 from nncore import ACTIVATIONS, MLP, Measurement
 from nncore.chain import Chain
 from nncore.descent import Descent
@@ -201,7 +201,7 @@ def path_measurement(path: Descent) -> Measurement:
 def loss(measured: Measurement, step: int, style: Style) -> Figure:
     """The loss on a log axis, with the chosen step."""
     steps, values = measured.axes["step"], measured["loss"]
-    shown = np.where(np.isfinite(values) & (values > 0), values, np.nan)
+    shown = drawable(values)
     dot = {
         "type": "scatter", "mode": "markers", "x": steps[step : step + 1], "y": shown[step : step + 1], "showlegend": False,
         "marker": {"size": 11, "color": style.primary, "line": {"color": style.background, "width": 2}},

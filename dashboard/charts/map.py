@@ -9,7 +9,18 @@ import numpy as np
 
 from dashboard.chart import Text
 from dashboard.map_axes import shown
-from dashboard.style import CIVIDIS, Figure, Style, label, layer_axis, log_axis, log_ticks, number, percent
+from dashboard.style import (
+    CIVIDIS,
+    Figure,
+    Style,
+    drawable,
+    label,
+    layer_axis,
+    log_axis,
+    log_ticks,
+    number,
+    percent,
+)
 from nncore import Measurement
 from nncore.diagnosis import RULES
 from nncore.sweep import ENDINGS, VERDICTS, Cells, is_geometric
@@ -51,7 +62,7 @@ def trainability(
     name = cells.quantity.name
     x, y = (coordinates(measured.axes[axis]) for axis in (cells.x, cells.y))
     values = scaled(measured, name)
-    finite = np.where(np.isfinite(values), values, np.nan)
+    finite = drawable(values, log=False)
     size = float(np.clip(260 / max(len(x), len(y)), 7, 14))
     traces: list[dict[str, Any]] = [
         {
@@ -375,7 +386,7 @@ def sparkline(delta: np.ndarray, most: int = 24) -> str:
 def layers(measured: Measurement, style: Style) -> Figure:
     """δ norm per layer of one cell."""
     values = measured["delta_norm"]
-    drawn = np.where(np.isfinite(values) & (values > 0), values, np.nan)
+    drawn = drawable(values)
     trace = {
         "type": "scatter",
         "x": measured.axes["layer"],

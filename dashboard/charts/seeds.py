@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from dashboard.chart import Text
-from dashboard.style import Figure, Style, fade, layer_axis, log_axis, log_ticks
+from dashboard.style import Figure, Style, drawable, fade, layer_axis, log_axis, log_ticks
 from nncore import Measurement
 
 UPDATES = Text(
@@ -110,11 +110,6 @@ def per_layer(
     if guide:
         layout["shapes"] = [guide_line(guide, style)]
     return {"data": behind + before, "layout": layout}
-
-
-def drawable(values: np.ndarray, log: bool) -> np.ndarray:
-    """What an axis can show: on a log axis neither zeros nor infinities."""
-    return np.where(np.isfinite(values) & ((values > 0) | (not log)), values, np.nan)
 
 
 def guide_line(value: float, style: Style) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from dashboard.chart import Text
-from dashboard.style import Figure, Style, fade, log_axis, log_ticks, number
+from dashboard.style import Figure, Style, drawable, fade, log_axis, log_ticks, number
 from nncore import Measurement
 
 Q_MAP = Text(
@@ -107,7 +107,7 @@ def chi_against_gain(
 ) -> Figure:
     """chi_1 over the gain on a log axis, the line at 1, the gain now and the critical one."""
     gains, chi = measured.axes["gain"], measured["chi_1"]
-    drawn = np.where(np.isfinite(chi) & (chi > 0), chi, np.nan)
+    drawn = drawable(chi)
     shapes = [
         {
             "type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": 1, "y1": 1,

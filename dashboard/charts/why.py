@@ -11,6 +11,7 @@ from dashboard.charts.gradients import ranges, step_line
 from dashboard.style import (
     Figure,
     Style,
+    drawable,
     fade,
     layer_axis,
     log_axis,
@@ -156,7 +157,7 @@ def precision(measured: Measurement, style: Style) -> Figure:
             {
                 "type": "scatter",
                 "x": layers,
-                "y": np.where(np.isfinite(values) & (values > 0), values, np.nan),
+                "y": drawable(values),
                 "name": f"δ in {name}",
                 "mode": "lines+markers",
                 "line": {"color": style.delta, "width": 5 - 1.5 * row, "dash": dash},
