@@ -61,7 +61,9 @@ def test_asking_again_changes_nothing(shared: Runs) -> None:
     assert shared.active == 1
 
 
-def test_eight_quick_requests_leave_two_running_at_most_and_end_on_the_last(shared, monkeypatch) -> None:
+@pytest.fixture
+def training_now(monkeypatch) -> tuple[list[int], list[int]]:
+    """([runs that are training], [the most that ever trained at the same time])."""
     running, most, lock = [0], [0], threading.Lock()
 
     def counted(config, **options):
@@ -75,6 +77,11 @@ def test_eight_quick_requests_leave_two_running_at_most_and_end_on_the_last(shar
                 running[0] -= 1
 
     monkeypatch.setattr(module, "run", counted)
+    return running, most
+
+
+def test_eight_quick_requests_leave_two_running_at_most_and_end_on_the_last(shared, training_now) -> None:
+    running, most = training_now
     for seed in range(7):
         shared.ask("a", LONG.replace(seed=seed))
         time.sleep(0.02)
@@ -276,20 +283,8 @@ def test_kept_measurements_are_bounded_and_the_latest_stay(shared: Runs) -> None
 # Several at once --------------------------------------------------------------------------------------------
 
 
-def test_session_waits_for_several_runs_in_their_order_and_two_train_at_once(shared, monkeypatch) -> None:
-    running, most, lock = [0], [0], threading.Lock()
-
-    def counted(config, **options):
-        with lock:
-            running[0] += 1
-            most[0] = max(most[0], running[0])
-        try:
-            return run(config, **options)
-        finally:
-            with lock:
-                running[0] -= 1
-
-    monkeypatch.setattr(module, "run", counted)
+def test_session_waits_for_several_runs_in_their_order_and_two_train_at_once(shared, training_now) -> None:
+    _, most = training_now
     configs = [SMALL.replace(seed=seed, steps=300) for seed in (5, 3, 4, 1, 2, 0)]
     asked = shared.ask_all("a", configs)
     assert wait(asked, 30, lambda: None)
