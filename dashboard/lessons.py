@@ -35,10 +35,6 @@ class Lesson:
         """Does the widget under this key remain?"""
         return self.only is None or key in self.only
 
-    def has_part(self, key: str) -> bool:
-        """Is the chart or part under this key shown?"""
-        return self.show is None or key in self.show
-
     def query(self) -> dict[str, str]:
         """The lesson as query parameters; `read` gives it back."""
         query = {LESSON: self.title}

@@ -8,7 +8,6 @@ import numpy as np
 
 from nncore.history import History
 from nncore.measurement import Measurement
-from nncore.measures import gradient_flow
 from nncore.theory import Prediction, predict_config
 
 ROWS = 48
@@ -35,11 +34,6 @@ def prediction(history: History) -> Prediction:
     return predict_config(history.config, rows=ROWS)
 
 
-def flow_beside_theory(history: History, record: int, predicted: Prediction) -> Measurement:
-    """`gradient_flow` with the predicted δ norm at step 0 and its 95 % band: see `beside_theory`."""
-    return beside_theory(gradient_flow(history, record), predicted)
-
-
 def beside_theory(measured: Measurement, predicted: Prediction) -> Measurement:
     """A measured gradient flow with the predicted δ norm at step 0 and its 95 % band.
 
@@ -61,7 +55,7 @@ def beside_theory(measured: Measurement, predicted: Prediction) -> Measurement:
 
 
 def distance(measured: Measurement) -> Distance | None:
-    """The distance at step 0 of a measurement made by `flow_beside_theory`; None where δ is zero or not finite."""
+    """The distance at step 0 of a measurement made by `beside_theory`; None where δ is zero or not finite."""
     ours, theory = measured["delta_norm"][0, :-1], measured["theory_delta_norm"][0, :-1]
     low, high = measured["theory_low"][0, :-1], measured["theory_high"][0, :-1]
     with np.errstate(all="ignore"):

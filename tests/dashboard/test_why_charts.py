@@ -11,6 +11,7 @@ from dashboard.charts import gradients, why
 from dashboard.plot import encode
 from nncore import History, Measurement, RunConfig, beside, run
 from nncore.diagnosis import FLOAT_TYPES, PARTS, curvature, forensics, ledger, precision
+from nncore.measures import gradient_flow
 
 LOOK = style.LIGHT
 BASE = RunConfig(dataset="moons", n_samples=40, hidden=(5,) * 4, steps=3)
@@ -252,7 +253,7 @@ def test_place_rings_the_first_bad_cell_and_crosses_all(lost: History) -> None:
 
 def test_a_band_that_reaches_down_to_zero_is_drawn_to_the_floor() -> None:
     history = run(BASE.replace(hidden=(3,) * 12, activation="relu", init="he_normal", steps=0))
-    measured = beside.flow_beside_theory(history, 0, beside.prediction(history))
+    measured = beside.beside_theory(gradient_flow(history, 0), beside.prediction(history))
     assert (measured["theory_low"][0] == 0).any() and np.isfinite(measured["theory_high"][0]).all()
     band = traces(gradients.gradient_flow(measured, LOOK))["theory band"]
     assert len(band["x"]) == 2 * history.layout.n_layers and (band["y"] > 0).all()

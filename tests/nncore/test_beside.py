@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 import nncore
-from nncore.beside import distance, flow_beside_theory, prediction
+from nncore.beside import beside_theory, distance, prediction
+from nncore.measures import gradient_flow
 
 
 def beside(record: int = 0, **changes: object) -> nncore.Measurement:
     config = nncore.RunConfig(dataset="moons", steps=2, **changes)  # type: ignore[arg-type]
     history = nncore.run(config)
-    return flow_beside_theory(history, record, prediction(history))
+    return beside_theory(gradient_flow(history, record), prediction(history))
 
 
 @pytest.mark.parametrize(
@@ -25,7 +26,7 @@ def test_a_wide_network_stays_inside_the_band(activation: str, init: str) -> Non
 def test_a_planted_mistake_is_outside_the_band() -> None:
     history = nncore.run(nncore.RunConfig(hidden=(256,) * 8, activation="tanh", steps=0))
     wrong = prediction(nncore.run(history.config.replace(gain=1.4)))
-    found = distance(flow_beside_theory(history, 0, wrong))
+    found = distance(beside_theory(gradient_flow(history, 0), wrong))
     assert found is not None
     assert found.inside <= found.n_layers // 2 and found.factor > 2
 
