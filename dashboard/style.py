@@ -239,10 +239,8 @@ def shade_range(shades: np.ndarray) -> tuple[float, float]:
     return (middle - 0.25, middle + 0.25) if high - low < 0.5 else (low, high)
 
 
-def corner_notes(
-    notes: list[tuple[str, str]], style: Style, bottom: float, apart: float
-) -> list[dict[str, Any]]:
-    """Lines of text (text, colour) over each other, the lowest at `bottom`, all in shares of the chart's height."""
+def corner_notes(notes: list[tuple[str, str]], style: Style, bottom: float) -> list[dict[str, Any]]:
+    """Lines of text (text, colour), a line's height over each other; the lowest at a share of the chart's height."""
     return [
         {
             "text": text,
@@ -251,7 +249,8 @@ def corner_notes(
             "xref": "paper",
             "yref": "paper",
             "x": 0.01,
-            "y": bottom + apart * place,
+            "y": bottom,
+            "yshift": round(18 * style.scale) * place,
             "xanchor": "left",
             "yanchor": "bottom",
             "bgcolor": style.background,

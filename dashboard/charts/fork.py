@@ -312,4 +312,4 @@ def _zero_notes(measured: Measurement, style: Style) -> list[dict[str, Any]]:
                 if mask.any():
                     where = ranges(measured.axes["layer"][mask])
                     notes.append((f"{label} of the {who} is {what} in layer {where}", colour))
-    return corner_notes(notes, style, bottom=0.44, apart=0.06)
+    return corner_notes(notes, style, bottom=0.44)

@@ -155,7 +155,7 @@ def _zero_notes(measured: Measurement, style: Style, row: int) -> list[dict[str,
             if mask.any():
                 text = f"{label} is {what} in layer {ranges(layers[mask])}"
                 notes.append((text, colour))
-    return corner_notes(notes, style, bottom=0.02, apart=0.075)
+    return corner_notes(notes, style, bottom=0.02)
 
 
 def ranges(numbers: np.ndarray) -> str:
