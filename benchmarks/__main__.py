@@ -16,7 +16,9 @@ def main() -> None:
         "what", nargs="*", metavar="WHAT", help=f"any of {', '.join(everything)}; default: all"
     )
     parser.add_argument("--rounds", type=int, default=9, help="repetitions of each contender (9)")
-    parser.add_argument("--fit", action="store_true", help="print the constants of nncore.cost that fit best")
+    parser.add_argument(
+        "--fit", action="store_true", help="print the constants of nncore.config.cost that fit best"
+    )
     arguments = parser.parse_args()
     unknown = [name for name in arguments.what if name not in everything]
     if unknown:

@@ -1,4 +1,4 @@
-"""nncore.cost.estimate beside measured runs, and the four constants that fit these runs best."""
+"""nncore.config.cost.estimate beside measured runs, and the four constants that fit these runs best."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import time
 
 import numpy as np
 
-from nncore import RunConfig, cost, run
+from nncore import RunConfig, run
+from nncore.config import cost
 
 RUNS = {
     "1-2-1 on 100 rows": RunConfig(

@@ -179,7 +179,7 @@ def _costs(costs: list[tuple[str, float]]) -> list[str]:
     return [
         "## The estimate before a run",
         "",
-        "`nncore.cost.estimate` beside measured runs of `nncore.run`: estimated seconds over measured",
+        "`nncore.config.cost.estimate` beside measured runs of `nncore.run`: estimated seconds over measured",
         "processor seconds.",
         "",
         "| run | estimate / measured |",

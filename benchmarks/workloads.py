@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from nncore import Layout
-from nncore.layout import Array
+from nncore.model.layout import Array
 
 
 @dataclass(frozen=True)

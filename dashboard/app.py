@@ -9,51 +9,55 @@ if str(ROOT) not in sys.path:  # `streamlit run` puts only this script's folder 
 
 import streamlit as st  # noqa: E402
 
-from dashboard import cards, controls, guide, opened, pins, stage, style, waiting  # noqa: E402
+from dashboard.charts import style  # noqa: E402
+from dashboard.jobs import progress  # noqa: E402
+from dashboard.state import opened_files, pins, sidebar  # noqa: E402
+from dashboard.ui import layout, report_charts  # noqa: E402
+from dashboard.views.lab import banner  # noqa: E402
 
 VIEWS = Path(__file__).parent / "views"
 
 
-def page(file: str, title: str, icon: str, **options: bool) -> st.Page:
-    """One file in views/; its address is the file's name."""
-    return st.Page(VIEWS / f"{file}.py", title=title, icon=f":material/{icon}:", **options)
+def page(file: str, address: str, title: str, icon: str, **options: bool) -> st.Page:
+    """One file in views/ under an address of its own, so that links outlive a move of the file."""
+    return st.Page(VIEWS / file, url_path=address, title=title, icon=f":material/{icon}:", **options)
 
 
 st.set_page_config(page_title="Gradient lab", page_icon="📉", layout="wide")
-controls.forget_infinities(but=pins.PARAMETER)
-cards.forget()
+sidebar.forget_infinities(but=pins.PARAMETER)
+report_charts.forget()
 style.page()
 shown = st.navigation(
     {
         "": [
-            page("lab", "Gradient lab", "science", default=True),
-            page("gallery", "Experiments", "grid_view"),
+            page("lab/page.py", "lab", "Gradient lab", "science", default=True),
+            page("experiments/page.py", "gallery", "Experiments", "grid_view"),
         ],
         "Runs": [
-            page("compare", "Compare", "compare_arrows"),
-            page("fork", "Fork", "call_split"),
-            page("your_data", "Your data", "upload_file"),
-            page("open_file", "Open a history", "folder_open"),
+            page("compare/page.py", "compare", "Compare", "compare_arrows"),
+            page("fork/page.py", "fork", "Fork", "call_split"),
+            page("your_data/page.py", "your_data", "Your data", "upload_file"),
+            page("open_file/page.py", "open_file", "Open a history", "folder_open"),
         ],
         "Explore": [
-            page("landscape", "Loss landscape", "landscape"),
-            page("propagation", "Signal propagation", "ssid_chart"),
-            page("map", "Trainability map", "grid_on"),
-            page("neurons", "Neurons on the curve", "scatter_plot"),
+            page("landscape/page.py", "landscape", "Loss landscape", "landscape"),
+            page("propagation/page.py", "propagation", "Signal propagation", "ssid_chart"),
+            page("map/page.py", "map", "Trainability map", "grid_on"),
+            page("neurons/page.py", "neurons", "Neurons on the curve", "scatter_plot"),
         ],
         "Lecture": [
-            page("lecture_neuron", "1 · A neuron", "neurology"),
-            page("lecture_forward", "2 · Forward pass", "arrow_forward"),
-            page("lecture_backward", "3 · Backpropagation by hand", "arrow_back"),
-            page("lecture_vanishing", "4 · Why gradients vanish", "trending_down"),
+            page("lecture/neuron.py", "lecture_neuron", "1 · A neuron", "neurology"),
+            page("lecture/forward.py", "lecture_forward", "2 · Forward pass", "arrow_forward"),
+            page("lecture/backward.py", "lecture_backward", "3 · Backpropagation by hand", "arrow_back"),
+            page("lecture/vanishing.py", "lecture_vanishing", "4 · Why gradients vanish", "trending_down"),
         ],
     },
     position="top",
 )
-stage.clear()
+layout.clear()
 if pins.keep_across_pages(shown.url_path):
-    waiting.leave_others()
-    opened.forget()
-guide.bring_back(shown.url_path)
-controls.keep_across_pages(shown.url_path)
+    progress.leave_others()
+    opened_files.forget()
+banner.bring_back(shown.url_path)
+sidebar.keep_across_pages(shown.url_path)
 shown.run()

@@ -1,23 +1,23 @@
 """Multilayer perceptrons trained by hand-written back propagation, with every theta and gradient kept."""
 
-from nncore.activations import ACTIVATIONS, Activation
-from nncore.config import RunConfig
+from nncore.config.edits import EDITS, Edit, KillUnit, ScaleLayer, SetParameter, edits_from_text
+from nncore.config.fork import Fork
+from nncore.config.run_config import RunConfig
 from nncore.data import DATASETS
-from nncore.delimited import read_table
-from nncore.edits import EDITS, Edit, KillUnit, ScaleLayer, SetParameter, edits_from_text
-from nncore.ensemble import run_many
-from nncore.fork import Fork
-from nncore.gradcheck import GradientMismatch, check_gradient
-from nncore.history import Divergence, History, replay
-from nncore.initializers import INITIALIZERS
-from nncore.layout import Layout
-from nncore.losses import LOSSES
-from nncore.measurement import Measurement
-from nncore.moments import STATISTICS, layer_statistics
-from nncore.network import MLP, NORMALIZATIONS, Tape
-from nncore.optimizers import OPTIMIZERS, adagrad, adam, adamw, cosine, rmsprop, sgd, step_decay, warmup
-from nncore.table import look_in
+from nncore.data.read_csv import read_table
+from nncore.data.table import look_in
+from nncore.history.history import Divergence, History, replay
+from nncore.measures.measurement import Measurement
+from nncore.measures.step_statistics import STATISTICS, layer_statistics
+from nncore.model.activations import ACTIVATIONS, Activation
+from nncore.model.gradcheck import GradientMismatch, check_gradient
+from nncore.model.initializers import INITIALIZERS
+from nncore.model.layout import Layout
+from nncore.model.losses import LOSSES
+from nncore.model.network import MLP, NORMALIZATIONS, Tape
+from nncore.model.optimizers import OPTIMIZERS, adagrad, adam, adamw, cosine, rmsprop, sgd, step_decay, warmup
 from nncore.training import Step, run, train
+from nncore.training.many_runs import run_many
 
 __all__ = [
     "ACTIVATIONS",

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nncore.config import RunConfig
-from nncore.cost import estimate
-from nncore.ensemble import run_many, runs_at_once
-from nncore.fork import Fork
-from nncore.history import Divergence, History
-from nncore.layout import Array
-from nncore.measurement import Measurement
+from nncore.config.cost import estimate
+from nncore.config.fork import Fork
+from nncore.config.run_config import RunConfig
+from nncore.history.history import Divergence, History
 from nncore.measures import per_layer, performance
+from nncore.measures.measurement import Measurement
+from nncore.model.layout import Array
 from nncore.theory import Prediction
 from nncore.training import MEMORY_BUDGET
+from nncore.training.many_runs import run_many, runs_at_once
 
 MOST_SEEDS = 64
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmarks.workloads import Problem, Recording
 from nncore import ACTIVATIONS
-from nncore.threads import blas_threads
+from nncore.numerics.blas import blas_threads
 
 
 def prepare(problem: Problem) -> Callable[[], Recording]:

@@ -9,8 +9,8 @@ import numpy as np
 
 from benchmarks.workloads import Problem, Recording
 from nncore import LOSSES, MLP, sgd, train
-from nncore.moments import layer_statistics
-from nncore.threads import blas_threads
+from nncore.measures.step_statistics import layer_statistics
+from nncore.numerics.blas import blas_threads
 
 KEPT_BYTES = 2**19
 """The passes of so many steps stay in the cache together."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from dashboard.chart import Text
 from dashboard.charts.gradients import HEATMAP_TITLES, layer_lines
 from dashboard.charts.seeds import Line, bands
-from dashboard.style import Figure, Style, layer_axis, log_axis, log_ticks, merge
+from dashboard.charts.style import Figure, Style, layer_axis, log_axis, log_ticks, merge
+from dashboard.ui.card import Text
 from nncore import Measurement
 
 DISTRIBUTIONS = {

@@ -6,10 +6,10 @@ from html import escape
 
 import numpy as np
 
-from dashboard.lecture import digits
-from dashboard.style import FONT, Style, fade
+from dashboard.charts.style import FONT, Style, fade
+from dashboard.views.lecture.parts import digits
 from nncore import Activation
-from nncore.lecture import ForwardPass
+from nncore.lecture.models import ForwardPass
 
 SHOWN = 4
 """Significant digits in a drawing; the arithmetic beside it has more."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from dashboard.chart import Text
 from dashboard.charts.seeds import Line, bands
-from dashboard.style import (
+from dashboard.charts.style import (
     CIVIDIS,
     Figure,
     Style,
@@ -19,6 +18,7 @@ from dashboard.style import (
     shade_range,
     step_axis,
 )
+from dashboard.ui.card import Text
 from nncore import Measurement
 from nncore.measures import LAYER_QUANTITIES
 

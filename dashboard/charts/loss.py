@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from dashboard.chart import Text
 from dashboard.charts.gradients import step_line
 from dashboard.charts.seeds import Line, bands
-from dashboard.style import Figure, Style, fade, label, step_axis
+from dashboard.charts.style import Figure, Style, fade, label, step_axis
+from dashboard.ui.card import Text
 from nncore import Measurement
 from nncore.data import Data
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from dashboard.chart import Text
-from dashboard.style import Figure, Style, drawable, fade, layer_axis, log_axis, log_ticks
+from dashboard.charts.style import Figure, Style, drawable, fade, layer_axis, log_axis, log_ticks
+from dashboard.ui.card import Text
 from nncore import Measurement
 
 UPDATES = Text(

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from dashboard.chart import Text
 from dashboard.charts.gradients import step_line
-from dashboard.style import Figure, Style, fade, step_axis
+from dashboard.charts.style import Figure, Style, fade, step_axis
+from dashboard.ui.card import Text
 from nncore import Layout, Measurement
 
 PARAMETERS = Text(

@@ -10,11 +10,12 @@ from typing import Any, TypeVar
 import numpy as np
 import streamlit as st
 
-from dashboard import current, style
+from dashboard.charts import style
+from dashboard.charts.style import Figure, number
+from dashboard.jobs.registry import Training
 from dashboard.playback.component import player
 from dashboard.plot import fitting
-from dashboard.runs import Training
-from dashboard.style import Figure, number
+from dashboard.state import sidebar_run
 from nncore import History
 from nncore import measures as m
 from nncore.diagnosis import flow_of
@@ -91,12 +92,12 @@ def timeline(training: Training) -> tuple[int, Playback]:
     history = training.history
     records = records_to_play(history)
     if len(records) < 2:
-        return current.step_slider(history), Playback(training, records)
+        return sidebar_run.step_slider(history), Playback(training, records)
     with st.container(horizontal=True, vertical_alignment="center", key="timeline"):
         place = st.container(key="player_box", width=round(WIDTH * style.current().scale))
         with st.container(key="step_box"):
-            record = current.step_slider(history)
-    playing = st.session_state.get(current.PLAYING, {})
+            record = sidebar_run.step_slider(history)
+    playing = st.session_state.get(sidebar_run.PLAYING, {})
     run, playing["drawn"] = playing.get("run", ""), True
     data: dict[str, Any] = {
         "record": record,
@@ -145,12 +146,12 @@ def _start(records: Sequence[int], record: int) -> int:
 
 def _play(_: Any) -> None:
     count = st.session_state[COUNT] = st.session_state.get(COUNT, 0) + 1
-    st.session_state[current.PLAYING] = {"run": f"playing {count}", "drawn": False}
+    st.session_state[sidebar_run.PLAYING] = {"run": f"playing {count}", "drawn": False}
 
 
 def _stop(step: Any) -> None:
-    st.session_state.pop(current.PLAYING, None)
-    st.session_state[current.STEP] = max(int(step), 0)
+    st.session_state.pop(sidebar_run.PLAYING, None)
+    st.session_state[sidebar_run.STEP] = max(int(step), 0)
 
 
 def _go(history: History) -> Callable[[Any], None]:

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Sequence
 
 from nncore.command.dashboard import add_dashboard, dashboard_command
-from nncore.command.files import add_export, export_command
-from nncore.command.one_run import (
+from nncore.command.export import add_export, export_command
+from nncore.command.run import (
     FINE,
     INTERRUPTED,
     REFUSED,
@@ -18,7 +18,7 @@ from nncore.command.one_run import (
     diagnose_command,
     run_command,
 )
-from nncore.command.sweeping import add_sweep, sweep_command
+from nncore.command.sweep import add_sweep, sweep_command
 
 CODES = """exit codes:
   0    done

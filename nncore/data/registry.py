@@ -7,11 +7,11 @@ from collections.abc import Iterable
 import numpy as np
 
 from nncore.data.dataset import Dataset, whole
+from nncore.data.features import with_features
 from nncore.data.real import REAL
 from nncore.data.rows import Data, prepare
 from nncore.data.toys import TOYS
-from nncore.features import with_features
-from nncore.names import choose
+from nncore.numerics.choices import choose
 
 TOY_SAMPLES = 200
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nncore.data.dataset import TASKS, Floats, Labels
-from nncore.features import with_features
-from nncore.names import choose
+from nncore.data.features import with_features
+from nncore.numerics.choices import choose
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nncore.data.dataset import TASKS
-from nncore.names import choose
+from nncore.numerics.choices import choose
 
 LOSSES_FOR = {"regression": ("mse",), "classification": ("bce", "cross_entropy", "mse")}
 

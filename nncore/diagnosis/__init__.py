@@ -11,9 +11,9 @@ from nncore.diagnosis.hessian import (
     stability_line,
     without_line,
 )
-from nncore.diagnosis.readings import share_of_twins
 from nncore.diagnosis.remedy import Remedy, held, remedies, remedies_for, tried_out
 from nncore.diagnosis.rules import CHARTS, RULES, Finding, Rule, Verdict, verdict
+from nncore.diagnosis.snapshot import share_of_twins
 
 __all__ = [
     "CHARTS",

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from nncore.diagnosis.walk import Store, as_it_is, walk_back, walk_forward
-from nncore.history import History, replay
-from nncore.layout import Array
-from nncore.measurement import Measurement
-from nncore.norms import norm
-from nncore.threads import blas_threads
+from nncore.diagnosis.backward_pass import Store, as_it_is, walk_back, walk_forward
+from nncore.history.history import History, replay
+from nncore.measures.measurement import Measurement
+from nncore.model.layout import Array
+from nncore.numerics.blas import blas_threads
+from nncore.numerics.safe_norm import norm
 
 FLOAT_TYPES = ("float64", "float32", "float16")
 

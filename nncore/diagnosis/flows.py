@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nncore.config import RunConfig
-from nncore.history import History
-from nncore.layout import Array
+from nncore.config.run_config import RunConfig
+from nncore.history.history import History
 from nncore.measures import per_layer
+from nncore.model.layout import Array
 from nncore.training import run
 
 VANISHED, EXPLODED = 1e-3, 1e3

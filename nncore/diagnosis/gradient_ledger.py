@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from nncore.diagnosis.walk import Passage, walk_back
-from nncore.history import History, replay
-from nncore.layout import Array
-from nncore.measurement import Measurement
-from nncore.norms import norm
-from nncore.threads import blas_threads
+from nncore.diagnosis.backward_pass import Passage, walk_back
+from nncore.history.history import History, replay
+from nncore.measures.measurement import Measurement
+from nncore.model.layout import Array
+from nncore.numerics.blas import blas_threads
+from nncore.numerics.safe_norm import norm
 
 PARTS = ("weights", "skip", "slope", "normalization")
 

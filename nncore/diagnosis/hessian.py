@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from nncore.config import RunConfig
-from nncore.cost import estimate
-from nncore.fork import Fork
-from nncore.history import History
-from nncore.layout import Array
-from nncore.measurement import Measurement
-from nncore.threads import blas_threads
+from nncore.config.cost import estimate
+from nncore.config.fork import Fork
+from nncore.config.run_config import RunConfig
+from nncore.history.history import History
+from nncore.measures.measurement import Measurement
+from nncore.model.layout import Array
+from nncore.numerics.blas import blas_threads
 
 LANCZOS_VECTORS, RESTARTS = 20, 12
 """Krylov vectors that ARPACK keeps, and how often it may start again: at most about 250 products a record."""

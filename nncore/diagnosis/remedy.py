@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from nncore.activations import Activation
-from nncore.config import RunConfig
-from nncore.cost import seconds_per_step
+from nncore.config.cost import seconds_per_step
+from nncore.config.run_config import RunConfig
 from nncore.diagnosis.flows import initial_flow
-from nncore.diagnosis.readings import WINDOW, Readings
 from nncore.diagnosis.rules import RULES, Finding, Rule, Verdict
-from nncore.history import History
+from nncore.diagnosis.snapshot import WINDOW, Readings
+from nncore.history.history import History
+from nncore.model.activations import Activation
 from nncore.theory import critical_sigma_w2
 from nncore.training import run
 

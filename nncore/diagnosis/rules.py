@@ -10,8 +10,8 @@ import numpy as np
 
 from nncore.diagnosis.flows import EXPLODED, VANISHED
 from nncore.diagnosis.gradient_ledger import PARTS, ledger
-from nncore.diagnosis.readings import WINDOW, Readings
-from nncore.history import History
+from nncore.diagnosis.snapshot import WINDOW, Readings
+from nncore.history.history import History
 
 CHARTS = (
     "flow", "heatmap", "activation", "delta", "weight_gradient", "signal", "updates", "saturation", "loss",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nncore import measures
-from nncore.diagnosis.readings import Readings
+from nncore.diagnosis.snapshot import Readings
 
 GUESS = float(np.log(2.0))
 """Cross-entropy of a fair guess between two classes."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from nncore.config import RunConfig
+from nncore.config.run_config import RunConfig
 from nncore.experiments import claims
 from nncore.experiments.experiment import Experiment
 

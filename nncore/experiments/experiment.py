@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from nncore.config import RunConfig
-from nncore.diagnosis.readings import Readings
-from nncore.history import History
+from nncore.config.run_config import RunConfig
+from nncore.diagnosis.snapshot import Readings
+from nncore.history.history import History
 
 Claim = Callable[[Readings, Readings], bool]
 

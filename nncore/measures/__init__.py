@@ -1,6 +1,5 @@
 """History -> measurement: one function per quantity, replayed on the probe rows when somebody looks."""
 
-from nncore.measurement import Measurement
 from nncore.measures.histograms import DISTRIBUTIONS, distribution, distributions
 from nncore.measures.layers import (
     SPREADSHEET_ROWS,
@@ -10,6 +9,7 @@ from nncore.measures.layers import (
     per_layer,
     summary,
 )
+from nncore.measures.measurement import Measurement
 from nncore.measures.outputs import performance, response, responses
 from nncore.measures.parameters import layer_parameters, parameter
 from nncore.measures.quantities import LAYER_QUANTITIES, SATURATED_BELOW, LayerView, Quantity

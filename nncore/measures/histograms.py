@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nncore.history import History, replay
-from nncore.layout import Array
-from nncore.measurement import Measurement
+from nncore.history.history import History, replay
+from nncore.measures.measurement import Measurement
 from nncore.measures.quantities import LayerView
-from nncore.names import choose
-from nncore.threads import blas_threads
+from nncore.model.layout import Array
+from nncore.numerics.blas import blas_threads
+from nncore.numerics.choices import choose
 
 BINS = 96
 

@@ -7,15 +7,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from nncore.history import BLOCK_BYTES, History, replay
-from nncore.layout import Array
-from nncore.measurement import Measurement
+from nncore.history.history import BLOCK_BYTES, History, replay
+from nncore.measures.measurement import Measurement
 from nncore.measures.outputs import performance
 from nncore.measures.quantities import LAYER_QUANTITIES, LayerView, flat
 from nncore.measures.spread import OVER_TIME, caveats
-from nncore.names import choose
-from nncore.norms import norm
-from nncore.threads import blas_threads
+from nncore.model.layout import Array
+from nncore.numerics.blas import blas_threads
+from nncore.numerics.choices import choose
+from nncore.numerics.safe_norm import norm
 
 SPREADSHEET_ROWS = 1_048_576
 """Rows of a spreadsheet's sheet, the header included."""

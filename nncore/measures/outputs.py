@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from nncore.history import History, block_length
-from nncore.layout import Array
-from nncore.measurement import Measurement
+from nncore.history.history import History, block_length
+from nncore.measures.measurement import Measurement
 from nncore.measures.spread import OVER_TIME, caveats
-from nncore.network import MLP, Tape
-from nncore.threads import blas_threads
+from nncore.model.layout import Array
+from nncore.model.network import MLP, Tape
+from nncore.numerics.blas import blas_threads
 
 
 def performance(history: History, records: np.ndarray | None = None) -> Measurement:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from nncore.history import History
-from nncore.measurement import Measurement
+from nncore.history.history import History
+from nncore.measures.measurement import Measurement
 from nncore.measures.quantities import flat
 from nncore.measures.spread import OVER_TIME, caveats
 

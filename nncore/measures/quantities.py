@@ -8,10 +8,10 @@ from functools import cached_property
 
 import numpy as np
 
-from nncore.activations import Activation
-from nncore.history import Replay
-from nncore.layout import Array
-from nncore.norms import norm
+from nncore.history.history import Replay
+from nncore.model.activations import Activation
+from nncore.model.layout import Array
+from nncore.numerics.safe_norm import norm
 
 SATURATED_BELOW = 0.01
 """A unit counts as saturated where |phi'(z)| is below this share of the largest |phi'|."""

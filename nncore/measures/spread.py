@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nncore.history import History
+from nncore.history.history import History
 
 OVER_TIME = 200
 """Records that a chart over time uses at most, spread evenly over the run."""

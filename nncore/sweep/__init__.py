@@ -8,7 +8,7 @@ from nncore.sweep.grid import Grid, Listed, Runs, key
 from nncore.sweep.overlay import is_geometric, theory_curves
 from nncore.sweep.read import dataset, layers, summarize, table
 from nncore.sweep.report import DEFAULT_REPORT, ENDINGS, INITIAL_FLOW, LAST, Report, column
-from nncore.sweep.stream import estimated_seconds, results
+from nncore.sweep.schedule import estimated_seconds, results
 from nncore.sweep.table import config_of, write_csv
 from nncore.sweep.workers import Here, Processes
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from nncore.config import RunConfig
-from nncore.names import choose
+from nncore.config.run_config import RunConfig
+from nncore.numerics.choices import choose
 
 WIDTH = 32
 """Units of a hidden layer where there is none yet to take the width from."""

@@ -11,14 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from nncore.config import RunConfig
-from nncore.cost import check_budget
-from nncore.ensemble import MAY_DIFFER, run_many, runs_at_once
-from nncore.history import History
+from nncore.config.cost import check_budget
+from nncore.config.run_config import RunConfig
+from nncore.history.history import History
 from nncore.measures import per_layer
 from nncore.sweep.grid import Runs
 from nncore.sweep.report import LAST, Report, Row, failed, note, note_initial
 from nncore.training import MEMORY_BUDGET
+from nncore.training.many_runs import MAY_DIFFER, run_many, runs_at_once
 
 BLOCK_BYTES = 2**28
 """Histories of one block together, 256 MiB: unless a single one is larger."""
@@ -38,7 +38,7 @@ ONE_SHAPE = attrgetter(
 
 @dataclass(frozen=True)
 class Limits:
-    """What one run may cost: bytes of history, and seconds on one core by `nncore.cost`'s estimate."""
+    """What one run may cost: bytes of history, and seconds on one core by `nncore.config.cost`'s estimate."""
 
     bytes: int = MEMORY_BUDGET
     seconds: float = math.inf

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from nncore.diagnosis.rules import RULES
-from nncore.layout import Array
-from nncore.measurement import Measurement
+from nncore.measures.measurement import Measurement
+from nncore.model.layout import Array
 from nncore.sweep.blocks import Result
 from nncore.sweep.grid import Grid
 from nncore.sweep.report import ENDINGS, INITIAL_FLOW, LAST, Report, Row, column

@@ -14,13 +14,13 @@ from typing import IO, Any
 
 import numpy as np
 
-from nncore.config import RunConfig
+from nncore.config.run_config import RunConfig
+from nncore.data.table import TableNotHere
 from nncore.sweep.blocks import DEFAULT_LIMITS, Limits, Result
 from nncore.sweep.grid import Runs, as_runs, runs_from_dict
 from nncore.sweep.report import DEFAULT_REPORT, Report
-from nncore.sweep.stream import results
+from nncore.sweep.schedule import results
 from nncore.sweep.table import layers_table, rows_table
-from nncore.table import TableNotHere
 
 FORMAT = 1
 DESCRIPTION = "sweep.json"

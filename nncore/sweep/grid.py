@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from nncore.config import RunConfig
-from nncore.fork import Fork
+from nncore.config.fork import Fork
+from nncore.config.run_config import RunConfig
 from nncore.sweep.axes import check_no_overlap, checked_axis, settle
 
 MOST_RUNS = 100_000_000

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from nncore.activations import Activation
-from nncore.config import RunConfig
-from nncore.layout import Array
+from nncore.config.run_config import RunConfig
+from nncore.model.activations import Activation
+from nncore.model.layout import Array
 from nncore.sweep.axes import WIDTH, settle
 from nncore.theory import critical_line, phase_diagram, standing
-from nncore.theory.configured import SAME_UNITS
+from nncore.theory.of_config import SAME_UNITS
 
 POINTS = 81
 """Along an axis of numbers."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nncore.names import choose
+from nncore.numerics.choices import choose
 from nncore.sweep.folder import Folder, Path_
 
 if TYPE_CHECKING:

@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from nncore.config import RunConfig
+from nncore.config.run_config import RunConfig
 from nncore.diagnosis.flows import flow_of
-from nncore.diagnosis.readings import LAYER_NAMES, Readings
 from nncore.diagnosis.rules import judge
-from nncore.history import History
-from nncore.layout import Array
+from nncore.diagnosis.snapshot import LAYER_NAMES, Readings
+from nncore.history.history import History
 from nncore.measures import LAYER_QUANTITIES
-from nncore.names import choose
-from nncore.sweep import together
+from nncore.model.layout import Array
+from nncore.numerics.choices import choose
+from nncore.sweep import batched_measures
 
 LAST = -1
 """As a step: the last record at which everything was finite."""
@@ -127,7 +127,7 @@ def note(histories: Sequence[History], report: Report) -> list[Row]:
     records, column_of = np.unique(np.stack(columns, axis=1), axis=1, return_inverse=True)
     verdict_names = LAYER_NAMES if report.verdict else ()
     names = [*dict.fromkeys(["delta_norm", *report.quantities, *verdict_names])]
-    measured = together.per_layer(histories, names, records)
+    measured = batched_measures.per_layer(histories, names, records)
     rows: list[Row] = [dict.fromkeys(report.columns()) for _ in histories]
     for index, (row, history) in enumerate(zip(rows, histories, strict=True)):
         row["ending"] = "diverged" if history.divergence else "finished"
@@ -141,16 +141,18 @@ def note(histories: Sequence[History], report: Report) -> list[Row]:
             first_and_last = {name: measured[name][index, column_of[:2]] for name in LAYER_NAMES}
             _note_verdict(row, Readings(history, int(last[index]), first_and_last, sentences=False))
     if report.scores:
-        for row, history, scores in zip(rows, histories, together.scores(histories, last), strict=True):
+        for row, history, scores in zip(
+            rows, histories, batched_measures.scores(histories, last), strict=True
+        ):
             row.update(scores)
-            row["trained"] = scores["train_loss"] < TRAINED * together.constant_loss(history.config)
+            row["trained"] = scores["train_loss"] < TRAINED * batched_measures.constant_loss(history.config)
     return rows
 
 
 def note_initial(configs: Sequence[RunConfig], report: Report) -> list[Row]:
     """The rows of runs of one shape before their first step, none of them trained."""
     names = [*dict.fromkeys(["delta_norm", *report.quantities])]
-    measured = together.initial_per_layer(configs, names)
+    measured = batched_measures.initial_per_layer(configs, names)
     rows: list[Row] = []
     for index in range(len(configs)):
         row: Row = {

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nncore.config import RunConfig
-from nncore.history import Target
+from nncore.config.run_config import RunConfig
+from nncore.history.history import Target
 from nncore.sweep.axes import NAMED_AXES
 from nncore.sweep.grid import Grid, Runs, key
 from nncore.sweep.report import Report, Row

@@ -1,7 +1,6 @@
 """What signal propagation predicts at initialization: fixed points, criticality, layer curves, spectra."""
 
 from nncore.theory.blocks import NormalizationGrowth, ResidualCurves, normalization_growth, residual_block
-from nncore.theory.configured import Standing, first_q, predict_config, standing
 from nncore.theory.criticality import (
     CRITERIA,
     CriticalLine,
@@ -11,11 +10,11 @@ from nncore.theory.criticality import (
     critical_sigma_w2,
     pytorch_gain,
 )
-from nncore.theory.ensemble import Ensemble, make_ensemble
 from nncore.theory.finite_width import NormSamples, accumulated_beta, layer_beta, sample_norms
 from nncore.theory.hidden_jacobian import Spectrum, hidden_spectrum
 from nncore.theory.kernels import Kernel, two_point
 from nncore.theory.moments import Moments, gaussian_moments
+from nncore.theory.of_config import Standing, first_q, predict_config, standing
 from nncore.theory.prediction import Prediction, predict
 from nncore.theory.propagation import (
     FixedPoint,
@@ -28,6 +27,7 @@ from nncore.theory.propagation import (
     phase_diagram,
     q_map,
 )
+from nncore.theory.random_networks import Ensemble, make_ensemble
 from nncore.theory.spectrum import gaussian_edge, jacobian, jacobian_singular_values, jacobian_variance
 
 __all__ = [

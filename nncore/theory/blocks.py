@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nncore.activations import Activation
+from nncore.model.activations import Activation
 from nncore.theory.moments import Array, gaussian_moments, non_negative
 
 

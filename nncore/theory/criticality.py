@@ -9,8 +9,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nncore.activations import Activation
-from nncore.names import choose
+from nncore.model.activations import Activation
+from nncore.numerics.choices import choose
 from nncore.theory.moments import Array, Moments, as_activation, gaussian_moments, non_negative
 from nncore.theory.propagation import CRITICAL
 

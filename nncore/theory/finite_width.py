@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nncore.activations import Activation
-from nncore.network import EPSILON
-from nncore.theory.ensemble import Ensemble
+from nncore.model.activations import Activation
+from nncore.model.network import EPSILON
 from nncore.theory.moments import Array, gaussian_moments
+from nncore.theory.random_networks import Ensemble
 
 NUMBERS_AT_ONCE = 1 << 20  # units simulated, over all networks and layers
 FEWEST, MOST = 200, 1000  # networks simulated

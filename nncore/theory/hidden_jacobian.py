@@ -7,17 +7,17 @@ from itertools import pairwise
 
 import numpy as np
 
-from nncore.config import RunConfig
-from nncore.initializers import INITIALIZERS, LayerSequentialUnitVariance
-from nncore.layout import Array
-from nncore.measurement import Measurement
-from nncore.network import Tape
-from nncore.theory.configured import SAME_UNITS, standing
+from nncore.config.run_config import RunConfig
+from nncore.measures.measurement import Measurement
+from nncore.model.initializers import INITIALIZERS, LayerSequentialUnitVariance
+from nncore.model.layout import Array
+from nncore.model.network import Tape
+from nncore.numerics.blas import blas_threads
 from nncore.theory.moments import gaussian_moments
+from nncore.theory.of_config import SAME_UNITS, standing
 from nncore.theory.propagation import q_map
 from nncore.theory.recursion import LARGEST_Q
 from nncore.theory.spectrum import jacobian_singular_values, jacobian_variance
-from nncore.threads import blas_threads
 
 PRODUCTS = 2e9
 """Multiply-adds that one network's Jacobians may take: so many probe rows are looked at, eight at most."""

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nncore.activations import Activation
+from nncore.model.activations import Activation
 from nncore.theory.moments import (
     SMALLEST_SIGMA,
     Array,

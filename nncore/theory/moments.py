@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nncore.activations import ACTIVATIONS, Activation
-from nncore.names import choose
+from nncore.model.activations import ACTIVATIONS, Activation
+from nncore.numerics.choices import choose
 
 Array = NDArray[np.float64]
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nncore.activations import Activation
-from nncore.layout import Layout
-from nncore.theory.ensemble import Ensemble, make_ensemble
+from nncore.model.activations import Activation
+from nncore.model.layout import Layout
 from nncore.theory.finite_width import accumulated_beta, sample_norms
 from nncore.theory.moments import Array
+from nncore.theory.random_networks import Ensemble, make_ensemble
 from nncore.theory.recursion import LARGEST_Q, Curves, backward, forward
 
 CENTRAL = (2.5, 97.5)  # percentiles of the band

@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nncore.activations import Activation
+from nncore.model.activations import Activation
 from nncore.theory.kernels import two_point
 from nncore.theory.moments import Array, as_activation, gaussian_moments, non_negative
 

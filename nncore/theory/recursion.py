@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nncore.network import EPSILON
+from nncore.model.network import EPSILON
 from nncore.theory.batch_normalization import BatchNormalizedUnits
-from nncore.theory.ensemble import Ensemble
 from nncore.theory.kernels import pair_kernels
 from nncore.theory.moments import Array, gaussian_moments
+from nncore.theory.random_networks import Ensemble
 
 LARGEST_Q = 1e300  # a q beyond is held there
 

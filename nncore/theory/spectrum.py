@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nncore.activations import Activation
+from nncore.model.activations import Activation
 from nncore.theory.moments import Array, gaussian_moments
 
 

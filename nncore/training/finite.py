@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from nncore.history import Divergence
-from nncore.layout import Array, Layout
+from nncore.history.history import Divergence
+from nncore.model.layout import Array, Layout
 from nncore.training.steps import Step
 
 

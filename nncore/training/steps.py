@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from nncore.layout import Array, Layout
-from nncore.losses import Loss
-from nncore.network import MLP, Tape, Views
-from nncore.optimizers import Optimizer, Schedule, State, clip
+from nncore.model.layout import Array, Layout
+from nncore.model.losses import Loss
+from nncore.model.network import MLP, Tape, Views
+from nncore.model.optimizers import Optimizer, Schedule, State, clip
 
 Storage = Callable[[int], tuple[Array, Array]]
 """Step number -> the (theta, grad) rows that step is written into."""

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
-from dashboard.lecture import EXAMPLE_THETA
-from nncore.lecture import forward, logistic
+from dashboard.views.lecture.parts import EXAMPLE_THETA
+from nncore.lecture.models import forward, logistic
 from tests.browser.helpers import figure_data, painted, screenshot, wait_idle, wait_painted
 
 PROBES = ("404 (Not Found)",)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nncore import ACTIVATIONS, LOSSES, NORMALIZATIONS, OPTIMIZERS, RunConfig, run
-from nncore.layout import Array, Layout
+from nncore.model.layout import Array, Layout
 
 RTOL = 1e-9
 ATOL = 1e-14

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from nncore import ACTIVATIONS, OPTIMIZERS, RunConfig, run
-from nncore.scripts import torch_script
+from nncore.config.scripts import torch_script
 
 BASE = RunConfig(
     dataset="blobs", n_samples=60, hidden=(6, 6, 5), activation="tanh", bias_std=0.3, learning_rate=0.05, steps=10

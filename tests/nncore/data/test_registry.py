@@ -11,7 +11,7 @@ from nncore.data import (
     DATASETS,
     load,
 )
-from nncore.features import FEATURES
+from nncore.data.features import FEATURES
 from tests.nncore.data.sets import GRIDS, NAMES, rng
 
 

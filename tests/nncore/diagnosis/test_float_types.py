@@ -71,7 +71,7 @@ def test_underflow_counts_zeros_of_the_type_and_not_of_the_network() -> None:
 
 @pytest.mark.parametrize("changes", [{"skip": True}, {"normalization": "batch"}], ids=["skip", "batch"])
 def test_a_rescaled_walk_keeps_skip_and_normalization(changes: dict) -> None:
-    from nncore.diagnosis.walk import walk_back, walk_forward
+    from nncore.diagnosis.backward_pass import walk_back, walk_forward
 
     history = run(SMALL.replace(**changes))
     network, theta = history.network, history.theta[1]

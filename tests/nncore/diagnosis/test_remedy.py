@@ -19,8 +19,8 @@ from nncore.diagnosis import (
     tried_out,
     verdict,
 )
-from nncore.diagnosis.readings import Readings
 from nncore.diagnosis.remedy import _changes, _helps
+from nncore.diagnosis.snapshot import Readings
 from nncore.theory import critical_sigma_w2
 from tests.nncore.diagnosis.cases import BASE, CASES, RELU
 

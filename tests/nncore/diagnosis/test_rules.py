@@ -8,7 +8,7 @@ import pytest
 from nncore import RunConfig, run
 from nncore import measures as m
 from nncore.diagnosis import CHARTS, RULES, Verdict, share_of_twins, verdict
-from nncore.diagnosis.readings import WINDOW, Readings
+from nncore.diagnosis.snapshot import WINDOW, Readings
 from tests.nncore.diagnosis.cases import BASE, CASES, RELU, SHALLOW
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from nncore import History, RunConfig, run
-from nncore.layout import Array
+from nncore.model.layout import Array
 
 SMALL = RunConfig(
     dataset="moons", n_samples=30, hidden=(5, 5, 4), steps=6, learning_rate=0.3, bias_std=0.3, gain=1.5

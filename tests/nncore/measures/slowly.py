@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from nncore import History
-from nncore.layout import Array
+from nncore.model.layout import Array
 from tests.nncore.measures.runs import MAX_SLOPE, ONE_SIDED, TWO_SIDED
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nncore import History, measures, run
-from nncore import history as history_module
+from nncore.history import history as history_module
 from nncore.measures import LAYER_QUANTITIES
 from tests.nncore.measures.runs import CONFIGS, SMALL
 

@@ -20,7 +20,7 @@ from nncore.sweep import (
     theory_curves,
 )
 from nncore.theory import fixed_point
-from nncore.theory.configured import standing
+from nncore.theory.of_config import standing
 
 BASE = RunConfig(dataset="circles", n_samples=40, hidden=(4, 4), activation="tanh", steps=3)
 GRID = Grid(BASE, {"depth": (1, 2, 5), "gain": (0.5, 1.0)}, seeds=range(3))

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from nncore import ACTIVATIONS, RunConfig
-from nncore.theory.configured import standing
 from nncore.theory.hidden_jacobian import (
     MOST_ROWS,
     hidden_spectrum,
@@ -12,6 +11,7 @@ from nncore.theory.hidden_jacobian import (
     rows_affordable,
     spectra,
 )
+from nncore.theory.of_config import standing
 
 SMALL = RunConfig(hidden=(6, 5, 4), activation="tanh", n_samples=40, gain=1.3, bias_std=0.3)
 

@@ -12,7 +12,7 @@ from nncore import (
     RunConfig,
     train,
 )
-from nncore.layout import Array
+from nncore.model.layout import Array
 
 TAIL = 8
 """Steps that an early end keeps."""

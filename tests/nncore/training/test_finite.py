@@ -14,8 +14,8 @@ from nncore import (
     sgd,
     train,
 )
-from nncore.history import Divergence
-from nncore.layout import Array
+from nncore.history.history import Divergence
+from nncore.model.layout import Array
 from nncore.training import find_divergence
 from tests.nncore.training.runs import DIVERGES, TAIL, problem
 

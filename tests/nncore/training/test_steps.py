@@ -21,8 +21,8 @@ from nncore import (
     step_decay,
     train,
 )
-from nncore.layout import Array
-from nncore.optimizers import clip
+from nncore.model.layout import Array
+from nncore.model.optimizers import clip
 from tests.nncore.training.runs import collect, gradient, problem
 
 CASES = json.loads((Path(__file__).parents[2] / "cases" / "trajectories.json").read_text(encoding="utf-8"))

@@ -1,0 +1,165 @@
+"""Histories read from files: shown wherever the run of their settings is, in the session that opened them."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from dashboard.jobs.progress import session_id
+from dashboard.jobs.registry import BYTES_ALLOWED, Opened, Training, runs
+from dashboard.state import sidebar, uploads
+from dashboard.state.address import nearest
+from dashboard.state.uploads import plain
+from dashboard.views.compare.pinned_runs import ending
+from dashboard.views.fork import fork_words
+from nncore import Fork, History, RunConfig
+from nncore.config.run_config import TABLE
+from nncore.history.untrusted import read_history
+from nncore.measures.measurement import inert
+
+READ, NAMES = "history_read", "opened_names"
+
+LONGEST_NAME = 80
+
+READING = threading.Lock()
+"""One file is read at a time: while it is, it takes its memory twice."""
+
+
+def read(file: st.runtime.uploaded_file_manager.UploadedFile) -> History:
+    """The history in an uploaded file, read once; raises ValueError, one sentence, when there is none."""
+    kept = st.session_state.get(READ)
+    if kept is None or kept[0] != file.file_id:
+        st.session_state.pop(READ, None)
+        with READING:
+            history = read_history(file, BYTES_ALLOWED)
+        kept = st.session_state[READ] = (file.file_id, history)
+    return kept[1]
+
+
+def forget() -> None:
+    """Let go of what was read and not opened: what a change of page begins with."""
+    st.session_state.pop(READ, None)
+
+
+def take(history: History, file_name: str) -> RunConfig:
+    """Give a history to this session's pages; returns the settings for which they show it."""
+    config, name = nearest(history.config), short(file_name)
+    runs().adopt(session_id(), config, history, name)
+    st.session_state.setdefault(NAMES, {})[config] = name
+    return config
+
+
+def close(config: RunConfig) -> None:
+    """Give up the history that stands for these settings: they are trained here again. A callback."""
+    runs().close(session_id(), config)
+    st.session_state.get(NAMES, {}).pop(config, None)
+
+
+def link(config: RunConfig) -> dict[str, str | list[str]]:
+    """The query parameters that set the whole sidebar, even to what it opens with."""
+    return {"dataset": config.dataset, **sidebar.link(config)}
+
+
+def say(config: RunConfig, training: Training | None) -> None:
+    """One line on a page about a run whose charts come from a file, with the way out."""
+    if isinstance(training, Opened):
+        with st.container(key="from_file"):
+            words, button = st.columns([4, 1.2], vertical_alignment="center")
+        words.caption(f":material/folder_open: {sentence(config, training)}")
+        button.button(
+            "Train it here instead", key="leave_file", type="tertiary", icon=":material/model_training:",
+            on_click=close, args=(config,), help="Puts the file away and trains the sidebar's settings from step 0.",
+        )  # fmt: skip
+    elif config in st.session_state.get(NAMES, {}):
+        st.caption(
+            f":material/folder_off: The history of {plain(st.session_state[NAMES][config])} made room for others and is "
+            "not here any more: this run is trained from the same settings. Open the file again to see its own."
+        )
+
+
+def sentence(config: RunConfig, opened: Opened) -> str:
+    """Where the charts come from, what a fork is, and what the sidebar cannot show of it."""
+    real = opened.config
+    parts = [f"From the file **{plain(opened.name)}**, not trained here."]
+    if isinstance(real, Fork):
+        changed = fork_words.description(real)
+        line = f"fork of a fork, the {real.generation}. in a line" if real.generation > 1 else "fork"
+        parts.append(
+            f"It is a {line}, from step {real.at} of its parent on{': ' + changed if changed else ', with nothing changed'}. "
+            "The sidebar shows the settings that it goes on with."
+        )
+    beyond = out_of_reach(real, config)
+    if beyond:
+        parts.append(f"Out of the sidebar's reach, where the nearest value stands: {beyond}.")
+    return " ".join(parts)
+
+
+def out_of_reach(real: RunConfig, shown: RunConfig) -> str:
+    """The settings of a history that the sidebar cannot show, in words."""
+    before, after = sidebar.settings_of(real), sidebar.settings_of(shown)
+    return ", ".join(
+        f"{sidebar.label(name)} {fork_words.in_words(before[name], name)}"
+        for name in before
+        if before[name] != after[name]
+    )
+
+
+def short(file_name: str) -> str:
+    """A file's name on one line, and not too long."""
+    name = " ".join(file_name.split()) or "a file without a name"
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+
+
+# What was read ----------------------------------------------------------------------------------------------
+
+
+def settings(config: RunConfig) -> pd.DataFrame:
+    """A line for each setting that is not the default one: what it is called, its value, the default."""
+    default = RunConfig()
+    rows = [
+        {
+            "setting": control.label,
+            "in the file": _value(name, getattr(config, name)),
+            "by default": _value(name, getattr(default, name)),
+        }
+        for name, control in sidebar.CONTROLS.items()
+        if getattr(config, name) != getattr(default, name)
+    ]
+    return pd.DataFrame(rows, columns=["setting", "in the file", "by default"], dtype=object)
+
+
+def _value(name: str, value: Any) -> str:
+    if name == "hidden":
+        if len(set(value)) > 1:
+            return inert(_listed(value))
+        return f"{len(value)} × {value[0]}" if value else "no hidden layer"
+    if name == "table":
+        return inert(uploads.sentence(value)) or "none"
+    return inert(_listed(value) if isinstance(value, tuple) else fork_words.in_words(value, name))
+
+
+def _listed(values: tuple[Any, ...]) -> str:
+    return ", ".join(map(str, values[:12])) + (", …" if len(values) > 12 else "") or "none"
+
+
+def said(history: History) -> str:
+    """What was read, in words: what it is of, how far it goes and how it ended."""
+    config, first, last = history.config, int(history.step[0]), int(history.step[-1])
+    about = uploads.sentence(config.table) if config.dataset == TABLE else config.dataset
+    parts = [f"A run on **{about}**, {ending(history)}."]
+    if history.stopped:
+        parts.append(plain(history.stopped))
+    if isinstance(config, Fork):
+        changed = fork_words.description(config)
+        parts.append(f"It is a fork at step {config.at}{': ' + changed if changed else ''}.")
+    if len(history) < last - first + 1:
+        parts.append(f"Every {config.record_every:,} steps are recorded.")
+    return " ".join(parts)
+
+
+def megabytes(size: int) -> str:
+    """A size in memory for people: 340 KB, 12.3 MB."""
+    return f"{size / 2**20:,.1f} MB" if size >= 2**20 else f"{max(1, round(size / 2**10))} KB"

@@ -1,0 +1,237 @@
+"""Runs that a reader has pinned, up to eight, each with a name: they live in the address, as configs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import parse_qs, urlencode
+
+import streamlit as st
+
+from dashboard.charts.style import escape
+from dashboard.state import sidebar
+from dashboard.state.address import from_link
+from nncore import RunConfig
+from nncore.config.run_config import TABLE
+from nncore.measures.comparison import differences
+
+PARAMETER = "pin"
+NAME = "name"
+KEPT = "pins_kept"
+
+MOST = 8
+LONGEST_NAME = 40
+FORMULA = "=+-@"
+"""What a name must not begin with: a spreadsheet would compute it."""
+
+
+@dataclass(frozen=True)
+class Pin:
+    """A run to come back to, under a name."""
+
+    name: str
+    config: RunConfig
+
+
+# The address ------------------------------------------------------------------------------------------------
+
+
+def read() -> tuple[list[Pin], list[str]]:
+    """(the pins in the address, a sentence for each that was left out)."""
+    pins: list[Pin] = []
+    problems: list[str] = []
+    texts = st.query_params.get_all(PARAMETER)
+    for place, text in enumerate(texts[:MOST], 1):
+        try:
+            pin = decoded(text)
+        except ValueError as problem:
+            problems.append(f"Pin {place} of the link was left out: {problem}.")
+            continue
+        if pin.config in [known.config for known in pins]:
+            problems.append(f"Pin {place} of the link was left out: its run is pinned already.")
+            continue
+        pins.append(replace(pin, name=unused(pin.name, pins)))
+    if len(texts) > MOST:
+        problems.append(
+            f"The link holds {len(texts)} pins: only the first {MOST} were read, the most there can be."
+        )
+    return pins, problems
+
+
+def write(pins: Sequence[Pin]) -> None:
+    """Put pins into the address, in their order."""
+    st.query_params[PARAMETER] = [encoded(pin) for pin in pins]
+    st.session_state[KEPT] = st.query_params.get_all(PARAMETER)
+
+
+def keep_across_pages(page: str) -> bool:
+    """Bring the pins along when the page changes, which empties the address; True when it has changed.
+
+    Call it before `controls.keep_across_pages`, which notes the page.
+    """
+    changed = bool(st.session_state.get(sidebar.PAGE, page) != page)
+    if changed and PARAMETER not in st.query_params and st.session_state.get(KEPT):
+        st.query_params[PARAMETER] = st.session_state[KEPT]
+    st.session_state[KEPT] = st.query_params.get_all(PARAMETER)[: MOST + 1]
+    return changed
+
+
+def may_travel(config: RunConfig) -> bool:
+    """May this run be pinned, so that its config stands in the address and in every copied link?
+
+    Only when the link alone describes all of it. Rows that a reader has uploaded are known to their session only:
+    such a run never gets into an address, not even by its table's hash. Nor does a run that does not come back from
+    its link unchanged. The one place that decides it.
+    """
+    if config.dataset == TABLE or config.table:
+        return False
+    try:
+        return from_link(parse_qs(urlencode(sidebar.link(config), doseq=True), True)) == config
+    except ValueError:
+        return False
+
+
+def encoded(pin: Pin) -> str:
+    """A pin as the value of its query parameter; raises ValueError for a run that may not travel."""
+    if not may_travel(pin.config):
+        raise ValueError("this run is not described by its link, so that it cannot be pinned")
+    return urlencode({NAME: pin.name, **sidebar.link(pin.config)}, doseq=True)
+
+
+def decoded(text: str) -> Pin:
+    """The pin in a query parameter; raises ValueError, in a sentence without its full stop, when there is none."""
+    settings = parse_qs(text, keep_blank_values=True, max_num_fields=len(sidebar.FIELDS) + 20)
+    if not settings:
+        raise ValueError("it is empty")
+    if "table" in settings or settings.get("dataset") == [TABLE]:
+        raise ValueError("a run on a table of somebody's own stays in its session")
+    name = clean(settings.pop(NAME, [""])[0])
+    config = from_link(settings)
+    return Pin(name or proposed(config, []), config)
+
+
+# Names ------------------------------------------------------------------------------------------------------
+
+
+def clean(name: str) -> str:
+    """A name fit for a legend, a table and a spreadsheet: one line, no markup, no formula, not long."""
+    text = "".join(each if each.isprintable() else " " for each in name)
+    text = " ".join(text.replace("<", "‹").replace(">", "›").replace("&", "+").split())
+    return text.lstrip(FORMULA + " ")[:LONGEST_NAME].strip()
+
+
+def unused(name: str, pins: Sequence[Pin]) -> str:
+    """The name, with a number behind it when another pin has it."""
+    taken = {pin.name for pin in pins}
+    numbered = (f"{name[: LONGEST_NAME - 4]} ({count})" for count in range(2, MOST + 2))
+    return name if name not in taken else next(each for each in numbered if each not in taken)
+
+
+def proposed(config: RunConfig, pins: Sequence[Pin]) -> str:
+    """A name from what a run is, and from what sets it apart from the pins of the same activation and shape."""
+    name = _shape(config)
+    alike = [pin.config for pin in pins if _shape(pin.config) == name]
+    if alike:
+        nearest = min(alike, key=lambda other: len(differences([other, config])))
+        changed = differences([nearest, config]).keys() - {"activation", "hidden"}
+        name = ", ".join([name, *(said(field, config) for field in sidebar.CONTROLS if field in changed)])
+    return unused(clean(name), pins)
+
+
+def said(field: str, config: RunConfig) -> str:
+    """A setting and its value, in as few words as say it: the value alone where it is a name."""
+    value = getattr(config, field)
+    if isinstance(value, str):
+        return value
+    label = sidebar.CONTROLS[field].label
+    if isinstance(value, bool):
+        return label.lower() if value else f"no {label.lower()}"
+    return f"{label.lower()} {shown(field, value)}"
+
+
+def shown(field: str, value: Any) -> str:
+    """A setting's value in words."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if value is None:
+        return "textbook"
+    if field == "hidden":
+        return shape_words(value)
+    if isinstance(value, tuple):
+        return ", ".join(value) or "none"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def shape_words(hidden: tuple[int, ...]) -> str:
+    """Depth and width of hidden layers: 12 × 32; or the widths, where they differ."""
+    if not hidden:
+        return "no hidden layer"
+    if len(set(hidden)) == 1:
+        return f"{len(hidden)} × {hidden[0]}"
+    return "-".join(map(str, hidden[:6])) + ("-…" if len(hidden) > 6 else "")
+
+
+def _shape(config: RunConfig) -> str:
+    activation = config.activation if isinstance(config.activation, str) else "mixed"
+    return f"{activation}, {shape_words(config.hidden)}"
+
+
+# The button -------------------------------------------------------------------------------------------------
+
+
+def button(config: RunConfig) -> None:
+    """Pin the run that is shown, and the way to the page that compares."""
+    pins, _ = read()
+    is_pinned = config in [pin.config for pin in pins]
+    if is_pinned:
+        help = "This run is pinned. Change a setting and pin again, or compare."
+    elif len(pins) >= MOST:
+        help = f"{MOST} runs are pinned, the most there can be: remove one on the Compare page."
+    elif not may_travel(config):
+        help = (
+            "This run cannot be pinned: its address does not describe it completely, or its data is your own."
+        )
+    else:
+        help = f"Keeps this run as '{escape(proposed(config, pins))}' in the address, to be compared with others."
+    with st.container(
+        horizontal=True, gap="small", width="content", vertical_alignment="center", key="pinning"
+    ):
+        st.button(
+            "Pinned" if is_pinned else "Pin", key="pin_this", on_click=add, args=(config,), help=help,
+            icon=":material/keep:", disabled=is_pinned or len(pins) >= MOST or not may_travel(config),
+        )  # fmt: skip
+        if pins:
+            st.page_link(
+                "views/compare/page.py", label=f"Compare ({len(pins)})", icon=":material/compare_arrows:",
+                query_params=[(PARAMETER, encoded(pin)) for pin in pins],
+            )  # fmt: skip
+
+
+def add(config: RunConfig) -> None:
+    """Pin a run under the name that is proposed for it."""
+    pins, _ = read()
+    if len(pins) < MOST and may_travel(config) and config not in [pin.config for pin in pins]:
+        write([*pins, Pin(proposed(config, pins), config)])
+
+
+def rename(place: int, name: str) -> None:
+    """Give a pin another name; an empty one gives it back the proposed one."""
+    pins, _ = read()
+    if place < len(pins):
+        others = [*pins[:place], *pins[place + 1 :]]
+        name = unused(clean(name) or proposed(pins[place].config, others), others)
+        write([*pins[:place], Pin(name, pins[place].config), *pins[place + 1 :]])
+
+
+def remove(place: int) -> None:
+    """Take a pin away."""
+    pins, _ = read()
+    write([*pins[:place], *pins[place + 1 :]])
+
+
+def move_up(place: int) -> None:
+    """Let a pin and the one before it change places."""
+    pins, _ = read()
+    if 0 < place < len(pins):
+        write([*pins[: place - 1], pins[place], pins[place - 1], *pins[place + 1 :]])

@@ -1,0 +1,187 @@
+"""What a reader has uploaded or drawn: it stays in their session, where the configs that name it find it."""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from dashboard.charts.style import number
+from dashboard.jobs.registry import BYTES_ALLOWED
+from nncore import Measurement, RunConfig, read_table
+from nncore.data.table import Choice, Column, Table, TableNotHere, labels, look_in
+from nncore.measures.measurement import inert
+
+SHELF, READ = "tables", "file_read"
+
+KEPT_BYTES = BYTES_ALLOWED // 2
+"""Tables kept in a session, the one read longest ago leaves first."""
+
+FIRST_ROWS = 1000
+"""Rows that the lab opens with; its Samples go up to 20,000."""
+
+START = RunConfig(
+    hidden=(16,) * 3, activation="tanh", optimizer="adam", learning_rate=0.01, steps=300, test_fraction=0.2
+)
+"""The network that the lab opens a table with: one that learns most of them."""
+
+HEADERS = {"recognise": None, "names": True, "values": False}
+"""What may be said about a file's first line."""
+
+FILE_TYPES = ["csv", "tsv", "txt", "dat", "data", "tab"]
+
+
+def keep(table: Table, name: str) -> None:
+    """Put a table on this session's shelf."""
+    shelf: OrderedDict[str, tuple[Table, str]] = st.session_state.setdefault(SHELF, OrderedDict())
+    shelf[table.digest] = (table, name)
+    shelf.move_to_end(table.digest)
+    while len(shelf) > 1 and sum(each.nbytes for each, _ in shelf.values()) > KEPT_BYTES:
+        shelf.popitem(last=False)
+
+
+def on_shelf() -> OrderedDict[str, tuple[Table, str]]:
+    """This session's tables and their names, by digest; nobody else's."""
+    if get_script_run_ctx(suppress_warning=True) is None:
+        return OrderedDict()
+    return st.session_state.get(SHELF, OrderedDict())
+
+
+def find(digest: str) -> Table | None:
+    """The table of this session with this digest."""
+    return on_shelf().get(digest, (None, ""))[0]
+
+
+look_in(find)
+
+
+def read(file: st.runtime.uploaded_file_manager.UploadedFile, header: bool | None) -> Table:
+    """The table in an uploaded file, read once; raises ValueError, one sentence, when there is none."""
+    key = (file.file_id, header)
+    if st.session_state.get(READ, (None, None))[0] != key:
+        try:
+            found: Table | str = read_table(file.getvalue(), header)
+        except ValueError as problem:
+            found = str(problem)
+        st.session_state[READ] = (key, found)
+    found = st.session_state[READ][1]
+    if isinstance(found, str):
+        raise ValueError(found)
+    return found
+
+
+def config_for(choice: Choice) -> RunConfig:
+    """The run that the lab opens a choice with; raises ValueError when it cannot be learned."""
+    n_samples = max(
+        min(choice.dataset.max_samples or FIRST_ROWS, FIRST_ROWS), choice.dataset.count_classes(), 4
+    )
+    return START.replace(dataset="table", table=choice, n_samples=n_samples)
+
+
+OF_A_LINK = (
+    "This link names a table of somebody's own. The data itself is never part of a link: it stays in the session "
+    "that read it and ends with it. Choose the same file here, and the run opens."
+)
+
+
+def ask_again(missing: TableNotHere, why: str = OF_A_LINK) -> None:
+    """Say that the table of a run is not here, and take its file."""
+    st.warning(why, icon=":material/lock:")
+    file = st.file_uploader("The CSV file of this run", FILE_TYPES, key="table_again")
+    st.page_link("views/your_data/page.py", label="Take other data", icon=":material/upload_file:")
+    if file is None:
+        return
+    problem = ""
+    for header in (None, False):
+        try:
+            table = read_table(file.getvalue(), header)
+        except ValueError as refused:
+            problem = problem or str(refused)
+            continue
+        if table.digest == missing.digest:
+            keep(table, file.name)
+            st.rerun()
+    st.error(
+        f"This file cannot be read: {plain(problem)}."
+        if problem
+        else "This is another file: its content is not that of the run's table. Choose the one that was used.",
+        icon=":material/block:",
+    )
+
+
+def head(table: Table) -> pd.DataFrame:
+    """The first rows as they stand in the file, where no cell is a formula to whatever copies them."""
+    rows = [[inert(cell) for cell in row] for row in table.head]
+    return pd.DataFrame(rows, columns=[inert(name) for name in table.names], dtype=object)
+
+
+def summary(table: Table) -> pd.DataFrame:
+    """A line for each column: what it holds, its values, how many are missing."""
+    return pd.DataFrame(
+        {
+            "column": [inert(column.name) for column in table.columns],
+            "holds": ["numbers" if column.is_number else "text" for column in table.columns],
+            "values": [inert(_values(column)) for column in table.columns],
+            "different": [column.n_values for column in table.columns],
+            "missing": [table.n_rows - column.n_present for column in table.columns],
+        }
+    )
+
+
+def _values(column: Column) -> str:
+    if not column.n_present:
+        return "none"
+    if column.is_number:
+        return f"{column.numbers[0]:.4g} to {column.numbers[-1]:.4g}"
+    return ", ".join(level[:24] for level in column.levels[:4]) + (", …" if column.distinct > 4 else "")
+
+
+def sentence(text: str) -> str:
+    """What a config's table text stands for: bugs.csv, species from 3 columns; empty where it is not here."""
+    try:
+        choice = Choice(text)
+        columns = len(choice.inputs)
+        name = on_shelf()[choice.digest][1] or "drawn by hand"
+        return plain(f"{name}: {choice.target.name} from {columns} {'column' if columns == 1 else 'columns'}")
+    except (ValueError, KeyError):
+        return ""
+
+
+def target_counts(choice: Choice) -> Measurement:
+    """How many rows have each class, or fall into each of 24 bins of a target of numbers."""
+    target = choice.target
+    if choice.task == "classification":
+        codes, classes = labels(target)
+        counts = np.bincount(codes[codes >= 0], minlength=len(classes))
+        names = {"name": ("class", np.array(classes, dtype=object))}
+        return Measurement("target", {"class": np.arange(len(counts))}, {"rows": counts}, columns=names)
+    counts, edges = np.histogram(target.values[~target.is_missing], bins=24)
+    return Measurement("target", {"value": (edges[1:] + edges[:-1]) / 2}, {"rows": counts})
+
+
+def to_beat(choice: Choice, counts: Measurement) -> str:
+    """What an answer without any input achieves."""
+    rows = counts["rows"]
+    if choice.dataset.classes:
+        share = 100 * rows.max() / rows.sum()
+        return (
+            f"Always answering the largest class is right in {share:.0f} % of the rows: the accuracy to beat."
+        )
+    y = choice.target.values[~choice.target.is_missing]
+    return f"Always answering the mean, {number(float(y.mean()))}, has a loss of 1 in standardized units: the loss to beat."
+
+
+_MARKUP = re.compile(r"([\\`*\[\]<$~]|:(?=[A-Za-z])|(?<!\w)_|_(?!\w))")
+
+
+def plain(text: str) -> str:
+    """Somebody's own words as they are, where Markdown would make a link, a formula or an icon of them.
+
+    >>> plain("[a](b) costs $5 :material/x:")
+    '\\\\[a\\\\](b) costs \\\\$5 \\\\:material/x:'
+    """
+    return _MARKUP.sub(r"\\\1", text)

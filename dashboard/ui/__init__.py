@@ -1,0 +1,1 @@
+"""Streamlit parts that every page uses: cards, theme, layout, downloads."""

@@ -1,0 +1,79 @@
+"""A measurement's figure, its note and its CSV, shown together: picture and download are one object."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from dashboard.charts import style
+from dashboard.plot import Point, plot
+from dashboard.ui import layout, report_charts
+from nncore import Measurement
+
+
+@dataclass(frozen=True)
+class Text:
+    """The words around a chart: a short title, what is drawn, and what to conclude from it in one sentence."""
+
+    title: str
+    subtitle: str
+    note: str
+
+
+def show(
+    key: str,
+    text: Text,
+    measurement: Measurement,
+    figure: style.Figure,
+    *,
+    height: int = 340,
+    finding: str = "",
+    above: Callable[[], object] | None = None,
+    frames: dict[str, Any] | None = None,
+    on_click: bool | Callable[[Point], None] = False,
+) -> None:
+    """Draw one chart in a card: title, figure, note, caveats, and the numbers as CSV.
+
+    `finding` is a sentence about these numbers; it stands before the note and is read to those who cannot
+    see the chart. `above` places a widget between title and figure. `frames` lets the chart follow the player: one
+    argument, `play.frames(...)` or `play.marks(...)` of a `dashboard.playback.Playback`. `on_click` is `plot`'s. A
+    lesson or an experiment decides where the chart is drawn, and whether it is.
+    """
+    if not layout.shows(key):
+        return
+    scaled = round(height * style.current().scale)
+    caption = " ".join([finding, text.note, *measurement.caveats]).strip()
+    report_charts.kept().add(key, report_charts.Card(text.title, text.subtitle, caption, figure, scaled))
+    with (
+        layout.place(key, text.title),
+        st.container(border=True, key=f"card_{key}", height="stretch", gap="xsmall"),
+    ):
+        with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
+            st.markdown(f"**{text.title}** :gray[{text.subtitle}]", width="stretch")
+            st.download_button(
+                "CSV",
+                data=lambda: _csv(measurement),
+                file_name=f"{measurement.name.replace(' ', '_')}.csv",
+                mime="text/csv",
+                key=f"csv_{key}",
+                on_click="ignore",
+                type="tertiary",
+                icon=":material/download:",
+                help=f"The numbers of this chart: {', '.join([*measurement.axes, *measurement.values])}.",
+            )
+        if above:
+            above()
+        alt = f"{text.title}, {text.subtitle}. {finding}".strip()
+        plot(figure, key=f"chart_{key}", alt=alt, height=scaled, frames=frames, on_click=on_click)
+        with st.container(key=f"{'finding' if finding else 'note'}_{key}"):
+            st.caption(caption)
+
+
+def _csv(measurement: Measurement) -> bytes:
+    file = io.BytesIO()
+    measurement.to_csv(file)
+    return file.getvalue()

@@ -1,0 +1,311 @@
+"""Several runs on shared axes: one line a run, told apart by colour, dash and marker."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from dashboard.charts.gradients import HEATMAP_TITLES, is_log
+from dashboard.charts.seeds import guide_line
+from dashboard.charts.style import (
+    CIVIDIS,
+    Figure,
+    Style,
+    drawable,
+    layer_axis,
+    log_axis,
+    log_ticks,
+    merge,
+    number,
+    shade_range,
+)
+from dashboard.ui.card import Text
+from nncore import Measurement
+
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "8px,2px,2px,2px", "2px,6px")
+MARKERS = ("circle", "square", "diamond", "triangle-up", "x", "star", "triangle-down", "hexagon")
+"""A run's dash and marker, by its place among the pins."""
+
+FLOW_LABELS = {
+    "delta_norm": "δ",
+    "weight_gradient_norm": "∂E/∂W",
+    "signal": "signal",
+    "flat_fraction": "saturated",
+}
+FLOW_TITLES = {
+    "delta_norm": "δ norm per layer",
+    "weight_gradient_norm": "∂E/∂W norm per layer",
+    "signal": "what of the input is left in z",
+    "flat_fraction": "share of units × rows on the flat side",
+}
+FLOW_NOTES = {
+    "delta_norm": "The flatter a line, the more evenly its layers are taught; a line that falls to the left vanishes.",
+    "weight_gradient_norm": "Compare the level too: two flat lines decades apart do not learn at the same pace.",
+    "signal": "A line that falls to the right forgets the input on its way through the layers.",
+    "flat_fraction": "Where a line is high, the slope lets no gradient through.",
+}
+
+LOSS = Text(
+    "Loss", "training rows", "The lowest line at the right has learned most; a level line learns nothing."
+)
+RATIO = Text(
+    "δ first / last",
+    "over training",
+    "Near 1 the first layer is taught as strongly as the last; many decades below, it is not taught at all.",
+)
+UPDATES = Text(
+    "Update ratio of layer 1",
+    "‖ΔW‖ / ‖W‖",
+    "Lines near the 10⁻³ guide learn at a healthy pace; a line far below belongs to a first layer that stands still.",
+)
+ACCURACY = Text(
+    "Accuracy", "test rows, or training rows without them", "A line that stays where it began has learned no class."
+)  # fmt: skip
+MAPS = "One shade means the same in all of them: a map that is dark at its lower edge has first layers that learn nothing."
+
+
+BEYOND = 1e3
+"""How far beyond the other runs a chart follows one that diverged, which would otherwise press them flat."""
+
+
+def per_layer(measured: Measurement, name: str, style: Style, sound: np.ndarray) -> Figure:
+    """One quantity per layer, a line a run with markers; `sound` (n_runs,) says which did not diverge."""
+    layers, values = measured.axes["layer"], measured[name]
+    log = not name.endswith("_fraction")
+    steps = (measured.columns or {})["step"][1]
+    traces = [
+        _line(place, run, layers, drawable(values[place], log), style, markers=True)
+        | {"hovertemplate": f"layer %{{x}}<br>%{{y:.2e}}<extra>{run}, step {steps[place]}</extra>"}
+        for place, run in enumerate(measured.axes["run"])
+    ]
+    axis = log_axis("norm" if name != "signal" else "std of z", **log_ticks(in_view(values, sound)))
+    if not log:
+        axis = {"title": {"text": "share"}, "range": [-0.02, 1.04], "tickformat": ".0%"}
+    layout = style.layout(f"runs_{name}", xaxis=layer_axis(len(layers)), yaxis=axis)
+    return {"data": traces, "layout": layout | _notes(measured, name, log, style, sound)}
+
+
+def over_steps(
+    measured: Measurement,
+    name: str,
+    style: Style,
+    marks: np.ndarray,
+    sound: np.ndarray,
+    *,
+    title: str,
+    log: bool = False,
+    share: bool = False,
+    guide: float | None = None,
+) -> Figure:
+    """One quantity over the steps, a line a run; `marks` are the steps that the other charts stand on."""
+    traces = []
+    for place, run in enumerate(measured.axes["run"]):
+        steps, values = measured["step"][place], drawable(measured[name][place], log)
+        traces.append(
+            _line(place, run, steps, values, style)
+            | {"hovertemplate": f"step %{{x}}<br>%{{y:.4g}}<extra>{run}</extra>"}
+        )
+    for place, mark in enumerate(marks):
+        steps = measured["step"][place]
+        near = int(np.nanargmin(np.abs(steps - mark)))
+        value = drawable(measured[name][place], log)[near]
+        traces.append(
+            {
+                "type": "scatter",
+                "x": np.array([steps[near]]),
+                "y": np.array([value]),
+                "mode": "markers",
+                "marker": {"symbol": MARKERS[place], "size": 9, "color": _colour(place, style)},
+                "showlegend": False,
+                "hoverinfo": "skip",
+                "name": f"{measured.axes['run'][place]}, now",
+            }
+        )
+    axis: dict[str, Any] = {"title": {"text": title}}
+    if share:
+        axis |= {"range": [-0.03, 1.03], "tickformat": ".0%"}
+    if log:
+        shown = in_view(measured[name], sound)
+        shown = np.append(shown, guide) if guide else shown
+        axis = log_axis(title, **log_ticks(shown))
+    layout = style.layout(f"runs_{name}", xaxis={"title": {"text": "step"}}, yaxis=axis)
+    if guide:
+        layout["shapes"] = [guide_line(guide, style)]
+    return {"data": traces, "layout": layout | _notes(measured, name, log, style, sound)}
+
+
+def maps(measured: Measurement, name: str, style: Style, sound: np.ndarray) -> Figure:
+    """Layer × step of every run, two side by side, on the same axes and with one colour scale."""
+    runs, values, steps = measured.axes["run"], measured[name], measured["step"]
+    log = is_log(name)
+    with np.errstate(all="ignore"):
+        shades = np.log10(np.where(values > 0, values, np.nan)) if log else values
+    with np.errstate(all="ignore"):
+        seen = in_view(values, sound)
+        finite = np.log10(seen[seen > 0]) if log else seen
+    low, high = (0.0, 1.0) if name.endswith("_fraction") else shade_range(finite)
+    columns = min(2, len(runs))
+    rows = -(-len(runs) // columns)
+    traces, titles = [], []
+    layout: dict[str, Any] = style.layout(f"runs_{name}_by_step", margin={"t": 30})
+    base_x, base_y = layout.pop("xaxis"), layout.pop("yaxis")
+    n_layers, last = values.shape[2], float(np.nanmax(steps))
+    for place, run in enumerate(runs):
+        row, column = divmod(place, columns)
+        mark = "" if place == 0 else str(place + 1)
+        left = column / columns + (0.035 if column else 0.0)
+        right = (column + 1) / columns - (0.035 if column == 0 and columns > 1 else 0.0)
+        height = 1 / rows
+        bottom, top = 1 - (row + 1) * height, 1 - row * height - 0.22 * height
+        at = np.isfinite(steps[place, :, 0])
+        own = np.isfinite(values[place]).any(axis=0)
+        depth = int(np.flatnonzero(own)[-1]) + 1 if own.any() else n_layers
+        traces.append(
+            {
+                "type": "heatmap",
+                "x": steps[place, at, 0],
+                "y": np.arange(1, depth + 1),
+                "z": shades[place, at, :depth].T,
+                "customdata": values[place, at, :depth].T,
+                "coloraxis": "coloraxis",
+                "xaxis": f"x{mark}",
+                "yaxis": f"y{mark}",
+                "name": run,
+                "hovertemplate": f"layer %{{y}}, step %{{x}}<br>%{{customdata:.2e}}<extra>{run}</extra>",
+            }
+        )
+        is_last_row = place + columns >= len(runs)
+        layout[f"xaxis{mark}"] = merge(
+            base_x,
+            {
+                "domain": [left, right],
+                "anchor": f"y{mark}",
+                "range": [0, max(last, 1.0)],
+                "showgrid": False,
+                "showticklabels": is_last_row,
+                "title": {"text": "step" if is_last_row else ""},
+                "nticks": 4,
+            },
+        )
+        layout[f"yaxis{mark}"] = merge(
+            base_y,
+            {
+                "domain": [bottom, top],
+                "anchor": f"x{mark}",
+                "range": [0.5, n_layers + 0.5],
+                "showgrid": False,
+                "showticklabels": column == 0,
+                "title": {"text": "layer" if column == 0 else ""},
+                "tickvals": _few_layers(n_layers),
+            },
+        )
+        titles.append(
+            {
+                "text": run if len(run) <= 26 else f"{run[:25]}…",
+                "xref": "paper",
+                "yref": "paper",
+                "x": left,
+                "y": top,
+                "xanchor": "left",
+                "yanchor": "bottom",
+                "showarrow": False,
+                "font": style.font(12) | {"color": _colour(place, style)},
+            }
+        )
+    layout["annotations"] = titles
+    layout["coloraxis"] = {
+        "cmin": low,
+        "cmax": high,
+        "colorscale": CIVIDIS,
+        "colorbar": {
+            "title": {"text": "log₁₀" if log else "share", "side": "top"},
+            "thickness": 12,
+            "outlinewidth": 0,
+            "tickfont": style.font(12) | {"color": style.muted},
+        },
+    }
+    return {"data": traces, "layout": layout}
+
+
+def map_text(name: str) -> Text:
+    """The words around the maps of a quantity."""
+    return Text("Over training", f"{HEATMAP_TITLES[name]}, every layer and step of each run", MAPS)
+
+
+def _colour(place: int, style: Style) -> str:
+    return style.classes(len(MARKERS))[place]
+
+
+def _line(
+    place: int, run: str, x: np.ndarray, y: np.ndarray, style: Style, markers: bool = False
+) -> dict[str, Any]:
+    known = np.isfinite(x)
+    return {
+        "type": "scatter",
+        "x": x[known],
+        "y": y[known],
+        "mode": "lines+markers" if markers or known.sum() == 1 else "lines",
+        "name": run,
+        "line": {"color": _colour(place, style), "width": 2.2, "dash": DASHES[place]},
+        "marker": {"symbol": MARKERS[place], "size": 7, "color": _colour(place, style)},
+    }
+
+
+def in_view(values: np.ndarray, sound: np.ndarray) -> np.ndarray:
+    """The values (n_runs, ...) that decide an axis: those of the sound runs, and of others up to BEYOND times these."""
+    if sound.all() or not sound.any():
+        return values.ravel()
+    ours = values[sound]
+    positive = ours[np.isfinite(ours) & (ours > 0)]
+    if not len(positive):
+        return values.ravel()
+    with np.errstate(over="ignore"):
+        low, high = positive.min() / BEYOND, positive.max() * BEYOND
+    others = values[~sound]
+    return np.concatenate([ours.ravel(), others[(others >= low) & (others <= high)]])
+
+
+def _few_layers(n_layers: int) -> np.ndarray:
+    """Layers to label on a small axis: the first, the last, and at most two between."""
+    return np.unique(np.linspace(1, n_layers, min(n_layers, 4)).round().astype(int))
+
+
+def _notes(measured: Measurement, name: str, log: bool, style: Style, sound: np.ndarray) -> dict[str, Any]:
+    """Lines of text for what a log axis cannot show: exact zeros, and a diverged run that leaves the chart."""
+    if not log:
+        return {}
+    runs, values = measured.axes["run"], measured[name]
+    zero = [run for run, row in zip(runs, values, strict=True) if (row == 0).any()]
+    top = np.nanmax(in_view(values, sound), initial=0.0)
+    gone = [
+        f"{run} goes on to {number(float(largest))}"
+        for run, row, ok in zip(runs, values, sound, strict=True)
+        if not ok and (largest := np.nanmax(row, initial=0.0)) > top
+    ]
+    texts = {
+        "bottom": f"exactly 0 in places: {_listed(zero)}" if zero else "",
+        "top": _listed(gone) if gone else "",
+    }
+    notes = [
+        {
+            "text": text,
+            "xref": "paper",
+            "yref": "paper",
+            "x": 0.99 if edge == "top" else 0.01,
+            "y": 0.98 if edge == "top" else 0.02,
+            "xanchor": "right" if edge == "top" else "left",
+            "yanchor": edge,
+            "showarrow": False,
+            "font": style.font(12) | {"color": style.muted},
+            "bgcolor": style.background,
+        }
+        for edge, text in texts.items()
+        if text
+    ]
+    return {"annotations": notes} if notes else {}
+
+
+def _listed(names: list[str]) -> str:
+    """The first names, and how many more there are."""
+    return ", ".join(names[:2]) + (f" and {len(names) - 2} more" if len(names) > 2 else "")

@@ -1,0 +1,111 @@
+"""What stands at the top of the lab when a link leads there: a lesson's title and note, or an experiment's claim."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard.charts.style import unbroken
+from dashboard.state import lessons, sidebar
+from dashboard.state.sidebar_run import STEP
+from dashboard.ui import layout
+from nncore import RunConfig
+from nncore.experiments import EXPERIMENTS, Experiment
+
+EXPERIMENT = "experiment"
+KEPT = (*lessons.PARAMETERS, EXPERIMENT)
+"""Query parameters that say what the reader came for."""
+
+REMEMBERED = "came_for"
+LAB = ""
+"""The lab's address: it is the default page."""
+
+
+def link(experiment: Experiment, config: RunConfig) -> dict[str, str | list[str]]:
+    """The query parameters that open the lab on one of an experiment's runs, its claim on top."""
+    whole = {"dataset": config.dataset, **sidebar.link(config), **dict(experiment.view)}
+    return whole | {STEP: str(experiment.step), EXPERIMENT: experiment.name}
+
+
+def begin() -> st.delta_generator.DeltaGenerator:
+    """Choose the charts, and keep a place at the top of the page for `show`. Call it before anything is drawn."""
+    lesson, experiment = lessons.read(st.query_params), _experiment()
+    if lesson:
+        shown = lesson.show
+        layout.choose([key for key in shown or () if key not in layout.PARTS], shown)
+    elif experiment:
+        layout.choose(experiment.charts, None)
+    return st.container()
+
+
+def show(place: st.delta_generator.DeltaGenerator) -> None:
+    """The lesson's title and note, or the experiment's claim and its two runs, with a way out."""
+    lesson, experiment = lessons.read(st.query_params), _experiment()
+    with place:
+        if lesson:
+            with st.container(key="lesson", horizontal=True, vertical_alignment="top"):
+                st.html(lessons.heading(lesson), width="stretch")
+                st.button(
+                    "Show everything", key="leave_lesson", type="tertiary", icon=":material/open_in_full:",
+                    on_click=leave, help="Leaves the lesson: every control and every chart comes back.",
+                )  # fmt: skip
+        elif experiment:
+            _claim(experiment)
+
+
+def end() -> None:
+    """Say so when a lesson shows nothing. Call it after everything is drawn."""
+    lesson = lessons.read(st.query_params)
+    if lesson and lesson.show and not layout.drawn() and not set(lesson.show) & set(layout.PARTS):
+        st.info("This lesson names no chart of this page: **Show everything** brings them back.")
+
+
+def leave() -> None:
+    """Forget the lesson or the experiment; its set-up stays."""
+    for name in KEPT:
+        st.query_params.pop(name, None)
+    st.session_state.pop(REMEMBERED, None)
+
+
+def bring_back(page: str) -> None:
+    """Let a lesson or an experiment outlast a look at another page. Call it before the page is drawn."""
+    if page != LAB:
+        return
+    came_for = {name: st.query_params[name] for name in KEPT if name in st.query_params}
+    returns = st.session_state.get(sidebar.PAGE, page) != page and not st.query_params.to_dict()
+    if returns and not came_for:
+        st.query_params.update(st.session_state.get(REMEMBERED, {}))
+    else:
+        st.session_state[REMEMBERED] = came_for
+
+
+def _experiment() -> Experiment | None:
+    return EXPERIMENTS.get(st.query_params.get(EXPERIMENT, ""))
+
+
+def _claim(experiment: Experiment) -> None:
+    with st.container(border=True, key="experiment"):
+        with st.container(horizontal=True, wrap=False, vertical_alignment="center"):
+            st.markdown(f":material/experiment: **{experiment.title}**", width="stretch")
+            st.button(
+                "Close", key="leave_experiment", type="tertiary", icon=":material/close:", on_click=leave,
+                help="Puts the claim away; the set-up stays.",
+            )  # fmt: skip
+        st.markdown(unbroken(f"{experiment.claim} **Look for:** {experiment.look_for}"))
+        with st.container(horizontal=True, vertical_alignment="center"):
+            for name, config, label in (
+                ("run", experiment.config, experiment.label),
+                ("against", experiment.against, experiment.against_label),
+            ):
+                here = sidebar.stands_on(config)
+                st.button(
+                    label, key=f"experiment_{name}", type="primary" if here else "secondary", on_click=_set_up,
+                    args=(experiment, config), icon=":material/check:" if here else ":material/play_arrow:",
+                    help="This is the run on the page." if here else "Sets the whole sidebar to this run.",
+                )  # fmt: skip
+            if not any(map(sidebar.stands_on, (experiment.config, experiment.against))):
+                st.caption("The set-up has been changed since.", width="content")
+
+
+def _set_up(experiment: Experiment, config: RunConfig) -> None:
+    sidebar.apply(config)
+    st.session_state[STEP] = experiment.step

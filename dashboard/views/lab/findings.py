@@ -1,0 +1,137 @@
+"""What is wrong at the step that is looked at: each finding with its evidence, the chart that proves it, and remedies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
+import streamlit as st
+
+from dashboard.charts import activations, gradients, loss, weights
+from dashboard.charts.style import number
+from dashboard.jobs.measurements import Errand, errands, watched
+from dashboard.jobs.registry import Training
+from dashboard.views.lab import remedy_check
+from nncore import Fork, History
+from nncore.diagnosis import RULES, Remedy, Verdict, tried_out, verdict
+
+PLACE = "findings_errand"
+
+ICONS = {3: ":red[:material/error:]", 2: ":orange[:material/warning:]", 1: ":blue[:material/info:]"}
+
+PROOFS = {
+    "flow": gradients.FLOW.title,
+    "heatmap": "Over training",
+    "activation": activations.DISTRIBUTIONS["activation"].title,
+    "delta": activations.DISTRIBUTIONS["delta"].title,
+    "weight_gradient": activations.DISTRIBUTIONS["weight_gradient"].title,
+    "signal": activations.SIGNAL.title,
+    "updates": gradients.UPDATE_RATIO.title,
+    "saturation": activations.SATURATION.title,
+    "loss": loss.LOSS.title,
+    "learned": loss.LEARNED.title,
+    "theta": weights.PARAMETERS.title,
+}
+"""The chart that a verdict points at -> its title on the page."""
+
+Trial = tuple[str, Remedy | None]
+"""The rule that a change was tried out for, and the remedy that it turned out to be."""
+
+
+@st.fragment
+def show(training: Training, record: int) -> None:
+    """One line that opens into the list; a calm one where nothing is wrong."""
+    found = training.measured(verdict, record)
+    step = int(training.history.step[record])
+    if not found:
+        errands().leave(PLACE)
+        st.caption(
+            f":green[:material/check_circle:] Nothing wrong at step {step:,}: none of {len(RULES)} rules fires."
+        )
+        return
+    titles = ", ".join(each.title.lower() for each in found)
+    count = "One finding" if len(found) == 1 else f"{len(found)} findings"
+    row = st.expander(
+        f"**{count} at step {step:,}:** {titles}", type="compact", key="findings", on_change="rerun",
+        icon=":material/troubleshoot:",
+    )  # fmt: skip
+    if not row.open:
+        errands().leave(PLACE)
+        return
+    errand = errands().ask(PLACE, training, trials, record)
+    with row:
+        watched(errand, partial(_list, training, found))
+
+
+def trials(history: History, record: int) -> Iterator[Trial]:
+    """Every change that is tried out for every finding at a record, one trial at a time; none for a fork."""
+    if isinstance(history.config, Fork):
+        return
+    for each in verdict(history, record):
+        for remedy in tried_out(each, history):
+            yield each.rule, remedy
+
+
+def _list(training: Training, found: tuple[Verdict, ...], errand: Errand[Trial]) -> None:
+    tried = list(errand.found)
+    going = not errand.complete
+    for each in found:
+        mine = [remedy for rule, remedy in tried if rule == each.rule]
+        waits = going and (not tried or each.rule == tried[-1][0] or not mine)
+        _one(training, each, mine, waits)
+
+
+def _one(training: Training, found: Verdict, tried: list[Remedy | None], waits: bool) -> None:
+    """Title, sentence, threshold and source, the way to the proof, and a button for each remedy."""
+    with st.container(border=True, key=f"finding_{found.rule}", gap="small"):
+        with st.container(horizontal=True, wrap=False, gap="small"):
+            st.markdown(
+                f"{ICONS[found.severity]} **{found.title}.** {found.sentence} "
+                f"[{PROOFS[found.chart]}:material/arrow_downward:](#chart_{found.chart})",
+                width="stretch",
+            )
+            with st.popover("Evidence", type="tertiary"):
+                st.markdown(_evidence(found))
+        remedies = [remedy for remedy in tried if remedy is not None]
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            if remedies:
+                st.caption(
+                    f"{_capital(_metric(remedies[0]))} {number(remedies[0].before)} becomes", width="content"
+                )
+            for place, remedy in enumerate(remedies):
+                remedy_check.button(
+                    remedy, training.config, f"take_{found.rule}_{place}", f"{_effect(remedy)} · {remedy.label}",
+                    f"{remedy.sentence()} One click sets the sidebar and trains again.",
+                )  # fmt: skip
+            if waits:
+                st.caption(
+                    f":material/hourglass_top: Trying out changes on this network: {len(tried)} so far …"
+                )
+            elif isinstance(training.config, Fork):
+                st.caption("Changes are tried out on runs from step 0, not on a fork.")
+            elif not remedies:
+                st.caption(f"None of {len(tried)} changes that were tried out mends this.")
+
+
+def _evidence(found: Verdict) -> str:
+    """The rule in words: its number, its threshold, and where that comes from."""
+    above = RULES[found.rule].above
+    return (
+        f"**{_capital(found.metric)}** at step {found.step:,}: **{number(found.value)}**. "
+        f"The rule fires {'above' if above else 'below'} {number(found.threshold)}.\n\n{found.source}"
+    )
+
+
+def _metric(remedy: Remedy) -> str:
+    """What a remedy's two numbers are, without what the finding's own sentence says already."""
+    return RULES[remedy.rule].metric.partition(",")[0]
+
+
+def _effect(remedy: Remedy) -> str:
+    """The predicted number."""
+    return "not applicable" if np.isnan(remedy.after) else f"**{number(remedy.after)}**"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,259 @@
+"""The gradient lab: one run, what happened to its gradient, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+import streamlit as st
+
+from dashboard import playback
+from dashboard.charts import activations, gradients, loss, style, weights
+from dashboard.jobs.registry import SeedTraining, Training
+from dashboard.playback import Playback
+from dashboard.state import pins, sidebar_run
+from dashboard.ui import card, downloads, layout, report_charts
+from dashboard.views import learned
+from dashboard.views.lab import banner, causes, findings, headline, lesson_maker, report, seeds
+from nncore import History
+from nncore import measures as m
+from nncore.diagnosis import Flow, flow, theory_gap
+
+OVER_TIME = (*gradients.HEATMAP_LABELS, "inactive_fraction", "dead_fraction")
+
+
+def over_time(history: History) -> m.Measurement:
+    """Every quantity that a chart over time shows, from one replay."""
+    return m.over_time(history, OVER_TIME)
+
+
+@st.fragment
+def charts(training: Training) -> None:
+    """Everything that follows the step slider."""
+    history, look = training.history, style.current()
+    wrong, numbers = st.container(key="wrong"), st.container(key="numbers")
+    with st.container(horizontal=True, vertical_alignment="bottom", key="step_row"):
+        with st.container():
+            record, play = playback.timeline(training)
+        n_seeds = seeds.control()
+        pins.button(training.config)
+    report_charts.kept().begin("charts", record)
+    step = int(history.step[record])
+    repeated = seeds.study(training, record, n_seeds)
+    timeline = training.measured(over_time)
+    seen = training.measured(flow, record)
+    with wrong:
+        if layout.shows("findings"):
+            findings.show(training, record)
+    with numbers:
+        if layout.shows("numbers"):
+            headline.metrics(training, record, seen)
+    layout.open_places()
+
+    left, right = st.columns(2)
+    with left:
+        gradient_flow(training, record, seen, look, repeated, play)
+    with right:
+        layer_by_step(timeline, look, step, play)
+
+    left, right = st.columns(2)
+    with left:
+        causes.causes(training, record, look, play)
+    with right:
+        causes.float_types(training, record, look, play)
+
+    for column, quantity in zip(st.columns(3), activations.DISTRIBUTIONS, strict=True):
+        with column:
+            distribution(training, record, quantity, look, play)
+
+    signal, updates, saturation = st.columns(3)
+    with signal:
+        measured = seeds.beside(training.measured(signal_at, record), repeated, "signal")
+        card.show(
+            "signal", activations.SIGNAL, measured, activations.signal(measured, look), height=300,
+            frames=play.frames(
+                lambda each: activations.signal(
+                    seeds.beside(play.measured(signals, each), repeated, "signal"), look
+                )
+            ),
+        )  # fmt: skip
+    with updates:
+        if repeated:
+            seeds.updates(training, repeated, record, look)
+        else:
+            measured = timeline.select("update_ratio")
+            drawn = partial(gradients.update_ratio, measured, look)
+            card.show(
+                "updates", gradients.UPDATE_RATIO, measured, drawn(step), height=300, frames=play.marks(drawn)
+            )
+    with saturation:
+        share = gradients.flat_share(timeline)
+        if repeated:
+            seeds.saturation(training, repeated, record, share, look)
+        else:
+            measured = timeline.select(share, "dead_fraction")
+            drawn = partial(activations.saturation, measured, look)
+            card.show(
+                "saturation",
+                activations.SATURATION,
+                measured,
+                drawn(step),
+                height=300,
+                frames=play.marks(drawn),
+            )
+
+    losses, *middle, picture = st.columns(3 if causes.wants_sharpness() else 2)
+    with losses:
+        measured = seeds.performance(training, repeated)
+        drawn = partial(loss.performance, measured, look)
+        switch = partial(causes.sharpness_switch, training.config)
+        card.show("loss", loss.LOSS, measured, drawn(step), above=switch, frames=play.marks(drawn))
+    with picture:
+        learned.show(training, record, look, play=play)
+    for column in middle:
+        with column:
+            causes.sharpness(training, look, step, play)
+
+    parameters(training, look, step, play)
+
+
+def gradient_flow(
+    training: Training,
+    record: int,
+    seen: Flow,
+    look: style.Style,
+    repeated: SeedTraining | None,
+    play: Playback,
+) -> None:
+    """δ and weight-gradient norms per layer, with what theory predicts for step 0 and the bands of many seeds."""
+    measured = training.measured(m.gradient_flow, record)
+    finding, distance, problem, predicted = headline.flow_sentence(seen), None, "", None
+    if st.session_state.get("theory", st.query_params.get("theory") != "false") and training.config.depth:
+        try:
+            predicted = training.measured(theory_gap.prediction)
+            measured = theory_gap.beside_theory(measured, predicted)
+            distance = theory_gap.distance(measured)
+            if distance is None:
+                finding += " δ is zero or not finite at step 0, so theory cannot be laid beside it."
+            finding = f"{finding} {seeds.theory_words(repeated, predicted)}".strip()
+        except ValueError as refused:
+            problem = f"No theory line: {refused}."
+    switch = partial(causes.theory_switch, distance, measured.caveats, problem)
+
+    measured = banded(measured, repeated)
+
+    def drawn(each: int) -> style.Figure:
+        measured = play.measured(m.gradient_flows, each)
+        measured = theory_gap.beside_theory(measured, predicted) if predicted else measured
+        return gradients.gradient_flow(banded(measured, repeated), look)
+
+    card.show(
+        "flow", gradients.FLOW, measured, gradients.gradient_flow(measured, look),
+        finding=f"{finding} {problem}".strip(), above=switch, frames=play.frames(drawn),
+    )  # fmt: skip
+
+
+def banded(measured: m.Measurement, repeated: SeedTraining | None) -> m.Measurement:
+    """The two norms with the bands of many seeds, where there are any."""
+    return seeds.beside(measured, repeated, "delta_norm", "weight_gradient_norm")
+
+
+def layer_by_step(timeline: m.Measurement, look: style.Style, step: int, play: Playback) -> None:
+    """The layer × step heat map, of a quantity to choose."""
+    labels = gradients.HEATMAP_LABELS
+    from_url = {label: name for name, label in labels.items()}.get(st.query_params.get("heat"), "delta_norm")
+    chosen = st.session_state.get("heat", from_url)  # its widget is drawn below the title
+    name = gradients.flat_share(timeline) if chosen == "saturated_fraction" else chosen
+    measured = timeline.select(name)
+    title = f"{gradients.HEATMAP_TITLES[name]}, every layer and step"
+    text = card.Text("Over training", title, gradients.HEATMAP_NOTES[chosen])
+    drawn = partial(gradients.layer_by_step, measured, name, look)
+    pick = partial(
+        st.segmented_control, "Quantity", list(labels), format_func=labels.__getitem__, default="delta_norm",
+        key="heat", bind="query-params", label_visibility="collapsed", required=True,
+    )  # fmt: skip
+    card.show(
+        "heatmap", text, measured, drawn(step), finding=gradients.gaps(measured, name), above=pick,
+        frames=play.marks(drawn),
+    )  # fmt: skip
+
+
+def distribution(training: Training, record: int, quantity: str, look: style.Style, play: Playback) -> None:
+    """The histogram of every layer at one record."""
+
+    def drawn(measured: m.Measurement) -> style.Figure:
+        return activations.distribution(measured, quantity, look)
+
+    measured = training.measured(m.distribution, record, quantity)
+    card.show(
+        quantity, activations.DISTRIBUTIONS[quantity], measured, drawn(measured), height=300,
+        frames=play.frames(lambda each: drawn(play.measured(m.distributions, each, quantity))),
+    )  # fmt: skip
+
+
+def signal_at(history: History, record: int) -> m.Measurement:
+    """The forward signal per layer at one record."""
+    return signals(history, (record,))[0]
+
+
+def signals(history: History, records: Sequence[int]) -> tuple[m.Measurement, ...]:
+    """`signal_at` of several records, from one replay."""
+    measured = m.per_layer(history, ("z_std", "signal", "signal_floor"), np.asarray(records))
+    return tuple(measured.rows([place]) for place in range(len(records)))
+
+
+def parameters(training: Training, look: style.Style, step: int, play: Playback) -> None:
+    """θ and its gradient over time, for a layer's weights or for one parameter."""
+    if not layout.shows("theta"):
+        return
+    history = training.history
+    n_layers = history.layout.n_layers
+    layer_choice, index_choice, by_hand = st.columns([2, 2, 1], vertical_alignment="bottom")
+    layer = layer_choice.number_input(
+        "Layer", 1, n_layers, 1, key="theta_layer", bind="query-params",
+        help="The layer whose weights are drawn as bands: the middle half and the middle 96 % of them.",
+    )  # fmt: skip
+    index = index_choice.number_input(
+        "One parameter", 0, history.layout.n_params - 1, None, key="theta_index", bind="query-params",
+        placeholder="the whole layer",
+        help="The index k of a single θ_k, counted over all layers: biases first, then weights row by row.",
+    )  # fmt: skip
+    by_hand.page_link(
+        "views/lecture/backward.py", label="By hand", icon=":material/search:", query_params={"b_part": "Inspector"},
+        help="Opens this network in the inspector: pick a weight and a sample, and see every product that reaches it.",
+    )  # fmt: skip
+    if index is None:
+        measured = training.measured(m.layer_parameters, int(layer))
+        drawn, what = partial(weights.layer_bands, measured, look), f"weights of layer {layer}"
+    else:
+        measured = training.measured(m.parameter, int(index))
+        drawn, what = (
+            partial(weights.one_parameter, measured, look),
+            weights.place(history.layout, int(index)),
+        )
+    text = card.Text(weights.PARAMETERS.title, f"and its gradient: {what}", weights.PARAMETERS.note)
+    card.show("theta", text, measured, drawn(step), frames=play.marks(drawn))
+
+
+def page() -> None:
+    """The lab, top to bottom."""
+    top = banner.begin()
+    training = sidebar_run.training()
+    banner.show(top)
+    if training is None:
+        return
+    if layout.shows("headline"):
+        headline.show(training)
+    causes.ending(training, style.current())
+    charts(training)
+    if layout.shows("downloads"):
+        with st.container(border=True, key="downloads", horizontal=True, vertical_alignment="center"):
+            downloads.show(training)
+            report.show(training)
+    banner.end()
+    lesson_maker.offer()
+    st.caption(f"{training.config.source.note} Measured on {len(training.history.probe_x)} training rows.")
+
+
+page()

@@ -1,0 +1,265 @@
+"""The loss around a run: a plane with the path of training on it, and lines through one point of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from dashboard.charts.style import CIVIDIS, Figure, Style, drawable, log_axis, log_ticks, number, percent
+from dashboard.ui.card import Text
+from nncore import Measurement
+from nncore.measures.landscape import Path
+
+PLANE = Text(
+    "The way down",
+    "loss over the plane in which θ moved most",
+    "Lines join points of equal loss; where they are far apart lies a plateau. Each dot is a recorded step.",
+)
+LAYERS = Text(
+    "Layer by layer",
+    "loss along each layer's gradient",
+    "A line that is flat over its whole length is a plateau: that layer can move by its own length and the loss "
+    "does not notice. Right of 0 is downhill; the colour runs from the first layer to the last.",
+)
+ONE_STEP = Text(
+    "One step",
+    "loss after one step, for every learning rate",
+    "The valley shows which rates help; a line that stays level until it jumps is a plateau with a cliff behind it.",
+)
+ONE_PARAMETER = Text(
+    "One parameter",
+    "loss against its value, all others held",
+    "The dashed tangent has the slope ∂E/∂θ: it touches the line at the present value, and where it is level "
+    "this θ does not learn.",
+)
+
+WIDE = 30.0
+"""Losses that differ by more than this factor are coloured by their logarithm."""
+
+PLATEAU = 0.02
+"""A gain below this share of the loss is drawn as the level line that it is."""
+
+
+def plane(measured: Measurement, along: Path, step: int, style: Style) -> Figure:
+    """Contours of the loss, the path on them, its start, its end and the step chosen."""
+    loss = measured["loss"].T
+    finite = loss[np.isfinite(loss)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    is_log = low > 0 and high / low > WIDE
+    with np.errstate(all="ignore"):
+        shown = np.log10(loss) if is_log else loss
+    shown = drawable(shown, log=False)
+    here = int(np.argmin(np.abs(along.step - step)))
+    u, v = along.place.T
+    contour = {
+        "type": "contour",
+        "x": measured.axes["u"],
+        "y": measured.axes["v"],
+        "z": shown.astype(np.float32),
+        "colorscale": CIVIDIS,
+        "ncontours": 18,
+        "line": {"width": 0.6, "color": style.border},
+        "colorbar": {"title": {"text": "log₁₀ E" if is_log else "E"}, "thickness": 12, "outlinewidth": 0},
+        "customdata": loss,
+        "hovertemplate": "E = %{customdata:.4g}<extra></extra>",
+        "name": "loss",
+    }
+    return {
+        "data": [
+            contour,
+            _way(u, v, along.step, style),
+            *(
+                _point(u[at], v[at], name, symbol, style)
+                for at, name, symbol in ((0, f"step {along.step[0]}", "square"), (here, f"step {along.step[here]}", "star"))
+            ),
+        ],
+        "layout": style.layout(
+            "loss_plane",
+            xaxis={"title": {"text": f"direction 1: {percent(float(along.share[0]))} of the movement"}, "showgrid": False},
+            yaxis={"title": {"text": f"direction 2: {_small_share(float(along.share[1]))}"}, "showgrid": False},
+        ),
+    }  # fmt: skip
+
+
+def _small_share(share: float) -> str:
+    return "less than 0.01\u00a0%" if 0 < share < 1e-4 else percent(share)
+
+
+def _way(u: np.ndarray, v: np.ndarray, steps: np.ndarray, style: Style) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "x": u,
+        "y": v,
+        "customdata": steps,
+        "mode": "lines+markers",
+        "name": "path",
+        "line": {"color": "#FFFFFF", "width": 2},
+        "marker": {"size": 5, "color": style.delta, "line": {"color": "#FFFFFF", "width": 0.8}},
+        "hovertemplate": "step %{customdata}<extra></extra>",
+    }
+
+
+def _point(x: float, y: float, name: str, symbol: str, style: Style) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "x": np.array([x]),
+        "y": np.array([y]),
+        "mode": "markers",
+        "name": name,
+        "marker": {"symbol": symbol, "size": 14, "color": style.delta, "line": {"color": "#FFFFFF", "width": 1.5}},
+        "hovertemplate": f"{name}<extra></extra>",
+    }  # fmt: skip
+
+
+def layers(measured: Measurement, n_layers: int, style: Style) -> Figure:
+    """One line a layer, coloured from input to output, dashed differently too."""
+    colours, distance = style.layers(n_layers), measured.axes["distance"]
+    dashes = ("solid", "dot", "dash", "longdash", "dashdot", "longdashdot")
+    traces = [
+        {
+            "type": "scatter",
+            "x": distance,
+            "y": drawable(loss, log=False),
+            "mode": "lines",
+            "name": f"layer {layer}",
+            "showlegend": row in (0, len(measured.axes["layer"]) - 1),
+            "line": {"color": colours[layer - 1], "width": 2.5, "dash": dashes[row % len(dashes)]},
+            "hovertemplate": f"layer {layer}<br>moved by %{{x:.2f}} of its length<br>E = %{{y:.4g}}<extra></extra>",
+        }
+        for row, (layer, loss) in enumerate(zip(measured.axes["layer"], measured["loss"], strict=True))
+    ]
+    return {
+        "data": traces,
+        "layout": style.layout(
+            "loss_along_layers",
+            xaxis={"title": {"text": "distance, in lengths of the layer's θ (→ downhill)"}},
+            yaxis={"title": {"text": "loss E"}},
+            shapes=[_upright(0.0, style)],
+        ),
+    }
+
+
+def layers_finding(measured: Measurement) -> str:
+    """How far each end of the network can move the loss, in words."""
+    reach = {
+        int(layer): float(np.ptp(loss[np.isfinite(loss)]))
+        for layer, loss in zip(measured.axes["layer"], measured["loss"], strict=True)
+        if np.isfinite(loss).any()
+    }
+    if len(reach) < 2:
+        return ""
+    first, last = min(reach), max(reach)
+    return (
+        f"Moving layer {first} by its own length changes the loss by {number(reach[first])} at most, "
+        f"moving layer {last} by {number(reach[last])}."
+    )
+
+
+def one_step(measured: Measurement, now: float, rate: float, style: Style) -> Figure:
+    """The loss after one step of each learning rate; the run's own rate and the loss now are marked."""
+    rates, loss = measured.axes["learning_rate"], measured["loss"]
+    drawn = drawable(loss, log=False)
+    low = float(np.nanmin(drawn, initial=now))
+    top = now + max(
+        2 * (now - low), PLATEAU * now
+    )  # a valley fills the picture; a plateau is not blown up into one
+    margin = 0.08 * ((top - low) or 1.0)
+    within = drawn[drawn <= top]
+    if len(within) or not now > 0:
+        height = {"title": {"text": "loss E"}, "range": [low - margin, top + margin]}
+    else:  # every rate leaps far up: decades show by how much
+        height = log_axis("loss E", **log_ticks(np.append(drawn, now)))
+    marks = [_upright(np.log10(rate), style)] if rate > 0 else []
+    level = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": now, "y1": now, "line": {"color": style.muted, "width": 1, "dash": "dot"}}  # fmt: skip
+    return {
+        "data": [
+            {
+                "type": "scatter",
+                "x": rates,
+                "y": drawn,
+                "mode": "lines",
+                "name": "after one step",
+                "line": {"color": style.weight, "width": 2.5},
+                "hovertemplate": "α = %{x:.2g}<br>E = %{y:.6g}<extra></extra>",
+            }
+        ],
+        "layout": style.layout(
+            "loss_after_one_step",
+            xaxis={
+                "type": "log",
+                "dtick": 1,
+                "exponentformat": "power",
+                "title": {"text": "learning rate α"},
+            },
+            yaxis=height,
+            shapes=[*(shape | {"x0": 10 ** shape["x0"], "x1": 10 ** shape["x1"]} for shape in marks), level],
+            showlegend=False,
+        ),
+    }
+
+
+def one_step_finding(measured: Measurement, now: float, rate: float) -> str:
+    """The best rate and what it would bring, beside the run's own."""
+    rates, loss = measured.axes["learning_rate"], measured["loss"]
+    best = int(np.nanargmin(np.where(np.isfinite(loss), loss, np.inf)))
+    if not loss[best] < now:
+        return f"No learning rate from {rates[0]:g} to {rates[-1]:g} lowers the loss of {number(now)} in one step."
+    gain = f"lowers the loss from {number(now)} by {number(now - float(loss[best]))}"
+    return f"One step of α = {rates[best]:.2g} {gain}, more than any other; this run's α is {rate:g}."
+
+
+def one_parameter(measured: Measurement, style: Style) -> Figure:
+    """The change of the loss against one θ, its tangent at the present value, dashed, and that value marked."""
+    theta, loss = measured.axes["theta"], measured["loss"]
+    middle = len(theta) // 2
+    change, tangent = loss - loss[middle], measured["tangent"] - loss[middle]
+    finite = change[np.isfinite(change)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    margin = 0.15 * ((high - low) or 1.0)
+    line = {"type": "scatter", "x": theta, "mode": "lines"}
+    return {
+        "data": [
+            line
+            | {
+                "y": drawable(change, log=False),
+                "name": "loss",
+                "line": {"color": style.weight, "width": 2.5},
+                "hovertemplate": "θ = %{x:.4g}<br>E changes by %{y:.3g}<extra></extra>",
+            },
+            line
+            | {
+                "y": tangent,
+                "name": "tangent: ∂E/∂θ",
+                "line": {"color": style.delta, "width": 2, "dash": "dash"},
+                "hoverinfo": "skip",
+            },
+            _point(theta[middle], 0.0, "present value", "circle", style),
+        ],
+        "layout": style.layout(
+            "loss_along_theta",
+            xaxis={"title": {"text": "θ"}},
+            yaxis={
+                "title": {"text": "change of E"},
+                "exponentformat": "power",
+                "range": [low - margin, high + margin],
+            },
+        ),
+    }
+
+
+def one_parameter_finding(measured: Measurement, index: int) -> str:
+    """The value and the slope at it, in words."""
+    theta, tangent = measured.axes["theta"], measured["tangent"]
+    value, width = float(theta[len(theta) // 2]), float(theta[-1] - theta[0])
+    if not width > 0:
+        return f"θ{index} is {number(value)}: a reach as short as this one is less than its rounding."
+    with np.errstate(all="ignore"):
+        slope = float(tangent[-1] - tangent[0]) / width
+    if not np.isfinite(slope):
+        return f"θ{index} is {number(value)}, its slope ∂E/∂θ{index} is not finite."
+    return f"θ{index} is {number(value)}, its slope ∂E/∂θ{index} is {number(slope)}."
+
+
+def _upright(x: float, style: Style) -> dict[str, Any]:
+    return {"type": "line", "yref": "paper", "y0": 0, "y1": 1, "x0": x, "x1": x, "line": {"color": style.muted, "width": 1.5, "dash": "dash"}}  # fmt: skip

@@ -1,0 +1,275 @@
+"""Your data: a CSV file, points clicked by hand, or a function drawn; kept in the session and opened in the lab."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from dashboard.charts import style
+from dashboard.plot import plot
+from dashboard.state import sidebar, uploads
+from dashboard.state.uploads import plain
+from dashboard.ui import card
+from dashboard.views.your_data import canvas, charts
+from nncore import read_table
+from nncore.data.read_csv import MAX_BYTES
+from nncore.data.table import MAX_CLASSES, Choice, Table
+
+POINTS, KNOTS, SHOWN, CHOSEN = "drawn_points", "drawn_knots", "table_shown", "table_choices"
+
+LARGEST = f"{MAX_BYTES / 2**20:.0f} MB"
+
+
+# A file -----------------------------------------------------------------------------------------------------
+
+
+def upload(look: style.Style) -> None:
+    """Choose a file, see how it was read, say what is to be predicted from what."""
+    choose, say = st.columns([2, 1], vertical_alignment="bottom")
+    file = choose.file_uploader(
+        "A CSV file", uploads.FILE_TYPES, key="table_file",
+        help=f"Text with a column for each quantity and a row for each case, at most {LARGEST}. Comma, semicolon, tab "
+        "or | between columns, UTF-8, UTF-16 or Latin-1, decimal point or comma: all recognised.",
+    )  # fmt: skip
+    header = say.segmented_control(
+        "The first line holds", list(uploads.HEADERS), default="recognise", key="table_header", required=True,
+        help="Names of the columns, or already values. Recognised, a first line with numbers in it is refused.",
+    )  # fmt: skip
+    if file is not None:
+        try:
+            with st.spinner("Reading the file …"):
+                table = uploads.read(file, uploads.HEADERS[header])
+        except ValueError as problem:
+            st.error(f"This file cannot be used: {plain(str(problem))}.", icon=":material/block:")
+            return
+        if uploads.find(table.digest) is None or st.session_state.get("table_file_shown") != file.file_id:
+            uploads.keep(table, file.name)
+            st.session_state[SHOWN] = table.digest
+        st.session_state["table_file_shown"] = file.file_id
+    uploaded = {digest: name for digest, (_, name) in uploads.on_shelf().items() if name}
+    if not uploaded:
+        st.info(
+            "Nothing is uploaded yet. No file at hand? Click points or draw a function instead.",
+            icon=":material/info:",
+        )
+        return
+    digest = st.session_state.get(SHOWN)
+    if digest not in uploaded:
+        digest = next(reversed(uploaded))
+    if len(uploaded) > 1:
+        st.session_state[SHOWN] = digest
+        digest = st.selectbox("Table", list(uploaded), format_func=uploaded.__getitem__, key=SHOWN)
+    chosen_table(uploads.on_shelf()[digest][0], uploaded[digest], look)
+
+
+def chosen_table(table: Table, name: str, look: style.Style) -> None:
+    """How a file was read, its columns, the choice, and the way into the lab."""
+    st.markdown(
+        f"**{plain(name)}** :gray[{counted(table.rows_in_file, 'row')}, {counted(len(table.columns), 'column')}, "
+        f"separated by {table.separator}, {table.encoding}]"
+    )
+    first, columns = st.columns(2)
+    with first:
+        st.caption("The first rows, as they stand in the file")
+        st.dataframe(uploads.head(table), hide_index=True, height=248)
+    with columns:
+        st.caption("The columns, as they were read")
+        st.dataframe(uploads.summary(table), hide_index=True, height=248)
+    pick, seen = st.columns([2, 3], gap="medium")
+    with pick:
+        choice = choices(table)
+    if choice is None:
+        return
+    st.session_state.setdefault(CHOSEN, {})[table.digest] = choice
+    with pick:
+        open_in_lab(choice)
+    with seen:
+        measured = uploads.target_counts(choice)
+        figure = charts.target(measured, choice.dataset.classes or (), choice.target.name, look)
+        card.show(
+            "target", charts.TARGET, measured, figure, finding=uploads.to_beat(choice, measured), height=260
+        )
+
+
+def counted(number: int, thing: str) -> str:
+    """How many of a thing, in words."""
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+
+
+def choices(table: Table) -> Choice | None:
+    """Target, task and inputs; None, with a sentence on the page, when they cannot be learned."""
+    try:
+        before = st.session_state.get(CHOSEN, {}).get(table.digest) or table.choose()
+    except ValueError as problem:
+        st.error(f"This table cannot be learned: {plain(str(problem))}.", icon=":material/block:")
+        return None
+    names = list(table.names)
+    target = st.selectbox(
+        "Target", names, names.index(before.target.name), key=f"target_{table.digest}",
+        help="The column that the network learns to predict.",
+    )  # fmt: skip
+    same = target == before.target.name
+    key = f"{table.digest}_{names.index(target)}"
+    recognised = before.task if same else table.task_of(target)
+    task = st.segmented_control(
+        "Task", ["classification", "regression"], default=recognised, key=f"task_{key}", required=True,
+        help=f"Recognised from the target: text and few whole numbers are classes, at most {MAX_CLASSES}. Change it "
+        "where a number only names a class, or where few numbers are a quantity.",
+    )  # fmt: skip
+    others = [name for name in names if name != target]
+    suggested = before.inputs if same else table.suggested_inputs(target)
+    inputs = st.multiselect(
+        "Inputs", others, [column.name for column in suggested if column.name != target], key=f"inputs_{key}",
+        help="What the target is predicted from. Columns that say nothing are left out at first: the same in every "
+        "row, a number of the row, or text that hardly repeats.",
+    )  # fmt: skip
+    try:
+        return table.choose(target, inputs, task)
+    except ValueError as problem:
+        st.error(f"This choice cannot be learned: {plain(str(problem))}.", icon=":material/block:")
+        return None
+
+
+def open_in_lab(choice: Choice) -> None:
+    """What is done to the columns, and the link to the lab."""
+    try:
+        config = uploads.config_for(choice)
+    except ValueError as problem:
+        st.error(f"This choice cannot be learned: {plain(str(problem))}.", icon=":material/block:")
+        return
+    rows, width = choice.dataset.max_samples or 0, choice.dataset.n_features
+    drawn_rows = (
+        f"{config.n_samples:,} of {rows:,} rows are drawn with the run's seed; Samples in the lab's sidebar takes more."
+        if rows > config.n_samples
+        else f"All {rows:,} rows are used."
+    )
+    said = [
+        drawn_rows,
+        *choice.notes(),
+        f"The network gets {width:,} {'input' if width == 1 else 'inputs'}, standardized on the training rows.",
+    ]
+    if st.button("Train on it in the lab", key="to_lab", type="primary", icon=":material/science:"):
+        st.switch_page("views/lab/page.py", query_params=sidebar.link(config))
+    st.caption(plain(" ".join(said)))
+
+
+# By hand ----------------------------------------------------------------------------------------------------
+
+
+def click_points(look: style.Style) -> None:
+    """Points of up to four classes, by click or by number."""
+    points: list[canvas.Point] = st.session_state.setdefault(POINTS, canvas.starting_points("Moons"))
+
+    def add(x1: float, x2: float) -> None:
+        points.append((x1, x2, st.session_state["point_class"]))
+        del points[: -canvas.MOST]
+
+    left, tools = st.columns([3, 2], gap="medium")
+    with left, st.container(border=True, key="card_points"):
+        st.markdown("**Your points** :gray[click where the next one of the chosen class goes]")
+        st.segmented_control(
+            "Class of the next point", canvas.CLASSES, default="A", key="point_class", required=True
+        )
+        alt = f"Your points, {len(points)} so far. The fields beside it add one by number."
+        plot(
+            charts.points(points, look), key="points", alt=alt, height=round(430 * look.scale),
+            on_click=lambda place: add(place["x"], place["y"]),
+        )  # fmt: skip
+    with tools:
+        by_number("x₁", "x₂", "point", add)
+        edit(points, "point", canvas.POINT_STARTS, lambda name: canvas.starting_points(name))
+        table = None
+        classes = {name for *_, name in points}
+        if len(points) < 4 or len(classes) < 2:
+            st.info("At least four points and two classes are needed.", icon=":material/info:")
+        else:
+            content = canvas.points_csv(points)
+            table = read_table(content)
+            take_along(table.choose("class", ["x1", "x2"], "classification"), content, "points.csv")
+
+
+def draw_function(look: style.Style) -> None:
+    """A function of one input through places set by click or by number."""
+    knots: list[canvas.Knot] = st.session_state.setdefault(KNOTS, canvas.starting_knots("Sine"))
+
+    def add(x: float, y: float) -> None:
+        knots[:] = canvas.with_knot(knots, x, y)[: canvas.MOST]
+
+    left, tools = st.columns([3, 2], gap="medium")
+    with left, st.container(border=True, key="card_function"):
+        st.markdown("**Your function** :gray[click where it goes through]")
+        alt = f"Your function through {len(knots)} places. The fields beside it add one by number."
+        plot(
+            charts.function(knots, look), key="function", alt=alt, height=round(430 * look.scale),
+            on_click=lambda place: add(place["x"], place["y"]),
+        )  # fmt: skip
+    with tools:
+        by_number("x", "y", "knot", add)
+        edit(knots, "knot", canvas.CURVE_STARTS, lambda name: canvas.starting_knots(name))
+        if len(knots) < 2 or len({y for _, y in knots}) < 2:
+            st.info("At least two places of different height are needed.", icon=":material/info:")
+        else:
+            content = canvas.curve_csv(knots)
+            take_along(read_table(content).choose("y", ["x"], "regression"), content, "function.csv")
+
+
+def by_number(first: str, second: str, key: str, add: Callable[[float, float], None]) -> None:
+    """Two fields and a button: what a click does, for the keyboard."""
+    reach = canvas.REACH
+    left, right, button = st.columns([2, 2, 1], vertical_alignment="bottom")
+    left.number_input(first, -reach, reach, 0.0, 0.25, key=f"{key}_first")
+    right.number_input(second, -reach, reach, 0.0, 0.25, key=f"{key}_second")
+    button.button(
+        "Add", key=f"{key}_add", icon=":material/add:",
+        on_click=lambda: add(st.session_state[f"{key}_first"], st.session_state[f"{key}_second"]),
+    )  # fmt: skip
+
+
+def edit(drawing: list, key: str, starts: dict, start: Callable[[str], list]) -> None:
+    """Take the last one back, clear all, or start from something known."""
+
+    def restart(name: str) -> None:
+        drawing[:] = start(name)
+
+    with st.container(horizontal=True, gap="small"):
+        st.button(
+            "Remove last", key=f"{key}_undo", icon=":material/undo:", on_click=lambda: drawing.pop(),
+            disabled=not drawing,
+        )  # fmt: skip
+        st.button(
+            "Clear",
+            key=f"{key}_clear",
+            icon=":material/delete:",
+            on_click=drawing.clear,
+            disabled=not drawing,
+        )
+    st.caption("Start from")
+    with st.container(horizontal=True, gap="small"):
+        for name in starts:
+            st.button(name, key=f"{key}_start_{name}", on_click=restart, args=(name,))
+
+
+def take_along(choice: Choice, content: bytes, file_name: str) -> None:
+    """Keep what was drawn with the session, and offer it to the lab and as a file."""
+    uploads.keep(choice.rows(), "")
+    with st.container(border=True, key="take"):
+        open_in_lab(choice)
+        st.download_button(
+            "Save as CSV", content, file_name, "text/csv", key="drawn_csv", on_click="ignore",
+            icon=":material/download:", help="A link to the run opens again with this file, in any session.",
+        )  # fmt: skip
+
+
+PARTS = {"Upload a CSV": upload, "Click points": click_points, "Draw a function": draw_function}
+
+st.title("Your data", anchor=False)
+st.markdown(
+    "Train the lab's networks on data of your own: upload a table, click points or draw a function, then open it in the "
+    "lab. It stays in this session: no link and no other reader gets it, and it is gone when you close the page."
+)
+part = st.segmented_control(
+    "Where the data comes from", list(PARTS), default="Upload a CSV", key="own", bind="query-params",
+    label_visibility="collapsed", required=True,
+)  # fmt: skip
+PARTS[part](style.current())

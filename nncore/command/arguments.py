@@ -1,0 +1,269 @@
+"""Text -> settings: flags made from RunConfig's own fields, grids such as gain=0.5:3:0.25, and TOML files."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nncore.config.run_config import RunConfig
+from nncore.numerics.choices import choose
+from nncore.sweep import NAMED_AXES, Grid, axis_names
+
+FLAGS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+
+DIGITS = 12
+"""Significant digits of a grid's steps: 0.5:3:0.1 means 0.6, not 0.6000000000000001."""
+
+MOST_VALUES = 1_000_000
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """A flag for every field of RunConfig, with its help, its choices or range, and its default."""
+    groups: dict[str, Any] = {}
+    for field in RunConfig.fields():
+        name = field.metadata["group"]
+        if name not in groups:
+            groups[name] = parser.add_argument_group(name)
+        group = groups[name]
+        flag, help = f"--{field.name.replace('_', '-')}", described(field).replace("%", "%%")
+        if field.metadata["kind"] == "flag":
+            group.add_argument(
+                flag, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=help
+            )
+        else:
+            group.add_argument(
+                flag,
+                type=_argument(field.name),
+                default=argparse.SUPPRESS,
+                metavar=_metavar(field),
+                help=help,
+            )
+
+
+def described(field: dataclasses.Field[Any]) -> str:
+    """A field's help, choices or range, and default, as one text."""
+    facts = field.metadata
+    parts = [facts["help"]]
+    if facts["choices"]:
+        parts.append(f"One of {', '.join(facts['choices'])}.")
+    elif facts["low"] is not None:
+        parts.append(f"From {facts['low']:g} to {facts['high']:g}.")
+    if facts["kind"] in TYPED_AS:
+        parts.append(TYPED_AS[facts["kind"]])
+    parts.append(f"Default: {written(field.default)}.")
+    return " ".join(parts)
+
+
+def written(value: Any) -> str:
+    """A setting as it is typed: the inverse of `read`.
+
+    >>> written((64, 32, 32)), written(None), written(0.5)
+    ('64,32x2', 'none', '0.5')
+    """
+    if value is None or value == () or value == "":
+        return "none"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        if all(isinstance(each, str) for each in value):
+            return ",".join(value)
+        stretches: list[list[int]] = []
+        for width in value:
+            if stretches and stretches[-1][0] == width:
+                stretches[-1][1] += 1
+            else:
+                stretches.append([width, 1])
+        return ",".join(f"{width}x{count}" if count > 1 else str(width) for width, count in stretches)
+    return repr(value) if isinstance(value, float) else str(value)
+
+
+def read(name: str, text: str) -> Any:
+    """The value of a setting or a named axis from its text; raises ValueError on one that it never takes.
+
+    >>> read("hidden", "64,32x2"), read("clip_norm", "none"), read("skip", "yes"), read("depth", "3")
+    ((64, 32, 32), None, True, 3)
+    """
+    choose("setting", name, axis_names())
+    if name in NAMED_AXES:
+        return NAMED_AXES[name].checked(_number(text))
+    field = next(field for field in RunConfig.fields() if field.name == name)
+    kind = field.metadata["kind"]
+    if text.lower() == "none" and (field.default is None or kind in NOTHING):
+        return RunConfig.check(name, NOTHING.get(kind))
+    return RunConfig.check(name, READERS[kind](text))
+
+
+def read_axis(text: str) -> tuple[str, list[Any]]:
+    """A grid's axis: name=a,b,c, name=start:stop:step with stop included, name=start:stop:logN or linN.
+
+    Several widths or activations in one value are joined by "-". Raises ValueError on anything else.
+
+    >>> read_axis("gain=0.5:1:0.25"), read_axis("learning_rate=0.01:1:log3")
+    (('gain', [0.5, 0.75, 1.0]), ('learning_rate', [0.01, 0.1, 1.0]))
+    >>> read_axis("hidden=8x2,16-8")
+    ('hidden', [(8, 8), (16, 8)])
+    """
+    name, equals, values = text.partition("=")
+    if not equals or not values:
+        raise ValueError(f"an axis must be name=values, such as depth=2,4,8 or gain=0.5:3:0.25; got {text!r}")
+    return name, read_values(name, values)
+
+
+def read_values(name: str, text: str) -> list[Any]:
+    """The values of `read_axis` behind the equals sign."""
+    if ":" not in text:
+        return [read(name, each) for each in text.split(",")]
+    parts = text.split(":")
+    if len(parts) != 3:
+        raise ValueError(f"a range must be start:stop:step, start:stop:linN or start:stop:logN; got {text!r}")
+    start, stop = (_number(each) for each in parts[:2])
+    if not all(isinstance(each, (int, float)) for each in (start, stop)):
+        raise ValueError(f"a range must begin and end with a number; got {text!r}")
+    kind, count = parts[2][:3], parts[2][3:]
+    if kind in ("lin", "log") and count.isdecimal() and 1 <= int(count) <= MOST_VALUES:
+        if kind == "log" and not (start > 0 and stop > 0):
+            raise ValueError(f"a logarithmic range must lie above 0; got {text!r}")
+        spaced = np.geomspace if kind == "log" else np.linspace
+        values = spaced(float(start), float(stop), int(count)).tolist()
+    else:
+        step = _number(parts[2])
+        if isinstance(step, str) or step == 0 or not 0 <= (stop - start) / step < MOST_VALUES:
+            raise ValueError(f"a range must lead from start to stop in steps; got {text!r}")
+        values = [start + place * step for place in range(int((stop - start) / step + 1e-9) + 1)]
+    return [read(name, f"{value:.{DIGITS}g}") for value in values]
+
+
+def read_seeds(text: str) -> list[int]:
+    """5 means 0 ... 4; otherwise values as in `read_axis`."""
+    if text.isdecimal():
+        return list(range(int(text)))
+    return read_values("seed", text)
+
+
+def config_from(arguments: argparse.Namespace, base: Mapping[str, Any] | None = None) -> RunConfig:
+    """The config of the flags given, over those of a file, over the defaults."""
+    names = {field.name for field in RunConfig.fields()}
+    given = {name: value for name, value in vars(arguments).items() if name in names}
+    return RunConfig.from_dict({**_from_toml(base or {}), **given})
+
+
+def read_toml(path: str) -> dict[str, Any]:
+    """A TOML file with the tables [base], [grid] and the key seeds; raises ValueError where it is not one."""
+    try:
+        facts = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not TOML: {error}") from None
+    for name in facts:
+        choose(f"entry of {path}", name, ("base", "grid", "seeds"))
+    for name in ("base", "grid"):
+        if not isinstance(facts.get(name, {}), dict):
+            raise ValueError(f"{name} in {path} must be a table, [{name}]; got {facts[name]!r}")
+    return facts
+
+
+def grid_from(
+    arguments: argparse.Namespace, facts: Mapping[str, Any], axes: Iterable[str], seeds: str | None
+) -> Grid:
+    """The grid of a TOML file's facts and of the axes given as flags, which take the place of the file's."""
+    given: dict[str, Any] = {}
+    for name, values in facts.get("grid", {}).items():
+        given[name] = (
+            read_values(name, values) if isinstance(values, str) else _from_toml({name: values})[name]
+        )
+    for text in axes:
+        name, read_as = read_axis(text)
+        given[name] = read_as
+    if seeds is not None:
+        found: Any = read_seeds(seeds)
+    else:
+        found = facts.get("seeds")
+        found = range(found) if isinstance(found, int) else found
+    return Grid(config_from(arguments, facts.get("base")), given, found)
+
+
+def _from_toml(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """TOML has no None and no tuples: "none" stands for the one, arrays for the other."""
+    optional = {field.name for field in RunConfig.fields() if field.default is None}
+
+    def plain(name: str, value: Any) -> Any:
+        if isinstance(value, list):
+            return [plain(name, each) for each in value]
+        return None if name in optional and value == "none" else value
+
+    return {name: plain(name, value) for name, value in facts.items()}
+
+
+def _argument(name: str) -> Any:
+    def parse(text: str) -> Any:
+        try:
+            return read(name, text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return parse
+
+
+def _metavar(field: dataclasses.Field[Any]) -> str:
+    numbers = {"widths": "WIDTHS", "number": "N" if field.metadata["whole"] else "X"}
+    return numbers.get(field.metadata["kind"], "NAME")
+
+
+def _parted(text: str) -> list[str]:
+    return text.replace("-", ",").split(",")
+
+
+def _widths(text: str) -> tuple[Any, ...]:
+    widths: list[Any] = []
+    for part in _parted(text):
+        width, times, count = part.partition("x")
+        if times and not count.isdecimal():
+            raise ValueError(f"hidden must be widths such as 64,32x2; got {text!r}")
+        if times and int(count) > MOST_VALUES:
+            raise ValueError(f"hidden must be at most 200 widths; got {text!r}")
+        widths += [_number(width)] * (int(count) if times else 1)
+    return tuple(widths)
+
+
+def _number(text: str) -> Any:
+    """As a number where it is one; otherwise as it stands, for the check behind to refuse."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def _name_or_names(text: str) -> str | tuple[str, ...]:
+    names = tuple(_parted(text))
+    return names if len(names) > 1 else text
+
+
+READERS: dict[str, Callable[[str], Any]] = {
+    "flag": lambda text: FLAGS.get(text.lower(), text),
+    "number": _number,
+    "name": str,
+    "name or names": _name_or_names,
+    "names": lambda text: tuple(_parted(text)),
+    "widths": _widths,
+    "table": str,
+}
+"""Kind of a setting -> its value from a text, for the kind's own check to take or to refuse."""
+
+NOTHING: dict[str, Any] = {"names": (), "widths": (), "table": ""}
+"""What "none" means for settings of a kind; for those whose default is None it means that."""
+
+TYPED_AS = {
+    "widths": "As 64,32,32 or 64,32x2; none for no hidden layer.",
+    "name or names": "Several, with commas, one for each layer.",
+    "names": "Several, with commas.",
+}
+"""What the help adds on how a value is typed."""

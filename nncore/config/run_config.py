@@ -1,0 +1,322 @@
+"""RunConfig describes a run completely: names and numbers, the seed included."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nncore.config.settings import TABLE as TABLE
+from nncore.config.settings import Settings
+from nncore.data import DATASETS, Data, Dataset, default_loss, encode_targets, load, n_outputs
+from nncore.data.table import Choice
+from nncore.model.activations import ACTIVATIONS, Activation
+from nncore.model.initializers import INITIALIZERS
+from nncore.model.layout import Array, Layout
+from nncore.model.losses import LOSSES, Loss
+from nncore.model.network import MLP
+from nncore.model.optimizers import OPTIMIZERS, Optimizer, Schedule, cosine, step_decay, warmup
+from nncore.numerics.blas import SEVERAL
+from nncore.numerics.cache import kept
+from nncore.numerics.choices import choose
+
+DATA_BYTES = 2**26
+"""Rows kept for the next run on the same data: of thousands of seeds of a toy problem, or of a few large sets."""
+
+LARGE_PRODUCT = 2**27
+"""Multiply-adds in one layer's product from which a second BLAS thread gains more than it costs."""
+
+SETTING_OF = {"alpha": "rms_alpha"}
+"""An optimizer's argument -> the setting that it takes, where the two have different names."""
+
+
+@dataclass(frozen=True)
+class RunConfig(Settings):
+    """A frozen, hashable, validated description of a run. Same config, same bits.
+
+    It is the cache key, the URL, the row of a sweep and the provenance inside every file. Every field has a
+    default; `RunConfig.fields()` gives each one's help, choices and range. None means "the textbook value":
+    of the activation's alpha, the initializer's scale, the optimizer's epsilon and weight decay, or no
+    clipping.
+
+    Raises ValueError on an unknown name, a number out of range, or choices that do not go together.
+
+    >>> config = RunConfig(dataset="moons", hidden=(32,) * 10, activation="tanh", steps=500)
+    >>> config.layout().n_params, config.loss_name
+    (9633, 'bce')
+    >>> RunConfig(activation="rleu")
+    Traceback (most recent call last):
+    ValueError: activation must be one of linear, sign, ..., hard_tanh, erf; got 'rleu' (did you mean 'relu'?)
+    """
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check_together()
+
+    def replace(self, **changes: Any) -> RunConfig:
+        """The same run with some settings changed."""
+        return dataclasses.replace(self, **changes)
+
+    @classmethod
+    def from_dict(cls, settings: Mapping[str, Any]) -> RunConfig:
+        """The config, or with a parent the fork, of these settings; raises ValueError on a name it does not know."""
+        if not isinstance(settings, Mapping):
+            raise ValueError(f"settings must be a mapping of names to values; got {settings!r}")
+        if "parent" in settings:
+            from nncore.config.fork import Fork
+
+            return Fork.from_dict(settings)
+        names = [field.name for field in cls.fields()]
+        known: dict[str, Any] = {choose("setting", name, names): value for name, value in settings.items()}
+        return cls(**known)
+
+    # What the names stand for -------------------------------------------------------------------------------
+
+    @property
+    def source(self) -> Dataset:
+        """The data set behind the name; raises TableNotHere where a table's rows are not at hand."""
+        return self.choice.dataset if self.dataset == TABLE else DATASETS[self.dataset]
+
+    @property
+    def choice(self) -> Choice:
+        """Target, inputs and task of a person's own table; raises ValueError where there is none."""
+        if not isinstance(self.table, Choice):
+            raise ValueError("the data set table needs a table: read one and choose its target and inputs")
+        return self.table
+
+    @property
+    def depth(self) -> int:
+        """Hidden layers."""
+        return len(self.hidden)
+
+    @property
+    def loss_name(self) -> str:
+        """The loss, with "auto" resolved for the data set."""
+        if self.loss != "auto":
+            return self.loss
+        return default_loss(self.source.task, self.class_count)
+
+    @property
+    def class_count(self) -> int:
+        """Classes of the data set, 0 for regression."""
+        return self.source.count_classes(self.n_classes)
+
+    @property
+    def n_train(self) -> int:
+        """Training rows."""
+        return len(self.data().x_train)
+
+    @property
+    def first_step(self) -> int:
+        """The step that the run begins at: 0, unless it is a fork."""
+        return 0
+
+    @property
+    def n_records(self) -> int:
+        """Recorded steps of a run not cut short: the first, every multiple of record_every, and the last."""
+        first, last, every = self.first_step, self.steps, self.record_every
+        between = max(0, math.ceil(last / every) - 1 - first // every)
+        return between + 1 + (last > first)
+
+    def batch_rows(self) -> int:
+        """Rows in a training step."""
+        return min(self.batch_size or self.n_train, self.n_train)
+
+    def blas_threads(self) -> int:
+        """Threads BLAS is held to during the run: part of "same config, same bits"."""
+        products = (self.batch_rows() * fan_in * fan_out for fan_in, fan_out in self.layout().fans)
+        return SEVERAL if max(products) >= LARGE_PRODUCT else 1
+
+    def layout(self) -> Layout:
+        """Input, hidden and output widths."""
+        dataset = self.source
+        outputs = n_outputs(dataset.task, self.loss_name, self.class_count)
+        return Layout((dataset.n_features + len(self.features), *self.hidden, outputs))
+
+    def activations(self) -> tuple[Activation, ...]:
+        """The activation of each hidden layer, with this config's alpha."""
+        names = self.activation if isinstance(self.activation, tuple) else (self.activation,) * self.depth
+        found = (ACTIVATIONS[name] for name in names)
+        return tuple(
+            phi if self.alpha is None or phi.alpha is None else phi.with_alpha(self.alpha) for phi in found
+        )
+
+    def network(self) -> MLP:
+        """The network that is trained."""
+        return MLP(self.layout(), self.activations(), self.normalization, self.skip)
+
+    def loss_function(self) -> Loss:
+        """The loss that is minimized."""
+        return LOSSES[self.loss_name]
+
+    def make_optimizer(self) -> Optimizer:
+        """The update rule with those settings that are its arguments; None leaves it its own default."""
+        made = OPTIMIZERS[self.optimizer]
+        arguments = inspect.signature(made).parameters
+        given = {name: getattr(self, SETTING_OF.get(name, name), None) for name in arguments}
+        return made(**{name: value for name, value in given.items() if value is not None})
+
+    def make_schedule(self) -> Schedule | None:
+        """Step -> factor on the learning rate; None when it stays constant."""
+        schedule: Schedule | None = None
+        if self.schedule == "step":
+            schedule = step_decay(self.schedule_every, self.schedule_factor)
+        elif self.schedule == "cosine":
+            schedule = cosine(self.steps, self.schedule_floor)
+        if self.warmup_steps:
+            return warmup(self.warmup_steps, schedule or (lambda step: 1.0))
+        return schedule
+
+    # Everything random, each from its own stream of the seed -------------------------------------------
+
+    def data(self) -> Data:
+        """Training and test rows; the arrays are shared and read-only."""
+        key = (
+            self.n_samples,
+            self.noise,
+            self.n_classes,
+            self.test_fraction,
+            self.standardize,
+            self.features,
+            self.seed,
+        )
+        if self.dataset == TABLE:
+            return self.choice.loaded(key, lambda: _load(self.source, *key))
+        return _load_shared(self.dataset, *key)
+
+    def targets(self, y: np.ndarray) -> np.ndarray:
+        """Targets as the loss wants them: class indices, 0/1 columns, or numbers of this run's float type."""
+        encoded = encode_targets(y, self.source.task, self.loss_name, self.class_count)
+        return encoded if encoded.dtype.kind == "i" else encoded.astype(self.dtype)
+
+    def initial_theta(self) -> Array:
+        """The first parameters. LSUV looks at the training rows."""
+        initializer = INITIALIZERS[self.init]
+        theta = initializer.theta(
+            _rng(self.seed, "init"),
+            self.network(),
+            self.data().x_train,
+            gain=self.gain,
+            scale=None if initializer.default_scale is None else self.init_scale,
+            bias_std=self.bias_std,
+        )
+        return theta.astype(self.dtype)
+
+    def batches(self) -> Iterator[np.ndarray] | None:
+        """Row indices of every step: a new seeded order each epoch; None for full batch."""
+        size, n_train = self.batch_rows(), self.n_train
+        if size == n_train:
+            return None
+        return _shuffled(_rng(self.seed, "batches"), n_train, size)
+
+    def probe(self) -> tuple[np.ndarray, np.ndarray]:
+        """(x, y): the seeded sample of training rows on which everything is measured."""
+        data = self.data()
+        chosen = np.sort(_rng(self.seed, "probe").permutation(self.n_train)[: self.probe_size])
+        return data.x_train[chosen].astype(self.dtype), self.targets(data.y_train[chosen])
+
+    def history_bytes(self) -> int:
+        """Memory that the recorded theta and gradients take."""
+        return 2 * self.n_records * self.layout().n_params * np.dtype(self.dtype).itemsize
+
+    def pass_bytes(self) -> int:
+        """Memory of one pass over all training rows: z, a and delta of every unit, and normalized z."""
+        arrays = 3 if self.normalization == "none" else 4
+        return arrays * sum(self.layout().widths) * self.n_train * np.dtype(self.dtype).itemsize
+
+    def check_memory(self, budget: int) -> None:
+        """Raise ValueError, with a way out, if the history or one pass would exceed `budget` bytes."""
+        working = self.pass_bytes()
+        if working > budget:
+            raise ValueError(
+                f"one pass over the {self.n_train:,} training rows would take {working / 2**20:,.0f} MB and "
+                f"{budget / 2**20:,.0f} MB are allowed: take fewer samples, or fewer and narrower layers"
+            )
+        size = self.history_bytes()
+        if size <= budget:
+            return
+        every = self.fitting_record_every(budget)
+        remedy = f"set record_every to {every} or more" if every else "reduce width or depth"
+        raise ValueError(
+            f"the history would take {size / 2**20:,.0f} MB and {budget / 2**20:,.0f} MB are allowed: "
+            f"{remedy}, or take fewer steps or narrower layers"
+        )
+
+    def fitting_record_every(self, budget: int) -> int | None:
+        """The smallest record_every whose history fits into `budget` bytes; None where none does."""
+        fitting = budget // (self.history_bytes() // self.n_records) - (2 if self.first_step else 1)
+        steps = self.steps - self.first_step
+        return math.ceil(steps / fitting) if fitting >= 1 and steps else None
+
+    def _check_together(self) -> None:
+        dataset = self.source
+        if isinstance(self.activation, tuple) and len(self.activation) != self.depth:
+            raise ValueError(
+                f"activation must be one name, or one for each of the {self.depth} hidden layers; "
+                f"got {len(self.activation)}"
+            )
+        self.activations()
+        dataset.check_features(self.features)
+        n_outputs(dataset.task, self.loss_name, self.class_count)
+        if self.n_samples < self.class_count:
+            raise ValueError(
+                f"n_samples must be at least {self.class_count}, the classes of {self.dataset}; "
+                f"got {self.n_samples}"
+            )
+        if self.nesterov and self.momentum == 0 and self.optimizer == "sgd":
+            raise ValueError("nesterov needs a momentum above 0; got momentum 0")
+        rows = min(self.n_samples, dataset.max_samples or self.n_samples)
+        if rows * (1 - self.test_fraction) < 2:
+            raise ValueError(
+                f"at least 2 training rows are needed; n_samples {rows} with test_fraction "
+                f"{self.test_fraction} leaves fewer"
+            )
+
+
+_STREAMS = ("data", "init", "batches", "probe")
+
+
+def _rng(seed: int, purpose: str) -> np.random.Generator:
+    """One independent stream of random numbers for each purpose, so that changing one leaves the others."""
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_STREAMS.index(purpose),)))
+
+
+def _shuffled(rng: np.random.Generator, n_rows: int, size: int) -> Iterator[np.ndarray]:
+    while True:
+        order = rng.permutation(n_rows)
+        for start in range(0, n_rows - size + 1, size):
+            yield order[start : start + size]
+
+
+def _load(
+    dataset: str | Dataset,
+    n_samples: int,
+    noise: float,
+    n_classes: int,
+    test_fraction: float,
+    standardize: bool,
+    features: tuple[str, ...],
+    seed: int,
+) -> Data:
+    return load(
+        dataset,
+        _rng(seed, "data"),
+        n_samples=n_samples,
+        noise=noise,
+        test_fraction=test_fraction,
+        standardize=standardize,
+        n_classes=n_classes,
+        features=features,
+    )
+
+
+def _nbytes(data: Data) -> int:
+    return data.nbytes
+
+
+_load_shared = kept(DATA_BYTES, size=_nbytes)(_load)

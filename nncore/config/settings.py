@@ -1,0 +1,311 @@
+"""The settings of a run: names and numbers, each with its default, its help and the check that it passes."""
+
+from __future__ import annotations
+
+import dataclasses
+import reprlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nncore.data import DATASETS
+from nncore.data.features import FEATURES
+from nncore.data.table import Choice
+from nncore.model.activations import ACTIVATIONS
+from nncore.model.initializers import INITIALIZERS
+from nncore.model.losses import LOSSES
+from nncore.model.network import NORMALIZATIONS
+from nncore.model.optimizers import OPTIMIZERS
+from nncore.numerics.choices import choose
+
+TABLE = "table"
+"""The data set that is a person's own."""
+
+SCHEDULES = ("constant", "step", "cosine")
+DTYPES = ("float64", "float32")
+LOSS_CHOICES = ("auto", *LOSSES)
+
+MOST_LAYERS = 200
+"""Hidden layers that a config may have."""
+
+
+def setting(
+    default: Any,
+    group: str,
+    help: str,
+    *,
+    kind: str | None = None,
+    choices: tuple[str, ...] | None = None,
+    low: float | None = None,
+    high: float | None = None,
+    whole: bool = False,
+) -> Any:
+    """A field of Settings with what a check, a widget and a command line need to know of it.
+
+    `kind` is a key of KINDS; by default "flag" for True and False, "name" where there are choices, else "number".
+    """
+    if kind is None:
+        kind = "flag" if isinstance(default, bool) else "number" if choices is None else "name"
+    facts = {
+        "group": group,
+        "help": help,
+        "kind": kind,
+        "choices": choices,
+        "low": low,
+        "high": high,
+        "whole": whole,
+    }
+    return dataclasses.field(default=default, metadata=facts)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every setting by itself; what they stand for and whether they go together is RunConfig's.
+
+    Raises ValueError on an unknown name or a number out of range.
+    """
+
+    dataset: str = setting("moons", "data", "The problem to learn.", choices=(*DATASETS, TABLE))
+    table: str = setting(
+        "",
+        "data",
+        "Content, target and inputs of a table of one's own, for the data set table.",
+        kind="table",
+    )
+    n_samples: int = setting(
+        400, "data", "Rows in all, training and test; a real data set gives at most what it has.",
+        low=4, high=20_000, whole=True,
+    )  # fmt: skip
+    noise: float = setting(
+        0.1, "data", "Spread added to a toy problem: more noise, harder to fit.", low=0, high=2
+    )
+    n_classes: int = setting(3, "data", "Classes of the blobs.", low=2, high=10, whole=True)
+    test_fraction: float = setting(0.2, "data", "Share of the rows kept for testing.", low=0, high=0.9)
+    standardize: bool = setting(
+        True, "data", "Bring inputs to mean 0 and deviation 1, fitted on training rows."
+    )
+    features: tuple[str, ...] = setting(
+        (),
+        "data",
+        "Further inputs for data that has two, made of them.",
+        choices=tuple(FEATURES),
+        kind="names",
+    )
+
+    hidden: tuple[int, ...] = setting(
+        (32,) * 10,
+        "network",
+        "Units of each hidden layer, input side first; deeper means more factors in the chain.",
+        kind="widths",
+        low=1,
+        high=4096,
+        whole=True,
+    )
+    activation: str | tuple[str, ...] = setting(
+        "tanh",
+        "network",
+        "Non-linearity of the hidden layers, one for all or one each; its slope multiplies delta.",
+        kind="name or names",
+        choices=tuple(ACTIVATIONS),
+    )
+    alpha: float | None = setting(
+        None, "network", "Negative slope of leaky_relu, or alpha of elu: larger lets more gradient through.",
+        low=0, high=10,
+    )  # fmt: skip
+    normalization: str = setting(
+        "none", "network", "Normalize z over the batch or over the layer, without parameters.",
+        choices=tuple(NORMALIZATIONS),
+    )  # fmt: skip
+    skip: bool = setting(False, "network", "Add a layer's input to its output where widths agree.")
+
+    init: str = setting(
+        "xavier_normal", "initialization", "Distribution of the first weights.", choices=tuple(INITIALIZERS)
+    )
+    gain: float = setting(
+        1.0,
+        "initialization",
+        "Multiplies the initializer's standard deviation: more gain, larger signal and gradient.",
+        low=0,
+        high=100,
+    )
+    init_scale: float | None = setting(
+        None, "initialization", "The value of constant, the deviation of normal, the half-width of uniform.",
+        low=0, high=100,
+    )  # fmt: skip
+    bias_std: float = setting(
+        0.0,
+        "initialization",
+        "Standard deviation of the first biases: shifts units into saturation.",
+        low=0,
+        high=100,
+    )
+
+    loss: str = setting(
+        "auto",
+        "training",
+        "What is minimized; auto fits the data: mse, bce or cross_entropy.",
+        choices=LOSS_CHOICES,
+    )
+    optimizer: str = setting("sgd", "training", "The update rule.", choices=tuple(OPTIMIZERS))
+    learning_rate: float = setting(
+        0.1, "training", "Step size: larger moves faster, then diverges.", low=0, high=1e6
+    )
+    momentum: float = setting(0.0, "training", "Share of the last step kept by sgd.", low=0, high=0.9999)
+    nesterov: bool = setting(False, "training", "Look ahead along the momentum before stepping (sgd).")
+    rms_alpha: float = setting(0.99, "training", "Memory of rmsprop's mean of squares.", low=0, high=0.999999)
+    beta_1: float = setting(0.9, "training", "Memory of adam's mean gradient.", low=0, high=0.999999)
+    beta_2: float = setting(0.999, "training", "Memory of adam's mean square.", low=0, high=0.999999)
+    epsilon: float | None = setting(
+        None,
+        "training",
+        "Added to the root in adaptive optimizers: larger damps tiny gradients.",
+        low=0,
+        high=1,
+    )
+    weight_decay: float | None = setting(
+        None, "training", "Pull of every theta towards 0 (sgd, adamw).", low=0, high=10
+    )
+    schedule: str = setting(
+        "constant", "training", "How the learning rate changes over the run.", choices=SCHEDULES
+    )
+    schedule_every: int = setting(
+        100, "training", "Steps between two cuts of the step schedule.", low=1, high=1_000_000, whole=True
+    )
+    schedule_factor: float = setting(
+        0.5, "training", "Factor of each cut of the step schedule.", low=0, high=1
+    )
+    schedule_floor: float = setting(0.0, "training", "Share of the rate that cosine ends at.", low=0, high=1)
+    warmup_steps: int = setting(
+        0, "training", "Steps over which the rate rises from 0.", low=0, high=1_000_000, whole=True
+    )
+    batch_size: int = setting(
+        0,
+        "training",
+        "Rows in a step, shuffled anew each epoch; 0 takes them all.",
+        low=0,
+        high=20_000,
+        whole=True,
+    )
+    steps: int = setting(200, "training", "Updates to take.", low=0, high=1_000_000, whole=True)
+    l1: float = setting(0.0, "training", "Penalty l1 sum|w|: drives weights to 0.", low=0, high=10)
+    l2: float = setting(0.0, "training", "Penalty l2 sum w²: shrinks weights.", low=0, high=10)
+    clip_norm: float | None = setting(
+        None,
+        "training",
+        "Longest gradient that the optimizer is given; tames explosions.",
+        low=1e-12,
+        high=1e12,
+    )
+    clip_value: float | None = setting(
+        None, "training", "Largest gradient entry that the optimizer is given.", low=1e-12, high=1e12
+    )
+    seed: int = setting(
+        0, "training", "Decides data, first weights and batches.", low=0, high=2**32 - 1, whole=True
+    )
+    dtype: str = setting("float64", "training", "Floating-point type of the whole run.", choices=DTYPES)
+    record_every: int = setting(
+        1, "training", "Steps between two records: larger saves memory.", low=1, high=1_000_000, whole=True
+    )
+    probe_size: int = setting(
+        256, "training", "Training rows on which everything is measured.", low=1, high=20_000, whole=True
+    )
+
+    def __post_init__(self) -> None:
+        for field in self.fields():
+            object.__setattr__(self, field.name, _checked(field, getattr(self, field.name)))
+
+    @classmethod
+    def fields(cls) -> tuple[dataclasses.Field[Any], ...]:
+        """Every setting, with its group, help, kind, choices and range in `metadata`; the same for a fork."""
+        return dataclasses.fields(Settings)
+
+    @classmethod
+    def check(cls, name: str, value: Any) -> Any:
+        """The value as the setting keeps it; raises ValueError on an unknown name or a value it never takes.
+
+        >>> Settings.check("gain", 2)
+        2.0
+        """
+        fields = {field.name: field for field in cls.fields()}
+        return _checked(choose("setting", name, fields), value)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All settings as JSON-able values; a fork's parent, step and edits as well."""
+        values = ((field.name, getattr(self, field.name)) for field in self.fields())
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values}
+
+
+# What a setting of each kind may be -------------------------------------------------------------------------
+
+
+def _checked(field: dataclasses.Field[Any], value: Any) -> Any:
+    """The value in its field's own type; raises ValueError when it does not fit the field's facts."""
+    if value is None and field.default is None:
+        return None
+    return KINDS[field.metadata["kind"]](field.name, _plain(value), field.metadata)
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _flag(name: str, value: Any, facts: Mapping[str, Any]) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} must be True or False; got {reprlib.repr(value)}")
+    return value
+
+
+def _number(name: str, value: Any, facts: Mapping[str, Any]) -> float | int:
+    fits = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not fits or not facts["low"] <= value <= facts["high"] or (facts["whole"] and value != int(value)):
+        kind = "a whole number" if facts["whole"] else "a number"
+        low, high = (
+            f"{each:g}" if isinstance(each, float) else f"{each:,}" for each in (facts["low"], facts["high"])
+        )
+        raise ValueError(f"{name} must be {kind} from {low} to {high}; got {reprlib.repr(value)}")
+    return int(value) if facts["whole"] else float(value) + 0.0  # -0.0 equals 0.0 and must give the same bits
+
+
+def _widths(name: str, value: Any, facts: Mapping[str, Any]) -> tuple[float | int, ...]:
+    if not isinstance(value, (tuple, list)) or len(value) > MOST_LAYERS:
+        raise ValueError(
+            f"{name} must be a tuple of at most {MOST_LAYERS} widths, input side first; got {reprlib.repr(value)}"
+        )
+    return tuple(_number(name, _plain(width), facts) for width in value)
+
+
+def _name(name: str, value: Any, facts: Mapping[str, Any]) -> str:
+    return choose(name, value, facts["choices"])
+
+
+def _name_or_names(name: str, value: Any, facts: Mapping[str, Any]) -> str | tuple[str, ...]:
+    if isinstance(value, (tuple, list)):
+        return tuple(_name(name, each, facts) for each in value)
+    return _name(name, value, facts)
+
+
+def _names(name: str, value: Any, facts: Mapping[str, Any]) -> tuple[str, ...]:
+    """A set of the choices, in their order."""
+    given = value if isinstance(value, (tuple, list)) else (value,)
+    known = {_name(name, each, facts) for each in given}
+    return tuple(each for each in facts["choices"] if each in known)
+
+
+def _table(name: str, value: Any, facts: Mapping[str, Any]) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{name} must be text, what Table.choose returns; got {reprlib.repr(value)}")
+    return value if isinstance(value, Choice) or not value else Choice(value)
+
+
+KINDS: dict[str, Callable[[str, Any, Mapping[str, Any]], Any]] = {
+    "flag": _flag,
+    "number": _number,
+    "name": _name,
+    "name or names": _name_or_names,
+    "names": _names,
+    "widths": _widths,
+    "table": _table,
+}
+"""Kind of a setting -> its check: (name, value, facts) -> the value as it is kept."""

@@ -1,0 +1,472 @@
+"""A table of a person's own: its columns, and a choice of target and inputs that a config can name."""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from threading import Lock
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nncore.data import TASKS, Data, Dataset, Floats, sampled
+from nncore.numerics.choices import choose
+
+MAX_CLASSES = 50
+"""Classes that a target may have."""
+
+MAX_LEVELS = 20
+"""Values of a text column that get an input of their own; the others share one."""
+
+MAX_INPUTS = 1000
+"""Inputs after categories have become columns."""
+
+FEW_VALUES = 10
+"""A target of whole numbers with at most so many different values is taken for classes."""
+
+FEWEST_ROWS = 4
+
+TARGET_NAMES = ("target", "label", "class", "y", "outcome")
+ROW_NAMES = ("id", "index", "row", "no", "nr", "number")
+
+LOADED = 8
+"""Splits of a table that are kept with it, the least recently used leave first."""
+
+
+class TableNotHere(ValueError):
+    """A config names a table, by its digest, whose rows are not at hand."""
+
+    def __init__(self, digest: str) -> None:
+        self.digest = digest
+        super().__init__(
+            f"this run was trained on a table of somebody's own ({digest[:8]}), which stays where it was read and "
+            "is not here: read its file again"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """A column: float64 values, NaN where missing; or codes of `levels`, the most frequent first.
+
+    A code of -1 is a missing cell, one of len(levels) a value too rare to be listed. `distinct` counts all
+    values of text; `infinite` the infinite numbers that were taken for missing.
+    """
+
+    name: str
+    values: NDArray
+    levels: tuple[str, ...] = ()
+    distinct: int = 0
+    infinite: int = 0
+
+    @property
+    def is_number(self) -> bool:
+        """Numbers, not categories?"""
+        return self.values.dtype.kind == "f"
+
+    @cached_property
+    def is_missing(self) -> NDArray[np.bool_]:
+        """Where no value is, (n_rows,)."""
+        return np.isnan(self.values) if self.is_number else self.values < 0
+
+    @cached_property
+    def numbers(self) -> Floats:
+        """The different numbers, in order; none for text."""
+        return np.unique(self.values[~self.is_missing]) if self.is_number else np.empty(0)
+
+    @property
+    def n_present(self) -> int:
+        """Rows that have a value."""
+        return int(np.count_nonzero(~self.is_missing))
+
+    @property
+    def n_values(self) -> int:
+        """How many different values there are."""
+        return len(self.numbers) if self.is_number else self.distinct
+
+    @property
+    def repeats(self) -> bool:
+        """Categories that come again in other rows; not names, ids or free text."""
+        return not self.is_number and 2 * self.distinct <= self.n_present
+
+    @property
+    def counts_rows(self) -> bool:
+        """A number of the row, by its name and its values: it says nothing about the target."""
+        named = self.name.lower() in ROW_NAMES or re.fullmatch(r"column 1|unnamed: 0", self.name.lower())
+        return bool(named) and self.is_number and bool((np.diff(self.values) == 1).all())
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A person's own rows, read by `read_table`: columns of numbers and of categories.
+
+    `digest` names the content: the same file, read with the same `header`, has the same one. `n_rows` of the file's `rows_in_file` are kept.
+    `head` are the first of them as they stand in the file.
+    """
+
+    digest: str
+    columns: tuple[Column, ...]
+    n_rows: int
+    rows_in_file: int
+    separator: str
+    encoding: str
+    head: tuple[tuple[str, ...], ...]
+    header: bool = True
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns' names."""
+        return tuple(column.name for column in self.columns)
+
+    @cached_property
+    def nbytes(self) -> int:
+        """Memory of the columns."""
+        return sum(column.values.nbytes for column in self.columns)
+
+    def choose(
+        self, target: str | None = None, inputs: Iterable[str] | None = None, task: str | None = None
+    ) -> Choice:
+        """What a config names by `table=`: the target to predict, the inputs to predict it from, and the task.
+
+        By default the target is a column called target, label, class, y or outcome, else the last one that
+        can be a target; the inputs are all others that say something; the task follows from the target.
+        Raises ValueError, one sentence, on a choice that cannot be learned.
+
+        >>> from nncore import RunConfig, read_table, run
+        >>> table = read_table(b"x,y\\n0,0\\n1,1\\n2,4\\n3,9\\n4,16\\n5,25\\n")
+        >>> config = RunConfig(dataset="table", table=table.choose(target="y"), n_samples=6, steps=3, hidden=(2,))
+        >>> run(config).loss.shape, config.source.task
+        ((4,), 'regression')
+        """
+        place = self._default_target() if target is None else self._place(target)
+        kind = self.task_of(self.names[place]) if task is None else choose("task", task, TASKS)
+        if inputs is None:
+            chosen = [self.names.index(column.name) for column in self.suggested_inputs(self.names[place])]
+        else:
+            chosen = sorted({self._place(name) for name in inputs})
+        choice = Choice(f"{self.digest}.{kind[0]}{place}.{_ranges(chosen)}", self)
+        choice.check()
+        return choice
+
+    def task_of(self, target: str) -> str:
+        """The task that a target's values suggest: classes for text and for few whole numbers."""
+        column = self.columns[self._place(target)]
+        numbers = column.numbers
+        whole = bool((numbers == np.round(numbers)).all())
+        few = len(numbers) <= (FEW_VALUES if whole else 2) and 2 * len(numbers) <= column.n_present
+        return "classification" if not column.is_number or few else "regression"
+
+    def _place(self, name: str) -> int:
+        if name not in self.names:
+            raise ValueError(f"the table has no column {shown(name)}: its columns are {listed(self.names)}")
+        return self.names.index(name)
+
+    def _default_target(self) -> int:
+        fitting = [
+            place
+            for place, column in enumerate(self.columns)
+            if column.n_values >= 2
+            and (column.is_number or column.n_values <= MAX_CLASSES)
+            and not column.counts_rows
+        ]
+        if not fitting:
+            raise ValueError(
+                "no column can be a target: one is needed that holds two different values or more, "
+                f"does not just number the rows, and, if it is text, names at most {MAX_CLASSES} classes"
+            )
+        named = [place for place in fitting if self.names[place].lower() in TARGET_NAMES]
+        return (named or fitting)[-1]
+
+    def suggested_inputs(self, target: str) -> list[Column]:
+        """The columns that may say something about a target: not constant, not free text, not a number of the row.
+
+        A number of the row is taken where nothing else is left.
+        """
+        fitting = [
+            column
+            for column in self.columns
+            if column.name != target and column.n_values >= 2 and (column.is_number or column.repeats)
+        ]
+        return [column for column in fitting if not column.counts_rows] or fitting
+
+
+class Choice(str):
+    """Target, inputs and task of a table as text: "<digest>.<c or r><target>.<inputs>", columns counted from 0.
+
+    The text alone enters a config, a link or a file. The rows come along in memory; where they have not, they
+    are looked for by `look_in`, and every use without them raises TableNotHere.
+    """
+
+    _FORM = re.compile(r"([0-9a-f]{32})\.([cr])(\d{1,4})\.(\d{1,4}(?:-\d{1,4})?(?:_\d{1,4}(?:-\d{1,4})?)*|)")
+
+    table: Table | None
+
+    def __new__(cls, text: str, table: Table | None = None) -> Choice:
+        """`text` in its one form, with the rows that it is about."""
+        match = cls._FORM.fullmatch(text)
+        if not match:
+            raise ValueError(
+                "table must be what Table.choose returns, a digest with column numbers; "
+                f"got {text[:40] + '…' if len(text) > 40 else text!r}"
+            )
+        inputs = sorted({place for part in match[4].split("_") if part for place in _range(part)})
+        choice = super().__new__(cls, f"{match[1]}.{match[2]}{int(match[3])}.{_ranges(inputs)}")
+        choice.table = table
+        return choice
+
+    def __repr__(self) -> str:
+        return repr(str(self))
+
+    def __reduce__(self) -> tuple[type[Choice], tuple[str, Table | None]]:
+        return Choice, (str(self), self.table)
+
+    @property
+    def digest(self) -> str:
+        """The table's digest."""
+        return self.partition(".")[0]
+
+    @property
+    def task(self) -> str:
+        """classification or regression."""
+        return TASKS["rc".index(self.split(".")[1][0])]
+
+    def rows(self) -> Table:
+        """The table itself; raises TableNotHere without it."""
+        if self.table is None:
+            self.table = next((table for find in _SHELVES if (table := find(self.digest))), None)
+        if self.table is None:
+            raise TableNotHere(self.digest)
+        return self.table
+
+    @property
+    def target(self) -> Column:
+        """The column to predict."""
+        return self._column(int(self.split(".")[1][1:]))
+
+    @property
+    def inputs(self) -> list[Column]:
+        """The columns to predict it from."""
+        return [
+            self._column(place) for part in self.split(".")[2].split("_") if part for place in _range(part)
+        ]
+
+    def _column(self, place: int) -> Column:
+        columns = self.rows().columns
+        if place >= len(columns):
+            raise ValueError(f"the table has {len(columns)} columns, counted from 0; got column {place}")
+        return columns[place]
+
+    def check(self) -> None:
+        """Raise ValueError, one sentence, when this cannot be learned."""
+        target, inputs, name = self.target, self.inputs, shown(self.target.name)
+        if target in inputs:
+            raise ValueError(f"{name} is the target and cannot be an input too: take it out of the inputs")
+        if not inputs:
+            raise ValueError(
+                "no column is an input: choose at least one that says something about the target"
+            )
+        for column in inputs:
+            if column.is_missing.all():
+                raise ValueError(f"{shown(column.name)} holds no value: take it out of the inputs")
+        if target.n_present < FEWEST_ROWS:
+            have = "1 row has" if target.n_present == 1 else f"{target.n_present} rows have"
+            raise ValueError(f"{have} a value of the target {name}: at least {FEWEST_ROWS} are needed")
+        if target.n_values < 2:
+            raise ValueError(f"the target {name} is the same in every row: choose a column that varies")
+        if self.task == "regression" and not target.is_number:
+            raise ValueError(f"the target {name} holds text: choose classification, or a target of numbers")
+        if self.task == "classification" and target.n_values > MAX_CLASSES:
+            raise ValueError(
+                f"the target {name} has {target.n_values:,} different values and {MAX_CLASSES} classes are allowed: "
+                f"choose {'regression, or ' if target.is_number else ''}another target"
+            )
+        width = sum(len(_codes_of(column)) for column in inputs)
+        if width > MAX_INPUTS:
+            raise ValueError(
+                f"the inputs become {width:,} columns and {MAX_INPUTS:,} are allowed: choose fewer, above all fewer of text"
+            )
+
+    @property
+    def dataset(self) -> Dataset:
+        """The table as a data set: its rows are drawn, shuffled and encoded when a run asks for them."""
+        known = _DATASETS.setdefault(self.rows(), {})
+        text = str(self)  # a Choice as the key would hold on to its table
+        if text not in known:
+            self.check()
+            known[text] = self._make_dataset()
+        return known[text]
+
+    def _make_dataset(self) -> Dataset:
+        target, inputs, task = self.target, self.inputs, self.task
+        usable = np.flatnonzero(~target.is_missing)
+        codes, classes = labels(target) if task == "classification" else (target.values, ())
+
+        def make(rng: np.random.Generator, n: int, noise: float, k: int) -> tuple[Floats, NDArray]:
+            rows = usable[sampled(rng, codes[usable] if k else None, len(usable), n)]
+            x = np.concatenate([_encoded(column, rows) for column in inputs], axis=1)
+            return x, codes[rows] if k else codes[rows, None]
+
+        names = [_input_name(column, code) for column in inputs for code in _codes_of(column)]
+        return Dataset(
+            name="table",
+            task=task,
+            make=make,
+            note=f"A table of your own: {len(usable):,} rows, {len(names)} inputs.",
+            feature_names=tuple(names),
+            target_name=target.name,
+            classes=classes or None,
+            real=True,
+            uses_noise=False,
+            max_samples=len(usable),
+        )
+
+    def loaded(self, key: Hashable, make: Callable[[], Data]) -> Data:
+        """make(), kept with these rows under a key: it leaves the memory when they do."""
+        kept = _LOADED.setdefault(self.rows(), OrderedDict())
+        key = (str(self), key)
+        data = kept.get(key) or make()
+        with _LOCK:
+            kept[key] = data
+            kept.move_to_end(key)
+            while len(kept) > LOADED:
+                kept.popitem(last=False)
+        return data
+
+    def notes(self) -> list[str]:
+        """What is done to these columns before a network sees them, in sentences."""
+        table, target, inputs = self.rows(), self.target, self.inputs
+        said = []
+        if table.n_rows < table.rows_in_file:
+            said.append(
+                f"Of {table.rows_in_file:,} rows a sample of {table.n_rows:,} is kept, always the same one."
+            )
+        without = int(np.count_nonzero(target.is_missing))
+        if without:
+            said.append(f"{_rows(without)} without a target {'is' if without == 1 else 'are'} left out.")
+        gaps = [column for column in inputs if column.is_number and column.is_missing.any()]
+        if gaps:
+            said.append(f"Missing numbers ({_counted(gaps)}) become the mean of the training rows.")
+        endless = sum(column.infinite for column in (*inputs, target))
+        if endless:
+            said.append(
+                f"{endless:,} infinite {'number counts' if endless == 1 else 'numbers count'} as missing."
+            )
+        text = [column for column in inputs if not column.is_number]
+        if text:
+            said.append(
+                f"Text ({listed([column.name for column in text])}) becomes columns of 0 and 1, one for each value."
+            )
+        many = [column for column in text if column.distinct > MAX_LEVELS]
+        if many:
+            said.append(
+                f"Of {listed([column.name for column in many])} the {MAX_LEVELS} most frequent values have a column each; the "
+                "others share one."
+            )
+        if any(column.is_missing.any() for column in text):
+            said.append("Missing text is a value of its own.")
+        return said
+
+
+_DATASETS: WeakKeyDictionary[Table, dict[str, Dataset]] = WeakKeyDictionary()
+_LOADED: WeakKeyDictionary[Table, OrderedDict[Hashable, Data]] = WeakKeyDictionary()
+_LOCK = Lock()
+_SHELVES: list[Callable[[str], Table | None]] = []
+
+
+def look_in(shelf: Callable[[str], Table | None]) -> None:
+    """Let configs that name a table by its digest alone, from a link or a file, look for it there.
+
+    `look_in({table.digest: table}.get)` in a script; the dashboard gives a shelf that holds what the reader
+    of the page has uploaded, and nobody else.
+    """
+    _SHELVES.append(shelf)
+
+
+def shown(name: str, longest: int = 40) -> str:
+    """A name of somebody's own, quoted, on one line and not too long."""
+    plain = " ".join(name.split())
+    return f"'{plain[: longest - 1] + '…' if len(plain) > longest else plain}'"
+
+
+def listed(names: Sequence[str], at_most: int = 5) -> str:
+    """Names with commas between them, the first few of many.
+
+    >>> listed(["a", "b", "c"], at_most=2)
+    "'a', 'b' and 1 more"
+    """
+    first = ", ".join(shown(name) for name in names[:at_most])
+    return first + (f" and {len(names) - at_most:,} more" if len(names) > at_most else "")
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count:,} rows"
+
+
+def _counted(columns: list[Column]) -> str:
+    counts = [f"{np.count_nonzero(column.is_missing):,} in {shown(column.name)}" for column in columns[:3]]
+    return ", ".join(counts) + (f" and {len(columns) - 3:,} more columns" if len(columns) > 3 else "")
+
+
+def labels(target: Column) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Class indices (n,) and class names in order; -1 where the target is missing."""
+    if target.is_number:
+        place = np.searchsorted(target.numbers, np.nan_to_num(target.values))
+        return np.where(target.is_missing, -1, place), tuple(f"{number:g}" for number in target.numbers)
+    order = sorted(range(len(target.levels)), key=lambda code: target.levels[code])
+    rank = np.empty(len(order) + 1, np.int64)
+    rank[order], rank[-1] = np.arange(len(order)), -1
+    return rank[target.values], tuple(target.levels[code] for code in order)
+
+
+_MISSING_CODE = -1
+
+
+def _codes_of(column: Column) -> list[int]:
+    """The codes of text that get an input of their own: of two values without gaps the second; [0] for numbers."""
+    if column.is_number:
+        return [0]
+    gaps = [_MISSING_CODE] if column.is_missing.any() else []
+    if column.distinct == 2 and not gaps:
+        return [1]
+    return [*range(min(column.distinct, MAX_LEVELS + (column.distinct > MAX_LEVELS))), *gaps]
+
+
+def _encoded(column: Column, rows: NDArray) -> Floats:
+    """Inputs (n_rows, n_columns) of one column: numbers as they are, text as 0 and 1."""
+    if column.is_number:
+        return column.values[rows][:, None]
+    codes = column.values[rows]
+    if column.distinct > MAX_LEVELS:
+        codes = np.minimum(codes, MAX_LEVELS)
+    return (codes[:, None] == np.array(_codes_of(column))).astype(float)
+
+
+def _input_name(column: Column, code: int) -> str:
+    if column.is_number:
+        return column.name
+    if code == _MISSING_CODE:
+        return f"{column.name} missing"
+    return f"{column.name} = {'another' if code == MAX_LEVELS and column.distinct > MAX_LEVELS else column.levels[code]}"
+
+
+def _ranges(places: Sequence[int]) -> str:
+    """Column numbers in order as text.
+
+    >>> _ranges([0, 1, 2, 5])
+    '0-2_5'
+    """
+    parts: list[list[int]] = []
+    for place in places:
+        if parts and place == parts[-1][1] + 1:
+            parts[-1][1] = place
+        else:
+            parts.append([place, place])
+    return "_".join(f"{low}-{high}" if high > low else f"{low}" for low, high in parts)
+
+
+def _range(part: str) -> range:
+    low, _, high = part.partition("-")
+    return range(int(low), int(high or low) + 1)

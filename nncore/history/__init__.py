@@ -1,0 +1,34 @@
+"""The full record of a run, and its files.
+
+A history as a Parquet file or as a tidy CSV, and back: bit for bit, block by block, at library speed.
+
+Parquet holds one row per record, with theta, grad and update_norm as lists, and the rest as JSON in the
+schema's metadata under "nncore". Every bit is kept, a NaN's payload too.
+
+CSV holds one row per record and parameter in the columns `CSV_COLUMNS`: layer 1 ... L, row and column counted
+from 0, row empty for a bias, and in `config` of the first row alone the run's settings as JSON. Their key
+"history" holds what the settings do not say: the number of records, an early end, the probe rows where they
+are not those of `config.probe()`, and update_norm where the recorded theta does not give it, which is when
+not every step is recorded. Floats have the fewest digits that read back to the same bits; infinities are
+`inf` and `-inf`, any NaN is `nan`. Cells are numbers, `weight`, `bias` or JSON: a spreadsheet takes none for
+a formula. `pandas.read_csv(path)` reads every float exactly from pandas 3.1 on, before that with
+`float_precision="round_trip"`; only where a whole column happens to hold whole numbers does it need
+`dtype={"theta": float, "gradient": float}` to keep the sign of -0.
+"""
+
+from nncore.history.csv import CSV_COLUMNS, csv_size, read_csv, write_csv
+from nncore.history.history import Divergence, History, replay
+from nncore.history.parquet import parquet_size, read_parquet, write_parquet
+
+__all__ = [
+    "Divergence",
+    "History",
+    "replay",
+    "CSV_COLUMNS",
+    "csv_size",
+    "parquet_size",
+    "read_csv",
+    "read_parquet",
+    "write_csv",
+    "write_parquet",
+]

@@ -1,0 +1,121 @@
+"""What both formats hold beside their rows: settings, facts and probe rows, each checked when it is read."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Any
+
+import numpy as np
+
+from nncore.config.run_config import RunConfig
+from nncore.data.table import TableNotHere
+from nncore.history.history import Divergence, History, Target
+
+FORMAT = 1
+"""Version of both file formats."""
+
+BLOCK_BYTES = 4 * 2**20
+"""Arrays that are written, or looked at, at once."""
+
+
+@contextmanager
+def opened(place: Target, mode: str) -> Iterator[IO[bytes]]:
+    """The open file at a path; a file that is open already stays open."""
+    if isinstance(place, (str, os.PathLike)):
+        with open(place, mode) as file:
+            yield file
+    else:
+        yield place
+
+
+@contextmanager
+def not_a_history(kind: str, *errors: type[Exception]) -> Iterator[None]:
+    """Turn whatever is wrong with a file's content into one sentence."""
+    expected: tuple[type[Exception], ...] = (
+        ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, *errors,
+    )  # fmt: skip
+    try:
+        yield
+    except TableNotHere:
+        raise
+    except expected as error:
+        reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
+        raise ValueError(f"this is not a history in {kind}, or a damaged one: {reason}") from error
+
+
+def parsed(text: str | bytes) -> dict[str, Any]:
+    """The JSON object in a text; raises ValueError when it is none."""
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"the settings of the run must be JSON ({error})") from error
+    if not isinstance(found, dict):
+        raise ValueError(f"the settings of the run must be a JSON object; got {type(found).__name__}")
+    return found
+
+
+def checked(facts: Any) -> dict[str, Any]:
+    """What the settings do not say, if this version can read it."""
+    if not isinstance(facts, dict) or facts.get("format") != FORMAT:
+        found = facts.get("format") if isinstance(facts, dict) else None
+        raise ValueError(f"its format must be {FORMAT}; got {found}")
+    return facts
+
+
+def empty_arrays(config: RunConfig, n_records: int, memory_budget: int | None) -> dict[str, np.ndarray]:
+    """Arrays for so many records, to be filled; raises ValueError when they would exceed `memory_budget` bytes."""
+    layout = config.layout()
+    vectors = 2 * layout.n_params * np.dtype(config.dtype).itemsize
+    size = n_records * (vectors + 8 * layout.n_layers + 16)
+    if memory_budget is not None and size > memory_budget:
+        raise ValueError(
+            f"its {n_records:,} records of {layout.n_params:,} parameters would take {size / 2**20:,.0f} MB and "
+            f"{memory_budget / 2**20:,.0f} MB are allowed"
+        )
+    return {
+        "step": np.empty(n_records, np.int64),
+        "loss": np.empty(n_records),
+        "theta": np.empty((n_records, layout.n_params), config.dtype),
+        "grad": np.empty((n_records, layout.n_params), config.dtype),
+        "update_norm": np.empty((n_records, layout.n_layers)),
+    }
+
+
+def history_of(
+    config: RunConfig,
+    facts: dict[str, Any],
+    arrays: dict[str, np.ndarray],
+    probe: tuple[np.ndarray, np.ndarray],
+) -> History:
+    """The history of these settings, facts, arrays and probe rows."""
+    divergence = Divergence(**facts["divergence"]) if facts["divergence"] else None
+    return History(
+        config=config,
+        **arrays,
+        probe_x=probe[0],
+        probe_y=probe[1],
+        stopped=facts["stopped"],
+        divergence=divergence,
+    )
+
+
+def packed(array: np.ndarray) -> dict[str, Any]:
+    """An array as JSON: its bytes, little-endian, in base64."""
+    array = array.astype(array.dtype.newbyteorder("<"))
+    return {
+        "dtype": array.dtype.str,
+        "shape": list(array.shape),
+        "base64": base64.b64encode(array.tobytes()).decode("ascii"),
+    }
+
+
+def unpacked(packed: dict[str, Any]) -> np.ndarray:
+    """The array that `packed` wrote; raises ValueError on a type that it never writes."""
+    if packed["dtype"] not in ("<f4", "<f8", "<i8"):
+        raise ValueError(f"an array's dtype must be <f4, <f8 or <i8; got {packed['dtype']!r}")
+    array = np.frombuffer(base64.b64decode(packed["base64"], validate=True), packed["dtype"])
+    return array.reshape(packed["shape"]).astype(array.dtype.newbyteorder("="))

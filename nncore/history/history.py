@@ -1,0 +1,208 @@
+"""A history is every recorded theta, gradient and loss of a run; everything else is replayed from it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import IO, Any
+
+import numpy as np
+
+from nncore.config.run_config import RunConfig
+from nncore.model.layout import Array, Layout
+from nncore.model.network import MLP, Tape
+from nncore.numerics.safe_norm import norm
+
+BLOCK_BYTES = 64 * 2**20
+"""Largest block that replay computes at once."""
+
+Target = str | os.PathLike[str] | IO[bytes]
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """Where the first non-finite number arose: a step, a layer 1 ... L, a unit counted from 0.
+
+    `quantity` says in what: "theta", "z", "a", "loss", "delta" or "gradient".
+    """
+
+    step: int
+    layer: int
+    unit: int
+    quantity: str
+
+    def sentence(self) -> str:
+        """The finding in words."""
+        named = {
+            "theta": "θ",
+            "a": "the activation",
+            "loss": "the loss",
+            "delta": "δ",
+            "gradient": "the gradient",
+        }
+        return (
+            f"Diverged at step {self.step}: {named.get(self.quantity, self.quantity)} stopped being finite, "
+            f"first in layer {self.layer}, unit {self.unit}."
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """The complete record of a run; arrays are read-only.
+
+    step (n_records,): step numbers. loss (n_records,): float64, the training rows' or batch's, penalties
+    included. theta, grad (n_records, n_params): grad is raw, taken at theta, before any clipping.
+    update_norm (n_records, n_layers): ||W(t+1) - W(t)|| of the update that follows each record, NaN where
+    none does. probe_x, probe_y: the training rows on which measurements are taken. stopped: "" or why and
+    at which step the run ended early. divergence: where it became non-finite, if it did.
+    """
+
+    config: RunConfig
+    step: np.ndarray
+    loss: np.ndarray
+    theta: Array
+    grad: Array
+    update_norm: Array
+    probe_x: np.ndarray
+    probe_y: np.ndarray
+    stopped: str = ""
+    divergence: Divergence | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("step", "loss", "theta", "grad", "update_norm", "probe_x", "probe_y"):
+            view = getattr(self, name).view()
+            view.flags.writeable = False
+            object.__setattr__(self, name, view)
+
+    def __len__(self) -> int:
+        return len(self.step)
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Where each layer stands in theta."""
+        return self.config.layout()
+
+    @cached_property
+    def network(self) -> MLP:
+        """The network that was trained."""
+        return self.config.network()
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of theta and gradients."""
+        return int(self.theta.nbytes + self.grad.nbytes)
+
+    @property
+    def last_finite(self) -> int:
+        """Index of the last record whose theta, gradient and loss are all finite; 0 if there is none."""
+        for index in range(len(self) - 1, 0, -1):
+            values = (self.loss[index], self.theta[index], self.grad[index])
+            if all(np.isfinite(each).all() for each in values):
+                return index
+        return 0
+
+    def nearest(self, step: int) -> int:
+        """Index of the record whose step is nearest to this one."""
+        return int(np.argmin(np.abs(self.step - step)))
+
+    def even_records(self, at_most: int) -> np.ndarray:
+        """Indices of at most so many records, spread evenly, the first and the last among them."""
+        count = min(len(self), max(at_most, 1))
+        return np.unique(np.linspace(0, len(self) - 1, count).round().astype(np.int64))
+
+    # Files ------------------------------------------------------------------------------------------------
+
+    def to_parquet(self, target: Target) -> None:
+        """Write a Parquet file that `from_parquet` reads back bit for bit."""
+        from nncore.history.parquet import write_parquet
+
+        write_parquet(self, target)
+
+    @staticmethod
+    def from_parquet(source: Target) -> History:
+        """The history in a Parquet file; raises ValueError when it is not one."""
+        from nncore.history.parquet import read_parquet
+
+        return read_parquet(source)
+
+    def to_csv(self, target: Target) -> None:
+        """Write the tidy CSV: one row per step and parameter, every float in full."""
+        from nncore.history.csv import write_csv
+
+        write_csv(self, target)
+
+    @staticmethod
+    def from_csv(source: Target) -> History:
+        """The history in a CSV file written by `to_csv`; raises ValueError when it is not one."""
+        from nncore.history.csv import read_csv
+
+        return read_csv(source)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What is not an array: config, early end, divergence."""
+        divergence = asdict(self.divergence) if self.divergence else None
+        return {"config": self.config.to_dict(), "stopped": self.stopped, "divergence": divergence}
+
+
+@dataclass(frozen=True)
+class Replay:
+    """One block of a history's records sent through the network again, all of them at once.
+
+    `records` are indices into the history; theta (n_block, n_params); tape and deltas with leading axis
+    n_block, on the probe rows, the penalty excluded; grad (n_block, n_params).
+    """
+
+    records: np.ndarray
+    network: MLP
+    theta: Array
+    tape: Tape
+    deltas: list[Array]
+    grad: Array
+
+
+def replay(history: History, records: np.ndarray | None = None) -> Iterator[Replay]:
+    """Forward and backward on the probe rows for the given records, in blocks bounded to 64 MB.
+
+    Every record's numbers are independent of the block it falls into. A Replay's arrays are overwritten
+    by the next one.
+    """
+    network, loss = history.network, history.config.loss_function()
+    records = np.arange(len(history)) if records is None else np.asarray(records)
+    x, y = history.probe_x, history.probe_y
+    tape: Tape | None = None
+    size = block_length(network.layout, len(x), history.theta.dtype)
+    for start in range(0, len(records), size):
+        chosen = records[start : start + size]
+        theta = history.theta[chosen]
+        with np.errstate(all="ignore"):
+            if tape is None or len(tape.z[0]) != len(chosen):
+                tape = network.tape(theta, x)
+            network.forward(theta, x, tape)
+            grad, deltas = network.backward(theta, tape, loss.delta(tape.z[-1], y))
+        yield Replay(chosen, network, theta, tape, deltas, grad)
+
+
+def block_length(layout: Layout, n_samples: int, dtype: np.dtype) -> int:
+    """Records that fit into one block: theta, gradient, and z, a, delta and slope on the probe rows."""
+    per_record = (4 * sum(layout.widths) * n_samples + 2 * layout.n_params) * np.dtype(dtype).itemsize
+    return max(1, BLOCK_BYTES // per_record)
+
+
+def weight_change_norms(before: Array, after: Array, layout: Layout) -> Array:
+    """||W_after - W_before|| per layer, (..., n_layers), weights only."""
+    with np.errstate(all="ignore"):
+        change = after - before
+    changes = [weight.reshape(*weight.shape[:-2], -1) for weight, _ in layout.split(change)]
+    return np.stack([norm(each) for each in changes], axis=-1)
+
+
+def update_norms(theta: Array, layout: Layout) -> Array:
+    """||W(t+1) - W(t)|| per record and layer of consecutive steps, NaN for the last; in blocks of 64 MB."""
+    norms = np.full((len(theta), layout.n_layers), np.nan)
+    size = max(1, BLOCK_BYTES // max(theta[:1].nbytes, 1))
+    for start in range(0, len(theta) - 1, size):
+        stop = min(start + size, len(theta) - 1)
+        norms[start:stop] = weight_change_norms(theta[start:stop], theta[start + 1 : stop + 1], layout)
+    return norms

@@ -1,0 +1,128 @@
+"""One row per record, with theta, grad and update_norm as lists: every bit is kept, a NaN's payload too."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import IO, TYPE_CHECKING
+
+import numpy as np
+
+from nncore.config.run_config import RunConfig
+from nncore.history.content import (
+    BLOCK_BYTES,
+    FORMAT,
+    checked,
+    empty_arrays,
+    history_of,
+    not_a_history,
+    opened,
+    packed,
+    parsed,
+    unpacked,
+)
+from nncore.history.history import History, Target
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def write_parquet(history: History, target: Target) -> None:
+    """Write a history as Parquet (zstd) to a path or a binary file, one row group after the other."""
+    with opened(target, "wb") as file:
+        _write_groups(history, file, np.arange(len(history)))
+
+
+def read_parquet(source: Target, memory_budget: int | None = None) -> History:
+    """The history in a Parquet file, identical to the one written.
+
+    Raises ValueError when it is not one, or, before it is held, when it would take more than `memory_budget` bytes.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with opened(source, "rb") as file, not_a_history("Parquet", pa.ArrowException, OSError):
+        parquet = pq.ParquetFile(file)
+        metadata = parquet.schema_arrow.metadata or {}
+        if b"nncore" not in metadata:
+            raise ValueError("it holds a table of something else, and names no run")
+        facts = checked(parsed(metadata[b"nncore"]))
+        config = RunConfig.from_dict(facts["config"])
+        for field in _schema(config):
+            if field.name not in parquet.schema_arrow.names:
+                raise ValueError(f"column {field.name} is missing")
+            if parquet.schema_arrow.field(field.name).type != field.type:
+                raise ValueError(f"column {field.name} must be {field.type}")
+        arrays = empty_arrays(config, parquet.metadata.num_rows, memory_budget)
+        start = 0
+        for group in range(parquet.num_row_groups):
+            table = parquet.read_row_group(group, columns=list(arrays))
+            for name, array in arrays.items():
+                column = table[name].combine_chunks()
+                values = column.flatten() if array.ndim == 2 else column
+                array[start : start + len(table)] = values.to_numpy().reshape(-1, *array.shape[1:])
+            start += len(table)
+        probe = unpacked(facts["probe_x"]), unpacked(facts["probe_y"])
+        return history_of(config, facts, arrays, probe)
+
+
+def parquet_size(history: History) -> int:
+    """Estimated bytes of the Parquet file: three stretches of records are compressed and scaled up."""
+    each = max(1, BLOCK_BYTES // (16 * _record_bytes(history)))
+    starts = np.linspace(0, max(0, len(history) - each), 3).astype(int)
+    records = np.unique(
+        np.concatenate([np.arange(start, min(start + each, len(history))) for start in starts])
+    )
+    sample, empty = io.BytesIO(), io.BytesIO()
+    _write_groups(history, sample, records)
+    _write_groups(history, empty, records[:0])
+    head = empty.tell()
+    return head + (sample.tell() - head) * len(history) // len(records)
+
+
+def _write_groups(history: History, file: IO[bytes], records: np.ndarray) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    size = max(1, BLOCK_BYTES // _record_bytes(history))
+    probe = {"probe_x": packed(history.probe_x), "probe_y": packed(history.probe_y)}
+    facts = {"format": FORMAT, **history.to_dict(), **probe}
+    schema = _schema(history.config).with_metadata({"nncore": json.dumps(facts)})
+    columns = (history.step, history.loss, history.theta, history.grad, history.update_norm)
+    with pq.ParquetWriter(
+        file,
+        schema,
+        compression="zstd",
+        use_dictionary=False,
+        write_statistics=False,
+        use_byte_stream_split=True,
+    ) as writer:
+        for start in range(0, len(records), size):
+            rows = records[start : start + size]
+            arrays = []
+            for field, values in zip(schema, columns, strict=True):
+                flat = pa.array(values[rows].reshape(-1))
+                nested = values.ndim == 2
+                arrays.append(pa.FixedSizeListArray.from_arrays(flat, type=field.type) if nested else flat)
+            writer.write_batch(pa.record_batch(arrays, schema=schema), row_group_size=size)
+
+
+def _schema(config: RunConfig) -> pa.Schema:
+    import pyarrow as pa
+
+    def vector(kind: pa.DataType, length: int) -> pa.DataType:
+        return pa.list_(pa.field("element", kind, nullable=False), length)
+
+    layout, kind = config.layout(), pa.from_numpy_dtype(config.dtype)
+    types = {
+        "step": pa.int64(),
+        "loss": pa.float64(),
+        "theta": vector(kind, layout.n_params),
+        "grad": vector(kind, layout.n_params),
+        "update_norm": vector(pa.float64(), layout.n_layers),
+    }
+    return pa.schema([pa.field(name, each, nullable=False) for name, each in types.items()])
+
+
+def _record_bytes(history: History) -> int:
+    return 2 * history.theta[:1].nbytes + history.update_norm[:1].nbytes + 16

@@ -1,0 +1,310 @@
+"""Forward and back propagation, written out: theta and x in, gradient and every layer's delta out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import copy
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from nncore.model.activations import ACTIVATIONS, Activation
+from nncore.model.layout import Array, Layout
+from nncore.numerics.choices import choose
+
+EPSILON = 1e-5
+"""Added to the variance by batch and layer normalization, as in Ioffe & Szegedy 2015 and Ba et al. 2016."""
+
+
+@dataclass(frozen=True)
+class Normalization:
+    """Parameter-free normalization of z along one axis: z_hat = (z - mean) / sqrt(var + epsilon).
+
+    `axis` counts in the tape's memory order, (..., units, samples): -1 normalizes each unit over the samples
+    (batch normalization), -2 each sample over the units (layer normalization).
+    """
+
+    name: str
+    axis: int
+
+    @property
+    def over_samples(self) -> bool:
+        """Do the statistics belong to the rows together, so that other rows can be normalized with them?"""
+        return self.axis == -1
+
+    def statistics(self, z: Array) -> tuple[Array, Array]:
+        """(mean, 1 / sqrt(var + epsilon)) along the axis, which is kept with length 1."""
+        mean = z.mean(axis=self.axis, keepdims=True)
+        centred = z - mean
+        variance = (centred * centred).mean(axis=self.axis, keepdims=True)
+        return mean, 1.0 / np.sqrt(variance + z.dtype.type(EPSILON))
+
+    def backward(self, delta_hat: Array, z_hat: Array, inverse_std: Array) -> Array:
+        """dE/dz from dE/dz_hat: the mean and the variance depend on z too.
+
+        dE/dz = (g - mean(g) - z_hat mean(g z_hat)) / sqrt(var + epsilon) with g = dE/dz_hat.
+        """
+        mean_g = delta_hat.mean(axis=self.axis, keepdims=True)
+        mean_gz = (delta_hat * z_hat).mean(axis=self.axis, keepdims=True)
+        return (delta_hat - mean_g - z_hat * mean_gz) * inverse_std
+
+
+NORMALIZATIONS: dict[str, Normalization | None] = {
+    "none": None,
+    "batch": Normalization("batch", axis=-1),
+    "layer": Normalization("layer", axis=-2),
+}
+
+
+class Tape:
+    """What a forward pass leaves behind: every layer's pre-activation and activation.
+
+    `z[l - 1]` and `a[l]` belong to layer l, shape (..., n_samples, width); `a[0]` is x and `a[-1]` is the
+    linear output layer's z. `z_hat[l - 1]` is what the activation function saw: z itself, or z normalized.
+    `deltas[l - 1]` is dE/dz once `backward` has run. `statistics` holds the normalization's (mean, inverse
+    standard deviation) per hidden layer.
+
+    In memory the samples run along the last axis, (..., 1 + width, n_samples), with a row of ones on top of
+    the activations: the bias is then inside the matrix product, forward and backward, and everything
+    elementwise runs over contiguous memory. The public arrays are transposed views of these columns. A tape
+    that is handed to `forward` again is overwritten.
+    """
+
+    def __init__(
+        self, network: MLP, lead: tuple[int, ...], x_lead: tuple[int, ...], n_samples: int, dtype: np.dtype
+    ) -> None:
+        widths = network.layout.widths
+
+        def columns(width: int) -> Array:
+            return np.empty((*lead, width, n_samples), dtype)
+
+        self.ones_and_a = [np.empty((*x_lead, 1 + widths[0], n_samples), dtype)]
+        self.ones_and_a += [columns(1 + width) for width in widths[1:-1]]
+        for ones_and_a in self.ones_and_a:
+            ones_and_a[..., 0, :] = 1.0
+        self.a_columns = [ones_and_a[..., 1:, :] for ones_and_a in self.ones_and_a]
+        self.z_columns = [columns(width) for width in widths[1:]]
+        self.z_hat_columns = list(self.z_columns)
+        if network.normalization is not None:
+            self.z_hat_columns[:-1] = [columns(width) for width in widths[1:-1]]
+        self.delta_columns: list[Array] = []
+        self.slope_columns: list[Array] = []
+        self.statistics: list[tuple[Array, Array]] = []
+
+        self.z = [_rows(z) for z in self.z_columns]
+        self.z_hat = [_rows(z) for z in self.z_hat_columns]
+        self.a = [*(_rows(a) for a in self.a_columns), self.z[-1]]
+        self.deltas: list[Array] = []
+
+    @cached_property
+    def flat(self) -> list[tuple[Array, Array, Array]]:
+        """(z, a, delta) of each layer, each (..., units * samples); for a tape that has been back through."""
+        outputs = [*self.a_columns[1:], self.z_columns[-1]]
+        return [
+            (_flat(z), _flat(a), _flat(delta))
+            for z, a, delta in zip(self.z_columns, outputs, self.delta_columns, strict=True)
+        ]
+
+    def at(self, place: int) -> Tape:
+        """The tape of one place along the first leading axis; it shares this tape's memory, and x with it."""
+        one = copy(self)
+        one.__dict__.pop("flat", None)
+        for name in ("z_columns", "z_hat_columns", "delta_columns", "slope_columns", "z", "z_hat", "deltas"):
+            setattr(one, name, [array[place] for array in getattr(self, name)])
+        for name in ("ones_and_a", "a_columns", "a"):
+            x, *others = getattr(self, name)
+            setattr(one, name, [x, *(array[place] for array in others)])
+        return one
+
+    def take(self, x: Array) -> None:
+        """Write the rows that the next forward pass starts from."""
+        self.a_columns[0][...] = _rows(x)
+
+    def prepare_backward(self) -> None:
+        """Make the buffers of the backward pass, once: a delta per layer, and a slope per width."""
+        self.delta_columns = [np.empty_like(z) for z in self.z_columns]
+        self.deltas = [_rows(delta) for delta in self.delta_columns]
+        by_width = {z.shape[-2]: np.empty_like(z) for z in self.z_columns[:-1]}
+        self.slope_columns = [by_width[z.shape[-2]] for z in self.z_columns[:-1]]
+
+
+class Views:
+    """The layers of a flat vector as forward and backward want them; made once where the vector stays.
+
+    `blocks[l - 1]` is layer l's (..., 1 + fan_in, fan_out), bias on top; `transposed` the same seen as
+    (..., fan_out, 1 + fan_in); `weights` without the bias.
+    """
+
+    def __init__(self, layout: Layout, vector: Array) -> None:
+        self.blocks = layout.blocks(vector)
+        self.transposed = [_rows(block) for block in self.blocks]
+        self.weights = [block[..., 1:, :] for block in self.blocks]
+
+
+class MLP:
+    """A multilayer perceptron: hidden layers with an activation, and a linear output layer.
+
+    Parameters: `layout`; `activation`, a name, an `Activation`, or one of them per hidden layer;
+    `normalization` None, "batch" or "layer", applied to the hidden z without parameters; `skip` adds the
+    layer's input to its output, a_l = a_{l-1} + phi(z_l), wherever the two widths agree (hidden layers
+    only).
+
+    theta may have leading axes, (n_runs, n_params) or (n_records, n_params), and so may x: one network, an
+    ensemble or a recorded history go through the same lines.
+
+    >>> network = MLP(Layout((1, 2, 1)), activation="sigmoid")
+    >>> theta = np.array([0.1, -0.2, 0.5, -0.4, 0.3, 0.7, -0.6])
+    >>> tape = network.forward(theta, np.array([[1.0]]))
+    >>> tape.z[0].round(6), tape.a[2].round(10)
+    (array([[ 0.6, -0.6]]), array([[0.5393532]]))
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        activation: str | Activation | Sequence[str | Activation],
+        normalization: str | None = None,
+        skip: bool = False,
+    ) -> None:
+        self.layout = layout
+        self.activations = _one_per_layer(activation, layout.n_layers - 1)
+        self.phis = [phi.write for phi in self.activations]
+        self.slopes = [phi.write_slope for phi in self.activations]
+        self.normalization = choose("normalization", normalization or "none", NORMALIZATIONS)
+        self.skip = skip
+        same_width = [fan_in == fan_out for fan_in, fan_out in layout.fans[:-1]]
+        self.skips = [skip and same for same in same_width]
+        """Per hidden layer: does its input bypass it?"""
+
+    def checked(self, theta: Array, x: Array) -> tuple[Array, Array]:
+        """theta and x as float arrays; raises ValueError when a shape does not fit the layout."""
+        theta, x = _floating(theta), _floating(x)
+        if theta.shape[-1:] != (self.layout.n_params,):
+            raise ValueError(f"theta must have shape (..., {self.layout.n_params}); got {theta.shape}")
+        if x.ndim < 2 or x.shape[-1] != self.layout.widths[0]:
+            raise ValueError(f"x must have shape (..., n_samples, {self.layout.widths[0]}); got {x.shape}")
+        return theta, x
+
+    def tape(self, theta: Array, x: Array) -> Tape:
+        """A tape with room for these shapes, to be handed to `forward` again and again."""
+        lead = np.broadcast_shapes(theta.shape[:-1], x.shape[:-2])
+        return Tape(self, lead, x.shape[:-2], x.shape[-2], theta.dtype)
+
+    def forward(
+        self,
+        theta: Array,
+        x: Array,
+        tape: Tape | None = None,
+        statistics: list[tuple[Array, Array]] | None = None,
+    ) -> Tape:
+        """All layers' z and a: z_l = a_{l-1} W_l + b_l and a_l = phi(z_l).
+
+        theta (..., n_params), x (..., n_samples, n_features). With `statistics`, another tape's, batch
+        normalization uses those instead of the rows at hand: that is how test rows go through it.
+        """
+        theta, x = self.checked(theta, x)
+        if tape is None:
+            tape = self.tape(theta, x)
+        tape.take(x)
+        self.forward_pass(Views(self.layout, theta), tape, statistics)
+        return tape
+
+    def backward(
+        self, theta: Array, tape: Tape, delta: Array, grad: Array | None = None
+    ) -> tuple[Array, list[Array]]:
+        """The chain rule from the output's delta down: (dE/dtheta, [dE/dz of layer 1 ... L]).
+
+        `delta` is `loss.delta(tape.z[-1], y)`, (..., n_samples, n_out); `grad`, if given, is written into.
+        """
+        theta = np.asarray(theta)
+        if not tape.deltas:
+            tape.prepare_backward()
+        if grad is None:
+            grad = np.empty((*tape.z[-1].shape[:-2], self.layout.n_params), theta.dtype)
+        if tape.deltas[-1] is not delta:
+            tape.deltas[-1][...] = delta
+        self.backward_pass(Views(self.layout, theta), tape, Views(self.layout, grad))
+        return grad, list(tape.deltas)
+
+    def forward_pass(
+        self, theta: Views, tape: Tape, statistics: list[tuple[Array, Array]] | None = None
+    ) -> None:
+        """z_l = a_{l-1} W_l + b_l and a_l = phi(z_l), from the rows on the tape; nothing is checked."""
+        if self.normalization is not None:
+            tape.statistics = []
+        for index, phi in enumerate(self.phis):
+            z_hat, a = tape.z_hat_columns[index], tape.a_columns[index + 1]
+            np.matmul(theta.transposed[index], tape.ones_and_a[index], out=tape.z_columns[index])
+            if self.normalization is not None:
+                self._normalize(index, tape, statistics)
+            phi(z_hat, a)
+            if self.skips[index]:
+                a += tape.a_columns[index]
+        np.matmul(theta.transposed[-1], tape.ones_and_a[-1], out=tape.z_columns[-1])
+
+    def backward_pass(self, theta: Views, tape: Tape, grad: Views) -> None:
+        """From the output's delta on the tape down to layer 1; nothing is checked.
+
+        dE/dW_l = a_{l-1}^T delta_l and dE/db_l = sum of delta_l, written as one product;
+        delta_{l-1} = (delta_l W_l^T [+ dE/da_l where layer l is skipped]) * phi'(z_{l-1}), then through the
+        normalization.
+        """
+        through_skip: Array | None = None
+        for index in range(self.layout.n_layers - 1, 0, -1):
+            delta, d_a = tape.delta_columns[index], tape.delta_columns[index - 1]
+            np.matmul(tape.ones_and_a[index], tape.deltas[index], out=grad.blocks[index])
+            np.matmul(theta.weights[index], delta, out=d_a)
+            if through_skip is not None:
+                d_a += through_skip
+            skipped = self.skips[index - 1]
+            through_skip = d_a.copy() if skipped else None
+            z_hat, slope = tape.z_hat_columns[index - 1], tape.slope_columns[index - 1]
+            self.slopes[index - 1](z_hat, None if skipped else tape.a_columns[index], slope)
+            d_a *= slope
+            if self.normalization is not None:
+                inverse_std = tape.statistics[index - 1][1]
+                d_a[...] = self.normalization.backward(d_a, z_hat, inverse_std)
+        np.matmul(tape.ones_and_a[0], tape.deltas[0], out=grad.blocks[0])
+
+    def _normalize(self, index: int, tape: Tape, statistics: list[tuple[Array, Array]] | None) -> None:
+        """z_hat = (z - mean) / sqrt(var + epsilon), with the rows' own statistics or with those given."""
+        assert self.normalization is not None
+        z, z_hat = tape.z_columns[index], tape.z_hat_columns[index]
+        if statistics is None or not self.normalization.over_samples:
+            mean, inverse_std = self.normalization.statistics(z)
+        else:
+            mean, inverse_std = statistics[index]
+        tape.statistics.append((mean, inverse_std))
+        np.subtract(z, mean, out=z_hat)
+        z_hat *= inverse_std
+
+
+def _rows(columns: Array) -> Array:
+    """The transposed view: (..., units, samples) seen as (..., samples, units), and back."""
+    return columns.swapaxes(-1, -2)
+
+
+def _flat(columns: Array) -> Array:
+    return columns.reshape(*columns.shape[:-2], -1)
+
+
+def _floating(array: Array) -> Array:
+    """As an array of floats: whole numbers become float64."""
+    array = np.asarray(array)
+    return array if array.dtype.kind == "f" else array.astype(np.float64)
+
+
+def _one_per_layer(
+    activation: str | Activation | Sequence[str | Activation], n_hidden: int
+) -> tuple[Activation, ...]:
+    """The activation objects of the hidden layers; raises ValueError on an unknown name or a wrong count."""
+    if isinstance(activation, (str, Activation)):
+        activation = [activation] * n_hidden
+    if len(activation) != n_hidden:
+        raise ValueError(
+            f"activation must be one, or one for each of the {n_hidden} hidden layers; got {len(activation)}"
+        )
+    return tuple(
+        phi if isinstance(phi, Activation) else choose("activation", phi, ACTIVATIONS) for phi in activation
+    )

@@ -1,0 +1,257 @@
+"""An optimizer is an init and an update: theta, gradient and state in, the next theta out, as in PyTorch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nncore.model.layout import Array
+from nncore.numerics.safe_norm import norm
+
+State = dict[str, Any]
+
+NUMBERS = (int, float, np.integer, np.floating)
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """One update rule with its settings.
+
+    `init(theta)` makes the state, a dict of arrays shaped like theta. `update(theta, grad, state,
+    learning_rate, out)` writes the next theta into `out` and advances the state, which belongs to the caller;
+    theta and grad are left alone. Everything is elementwise, so theta may have leading axes.
+
+    >>> optimizer = sgd(learning_rate=0.1)
+    >>> theta, grad = np.array([1.0, 2.0]), np.array([10.0, -10.0])
+    >>> optimizer.step(theta, grad, optimizer.init(theta))
+    array([0., 3.])
+    """
+
+    name: str
+    learning_rate: float
+    init: Callable[[Array], State]
+    update: Callable[[Array, Array, State, float, Array], None]
+
+    def step(
+        self, theta: Array, grad: Array, state: State, factor: float = 1.0, out: Array | None = None
+    ) -> Array:
+        """The next theta, with the learning rate times a schedule's factor."""
+        out = np.empty_like(theta) if out is None else out
+        self.update(theta, grad, state, self.learning_rate * factor, out)
+        return out
+
+
+def sgd(
+    learning_rate: float = 0.01, momentum: float = 0.0, nesterov: bool = False, weight_decay: float = 0.0
+) -> Optimizer:
+    """Gradient descent: v <- momentum v + g, theta <- theta - learning_rate v; v starts as the first g.
+
+    nesterov steps along g + momentum v; weight_decay adds weight_decay theta to g. Rule and defaults of
+    torch.optim.SGD (Sutskever et al. 2013). Raises ValueError when nesterov is asked for without momentum.
+    """
+    _check(learning_rate=learning_rate, weight_decay=weight_decay)
+    _check_fraction(momentum=momentum)
+    if nesterov and momentum == 0:
+        raise ValueError("nesterov needs a momentum above 0; got momentum 0")
+
+    def init(theta: Array) -> State:
+        return {"velocity": np.zeros_like(theta)} if momentum else {}
+
+    def update(theta: Array, grad: Array, state: State, rate: float, out: Array) -> None:
+        if weight_decay:
+            grad = grad + weight_decay * theta
+        if momentum:
+            velocity = state["velocity"]
+            velocity *= momentum
+            velocity += grad
+            grad = grad + momentum * velocity if nesterov else velocity
+        np.multiply(grad, -rate, out=out)
+        out += theta
+
+    return Optimizer("sgd", learning_rate, init, update)
+
+
+def rmsprop(learning_rate: float = 0.01, alpha: float = 0.99, epsilon: float = 1e-8) -> Optimizer:
+    """v <- alpha v + (1 - alpha) g², theta <- theta - learning_rate g / (sqrt(v) + epsilon).
+
+    Tieleman & Hinton 2012.
+    """
+    _check(learning_rate=learning_rate, epsilon=epsilon)
+    _check_fraction(alpha=alpha)
+
+    def init(theta: Array) -> State:
+        return {"square": np.zeros_like(theta), "work": np.empty_like(theta)}
+
+    def update(theta: Array, grad: Array, state: State, rate: float, out: Array) -> None:
+        square, work = state["square"], state["work"]
+        _decay_towards_square(square, grad, alpha, work)
+        _scaled_step(theta, grad, square, epsilon, rate, work, out)
+
+    return Optimizer("rmsprop", learning_rate, init, update)
+
+
+def adagrad(learning_rate: float = 0.01, epsilon: float = 1e-10) -> Optimizer:
+    """v <- v + g², theta <- theta - learning_rate g / (sqrt(v) + epsilon). Duchi et al. 2011."""
+    _check(learning_rate=learning_rate, epsilon=epsilon)
+
+    def init(theta: Array) -> State:
+        return {"square": np.zeros_like(theta), "work": np.empty_like(theta)}
+
+    def update(theta: Array, grad: Array, state: State, rate: float, out: Array) -> None:
+        square, work = state["square"], state["work"]
+        np.multiply(grad, grad, out=work)
+        square += work
+        _scaled_step(theta, grad, square, epsilon, rate, work, out)
+
+    return Optimizer("adagrad", learning_rate, init, update)
+
+
+def adam(
+    learning_rate: float = 0.001, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8
+) -> Optimizer:
+    """m and v are running means of g and g², both corrected for their start at zero. Kingma & Ba 2015.
+
+    theta <- theta - learning_rate m_hat / (sqrt(v_hat) + epsilon), m_hat = m / (1 - beta_1^t), v_hat
+    likewise.
+    """
+    return adamw(learning_rate, beta_1, beta_2, epsilon, weight_decay=0.0, name="adam")
+
+
+def adamw(
+    learning_rate: float = 0.001,
+    beta_1: float = 0.9,
+    beta_2: float = 0.999,
+    epsilon: float = 1e-8,
+    weight_decay: float = 0.01,
+    *,
+    name: str = "adamw",
+) -> Optimizer:
+    """Adam after theta <- (1 - learning_rate weight_decay) theta: decay apart from the gradient.
+
+    Loshchilov & Hutter 2019.
+    """
+    _check(learning_rate=learning_rate, epsilon=epsilon, weight_decay=weight_decay)
+    _check_fraction(beta_1=beta_1, beta_2=beta_2)
+
+    def init(theta: Array) -> State:
+        return {
+            "t": 0,
+            "mean": np.zeros_like(theta),
+            "square": np.zeros_like(theta),
+            "work": np.empty_like(theta),
+        }
+
+    def update(theta: Array, grad: Array, state: State, rate: float, out: Array) -> None:
+        state["t"] = t = state["t"] + 1
+        mean, square, work = state["mean"], state["square"], state["work"]
+        np.subtract(grad, mean, out=work)
+        work *= 1.0 - beta_1
+        mean += work
+        _decay_towards_square(square, grad, beta_2, work)
+        np.sqrt(square, out=work)
+        work /= math.sqrt(1.0 - beta_2**t)
+        work += epsilon
+        np.divide(mean, work, out=work)
+        work *= -rate / (1.0 - beta_1**t)
+        if weight_decay:
+            np.multiply(theta, 1.0 - rate * weight_decay, out=out)
+            out += work
+        else:
+            np.add(theta, work, out=out)
+
+    return Optimizer(name, learning_rate, init, update)
+
+
+OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
+    "sgd": sgd,
+    "rmsprop": rmsprop,
+    "adagrad": adagrad,
+    "adam": adam,
+    "adamw": adamw,
+}
+
+
+def clip(grad: Array, clip_norm: float | None = None, clip_value: float | None = None) -> Array:
+    """The gradient an optimizer is given: scaled to a norm of at most clip_norm, then cut to ±clip_value.
+
+    The norm runs over all parameters of a run (the last axis). The array given is left alone. Pascanu et
+    al. 2013.
+    """
+    if clip_norm is not None:
+        factor = np.minimum(1.0, clip_norm / (norm(grad) + 1e-6))
+        grad = (grad * factor[..., None]).astype(grad.dtype)
+    if clip_value is not None:
+        grad = np.clip(grad, -clip_value, clip_value)
+    return grad
+
+
+Schedule = Callable[[int], float]
+"""Step number -> factor on the learning rate."""
+
+
+def step_decay(every: int, factor: float) -> Schedule:
+    """The learning rate times `factor` after every `every` steps.
+
+    >>> [step_decay(2, 0.5)(step) for step in range(5)]
+    [1.0, 1.0, 0.5, 0.5, 0.25]
+    """
+    _check_steps("every", every, low=1)
+    return lambda step: float(factor) ** (step // every)
+
+
+def cosine(steps: int, floor: float = 0.0) -> Schedule:
+    """Half a cosine from 1 at step 0 to `floor` at the last step. Loshchilov & Hutter 2017."""
+    _check_steps("steps", steps, low=0)
+    return lambda step: (
+        floor + (1.0 - floor) * 0.5 * (1.0 + math.cos(math.pi * min(step / max(steps, 1), 1.0)))
+    )
+
+
+def warmup(steps: int, then: Schedule) -> Schedule:
+    """A linear rise over the first `steps` steps, times another schedule.
+
+    >>> [warmup(4, lambda step: 1.0)(step) for step in range(5)]
+    [0.25, 0.5, 0.75, 1.0, 1.0]
+    """
+    _check_steps("steps", steps, low=1)
+    return lambda step: min((step + 1) / steps, 1.0) * then(step)
+
+
+def _decay_towards_square(square: Array, grad: Array, decay: float, work: Array) -> None:
+    """square <- decay square + (1 - decay) grad², in place."""
+    square *= decay
+    np.multiply(grad, grad, out=work)
+    work *= 1.0 - decay
+    square += work
+
+
+def _scaled_step(
+    theta: Array, grad: Array, square: Array, epsilon: float, rate: float, work: Array, out: Array
+) -> None:
+    """out = theta - rate grad / (sqrt(square) + epsilon)."""
+    np.sqrt(square, out=work)
+    work += epsilon
+    np.divide(grad, work, out=work)
+    work *= -rate
+    np.add(theta, work, out=out)
+
+
+def _check(**values: object) -> None:
+    for name, value in values.items():
+        if not (isinstance(value, NUMBERS) and 0 <= value < math.inf):
+            raise ValueError(f"{name} must be a finite number, 0 or more; got {value!r}")
+
+
+def _check_fraction(**values: object) -> None:
+    for name, value in values.items():
+        if not (isinstance(value, NUMBERS) and 0 <= value < 1):
+            raise ValueError(f"{name} must be at least 0 and below 1; got {value!r}")
+
+
+def _check_steps(name: str, value: object, low: int) -> None:
+    if not (isinstance(value, (int, np.integer)) and value >= low):
+        raise ValueError(f"{name} must be a whole number, {low} or more; got {value!r}")

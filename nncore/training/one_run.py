@@ -1,0 +1,61 @@
+"""run() turns a config into its history."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from nncore.config.run_config import RunConfig
+from nncore.history.history import History
+from nncore.numerics.blas import blas_threads
+from nncore.training.finite import find_divergence, is_finite
+from nncore.training.recorder import Recorder
+from nncore.training.start import beginning, configured_steps
+
+MEMORY_BUDGET = 2**30
+"""Bytes of history that run() is willing to make unless told otherwise: 1 GiB."""
+
+
+def run(
+    config: RunConfig,
+    *,
+    parent: History | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
+    progress: Callable[[int, float], None] = lambda step, loss: None,
+    memory_budget: int | None = MEMORY_BUDGET,
+) -> History:
+    """Train what the config describes and collect its history. Same config, same bits.
+
+    `cancelled()` is asked at every step and ends the run with what it has; `progress(step, loss)` is told of
+    every step. A non-finite loss, theta or gradient ends the run as well: that is a result, and the history
+    says at which step, in which layer and unit it began. Raises ValueError, before anything is allocated,
+    when the history would be larger than `memory_budget` bytes.
+
+    A fork begins where its parent stood at that step. That is found by training the parent again up to there, which
+    `progress` and `cancelled` hear of too; with the parent's history as `parent` its recorded theta and gradients
+    are used instead where they suffice, with the same bits. Raises ValueError when the parent does not get there, or
+    when `parent` is the history of something else.
+
+    >>> from nncore import RunConfig
+    >>> history = run(RunConfig(dataset="parabola", n_samples=4, hidden=(2,), test_fraction=0, steps=100))
+    >>> history.theta.shape, history.stopped
+    ((101, 7), '')
+    """
+    if memory_budget is not None:
+        config.check_memory(memory_budget)
+    begin = beginning(config, parent, cancelled, progress)
+    recorder = Recorder(config.layout(), config)
+    stopped, divergence = "", None
+    with blas_threads(config.blas_threads()):
+        for step in configured_steps(config, begin, recorder.storage):
+            loss = float(step.loss)
+            recorder.record(step.index, loss)
+            if not is_finite(step):
+                divergence = find_divergence(recorder.layout, step)
+                stopped = divergence.sentence()
+                break
+            progress(step.index, loss)
+            if cancelled() and step.index < config.steps:
+                stopped = f"Stopped by hand at step {step.index} of {config.steps}."
+                break
+    recorder.finish(stopped)
+    return recorder.history(config, stopped, divergence)

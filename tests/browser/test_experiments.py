@@ -1,0 +1,124 @@
+"""In a real browser: from the gallery to the lab, a lesson handed out and opened, and undo with the keyboard alone."""
+
+import re
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import numpy as np
+from playwright.sync_api import Page, expect
+
+from dashboard.state.sidebar import link
+from dashboard.views.lab import banner
+from nncore import run
+from nncore.diagnosis import flow
+from nncore.experiments import EXPERIMENTS
+from tests.browser.helpers import wait_idle, wait_painted
+from tests.browser.test_lab import SMALL, line, open_lab, overflow, shown, slider, wait_for_line
+
+ZEROS = EXPERIMENTS["zeros"]
+
+
+def open_gallery(page: Page, url: str) -> None:
+    """By the navigation, from the lab."""
+    open_lab(page, url, SMALL)
+    page.get_by_role("link", name="Experiments").click()
+    page.locator(".st-key-card_two_units svg[role=img]").wait_for()
+    wait_idle(page)
+
+
+def test_one_click_leads_from_the_gallery_to_the_run_its_claim_and_its_chart(
+    page: Page, app_url: str
+) -> None:
+    open_gallery(page, app_url)
+    assert page.locator("svg[role=img]").count() == len(EXPERIMENTS)
+    page.locator(f".st-key-card_{ZEROS.name}").get_by_role("link", name="Open", exact=False).first.click()
+    expect(page.get_by_text(ZEROS.claim)).to_be_visible()
+    wait_for_line(page, "δ at step 400")
+    wait_idle(page)
+    history = run(ZEROS.config)
+    expected = flow(history, 400).delta
+    drawn = np.array(line(page, "δ at step 400"), dtype=float)
+    np.testing.assert_array_equal(drawn[expected > 0], expected[expected > 0])
+    top = [page.get_by_test_id(f"plot-chart_{key}").bounding_box()["y"] for key in (*ZEROS.charts, "heatmap")]
+    assert max(top[:2]) < top[2]
+    page.locator(".st-key-experiment_against button").first.click()
+    page.wait_for_url(lambda address: "init" not in parse_qs(urlsplit(address).query))
+    expect(page.get_by_text("Gradients flow")).to_be_visible()
+    page.get_by_role("button", name="Close").click()
+    expect(page.get_by_text(ZEROS.claim)).to_be_hidden()
+
+
+def test_gallery_fits_a_phone_and_has_its_own_colours_in_the_dark(new_page, app_url: str) -> None:
+    page = new_page(390, 844, dark=True, touch=True)
+    query = urlencode(banner.link(ZEROS, ZEROS.config))
+    page.goto(f"{app_url}/?{query}")
+    expect(page.get_by_text(ZEROS.claim)).to_be_visible()
+    wait_painted(page, "chart_flow")
+    assert overflow(page) <= 0
+    page.get_by_test_id("stExpandSidebarButton").click()
+    page.get_by_role("link", name="Experiments").click()
+    picture = page.locator(".st-key-card_deep_sigmoid svg[role=img]")
+    picture.wait_for()
+    assert overflow(page) <= 0
+    assert "#FF8A5B" in picture.inner_html()
+
+
+def test_lesson_made_in_the_dialog_opens_for_a_student_in_a_fresh_browser(new_page, app_url: str) -> None:
+    teacher = new_page()
+    shown(teacher, app_url, SMALL.replace(activation="tanh"))
+    teacher.get_by_role("button", name="Make a lesson").click()
+    dialog = teacher.get_by_role("dialog")
+    dialog.get_by_role("textbox", name="Title").fill("<b>Depth</b> & δ")
+    dialog.get_by_role("textbox", name="Note").fill("Move the **depth**.")
+    for label, choices in (("Controls that remain", ["Depth"]), ("Charts that are shown", ["Gradient flow"])):
+        for choice in choices:
+            dialog.get_by_role("combobox", name=label).fill(choice)
+            teacher.get_by_role("option", name=choice, exact=True).click()
+        teacher.keyboard.press("Tab")  # closes the list
+    code = dialog.get_by_test_id("stCode")
+    expect(code).to_contain_text(re.compile("only=depth.*show=flow"))
+    address = code.inner_text().strip()
+
+    student = new_page(390, 844, touch=True)
+    student.goto(address)
+    wait_painted(student, "chart_flow")
+    expect(student.get_by_role("heading", name="<b>Depth</b> & δ")).to_be_visible()
+    expect(student.get_by_text("Move the **depth**.")).to_be_visible()
+    assert student.locator("[data-testid^=plot-chart_]").count() == 1
+    assert overflow(student) <= 0
+    expected = flow(run(SMALL.replace(activation="tanh")), 40).delta
+    np.testing.assert_array_equal(line(student, "δ at step 40"), expected)
+    assert (
+        student.locator(".st-key-depth").count() == 1 and student.locator(".st-key-activation").count() == 0
+    )
+    student.get_by_role("button", name="Show everything").click()
+    wait_painted(student, "chart_theta")
+    wait_idle(student)
+    assert "lesson" not in student.url and "activation=tanh" in student.url
+    np.testing.assert_array_equal(line(student, "δ at step 40"), expected)
+
+
+def test_undo_and_redo_by_keyboard_alone_move_widgets_charts_and_address(page: Page, app_url: str) -> None:
+    shown(page, app_url)
+    slider(page, "depth").focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    page.wait_for_url(re.compile("depth=9"))
+    wait_idle(page)
+    expect(page.locator(".st-key-sidebar_undo button").first).to_be_enabled()
+    page.keyboard.press("Alt+z")
+    expect(slider(page, "depth")).to_have_value("6")
+    page.wait_for_url(re.compile(r"depth=6\b"))
+    page.wait_for_function(
+        "() => document.querySelector(`[data-testid='plot-chart_flow']`)?._fullData?.some("
+        "trace => trace.name === 'δ at step 40' && trace.x.length === 7)"
+    )
+    wait_idle(page)
+    np.testing.assert_array_equal(line(page, "δ at step 40"), flow(run(SMALL), 40).delta)
+    expect(page.locator(".st-key-sidebar_undo button").first).to_be_disabled()
+    redo = page.locator(".st-key-sidebar_redo button").first
+    redo.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("depth=9"))
+    expect(slider(page, "depth")).to_have_value("9")
+    expect(redo).to_be_disabled()
+    assert link(SMALL)["depth"] == "6"

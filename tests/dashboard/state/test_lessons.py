@@ -1,0 +1,221 @@
+"""A lesson's link hides what it is not about, keeps its settings, and shows its words as they are."""
+
+import re
+from html import unescape
+from urllib.parse import parse_qsl, urlsplit
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from dashboard.state import lessons
+from dashboard.state.lessons import NOTE_LENGTH, TITLE_LENGTH, Lesson, plain, read
+from dashboard.state.sidebar import FIRST_SIGHT, GROUPS, labels, link, settings_of
+from dashboard.ui.layout import PARTS
+from nncore import run
+from nncore.diagnosis import flow
+from tests.conftest import plots
+from tests.dashboard.lab import SMALL, element, opened
+from tests.dashboard.state.test_sidebar import HOSTILE, config_of, few, sidebar
+from tests.dashboard.state.test_sidebar import configs as some_configs
+
+KEYS = tuple(settings_of(FIRST_SIGHT))
+TITLE = "Why does layer 1 stand still?"
+
+
+def drawn_controls(app) -> set[str]:
+    kinds = ("slider", "select_slider", "selectbox", "toggle", "number_input", "text_input", "button_group")
+    return {widget.key for kind in kinds for widget in app.sidebar.get(kind)}
+
+
+def words(app) -> str:
+    """What stands in the page's HTML, the style sheets left out."""
+    bodies = (element.proto.body for element in app.main.get("html"))
+    return " ".join(body for body in bodies if "<style" not in body)
+
+
+# The link ---------------------------------------------------------------------------------------------------
+
+names = some.lists(some.sampled_from([*KEYS, "flow", "loss", "headline"]), unique=True).map(tuple)
+
+
+@given(some.text(max_size=200), some.text(max_size=1000), some.none() | names, some.none() | names)
+def test_reading_a_lessons_query_gives_the_lesson(
+    title: str, note: str, only: tuple | None, show: tuple | None
+) -> None:
+    lesson = Lesson(plain(title, TITLE_LENGTH), plain(note, NOTE_LENGTH, lines=True), only, show or None)
+    assert read(lesson.query()) == (lesson if lesson.title else None)
+
+
+def test_page_without_a_title_is_no_lesson() -> None:
+    assert read({"only": "depth", "show": "flow"}) is None
+    assert read({"lesson": " \n\x00"}) is None
+
+
+def test_words_are_bounded_and_lose_control_characters() -> None:
+    assert len(plain("x" * 10_000, TITLE_LENGTH)) == TITLE_LENGTH
+    assert plain("a\u202eb\x1b[31mc\u0000d", 99) == "a b [31mc d"
+    assert plain("one\r\n\n  two ", 99, lines=True) == "one\n\ntwo"
+    assert len(read({"lesson": "t", "only": ",".join(f"k{n}" for n in range(10_000))}).only) <= lessons.NAMES
+
+
+@given(some.text(max_size=60))
+def test_heading_holds_no_markup_but_its_own(text: str) -> None:
+    html = lessons.heading(Lesson(plain(text, TITLE_LENGTH), plain(text, NOTE_LENGTH, lines=True)))
+    assert set(re.findall(r"</?(\w+)", html)) <= {"div", "h2", "p"}
+    title = re.search("<h2[^>]*>(.*?)</h2>", html, re.DOTALL)[1]
+    assert unescape(title) == plain(text, TITLE_LENGTH)
+
+
+# The sidebar ------------------------------------------------------------------------------------------------
+
+
+def test_only_the_named_controls_remain_and_the_others_still_apply() -> None:
+    config = FIRST_SIGHT.replace(
+        hidden=(7,) * 3, activation="tanh", init="orthogonal", gain=1.5, skip=True, steps=9
+    )
+    app = opened(sidebar, **link(config), lesson=TITLE, only="depth,activation,skip,clip_norm")
+    assert drawn_controls(app) - {"large"} == {"depth", "activation", "skip", "clip_norm"}
+    assert config_of(app) == config
+    headings = [text.value for text in app.sidebar.markdown]
+    assert headings == [f"**{GROUPS[group]}**" for group in ("network", "training")]
+    app.slider(key="depth").set_value(5).run()
+    assert config_of(app) == config.replace(hidden=(7,) * 5)
+
+
+@pytest.mark.parametrize("only", ["none", "", "nothing,of,the_sidebar"])
+def test_no_control_may_remain(only: str) -> None:
+    assert Lesson(TITLE, only=()).query()["only"] == "none"
+    app = opened(sidebar, lesson=TITLE, only=only, gain="2.5")
+    assert drawn_controls(app) == {"large"}
+    assert config_of(app) == FIRST_SIGHT.replace(gain=2.5)
+
+
+@few
+@given(some_configs(), some.lists(some.sampled_from(KEYS), unique=True))
+def test_any_set_up_applies_whatever_is_hidden(config, only: list[str]) -> None:
+    app = opened(sidebar, **link(config), lesson=TITLE, only=",".join(only))
+    assert config_of(app) == config
+    assert drawn_controls(app) == {*only, "large"}
+
+
+def test_undo_reaches_hidden_settings_and_the_address_follows() -> None:
+    app = opened(sidebar, lesson=TITLE, only="depth", activation="relu")
+    app.session_state["to_apply"] = FIRST_SIGHT.replace(activation="tanh", skip=True)
+    app.run()
+    assert app.query_params["activation"] == "tanh" and app.query_params["skip"] == "true"
+    element(app, "sidebar_undo").click().run()
+    assert config_of(app) == FIRST_SIGHT.replace(activation="relu")
+    assert app.query_params["activation"] == "relu" and "skip" not in app.query_params
+
+
+@pytest.mark.parametrize("only", ["", "depth", "seed,widths"])
+def test_hostile_values_of_hidden_settings_never_show_an_exception(only: str) -> None:
+    for value in HOSTILE:
+        app = opened(sidebar, **dict.fromkeys(KEYS, value), lesson=TITLE, only=only)
+        assert not app.exception, value
+        if not app.error:
+            assert config_of(app)
+
+
+# The page ---------------------------------------------------------------------------------------------------
+
+
+def test_lesson_shows_its_words_its_charts_in_order_and_its_step() -> None:
+    note = "Turn the <b>depth</b>.\n**Look** at :red[δ] :material/home: $x$"
+    app = opened(**SMALL, lesson=f"<i>{TITLE}</i>", note=note, only="depth", show="loss,flow", step="2")
+    assert not app.exception
+    assert list(plots(app)) == ["chart_loss", "chart_flow"]
+    assert not app.metric and not app.get("download_button")[2:]
+    assert f"&lt;i&gt;{TITLE}&lt;/i&gt;" in words(app)
+    assert "&lt;b&gt;depth&lt;/b&gt;" in words(app) and ":red[δ]" in words(app)
+    config = FIRST_SIGHT.replace(hidden=(4, 4), steps=4, n_samples=40)
+    lines = {trace.get("name"): trace for trace in plots(app)["chart_flow"]["figure"]["data"]}
+    np.testing.assert_array_equal(lines["δ at step 2"]["y"], flow(run(config), 2).delta)
+    app.slider(key="step").set_value(1).run()
+    assert list(plots(app)) == ["chart_loss", "chart_flow"]
+
+
+def test_show_everything_leaves_the_lesson_and_keeps_the_set_up() -> None:
+    app = opened(**SMALL, lesson=TITLE, only="", show="flow", gain="2.5")
+    assert list(plots(app)) == ["chart_flow"]
+    element(app, "leave_lesson").click().run()
+    assert not app.exception
+    assert len(plots(app)) >= 11 and len(app.metric) == 4
+    assert drawn_controls(app) >= set(KEYS)
+    assert element(app, "gain").value == 2.5 and element(app, "depth").value == 2
+    assert TITLE not in words(app)
+    assert not {"lesson", "note", "only", "show"} & set(app.query_params)
+
+
+def test_lesson_outlasts_a_look_at_another_page() -> None:
+    app = opened(**SMALL, lesson=TITLE, only="depth", show="flow")
+    app.switch_page("views/lecture/neuron.py").run()
+    app.query_params.clear()  # as the browser does on its way to another page
+    assert not app.exception
+    app.switch_page("views/lab/page.py").run()
+    assert TITLE in words(app)
+    assert list(plots(app)) == ["chart_flow"]
+    assert drawn_controls(app) == {"depth", "large"}
+
+
+def test_hostile_lessons_never_break_the_page() -> None:
+    for value in HOSTILE[::3]:
+        app = opened(**SMALL, lesson=value, note=value, only=value, show=value)
+        assert not app.exception and not app.error, value
+
+
+def test_lesson_that_names_no_chart_of_the_page_says_so() -> None:
+    app = opened(**SMALL, lesson=TITLE, show="nowhere")
+    assert not plots(app)
+    assert "no chart" in " ".join(text.value for text in app.info)
+    element(app, "leave_lesson")
+
+
+# Making one -------------------------------------------------------------------------------------------------
+
+
+def open_dialog() -> None:
+    """A page that is nothing but the dialog, open; two charts have been drawn on it."""
+    from dashboard.ui import layout
+    from dashboard.views.lab import lesson_maker
+
+    layout.place("flow", "Gradient flow")
+    layout.place("heatmap", "Over training")
+    lesson_maker.dialog()
+
+
+def test_dialog_makes_a_link_that_opens_exactly_what_was_chosen() -> None:
+    seen = {**SMALL, "activation": "tanh", "heat": "update", "step": "3", "experiment": "zeros"}
+    app = opened(open_dialog, **seen)
+    assert not app.code
+    assert app.multiselect(key="lesson_only").options == list(labels().values())
+    app.multiselect(key="lesson_only").set_value(["depth", "skip"])
+    app.multiselect(key="lesson_show").set_value(["heatmap", "numbers", "flow"])
+    app.text_area(key="lesson_note").set_value("Try & see:\nδ")
+    app.text_input(key="lesson_title").set_value(TITLE).run()
+    (shown,) = app.code
+    query = dict(parse_qsl(urlsplit(shown.value).query, keep_blank_values=True))
+    assert "experiment" not in query
+    student = opened(**query)
+    assert not student.exception
+    assert list(plots(student)) == ["chart_heatmap", "chart_flow"]
+    assert plots(student)["chart_heatmap"]["figure"]["layout"]["meta"]["name"].startswith("update_ratio")
+    assert len(student.metric) == 4
+    assert drawn_controls(student) == {"depth", "skip", "large"}
+    assert (student.session_state["depth"], student.query_params["activation"]) == (2, "tanh")
+    assert TITLE in words(student) and "Try &amp; see:\nδ" in words(student)
+    assert student.slider(key="step").value == 3
+    assert "make_lesson" not in {button.key for button in student.button}
+
+
+def test_dialog_offers_every_chart_and_part_of_the_page() -> None:
+    app = opened(**SMALL)
+    element(app, "make_lesson").click().run()
+    assert len(app.multiselect(key="lesson_show").options) == len(PARTS) + len(plots(app))
+    (help,) = (text.value for text in app.markdown if "`lesson=`" in text.value)
+    for name in (*lessons.PARAMETERS, "step"):
+        assert f"`{name}=`" in help
+    for name in (*KEYS, *PARTS, *(key.removeprefix("chart_") for key in plots(app))):
+        assert f"`{name}`" in help

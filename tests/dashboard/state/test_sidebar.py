@@ -1,0 +1,352 @@
+"""Every setting has a widget, every widget sets its setting, and a link carries them all."""
+
+import math
+import re
+
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as some
+
+from dashboard.state.sidebar import (
+    CONTROLS,
+    FIELDS,
+    FIRST_SIGHT,
+    GROUPS,
+    LEARNING_RATES,
+    MAX_BIAS_STD,
+    MAX_DEPTH,
+    MAX_GAIN,
+    MAX_WIDTH,
+    link,
+    settings_of,
+)
+from nncore import ACTIVATIONS, RunConfig
+from tests.dashboard.lab import element, opened
+
+
+def sidebar() -> None:
+    """A page with nothing but the sidebar."""
+    import streamlit as st
+
+    from dashboard.state import sidebar
+
+    sidebar.forget_infinities()
+    if "to_apply" in st.session_state:
+        sidebar.apply(st.session_state.pop("to_apply"))
+    try:
+        st.session_state["config"] = sidebar.sidebar()
+    except ValueError as problem:
+        st.error(str(problem))
+
+
+def config_of(app) -> RunConfig:
+    assert not app.exception
+    assert not app.error, app.error[0].value
+    return app.session_state["config"]
+
+
+# The table --------------------------------------------------------------------------------------------------
+
+
+def test_every_field_has_one_control_and_every_control_a_field() -> None:
+    assert list(CONTROLS) == list({control.field: control for control in CONTROLS.values()})
+    assert set(CONTROLS) == set(FIELDS) == {field.name for field in RunConfig.fields()}
+
+
+def test_every_field_is_in_a_group_of_the_sidebar() -> None:
+    assert {field.metadata["group"] for field in RunConfig.fields()} == set(GROUPS)
+
+
+def test_first_sight_can_be_set_by_the_widgets() -> None:
+    assert FIRST_SIGHT.learning_rate in LEARNING_RATES
+    assert FIRST_SIGHT.depth <= MAX_DEPTH
+    assert set(FIRST_SIGHT.hidden) == {FIRST_SIGHT.hidden[0]}
+    assert link(FIRST_SIGHT) == {}
+    assert config_of(opened(sidebar)) == FIRST_SIGHT
+
+
+def test_learning_rates_rise_and_read_back_from_their_labels() -> None:
+    assert list(LEARNING_RATES) == sorted(set(LEARNING_RATES))
+    assert [float(f"{rate:g}") for rate in LEARNING_RATES] == list(LEARNING_RATES)
+
+
+def test_every_widget_has_a_help_of_one_or_two_sentences() -> None:
+    app = opened(sidebar)
+    keys = [*(set(CONTROLS) - {"hidden"}), "depth", "width", "widths", "layer_activations", "large"]
+    for key in keys:
+        help = element(app, key).help
+        assert 1 <= len(re.findall(r"\.(?:\s|$)", help)) <= 2, f"{key}: {help}"
+        assert help[0].isupper(), f"{key}: {help}"
+        assert help.endswith("."), f"{key}: {help}"
+        assert "  " not in help, f"{key}: {help}"
+
+
+def test_labels_differ() -> None:
+    labels = [control.label for control in CONTROLS.values()]
+    assert len(set(labels)) == len(labels)
+
+
+# Moving a widget --------------------------------------------------------------------------------------------
+
+OTHER = {
+    "noise": 0.5, "n_classes": 5, "test_fraction": 0.35, "gain": 2.5, "bias_std": 0.5, "momentum": 0.9,
+    "schedule_factor": 0.1, "schedule_floor": 0.25, "learning_rate": 3e-3, "n_samples": 77, "steps": 33,
+    "batch_size": 16, "schedule_every": 7, "warmup_steps": 9, "seed": 2**32 - 1, "record_every": 3, "probe_size": 50,
+    "alpha": 0.3, "init_scale": 0.7, "epsilon": 1e-5, "weight_decay": 0.02, "clip_norm": 1e-6, "clip_value": 3.0,
+    "rms_alpha": 0.5, "beta_1": 0.5, "beta_2": 0.99, "l1": 1e-7, "l2": 0.125,
+}  # fmt: skip
+
+
+ENABLING = {
+    "n_classes": {"dataset": "blobs"},
+    "alpha": {"activation": "leaky_relu"},
+    "init_scale": {"init": "normal"},
+    "nesterov": {"momentum": 0.5},
+    "beta_1": {"optimizer": "adam"},
+    "beta_2": {"optimizer": "adamw"},
+    "rms_alpha": {"optimizer": "rmsprop"},
+    "epsilon": {"optimizer": "adagrad"},
+    "schedule_every": {"schedule": "step"},
+    "schedule_factor": {"schedule": "step"},
+    "schedule_floor": {"schedule": "cosine"},
+}
+"""What has to be set before a widget can be moved."""
+
+
+@pytest.mark.parametrize("field", [name for name in CONTROLS if name not in ("hidden", "table")])
+def test_every_widget_sets_its_field(field: str) -> None:
+    facts = FIELDS[field]
+    before = FIRST_SIGHT
+    if field == "features":
+        value = ["x2_squared", "sin_x1"]
+    elif field == "dataset":
+        value = "diabetes"
+    elif facts.metadata["choices"]:
+        value = next(name for name in reversed(facts.metadata["choices"]) if name != getattr(before, field))
+    else:
+        value = not facts.default if isinstance(facts.default, bool) else OTHER[field]
+    before = before.replace(**ENABLING.get(field, {}))
+    app = opened(sidebar, **link(before))
+    element(app, field).set_value(value).run()
+    assert config_of(app) == before.replace(**{field: value})
+
+
+def test_table_is_typed_or_linked_and_refused_where_its_rows_are_not() -> None:
+    text = f"{'5e' * 16}.c4.0-2_6"
+    app = opened(sidebar, table=text)
+    assert config_of(app).table == text
+    assert element(app, "table").disabled
+    app.selectbox(key="dataset").set_value("table").run()
+    assert "this run was trained on a table of somebody's own (5e5e5e5e)" in app.error[0].value
+    app.text_input(key="table").set_value("nonsense").run()
+    assert "table must be what Table.choose returns" in app.error[0].value
+    app.text_input(key="table").set_value("").run()
+    assert "the data set table needs a table" in app.error[0].value
+
+
+def test_depth_and_width_set_the_hidden_widths() -> None:
+    app = opened(sidebar)
+    app.slider(key="depth").set_value(3).run()
+    app.slider(key="width").set_value(7).run()
+    assert config_of(app).hidden == (7, 7, 7)
+    app.slider(key="depth").set_value(0).run()
+    assert config_of(app).hidden == ()
+
+
+def test_lists_take_the_place_of_depth_width_and_activation() -> None:
+    app = opened(sidebar)
+    app.text_input(key="widths").set_value(" 64, 32;16 ,").run()
+    app.text_input(key="layer_activations").set_value("tanh, relu, selu").run()
+    config = config_of(app)
+    assert config.hidden == (64, 32, 16)
+    assert config.activation == ("tanh", "relu", "selu")
+    assert app.slider(key="depth").disabled
+    app.text_input(key="widths").set_value("").run()
+    assert not app.slider(key="depth").disabled
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "sentence"),
+    [
+        ("widths", "3, x", "width of each layer must be whole numbers separated by commas; got 'x'"),
+        ("widths", "3, -2", "whole numbers separated by commas; got '-2'"),
+        ("widths", "0", "hidden must be a whole number from 1 to 4,096; got 0"),
+        ("widths", ",".join(["2"] * 201), "at most 200 widths"),
+        ("widths", "9" * 300, "width of each layer must be whole numbers"),
+        ("layer_activations", "tanh, relu", "one for each of the 12 hidden layers; got 2"),
+        ("layer_activations", ", ".join(["rleu"] * 12), "did you mean 'relu'?"),
+    ],
+)
+def test_lists_that_do_not_fit_are_an_error_in_words(key: str, text: str, sentence: str) -> None:
+    app = opened(sidebar, **{key: text})
+    assert not app.exception
+    (error,) = app.error
+    assert sentence in error.value
+    assert len(error.value) < 400
+    assert element(app, "activation").value == FIRST_SIGHT.activation
+
+
+def test_control_without_effect_is_greyed_out_until_it_has_one() -> None:
+    app = opened(sidebar)
+    for key, setter, value in (
+        ("alpha", "activation", "leaky_relu"),
+        ("n_classes", "dataset", "blobs"),
+        ("beta_1", "optimizer", "adam"),
+        ("rms_alpha", "optimizer", "rmsprop"),
+        ("schedule_every", "schedule", "step"),
+        ("schedule_floor", "schedule", "cosine"),
+        ("init_scale", "init", "normal"),
+    ):
+        assert element(app, key).disabled, key
+        element(app, setter).set_value(value).run()
+        assert not element(app, key).disabled, key
+
+
+def test_features_are_kept_while_a_data_set_has_no_use_for_them() -> None:
+    app = opened(sidebar, features=["x₁²", "sin x₂"])
+    assert config_of(app).features == ("x1_squared", "sin_x2")
+    app.selectbox(key="dataset").set_value("parabola").run()
+    assert element(app, "features").disabled
+    assert config_of(app).features == ()
+    app.selectbox(key="dataset").set_value("spiral").run()
+    assert config_of(app).features == ("x1_squared", "sin_x2")
+
+
+def test_nesterov_can_be_switched_off_again_when_momentum_is_gone() -> None:
+    app = opened(sidebar, momentum="0.9", nesterov="true")
+    app.slider(key="momentum").set_value(0.0).run()
+    assert "nesterov needs a momentum" in app.error[0].value
+    assert not app.toggle(key="nesterov").disabled
+    app.toggle(key="nesterov").set_value(False).run()
+    assert config_of(app).nesterov is False
+
+
+# Links ------------------------------------------------------------------------------------------------------
+
+TOPS = {"noise": 2.0, "gain": MAX_GAIN, "bias_std": MAX_BIAS_STD, "momentum": 0.99}
+"""Where a slider is shorter than its field allows."""
+
+
+def values_of(name: str) -> some.SearchStrategy:
+    """What the widget of a field can express."""
+    facts, default = FIELDS[name].metadata, FIELDS[name].default
+    if name == "learning_rate":
+        return some.sampled_from((0.0, *LEARNING_RATES))
+    if name == "features":
+        return some.lists(some.sampled_from(facts["choices"]), unique=True)
+    if name == "table":
+        return some.from_regex(r"[0-9a-f]{32}\.[cr][0-9]\.[0-9](_[0-9]-[0-9]{2})?", fullmatch=True)
+    if facts["choices"]:
+        return some.sampled_from(facts["choices"])
+    if isinstance(default, bool):
+        return some.booleans()
+    if facts["whole"]:
+        return some.integers(int(facts["low"]), int(facts["high"]))
+    numbers = some.floats(facts["low"], TOPS.get(name, facts["high"]))
+    return some.none() | numbers if default is None else numbers
+
+
+@some.composite
+def configs(draw) -> RunConfig:
+    names = draw(some.lists(some.sampled_from(sorted(set(CONTROLS) - {"hidden", "activation"})), unique=True))
+    values = {name: draw(values_of(name)) for name in names}
+    uniform = some.tuples(some.integers(1, MAX_WIDTH), some.integers(0, MAX_DEPTH)).map(
+        lambda wd: (wd[0],) * wd[1]
+    )
+    listed = some.lists(some.integers(1, 4096), min_size=1, max_size=6).map(tuple)
+    hidden = draw(uniform | listed)
+    activation = draw(some.sampled_from(sorted(ACTIVATIONS)))
+    if hidden and draw(some.booleans()):
+        activation = tuple(draw(some.sampled_from(sorted(ACTIVATIONS))) for _ in hidden)
+    try:
+        return RunConfig(**values, hidden=hidden, activation=activation)
+    except ValueError:
+        assume(False)
+        raise
+
+
+few = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+
+
+@few
+@given(configs())
+def test_opening_a_link_gives_exactly_its_config(config: RunConfig) -> None:
+    app = opened(sidebar, **link(config))
+    assert config_of(app) == config
+    assert repr(config_of(app)) == repr(config)
+    assert link(config_of(app)) == link(config)
+
+
+@few
+@given(configs())
+def test_applying_a_config_sets_every_widget(config: RunConfig) -> None:
+    from streamlit.testing.v1 import AppTest
+
+    app = AppTest.from_function(sidebar, default_timeout=60)
+    app.session_state["to_apply"] = config
+    assert config_of(app.run()) == config
+    assert config_of(app.run()) == config
+
+
+def test_settings_name_every_widget_of_the_sidebar() -> None:
+    app = opened(sidebar)
+    for key in settings_of(FIRST_SIGHT):
+        element(app, key)
+    assert set(settings_of(FIRST_SIGHT)) == set(CONTROLS) - {"hidden"} | {
+        "depth", "width", "widths", "layer_activations",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("rate", [0.0, *LEARNING_RATES[::3]])
+def test_link_carries_every_learning_rate(rate: float) -> None:
+    assert config_of(opened(sidebar, **link(FIRST_SIGHT.replace(learning_rate=rate)))).learning_rate == rate
+
+
+# Hostile URLs -----------------------------------------------------------------------------------------------
+
+HOSTILE = [
+    "nan", "NaN", "inf", "-inf", "1e400", "-1", "0", "999", "1e-400", "9" * 5000, "0x10", "1_000", "१२", "1,5",
+    "<script>alert(1)</script>", "';DROP TABLE runs;--", "null", "None", "[]", "{}", "true", "\x00", "\ud7ff", " ", "",
+    "../../etc/passwd", "%00", ["1", "2"], ["nan", "nan", "nan"], ["sigmoid", "tanh"], ["", ""], ["x"] * 500,
+]  # fmt: skip
+KEYS = [
+    *settings_of(FIRST_SIGHT),
+    "large",
+    "unknown",
+    "__proto__",
+    "constructor",
+    "step",
+    "heat",
+    "theta_index",
+    "theta_layer",
+]
+
+
+def test_every_hostile_value_in_every_parameter_at_once_gives_no_exception() -> None:
+    for value in HOSTILE:
+        app = opened(sidebar, **dict.fromkeys(KEYS, value))
+        assert not app.exception, value
+        for key in settings_of(FIRST_SIGHT):
+            element(app, key)
+
+
+@few
+@given(some.sampled_from(KEYS), some.text(max_size=30) | some.floats().map(str) | some.integers().map(str))
+def test_any_text_in_any_parameter_gives_a_config_or_a_sentence(key: str, value: str) -> None:
+    app = opened(sidebar, **{key: value})
+    assert not app.exception
+    if not app.error:
+        config = app.session_state["config"]
+        assert all(math.isfinite(v) for v in config.to_dict().values() if isinstance(v, float))
+
+
+def test_value_out_of_range_falls_back_to_the_page_that_everybody_sees() -> None:
+    wrong = {
+        "depth": "999",
+        "width": "0",
+        "gain": "-3",
+        "learning_rate": "0.123",
+        "activation": "rleu",
+        "seed": "1e99",
+    }
+    assert config_of(opened(sidebar, **wrong)) == FIRST_SIGHT

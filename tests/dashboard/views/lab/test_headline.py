@@ -1,0 +1,76 @@
+"""The headline's words agree with the numbers."""
+
+import numpy as np
+import pytest
+
+from dashboard.views.lab.headline import flow_sentence, sentence
+from nncore import RunConfig, run
+from nncore.diagnosis import flow, flow_of
+
+BASE = RunConfig(dataset="circles", hidden=(8,) * 10, activation="sigmoid", steps=3, n_samples=60)
+
+
+def plain(text: str) -> str:
+    return text.replace("\u00a0", " ").replace("**", "")
+
+
+@pytest.mark.parametrize(
+    ("delta", "words"),
+    [
+        ([3.1e-9, 1e-4, 1.0], "Layer 1 receives 3.1e-09 of what layer 3 receives"),
+        ([250.0, 5.0, 1.0], "Layer 1 receives 250 × what layer 3 receives"),
+        ([0.0, 0.0, 1.0], "δ is exactly 0 in 2 of 3 layers: those layers cannot learn."),
+        ([0.4], "There is no hidden layer for the gradient to pass."),
+        ([np.nan, 1.0], "δ is not finite here."),
+    ],
+)
+def test_flow_is_said_in_a_sentence(delta: list[float], words: str) -> None:
+    for strong in (False, True):
+        assert plain(flow_sentence(flow_of(np.array(delta)), strong)).startswith(words)
+
+
+def test_rate_is_what_each_layer_passes_on() -> None:
+    assert "each layer passes on about 10 %" in plain(flow_sentence(flow_of(np.array([1e-4, 1, 1, 1, 1]))))
+
+
+def test_vanishing_names_the_slope_that_causes_it() -> None:
+    history = run(BASE)
+    text = plain(sentence(history, flow(history, 3)))
+    assert "Gradients vanish" in text
+    assert "The slope of sigmoid is at most 0.25" in text
+
+
+def test_slope_is_not_blamed_where_it_reaches_one() -> None:
+    history = run(BASE.replace(activation="tanh", gain=0.2))
+    text = sentence(history, flow(history, 3))
+    assert "Gradients vanish" in text
+    assert "slope" not in text
+
+
+def test_threshold_units_are_named_as_the_reason_of_a_zero_gradient() -> None:
+    history = run(BASE.replace(activation="sign"))
+    text = sentence(history, flow(history, 3))
+    assert "No gradient" in text
+    assert "The slope of sign is 0" in text
+
+
+def test_exploding_and_flowing_have_their_own_words() -> None:
+    exploding = run(BASE.replace(activation="linear", gain=3.0, steps=0))
+    assert "Gradients explode" in sentence(exploding, flow(exploding, 0))
+    flowing = run(BASE.replace(activation="tanh", steps=0))
+    assert "Gradients flow" in sentence(flowing, flow(flowing, 0))
+
+
+def test_divergence_names_step_layer_and_unit_and_where_the_page_stands() -> None:
+    history = run(BASE.replace(dataset="diabetes", activation="linear", learning_rate=1000.0, steps=300))
+    where = history.divergence
+    assert where is not None
+    text = sentence(history, flow(history, history.last_finite))
+    assert f"Diverged at step {where.step}" in text
+    assert f"layer {where.layer}, unit {where.unit}" in text
+    assert f"The page stands on step {history.step[history.last_finite]}, the last finite one." in text
+
+
+def test_stopped_run_says_so() -> None:
+    history = run(BASE.replace(steps=50), cancelled=lambda: True)
+    assert "Stopped by hand at step 0 of 50." in sentence(history, flow(history, 0))
