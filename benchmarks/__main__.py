@@ -12,13 +12,9 @@ def main() -> None:
     """Everything by default; RESULTS.md is written only then, so that it always holds one whole run."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     everything = [*CONTENDERS, "cost", "sweep"]
-    parser.add_argument(
-        "what", nargs="*", metavar="WHAT", help=f"any of {', '.join(everything)}; default: all"
-    )
+    parser.add_argument("what", nargs="*", metavar="WHAT", help=f"any of {', '.join(everything)}; default: all")
     parser.add_argument("--rounds", type=int, default=9, help="repetitions of each contender (9)")
-    parser.add_argument(
-        "--fit", action="store_true", help="print the constants of nncore.config.cost that fit best"
-    )
+    parser.add_argument("--fit", action="store_true", help="print the constants of nncore.config.cost that fit best")
     arguments = parser.parse_args()
     unknown = [name for name in arguments.what if name not in everything]
     if unknown:
@@ -31,9 +27,7 @@ def main() -> None:
     measured = {}
     for name in CONTENDERS:
         if name in chosen:
-            measured[name] = (
-                measure_first(arguments.rounds) if name == "first" else measure(name, arguments.rounds)
-            )
+            measured[name] = measure_first(arguments.rounds) if name == "first" else measure(name, arguments.rounds)
             found = (f"{who} {report.ratio(measured[name], who)[0]:.3g}" for who in measured[name])
             print(f"{name}: {', '.join(found)}", flush=True)
     costs = cost.compare(3) if "cost" in chosen else []

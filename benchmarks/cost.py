@@ -10,14 +10,10 @@ from nncore import RunConfig, run
 from nncore.config import cost
 
 RUNS = {
-    "1-2-1 on 100 rows": RunConfig(
-        dataset="parabola", n_samples=100, test_fraction=0, hidden=(2,), steps=3000
-    ),
+    "1-2-1 on 100 rows": RunConfig(dataset="parabola", n_samples=100, test_fraction=0, hidden=(2,), steps=3000),
     "10 × 32 on 256 rows": RunConfig(n_samples=320, hidden=(32,) * 10, steps=200),
     "10 × 32, batches of 32": RunConfig(n_samples=320, hidden=(32,) * 10, steps=400, batch_size=32),
-    "30 × 16 sigmoid on 240 rows": RunConfig(
-        n_samples=300, hidden=(16,) * 30, activation="sigmoid", steps=200
-    ),
+    "30 × 16 sigmoid on 240 rows": RunConfig(n_samples=300, hidden=(16,) * 30, activation="sigmoid", steps=200),
     "50 × 64 on 256 rows": RunConfig(n_samples=320, hidden=(64,) * 50, steps=20),
     "3 × 256 on 400 rows": RunConfig(n_samples=500, hidden=(256,) * 3, steps=30),
     "2 × 8 on 2,000 rows": RunConfig(n_samples=2500, hidden=(8, 8), steps=300),
@@ -28,10 +24,7 @@ CONSTANTS = ("SECONDS_PER_LAYER", "SECONDS_PER_ELEMENT", "SECONDS_PER_PRODUCT", 
 
 def compare(rounds: int) -> list[tuple[str, float]]:
     """(run, estimated / measured processor seconds) with the fastest of the rounds."""
-    return [
-        (name, cost.estimate(config).seconds / seconds)
-        for name, (config, seconds) in _measured(rounds).items()
-    ]
+    return [(name, cost.estimate(config).seconds / seconds) for name, (config, seconds) in _measured(rounds).items()]
 
 
 def fit(rounds: int) -> dict[str, float]:

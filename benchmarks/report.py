@@ -103,9 +103,7 @@ def sweeps_table(swept: dict[str, Seconds]) -> list[str]:
 
 def _head() -> list[str]:
     features = __import__("numpy._core._multiarray_umath", fromlist=["__cpu_features__"]).__cpu_features__
-    simd = (
-        "AVX-512" if features.get("AVX512F") else "AVX2 and no AVX-512" if features.get("AVX2") else "no AVX2"
-    )
+    simd = "AVX-512" if features.get("AVX512F") else "AVX2 and no AVX-512" if features.get("AVX2") else "no AVX2"
     kernel = next(each["architecture"] for each in threadpool_info() if each["internal_api"] == "openblas")
     packages = ", ".join(f"{name} {version(name)}" for name in ("numpy", "torch", "jax", "scikit-learn"))
     busy = os.getloadavg()[0] / (os.cpu_count() or 1)

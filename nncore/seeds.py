@@ -34,9 +34,14 @@ STEPS_PER_MEASUREMENT = 1.5
 PERCENTILES = {"p10": 10, "median": 50, "p90": 90}
 
 LAYER_QUANTITIES = (
-    "delta_norm", "weight_gradient_norm", "update_ratio", "signal",
-    "saturated_fraction", "inactive_fraction", "dead_fraction",
-)  # fmt: skip
+    "delta_norm",
+    "weight_gradient_norm",
+    "update_ratio",
+    "signal",
+    "saturated_fraction",
+    "inactive_fraction",
+    "dead_fraction",
+)
 
 
 SCORES = ("train_loss", "test_loss", "train_accuracy", "test_accuracy")
@@ -92,9 +97,7 @@ class SeedRuns:
         """Training and measuring all seeds on one core, to a factor of about three."""
         records = min(self.config.steps, MEASURED_STEPS)
         replayed = self.config.replace(steps=records, batch_size=0, record_every=1)
-        return self.n_seeds * (
-            estimate(self.config).seconds + STEPS_PER_MEASUREMENT * estimate(replayed).seconds
-        )
+        return self.n_seeds * (estimate(self.config).seconds + STEPS_PER_MEASUREMENT * estimate(replayed).seconds)
 
     def check_budget(self, seconds: float, size: int) -> None:
         """Raise ValueError, with how many seeds would fit, when all together cost more than is allowed."""
@@ -184,8 +187,7 @@ def run_seeds(
     n_layers, lead = planned.layout().n_layers, (len(measured), len(steps))
     caveats = _caveats(request, planned, len(measured))
     layers = {
-        name: np.array([each[name] for each, _ in measured]).reshape(*lead, n_layers)
-        for name in LAYER_QUANTITIES
+        name: np.array([each[name] for each, _ in measured]).reshape(*lead, n_layers) for name in LAYER_QUANTITIES
     }
     scores = {name: np.array([each[name] for _, each in measured]).reshape(lead) for name in SCORES}
     return Seeds(

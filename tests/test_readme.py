@@ -14,9 +14,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_example_prints_what_stands_below_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    code, output = re.findall(
-        r"```(?:python)?\n(.*?)```", README[README.index("```python") :], flags=re.DOTALL
-    )[:2]
+    code, output = re.findall(r"```(?:python)?\n(.*?)```", README[README.index("```python") :], flags=re.DOTALL)[:2]
     monkeypatch.chdir(tmp_path)
     with redirect_stdout(io.StringIO()) as printed:
         exec(code, {})

@@ -39,11 +39,7 @@ def prepare(problem: Problem) -> Callable[[], Recording]:
                     delta = (delta @ layers[index][0].T) * slope(a[index])
             statistics.append(
                 [
-                    [
-                        f(v)
-                        for v in (zs[i], a[i + 1], deltas[i], *layers[i], *gradients[i])
-                        for f in (np.mean, np.std)
-                    ]
+                    [f(v) for v in (zs[i], a[i + 1], deltas[i], *layers[i], *gradients[i]) for f in (np.mean, np.std)]
                     for i in range(len(layers))
                 ]
             )

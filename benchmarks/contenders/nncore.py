@@ -50,9 +50,7 @@ def one_by_one(problem: Problem) -> Callable[[], Recording]:
 
     def loop() -> Recording:
         parts = [_train(each, each.theta, each.x, each.y) for each in seeds]
-        return Recording(
-            *([getattr(part, name) for part in parts] for name in ("theta", "loss", "grad", "statistics"))
-        )
+        return Recording(*([getattr(part, name) for part in parts] for name in ("theta", "loss", "grad", "statistics")))
 
     return loop
 
@@ -67,9 +65,16 @@ def _train(problem: Problem, first: np.ndarray, x: np.ndarray, y: np.ndarray) ->
     grad, loss = np.empty_like(theta), np.empty((n, *lead))
     statistics = np.empty((padded, *lead, layout.n_layers, 14), first.dtype)
     steps = train(
-        network, LOSSES["mse"], sgd(work.learning_rate), first, x, y, n - 1,
-        storage=lambda index: (theta[index], grad[index]), keep=keep,
-    )  # fmt: skip
+        network,
+        LOSSES["mse"],
+        sgd(work.learning_rate),
+        first,
+        x,
+        y,
+        n - 1,
+        storage=lambda index: (theta[index], grad[index]),
+        keep=keep,
+    )
     with blas_threads(work.threads if work.runs == 1 else 1), np.errstate(all="ignore"):
         for step in steps:
             loss[step.index] = step.loss

@@ -26,9 +26,7 @@ def prepare(problem: Problem) -> Callable[[], Recording]:
 def prepare_cold(problem: Problem) -> Callable[[], Recording]:
     work, layout = problem.workload, problem.workload.layout
     torch.set_default_dtype(getattr(torch, work.dtype))
-    warnings.filterwarnings(
-        "ignore", "Full backward hook is firing"
-    )  # of the first layer: x needs no gradient
+    warnings.filterwarnings("ignore", "Full backward hook is firing")  # of the first layer: x needs no gradient
     x, y = torch.from_numpy(problem.x), torch.from_numpy(problem.y)
 
     def build() -> tuple[nn.Sequential, list[nn.Linear]]:
@@ -94,9 +92,7 @@ def in_our_order(layout: Layout, flat: np.ndarray) -> np.ndarray:
     return layout.join(layers)
 
 
-def with_best_threads(
-    problem: Problem, build: Callable[[Problem], Callable[[], Recording]]
-) -> Callable[[], Recording]:
+def with_best_threads(problem: Problem, build: Callable[[Problem], Callable[[], Recording]]) -> Callable[[], Recording]:
     """What `build` makes, at one thread or at two, whichever is the faster of a few short trials."""
     work = problem.workload
     trial = build(replace(problem, workload=replace(work, records=max(2, work.records // 10))))

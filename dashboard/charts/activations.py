@@ -12,15 +12,21 @@ from nncore import Measurement
 
 DISTRIBUTIONS = {
     "activation": Text(
-        "Activations", "a per layer", "Colour at the ends of the range is saturation; one narrow stripe is a signal that is gone."
+        "Activations",
+        "a per layer",
+        "Colour at the ends of the range is saturation; one narrow stripe is a signal that is gone.",
     ),
     "delta": Text(
-        "Gradient δ", "log₁₀ per layer", "A stripe that wanders left towards layer 1 is a gradient that vanishes; right, one that explodes."
+        "Gradient δ",
+        "log₁₀ per layer",
+        "A stripe that wanders left towards layer 1 is a gradient that vanishes; right, one that explodes.",
     ),
     "weight_gradient": Text(
-        "Weight gradient", "log₁₀ per layer", "It can stay in place while δ wanders: then its level says how fast a layer can learn."
+        "Weight gradient",
+        "log₁₀ per layer",
+        "It can stay in place while δ wanders: then its level says how fast a layer can learn.",
     ),
-}  # fmt: skip
+}
 
 SIGNAL = Text(
     "Signal",
@@ -143,9 +149,7 @@ def signal(measured: Measurement, style: Style) -> Figure:
         "layout": style.layout(
             "signal",
             xaxis=layer_axis(len(layers)),
-            yaxis=log_axis(
-                "std of z", **log_ticks(np.concatenate([pooled, own, *(trace["y"] for trace in seeds)]))
-            ),
+            yaxis=log_axis("std of z", **log_ticks(np.concatenate([pooled, own, *(trace["y"] for trace in seeds)]))),
             annotations=annotations,
         ),
     }
@@ -157,10 +161,7 @@ def saturation(measured: Measurement, style: Style, step: int) -> Figure:
     figure = layer_lines(measured, name, style, step)
     dead = layer_lines(measured, "dead_fraction", style, step, dash="dash")
     for trace in dead["data"]:
-        trace |= {
-            "showlegend": False,
-            "hovertemplate": trace["hovertemplate"].replace("layer", "dead units, layer"),
-        }
+        trace |= {"showlegend": False, "hovertemplate": trace["hovertemplate"].replace("layer", "dead units, layer")}
     shown = [trace for trace in dead["data"] if np.nanmax(trace["y"], initial=0) > 0]
     figure["data"] += shown
     label = HEATMAP_TITLES[name]

@@ -32,7 +32,7 @@ def text(
     return (
         f'<text x="{x:.1f}" y="{y:.1f}" fill="{colour}" font-size="{size:g}" font-weight="{weight}" '
         f'text-anchor="{anchor}" dominant-baseline="central">{escape(words)}</text>'
-    )  # fmt: skip
+    )
 
 
 def label(x: float, y: float, words: str, style: Style, size: float = 15, colour: str | None = None) -> str:
@@ -41,7 +41,7 @@ def label(x: float, y: float, words: str, style: Style, size: float = 15, colour
     return (
         f'<rect x="{x - width / 2:.1f}" y="{y - 0.7 * size:.1f}" width="{width:.1f}" height="{1.4 * size:.1f}" '
         f'rx="4" fill="{style.background}"/>' + text(x, y, words, colour or style.ink, size)
-    )  # fmt: skip
+    )
 
 
 def edge(start: tuple[float, float], end: tuple[float, float], value: float, style: Style) -> str:
@@ -86,9 +86,14 @@ def network(theta: np.ndarray, x: float, seen: ForwardPass, style: Style) -> str
     left_1, left_2 = (h1[0] - 82, h1[1]), (h2[0] - 82, h2[1])
     right_1, right_2 = (h1[0] + 82, h1[1]), (h2[0] + 82, h2[1])
     edges = [
-        (one, left_1, 0, 0.5), (one, left_2, 1, 0.27), (x_node, left_1, 2, 0.27), (x_node, left_2, 3, 0.5),
-        (top, (524, 130), 4, 0.42), (right_1, (462, 158), 5, 0.5), (right_2, (462, 182), 6, 0.5),
-    ]  # fmt: skip
+        (one, left_1, 0, 0.5),
+        (one, left_2, 1, 0.27),
+        (x_node, left_1, 2, 0.27),
+        (x_node, left_2, 3, 0.5),
+        (top, (524, 130), 4, 0.42),
+        (right_1, (462, 158), 5, 0.5),
+        (right_2, (462, 182), 6, 0.5),
+    ]
     parts = [edge(start, end, theta[k], style) for start, end, k, _ in edges]
     parts += [
         label(*between(start, end, share), f"θ{k} = {digits(theta[k], SHOWN)}", style, 17)
@@ -96,14 +101,9 @@ def network(theta: np.ndarray, x: float, seen: ForwardPass, style: Style) -> str
     ]
     parts += [circle(*one, 20, style.raised, style.muted), text(*one, "1", style.ink, 17)]
     parts += [circle(*top, 16, style.raised, style.muted), text(*top, "1", style.ink, 16)]
-    parts += [
-        circle(*x_node, 25, style.raised, style.primary, 2),
-        text(*x_node, "x", style.ink, 18, weight=600),
-    ]
+    parts += [circle(*x_node, 25, style.raised, style.primary, 2), text(*x_node, "x", style.ink, 18, weight=600)]
     parts += [text(x_node[0], x_node[1] + 42, digits(x, SHOWN), style.ink, 19, weight=600)]
-    for (cx, cy), colour, number, u, o in (
-        (h1, first, 1, seen.u11, seen.o11), (h2, second, 2, seen.u12, seen.o12),
-    ):  # fmt: skip
+    for (cx, cy), colour, number, u, o in ((h1, first, 1, seen.u11, seen.o11), (h2, second, 2, seen.u12, seen.o12)):
         parts += [
             box(cx, cy, 164, 68, style.raised, colour),
             text(cx, cy - 15, f"U1{number} = {digits(float(u), SHOWN)}", style.ink, 19),
@@ -135,22 +135,20 @@ def artificial_neuron(theta: np.ndarray, x: float, u: float, o: float, phi: Acti
         for k, node in enumerate((one, x_node))
     ]
     parts += [circle(*one, 21, style.raised, style.muted), text(*one, "1", style.ink, 20)]
-    parts += [
-        circle(*x_node, 26, style.raised, style.primary, 2),
-        text(*x_node, "x", style.ink, 19, weight=600),
-    ]
+    parts += [circle(*x_node, 26, style.raised, style.primary, 2), text(*x_node, "x", style.ink, 19, weight=600)]
     parts += [text(x_node[0], x_node[1] + 42, digits(x, SHOWN), style.ink, 20, weight=600)]
     parts += [circle(*soma, 40, style.raised, style.primary, 2), text(*soma, "Σ", style.ink, 30)]
+    parts += [box(*squash, 82, 76, style.raised, style.activation), miniature(phi, u, 348, 118, 74, 64, style)]
     parts += [
-        box(*squash, 82, 76, style.raised, style.activation),
-        miniature(phi, u, 348, 118, 74, 64, style),
-    ]
-    parts += [
-        text(soma[0], 212, "U = θ0 + θ1 x", style.muted, 18), text(soma[0], 238, f"= {digits(u, SHOWN)}", style.ink, 20, weight=600),
+        text(soma[0], 212, "U = θ0 + θ1 x", style.muted, 18),
+        text(soma[0], 238, f"= {digits(u, SHOWN)}", style.ink, 20, weight=600),
         text(squash[0], 92, f"φ = {phi.name}", style.muted, 18),
-        text(512, 124, "O = φ(U)", style.muted, 18), text(514, 150, digits(o, SHOWN), style.activation, 20, weight=600),
-        text(40, 28, "inputs", style.muted, 18), text(148, 28, "weights", style.muted, 18), text(255, 92, "sum", style.muted, 18),
-    ]  # fmt: skip
+        text(512, 124, "O = φ(U)", style.muted, 18),
+        text(514, 150, digits(o, SHOWN), style.activation, 20, weight=600),
+        text(40, 28, "inputs", style.muted, 18),
+        text(148, 28, "weights", style.muted, 18),
+        text(255, 92, "sum", style.muted, 18),
+    ]
     alt = (
         f"An artificial neuron: inputs 1 and x = {digits(x, SHOWN)}, weights {digits(theta[0])} and "
         f"{digits(theta[1])}, sum U = {digits(u)}, {phi.name}, output O = {digits(o)}."
@@ -162,15 +160,18 @@ def biological_neuron(theta: np.ndarray, x: float, u: float, o: float, style: St
     """Dendrites, soma and axon, with the artificial neuron's numbers where they belong."""
     line = f'fill="none" stroke="{style.muted}" stroke-linecap="round"'
     trees = [
-        "M196 132 C160 112 140 92 96 84", "M140 100 C120 92 112 66 84 52", "M118 90 C100 92 84 104 60 104",
-        "M196 172 C160 190 140 210 98 220", "M142 202 C124 206 110 236 86 248", "M122 212 C104 206 86 200 62 204",
-        "M222 112 C214 86 206 70 208 46", "M212 78 C204 66 190 58 178 54", "M224 190 C218 214 214 230 222 256",
+        "M196 132 C160 112 140 92 96 84",
+        "M140 100 C120 92 112 66 84 52",
+        "M118 90 C100 92 84 104 60 104",
+        "M196 172 C160 190 140 210 98 220",
+        "M142 202 C124 206 110 236 86 248",
+        "M122 212 C104 206 86 200 62 204",
+        "M222 112 C214 86 206 70 208 46",
+        "M212 78 C204 66 190 58 178 54",
+        "M224 190 C218 214 214 230 222 256",
         "M217 222 C206 232 196 238 184 242",
-    ]  # fmt: skip
-    parts = [
-        f'<path d="{path}" stroke-width="{6 if n in (0, 3) else 3.5}" {line}/>'
-        for n, path in enumerate(trees)
     ]
+    parts = [f'<path d="{path}" stroke-width="{6 if n in (0, 3) else 3.5}" {line}/>' for n, path in enumerate(trees)]
     body = (
         "M190 130 C200 108 232 102 252 116 C268 126 276 140 292 148 C276 158 268 178 250 188 "
         "C228 198 200 192 190 174 C182 162 182 144 190 130 Z"
@@ -186,17 +187,16 @@ def biological_neuron(theta: np.ndarray, x: float, u: float, o: float, style: St
         "M452 148 C474 150 480 174 500 184",
     ):
         parts.append(f'<path d="{path}" stroke-width="3.5" {line}/>')
+    parts += [circle(cx, cy, 6, style.activation, style.activation) for cx, cy in ((504, 112), (511, 148), (504, 187))]
     parts += [
-        circle(cx, cy, 6, style.activation, style.activation)
-        for cx, cy in ((504, 112), (511, 148), (504, 187))
-    ]
-    parts += [
-        text(78, 22, "dendrites collect", style.muted, 18), text(250, 212, "soma sums", style.muted, 18, "start"),
-        text(380, 120, "axon sends", style.muted, 18), text(250, 238, f"U = {digits(u, SHOWN)}", style.ink, 20, "start", 600),
+        text(78, 22, "dendrites collect", style.muted, 18),
+        text(250, 212, "soma sums", style.muted, 18, "start"),
+        text(380, 120, "axon sends", style.muted, 18),
+        text(250, 238, f"U = {digits(u, SHOWN)}", style.ink, 20, "start", 600),
         text(380, 182, f"O = {digits(o, SHOWN)}", style.activation, 20, weight=600),
         text(2, 130, f"1 × {digits(theta[0], SHOWN)}", style.ink, 18, "start"),
         text(2, 174, f"{digits(x, SHOWN)} × {digits(theta[1], SHOWN)}", style.ink, 18, "start"),
-    ]  # fmt: skip
+    ]
     alt = (
         "A biological neuron: dendrites collect the inputs, the soma sums them "
         f"(here {digits(u)}), the axon sends the output (here {digits(o)})."
@@ -247,18 +247,14 @@ def miniature(
     for function, colour, dash in curves:
         values = function(z)
         path, drawing = "", False
-        for place, value, jump in zip(
-            z, values, np.abs(np.diff(values, prepend=values[0])) > 0.5, strict=True
-        ):
+        for place, value, jump in zip(z, values, np.abs(np.diff(values, prepend=values[0])) > 0.5, strict=True):
             inside = low <= value <= high
             if inside:
                 path += f"{'L' if drawing and not jump else 'M'}{to_x(place):.1f} {to_y(value):.1f}"
             drawing = inside
         parts.append(f'<path d="{path}" fill="none" stroke="{colour}" stroke-width="2"{dash}/>')
         height_now = to_y(float(function(now)))
-        parts.append(
-            circle(round(to_x(float(now)), 1), round(height_now, 1), 3.5, colour, style.background, 1)
-        )
+        parts.append(circle(round(to_x(float(now)), 1), round(height_now, 1), 3.5, colour, style.background, 1))
     return "".join(parts)
 
 

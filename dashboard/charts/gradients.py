@@ -79,11 +79,7 @@ def gradient_flow(measured: Measurement, style: Style) -> Figure:
                     "uid": f"{name}_{'first' if first else 'now'}",  # by which a hidden entry is known again
                     "legendrank": 1 if first else 0,
                     "mode": "lines" if first else "lines+markers",
-                    "line": {
-                        "color": colour,
-                        "width": 1.5 if first else 2.5,
-                        "dash": "dot" if first else "solid",
-                    },
+                    "line": {"color": colour, "width": 1.5 if first else 2.5, "dash": "dot" if first else "solid"},
                     "marker": {"symbol": symbol, "size": 7, "color": colour},
                     "opacity": 0.8 if first else 1.0,
                     "zorder": 0 if first else 1,
@@ -110,9 +106,7 @@ def _theory(measured: Measurement, style: Style, floor: float) -> list[dict[str,
     A band that begins at 0, because some of them pass nothing, begins at the floor of the picture.
     """
     layers = measured.axes["layer"]
-    low, line, high = (
-        drawable(measured[name][0]) for name in ("theory_low", "theory_delta_norm", "theory_high")
-    )
+    low, line, high = (drawable(measured[name][0]) for name in ("theory_low", "theory_delta_norm", "theory_high"))
     low = np.where(measured["theory_low"][0] == 0, floor, low)
     sound = np.isfinite(low) & np.isfinite(high)
     return [
@@ -146,10 +140,7 @@ def _theory(measured: Measurement, style: Style, floor: float) -> list[dict[str,
 def _zero_notes(measured: Measurement, style: Style, row: int) -> list[dict[str, object]]:
     """A line of text for each quantity that is exactly zero, or not finite, in some layers."""
     notes = []
-    for name, label, colour in (
-        ("delta_norm", "δ", style.delta),
-        ("weight_gradient_norm", "∂E/∂W", style.weight),
-    ):
+    for name, label, colour in (("delta_norm", "δ", style.delta), ("weight_gradient_norm", "∂E/∂W", style.weight)):
         values, layers = measured[name][row], measured.axes["layer"]
         for mask, what in ((values == 0, "exactly 0"), (~np.isfinite(values), "not finite")):
             if mask.any():
@@ -189,10 +180,7 @@ def layer_by_step(measured: Measurement, name: str, style: Style, step: int) -> 
                 "colorscale": CIVIDIS,
                 "hovertemplate": f"layer %{{y}}, step %{{x}}<br>{label} %{{customdata:.2e}}<extra></extra>",
                 "colorbar": {
-                    "title": {
-                        "text": "log₁₀" if log else "share" if "fraction" in name else "",
-                        "side": "top",
-                    },
+                    "title": {"text": "log₁₀" if log else "share" if "fraction" in name else "", "side": "top"},
                     "thickness": 12,
                     "outlinewidth": 0,
                     "tickfont": style.font(12) | {"color": style.muted},
@@ -227,9 +215,7 @@ def gaps(measured: Measurement, name: str) -> str:
     zeros, endless = np.count_nonzero(values == 0), np.count_nonzero(np.isinf(values))
     if not is_log(name) or not zeros + endless:
         return ""
-    named = [
-        f"{count:,} are {what}" for count, what in ((zeros, "exactly 0"), (endless, "infinite")) if count
-    ]
+    named = [f"{count:,} are {what}" for count, what in ((zeros, "exactly 0"), (endless, "infinite")) if count]
     return f"Blank cells: {' and '.join(named)}."
 
 
@@ -318,7 +304,5 @@ def layer_lines(measured: Measurement, name: str, style: Style, step: int, dash:
     ]
     return {
         "data": traces,
-        "layout": style.layout(
-            name, xaxis=step_axis(steps), shapes=[step_line(style, step)], showlegend=True
-        ),
+        "layout": style.layout(name, xaxis=step_axis(steps), shapes=[step_line(style, step)], showlegend=True),
     }

@@ -34,9 +34,7 @@ def performance(measured: Measurement, style: Style, step: int) -> Figure:
             if not np.isfinite(values).any():
                 continue
             line = Line(f"{part}_{quantity}", f"{part} {quantity}", colour, "circle")
-            seeds = bands(
-                measured, line, style, None, log=False, legend=quantity == "loss" and part == "train"
-            )
+            seeds = bands(measured, line, style, None, log=False, legend=quantity == "loss" and part == "train")
             traces = [*({**trace, "yaxis": axis} for trace in seeds), *traces]
             traces.append(
                 {
@@ -105,9 +103,7 @@ def curve(measured: Measurement, rows: dict[str, np.ndarray], names: tuple[str, 
     return {
         "data": [*markers, line],
         "layout": style.layout(
-            "fitted_curve",
-            xaxis={"title": {"text": label(names[0])}},
-            yaxis={"title": {"text": label(names[1])}},
+            "fitted_curve", xaxis={"title": {"text": label(names[0])}}, yaxis={"title": {"text": label(names[1])}}
         ),
     }
 
@@ -199,12 +195,7 @@ def confusion(measured: Measurement, names: tuple[str, ...], style: Style) -> Fi
         ],
         "layout": style.layout(
             "confusion",
-            xaxis={
-                "title": {"text": "predicted"},
-                "showgrid": False,
-                "tickvals": np.arange(size),
-                "ticktext": labels,
-            },
+            xaxis={"title": {"text": "predicted"}, "showgrid": False, "tickvals": np.arange(size), "ticktext": labels},
             yaxis={
                 "title": {"text": "actual"},
                 "showgrid": False,

@@ -18,10 +18,19 @@ CIVIDIS = "Cividis"
 # Viridis at eleven even places, as matplotlib and plotly have it.
 _VIRIDIS = np.array(
     [
-        (68, 1, 84), (72, 36, 117), (65, 68, 135), (53, 95, 141), (42, 120, 142), (33, 145, 140),
-        (34, 168, 132), (68, 191, 112), (122, 209, 81), (189, 223, 38), (253, 231, 37),
+        (68, 1, 84),
+        (72, 36, 117),
+        (65, 68, 135),
+        (53, 95, 141),
+        (42, 120, 142),
+        (33, 145, 140),
+        (34, 168, 132),
+        (68, 191, 112),
+        (122, 209, 81),
+        (189, 223, 38),
+        (253, 231, 37),
     ]
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True)
@@ -56,16 +65,7 @@ class Style:
         """A colour for each class of the data."""
         colours = (self.weight, self.delta, "#2B8A3E", "#7048E8", "#C2255C", "#8C5A00", "#0B7285", "#5C6675")
         if self.dark:
-            colours = (
-                self.weight,
-                self.delta,
-                "#69DB7C",
-                "#B197FC",
-                "#FF8FAB",
-                "#FFC857",
-                "#3BC9DB",
-                "#9AA5B8",
-            )
+            colours = (self.weight, self.delta, "#69DB7C", "#B197FC", "#FF8FAB", "#FFC857", "#3BC9DB", "#9AA5B8")
         return [colours[index % len(colours)] for index in range(n_classes)]
 
     @property
@@ -165,9 +165,7 @@ def is_large() -> bool:
 def page() -> None:
     """What the theme cannot say: margins, a phone's pairs of metrics and rows of steps, large text (all sizes are rem)."""
     size = f"html {{ font-size: {16 * LARGE_TYPE:g}px; }}" if is_large() else ""
-    margins = (
-        "@media (min-width: 768px) { .stMainBlockContainer { padding-left: 2rem; padding-right: 2rem; } }"
-    )
+    margins = "@media (min-width: 768px) { .stMainBlockContainer { padding-left: 2rem; padding-right: 2rem; } }"
     # Streamlit writes white on the primary colour, which is too pale for that in the dark.
     filled = '[data-testid="stBaseButton-primary"], [data-tag], [data-tag] button'
     phone = (
@@ -200,13 +198,7 @@ def fade(colour: str, opacity: float) -> str:
 def log_axis(title: str, **changes: Any) -> dict[str, Any]:
     """A logarithmic axis with one tick a decade, written as powers."""
     return merge(
-        {
-            "type": "log",
-            "dtick": 1,
-            "exponentformat": "power",
-            "title": {"text": title},
-            "minor": {"ticks": ""},
-        },
+        {"type": "log", "dtick": 1, "exponentformat": "power", "title": {"text": title}, "minor": {"ticks": ""}},
         changes,
     )
 

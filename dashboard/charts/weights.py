@@ -29,10 +29,7 @@ def place(layout: Layout, index: int) -> str:
 def one_parameter(measured: Measurement, style: Style, step: int) -> Figure:
     """A single θ above, its recorded gradient below."""
     traces = []
-    for name, axis, colour, label in (
-        ("theta", "y", style.ink, "θ"),
-        ("gradient", "y2", style.weight, "∂E/∂θ"),
-    ):
+    for name, axis, colour, label in (("theta", "y", style.ink, "θ"), ("gradient", "y2", style.weight, "∂E/∂θ")):
         traces.append(
             {
                 "type": "scatter",
@@ -52,10 +49,7 @@ def layer_bands(measured: Measurement, style: Style, step: int) -> Figure:
     """A layer's weights as median and bands of 50 % and 96 %, and their gradients likewise."""
     steps = measured.axes["step"]
     traces: list[dict[str, Any]] = []
-    for name, axis, colour, label in (
-        ("theta", "y", style.ink, "θ"),
-        ("gradient", "y2", style.weight, "∂E/∂θ"),
-    ):
+    for name, axis, colour, label in (("theta", "y", style.ink, "θ"), ("gradient", "y2", style.weight, "∂E/∂θ")):
         p2, p25, p50, p75, p98 = measured[name].T
         for low, high, opacity, share in ((p2, p98, 0.14, "96 %"), (p25, p75, 0.28, "50 %")):
             traces.append(

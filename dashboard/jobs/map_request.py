@@ -10,17 +10,7 @@ from typing import Any
 from dashboard.jobs.initialization import at_the_start
 from nncore import RunConfig
 from nncore.config.run_config import TABLE
-from nncore.sweep import (
-    CELL_QUANTITIES,
-    CellQuantity,
-    Cells,
-    Grid,
-    Limits,
-    Result,
-    estimated_seconds,
-    results,
-    settle,
-)
+from nncore.sweep import CELL_QUANTITIES, CellQuantity, Cells, Grid, Limits, Result, estimated_seconds, results, settle
 from nncore.sweep.workers import cores
 
 MOST_CELLS = 3600
@@ -78,21 +68,21 @@ class MapRequest:
         """The map without any result yet."""
         return Cells(self.grid, self.over)
 
-    def results(
-        self, cancelled: Callable[[], bool], scheduler: str | None, limits: Limits
-    ) -> Iterator[Result]:
+    def results(self, cancelled: Callable[[], bool], scheduler: str | None, limits: Limits) -> Iterator[Result]:
         """Its results as they come; a table of somebody's own does not leave this process."""
         own = self.config.dataset == TABLE
         return results(
-            self.grid, self.over.report, scheduler=None if own else scheduler, workers=1 if own else None, limits=limits,
+            self.grid,
+            self.over.report,
+            scheduler=None if own else scheduler,
+            workers=1 if own else None,
+            limits=limits,
             cancelled=cancelled,
-        )  # fmt: skip
+        )
 
     def history_bytes(self) -> int:
         """Memory of the cells, roughly: numbers per layer, for each run."""
-        depth = max(
-            (value for name, values in (self.y, self.x) if name == "depth" for value in values), default=0
-        )
+        depth = max((value for name, values in (self.y, self.x) if name == "depth" for value in values), default=0)
         return len(self.grid) * (500 + 40 * max(depth, self.config.depth))
 
     def check_budget(self, seconds: float) -> None:

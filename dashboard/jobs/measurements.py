@@ -67,13 +67,9 @@ class Errands:
     """All errands of this process by run, and the one that each session watches in each place of its page."""
 
     def __init__(self) -> None:
-        self.by_training: weakref.WeakKeyDictionary[Training, dict[Hashable, Errand[Any]]] = (
-            weakref.WeakKeyDictionary()
-        )
+        self.by_training: weakref.WeakKeyDictionary[Training, dict[Hashable, Errand[Any]]] = weakref.WeakKeyDictionary()
 
-    def ask(
-        self, place: str, training: Training, function: Callable[..., Iterator[T]], *arguments: Any
-    ) -> Errand[T]:
+    def ask(self, place: str, training: Training, function: Callable[..., Iterator[T]], *arguments: Any) -> Errand[T]:
         """The errand function(history, *arguments) on a run, begun now if nobody did before.
 
         A session watches one errand in each `place`: whatever it watched there is stopped.

@@ -85,9 +85,13 @@ def watch(works: Sequence[Work], session: str, purpose: str) -> None:
         with st.container():
             follow(works)
         st.button(
-            "Stop and keep", key=f"stop{mark}", icon=":material/stop_circle:", on_click=runs().stop,
-            args=(session, purpose), help="Ends the training now; everything recorded so far is shown.",
-        )  # fmt: skip
+            "Stop and keep",
+            key=f"stop{mark}",
+            icon=":material/stop_circle:",
+            on_click=runs().stop,
+            args=(session, purpose),
+            help="Ends the training now; everything recorded so far is shown.",
+        )
 
 
 @st.fragment(run_every=LOOK_EVERY)

@@ -113,17 +113,18 @@ class Training(Work):
 
     config: RunConfig
 
-    def __init__(
-        self, config: RunConfig, last_step: int | None = None, parent: History | None = None
-    ) -> None:
+    def __init__(self, config: RunConfig, last_step: int | None = None, parent: History | None = None) -> None:
         super().__init__(config, last_step)
         self.parent = parent
 
     def train(self) -> History:
         history = run(
-            self.config, parent=self.parent, cancelled=self._cancelled, progress=self._progress,
+            self.config,
+            parent=self.parent,
+            cancelled=self._cancelled,
+            progress=self._progress,
             memory_budget=BYTES_ALLOWED,
-        )  # fmt: skip
+        )
         self.parent = None
         return history
 
@@ -153,9 +154,7 @@ class SeedTraining(Work):
     config: SeedRuns
 
     def train(self) -> Seeds:
-        return run_seeds(
-            self.config, cancelled=self._cancelled, progress=self._progress, memory_budget=BYTES_ALLOWED
-        )
+        return run_seeds(self.config, cancelled=self._cancelled, progress=self._progress, memory_budget=BYTES_ALLOWED)
 
     @property
     def seeds(self) -> Seeds:
@@ -181,9 +180,7 @@ class MapTraining(Work):
             return self.cells
         scheduler = limits.scheduler()
         try:
-            for result in self.config.results(
-                self._cancelled, scheduler, Limits(BYTES_ALLOWED, SECONDS_ALLOWED)
-            ):
+            for result in self.config.results(self._cancelled, scheduler, Limits(BYTES_ALLOWED, SECONDS_ALLOWED)):
                 self.cells.add(result)
                 self._progress(self.cells.finished)
         except (ValueError, ConnectionError):
@@ -218,9 +215,7 @@ class Runs:
         self.by_session: dict[str, dict[str, list[Work]]] = {}
         self.opened: OrderedDict[tuple[str, RunConfig], Opened] = OrderedDict()
 
-    def ask(
-        self, session: str, config: RunConfig, purpose: str = PAGE, parent: History | None = None
-    ) -> Training:
+    def ask(self, session: str, config: RunConfig, purpose: str = PAGE, parent: History | None = None) -> Training:
         """The run of this config for a session, which gives up whatever it asked for before, for this purpose.
 
         A page's own run is the history that the session has opened for this config, if there is one. A fork may be
@@ -355,9 +350,7 @@ class Runs:
             for request in requests:
                 if request not in before:
                     _check(request)
-            after = {
-                request: before.get(request) or self._find(session, request, parent) for request in requests
-            }
+            after = {request: before.get(request) or self._find(session, request, parent) for request in requests}
             left = self._held(session, purpose)
             self.by_session.setdefault(session, {})[purpose] = list(after.values())
             for work in after.values():

@@ -39,8 +39,7 @@ def encode(value: Any) -> Any:
     if hasattr(value, "__array__"):
         return _encode_array(np.asarray(value))
     raise TypeError(
-        "a figure may hold None, text, numbers, arrays, lists and dicts; "
-        f"got {value!r} of type {type(value).__name__}"
+        f"a figure may hold None, text, numbers, arrays, lists and dicts; got {value!r} of type {type(value).__name__}"
     )
 
 

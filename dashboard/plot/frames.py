@@ -35,9 +35,7 @@ def frames_of(figures: Sequence[Figure], places: Sequence[int] | None = None) ->
     groups: dict[int, list[int]] = {}
     for index, figure in enumerate(figures):
         groups.setdefault(len(figure["data"]), []).append(index)
-    at = {
-        index: (build, row) for build, group in enumerate(groups.values()) for row, index in enumerate(group)
-    }
+    at = {index: (build, row) for build, group in enumerate(groups.values()) for row, index in enumerate(group)}
     builds = []
     for group in groups.values():
         alike = [figures[index] for index in group]
@@ -59,9 +57,7 @@ def fitting(figure_of: Callable[[int], Figure], n_frames: int, budget: int = BYT
     figures, step = [figure_of(index) for index in range(n_frames)], 1
     while True:
         kept = sorted({*range(0, n_frames, step), n_frames - 1})
-        places = [
-            max(place for place, index in enumerate(kept) if index <= frame) for frame in range(n_frames)
-        ]
+        places = [max(place for place, index in enumerate(kept) if index <= frame) for frame in range(n_frames)]
         frames = frames_of([figures[index] for index in kept], places)
         if step >= n_frames or weight(frames) <= budget:
             return frames
@@ -87,10 +83,7 @@ def hold_axes(figures: Sequence[Figure]) -> list[Figure]:
         held[name] = {"range": [low, high]} | ({"dtick": max(ticks)} if len(ticks) == len(figures) else {})
     return [
         figure
-        | {
-            "layout": figure["layout"]
-            | {name: figure["layout"][name] | changes for name, changes in held.items()}
-        }
+        | {"layout": figure["layout"] | {name: figure["layout"][name] | changes for name, changes in held.items()}}
         for figure in figures
     ]
 

@@ -67,19 +67,14 @@ def plain(text: str, at_most: int, lines: bool = False) -> str:
     'one two three'
     """
     rows = text[: 4 * at_most].splitlines() if lines else [text[: 4 * at_most]]
-    kept = (
-        " ".join("".join(c if unicodedata.category(c)[0] != "C" else " " for c in row).split())
-        for row in rows
-    )
+    kept = (" ".join("".join(c if unicodedata.category(c)[0] != "C" else " " for c in row).split()) for row in rows)
     whole = "\n".join(kept).strip()
     return whole if len(whole) <= at_most else whole[: at_most - 1].rstrip() + "…"
 
 
 def heading(lesson: Lesson) -> str:
     """Title and note as HTML in which nothing of theirs is markup."""
-    note = (
-        f'<p style="white-space:pre-line;margin:0.25rem 0 0">{escape(lesson.note)}</p>' if lesson.note else ""
-    )
+    note = f'<p style="white-space:pre-line;margin:0.25rem 0 0">{escape(lesson.note)}</p>' if lesson.note else ""
     return (
         '<div style="overflow-wrap:anywhere"><h2 style="margin:0;padding:0;font-size:1.5rem">'
         f"{escape(lesson.title)}</h2>{note}</div>"

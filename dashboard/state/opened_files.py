@@ -70,9 +70,14 @@ def say(config: RunConfig, training: Training | None) -> None:
             words, button = st.columns([4, 1.2], vertical_alignment="center")
         words.caption(f":material/folder_open: {sentence(config, training)}")
         button.button(
-            "Train it here instead", key="leave_file", type="tertiary", icon=":material/model_training:",
-            on_click=close, args=(config,), help="Puts the file away and trains the sidebar's settings from step 0.",
-        )  # fmt: skip
+            "Train it here instead",
+            key="leave_file",
+            type="tertiary",
+            icon=":material/model_training:",
+            on_click=close,
+            args=(config,),
+            help="Puts the file away and trains the sidebar's settings from step 0.",
+        )
     elif config in st.session_state.get(NAMES, {}):
         st.caption(
             f":material/folder_off: The history of {plain(st.session_state[NAMES][config])} made room for others and is "

@@ -53,9 +53,7 @@ def read() -> tuple[list[Pin], list[str]]:
             continue
         pins.append(replace(pin, name=unused(pin.name, pins)))
     if len(texts) > MOST:
-        problems.append(
-            f"The link holds {len(texts)} pins: only the first {MOST} were read, the most there can be."
-        )
+        problems.append(f"The link holds {len(texts)} pins: only the first {MOST} were read, the most there can be.")
     return pins, problems
 
 
@@ -189,23 +187,26 @@ def button(config: RunConfig) -> None:
     elif len(pins) >= MOST:
         help = f"{MOST} runs are pinned, the most there can be: remove one on the Compare page."
     elif not may_travel(config):
-        help = (
-            "This run cannot be pinned: its address does not describe it completely, or its data is your own."
-        )
+        help = "This run cannot be pinned: its address does not describe it completely, or its data is your own."
     else:
         help = f"Keeps this run as '{escape(proposed(config, pins))}' in the address, to be compared with others."
-    with st.container(
-        horizontal=True, gap="small", width="content", vertical_alignment="center", key="pinning"
-    ):
+    with st.container(horizontal=True, gap="small", width="content", vertical_alignment="center", key="pinning"):
         st.button(
-            "Pinned" if is_pinned else "Pin", key="pin_this", on_click=add, args=(config,), help=help,
-            icon=":material/keep:", disabled=is_pinned or len(pins) >= MOST or not may_travel(config),
-        )  # fmt: skip
+            "Pinned" if is_pinned else "Pin",
+            key="pin_this",
+            on_click=add,
+            args=(config,),
+            help=help,
+            icon=":material/keep:",
+            disabled=is_pinned or len(pins) >= MOST or not may_travel(config),
+        )
         if pins:
             st.page_link(
-                "views/compare/page.py", label=f"Compare ({len(pins)})", icon=":material/compare_arrows:",
+                "views/compare/page.py",
+                label=f"Compare ({len(pins)})",
+                icon=":material/compare_arrows:",
                 query_params=[(PARAMETER, encoded(pin)) for pin in pins],
-            )  # fmt: skip
+            )
 
 
 def add(config: RunConfig) -> None:

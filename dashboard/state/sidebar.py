@@ -18,9 +18,7 @@ from nncore.config.run_config import TABLE
 from nncore.data.features import FEATURES
 from nncore.data.table import Choice
 
-FIRST_SIGHT = RunConfig(
-    dataset="circles", hidden=(32,) * 12, activation="sigmoid", init="xavier_normal", steps=400
-)
+FIRST_SIGHT = RunConfig(dataset="circles", hidden=(32,) * 12, activation="sigmoid", init="xavier_normal", steps=400)
 """The run that the page opens on: a deep sigmoid network whose first layers learn nothing."""
 
 MAX_DEPTH, MAX_WIDTH = 50, 256
@@ -72,9 +70,7 @@ def _default(control: Control) -> Any:
 
 def _choice(control: Control, so_far: dict[str, Any]) -> str:
     choices = FIELDS[control.field].metadata["choices"]
-    return st.selectbox(
-        control.label, choices, index=choices.index(_default(control)), **control.common(so_far)
-    )
+    return st.selectbox(control.label, choices, index=choices.index(_default(control)), **control.common(so_far))
 
 
 def _table(control: Control, so_far: dict[str, Any]) -> str:
@@ -91,9 +87,13 @@ def _toggle(control: Control, so_far: dict[str, Any]) -> bool:
 def _features(control: Control, so_far: dict[str, Any]) -> tuple[str, ...]:
     """Several of the features; none where the data has not two inputs, whatever was chosen before."""
     chosen = st.pills(
-        control.label, list(FEATURES), selection_mode="multi", default=list(_default(control)),
-        format_func=_feature_label, **control.common(so_far),
-    )  # fmt: skip
+        control.label,
+        list(FEATURES),
+        selection_mode="multi",
+        default=list(_default(control)),
+        format_func=_feature_label,
+        **control.common(so_far),
+    )
     return tuple(chosen) if control.active(so_far) else ()
 
 
@@ -110,10 +110,7 @@ def _slider(low: float, high: float, step: float) -> Callable[[Control, dict[str
 
 def _scale(*options: float) -> Callable[[Control, dict[str, Any]], Any]:
     def draw(control: Control, so_far: dict[str, Any]) -> Any:
-        return st.select_slider(
-            control.label, options, _default(control), format_func=_short,
-            **control.common(so_far),
-        )  # fmt: skip
+        return st.select_slider(control.label, options, _default(control), format_func=_short, **control.common(so_far))
 
     return draw
 
@@ -128,17 +125,26 @@ def _whole(control: Control, so_far: dict[str, Any]) -> int:
 def _optional(control: Control, so_far: dict[str, Any]) -> float | None:
     facts = FIELDS[control.field].metadata
     return st.number_input(
-        control.label, float(facts["low"]), float(facts["high"]), _default(control), format="%g", placeholder="textbook value",
+        control.label,
+        float(facts["low"]),
+        float(facts["high"]),
+        _default(control),
+        format="%g",
+        placeholder="textbook value",
         **control.common(so_far),
-    )  # fmt: skip
+    )
 
 
 def _number(control: Control, so_far: dict[str, Any]) -> float:
     facts = FIELDS[control.field].metadata
     return st.number_input(
-        control.label, float(facts["low"]), float(facts["high"]), float(_default(control)), format="%g",
+        control.label,
+        float(facts["low"]),
+        float(facts["high"]),
+        float(_default(control)),
+        format="%g",
         **control.common(so_far),
-    )  # fmt: skip
+    )
 
 
 def _hidden(control: Control, so_far: dict[str, Any]) -> tuple[int, ...]:
@@ -147,16 +153,24 @@ def _hidden(control: Control, so_far: dict[str, Any]) -> tuple[int, ...]:
     depth, width = _setting("depth"), _setting("width")
     if hidden_settings.remains("depth"):
         depth = st.slider(
-            LABELS["depth"], *BOUNDS["depth"], FIRST_SIGHT.depth, key="depth", **common,
+            LABELS["depth"],
+            *BOUNDS["depth"],
+            FIRST_SIGHT.depth,
+            key="depth",
+            **common,
             help="Hidden layers. Each one multiplies the gradient by its weights and its slope once more: the "
             "gradient-flow line grows longer, and falls or rises further.",
-        )  # fmt: skip
+        )
     if hidden_settings.remains("width"):
         width = st.slider(
-            LABELS["width"], *BOUNDS["width"], FIRST_SIGHT.hidden[0], key="width", **common,
+            LABELS["width"],
+            *BOUNDS["width"],
+            FIRST_SIGHT.hidden[0],
+            key="width",
+            **common,
             help="Units of each hidden layer. Wider layers scatter less from seed to seed: the gradient-flow line "
             "gets straighter.",
-        )  # fmt: skip
+        )
     return (width,) * depth
 
 
@@ -214,87 +228,153 @@ CONTROLS = {
         Control("dataset", "Data set", "What the network learned is drawn below the loss.", _choice, folded=False),
         Control("n_samples", "Samples", "More rows smooth the loss curve and slow each step.", _whole),
         Control(
-            "noise", "Noise", "Seen in the picture of what the network learned.", _slider(0.0, 2.0, 0.05),
+            "noise",
+            "Noise",
+            "Seen in the picture of what the network learned.",
+            _slider(0.0, 2.0, 0.05),
             active=lambda so_far: _has(so_far, "uses_noise"),
         ),
         Control(
-            "n_classes", "Classes", "Each adds an output unit; the loss starts higher.", _slider(2, 10, 1),
+            "n_classes",
+            "Classes",
+            "Each adds an output unit; the loss starts higher.",
+            _slider(2, 10, 1),
             active=lambda so_far: _has(so_far, "uses_classes"),
         ),
-        Control("test_fraction", "Test share", "Draws the test curve beside the training loss.", _slider(0.0, 0.9, 0.05)),
         Control(
-            "standardize", "Standardize", "Off, large inputs saturate layer 1 in the activation chart.", _toggle,
+            "test_fraction", "Test share", "Draws the test curve beside the training loss.", _slider(0.0, 0.9, 0.05)
+        ),
+        Control(
+            "standardize",
+            "Standardize",
+            "Off, large inputs saturate layer 1 in the activation chart.",
+            _toggle,
             active=lambda so_far: not _has(so_far, "lecture"),
         ),
         Control(
-            "table", "Table", "Not the data itself: that stays in the session that read it.", _table,
+            "table",
+            "Table",
+            "Not the data itself: that stays in the session that read it.",
+            _table,
             active=lambda so_far: so_far["dataset"] == TABLE,
         ),
         Control(
-            "features", "Extra inputs", "With the right ones a single layer is enough: see what the network learned.",
-            _features, active=_has_two_inputs,
+            "features",
+            "Extra inputs",
+            "With the right ones a single layer is enough: see what the network learned.",
+            _features,
+            active=_has_two_inputs,
         ),
         Control("hidden", "Depth and width", "", _hidden, folded=False),
         Control("activation", "Activation", "It decides how steep the gradient-flow line is.", _choice, folded=False),
         Control(
-            "alpha", "Slope α", "Seen in the gradient-flow chart.", _optional,
+            "alpha",
+            "Slope α",
+            "Seen in the gradient-flow chart.",
+            _optional,
             active=lambda so_far: any(ACTIVATIONS[name].alpha is not None for name in _names(so_far["activation"])),
         ),
         Control("normalization", "Normalization", "Seen in the gradient-flow and activation charts.", _choice),
         Control("skip", "Skip connections", "They keep the gradient-flow line from falling.", _toggle),
         Control("init", "Initializer", "It decides where the dotted step-0 line runs.", _choice, folded=False),
-        Control("gain", "Gain", "It tilts the gradient-flow line.", _slider(0.0, MAX_GAIN, 0.05), folded=False,
-                active=lambda so_far: so_far["init"] != "zeros"),
-        Control("init_scale", "Scale", "Seen in the activation chart at step 0.", _optional,
-                active=lambda so_far: so_far["init"] in ("constant", "normal", "uniform")),
-        Control("bias_std", "Bias deviation", "Seen in the activation chart at step 0.", _slider(0.0, MAX_BIAS_STD, 0.05)),
-        Control("optimizer", "Optimizer", "Adaptive ones lift the update ratio of layers that receive little.", _choice,
-                folded=False),
         Control(
-            "learning_rate", "Learning rate", "It moves the update-ratio lines up or down.",
+            "gain",
+            "Gain",
+            "It tilts the gradient-flow line.",
+            _slider(0.0, MAX_GAIN, 0.05),
+            folded=False,
+            active=lambda so_far: so_far["init"] != "zeros",
+        ),
+        Control(
+            "init_scale",
+            "Scale",
+            "Seen in the activation chart at step 0.",
+            _optional,
+            active=lambda so_far: so_far["init"] in ("constant", "normal", "uniform"),
+        ),
+        Control(
+            "bias_std", "Bias deviation", "Seen in the activation chart at step 0.", _slider(0.0, MAX_BIAS_STD, 0.05)
+        ),
+        Control(
+            "optimizer",
+            "Optimizer",
+            "Adaptive ones lift the update ratio of layers that receive little.",
+            _choice,
+            folded=False,
+        ),
+        Control(
+            "learning_rate",
+            "Learning rate",
+            "It moves the update-ratio lines up or down.",
             _scale(0.0, *LEARNING_RATES),
             folded=False,
         ),
         Control("steps", "Steps", "It lengthens every chart over time.", _whole, folded=False),
         Control("loss", "Loss", "It sets the level of δ at the output; the tilt stays.", _choice),
         Control("batch_size", "Batch size", "Small batches make the loss curve and θ jitter.", _whole),
-        Control("momentum", "Momentum", "Seen in the loss and the update ratio.", _slider(0.0, MAX_MOMENTUM, 0.01),
-                active=_uses("sgd")),
-        Control("nesterov", "Nesterov", "Seen in the loss curve.", _toggle,
-                active=_uses("sgd")),
-        Control("beta_1", "β₁", "Larger smooths the updates: seen in the update ratio.", _number,
-                active=_uses("adam", "adamw")),
+        Control(
+            "momentum",
+            "Momentum",
+            "Seen in the loss and the update ratio.",
+            _slider(0.0, MAX_MOMENTUM, 0.01),
+            active=_uses("sgd"),
+        ),
+        Control("nesterov", "Nesterov", "Seen in the loss curve.", _toggle, active=_uses("sgd")),
+        Control(
+            "beta_1",
+            "β₁",
+            "Larger smooths the updates: seen in the update ratio.",
+            _number,
+            active=_uses("adam", "adamw"),
+        ),
         Control("beta_2", "β₂", "Larger steadies the update ratio.", _number, active=_uses("adam", "adamw")),
         Control("rms_alpha", "RMSprop α", "Larger steadies the update ratio.", _number, active=_uses("rmsprop")),
-        Control("epsilon", "ε", "It lowers the update ratio of the first layers.", _optional,
-                active=_uses("rmsprop", "adagrad", "adam", "adamw")),
+        Control(
+            "epsilon",
+            "ε",
+            "It lowers the update ratio of the first layers.",
+            _optional,
+            active=_uses("rmsprop", "adagrad", "adam", "adamw"),
+        ),
         Control("weight_decay", "Weight decay", "Seen in θ over time.", _optional, active=_uses("sgd", "adamw")),
         Control("schedule", "Schedule", "Seen in the update ratio.", _choice),
-        Control("schedule_every", "Cut every … steps", "Steps down in the update ratio.", _whole,
-                active=lambda so_far: so_far["schedule"] == "step"),
-        Control("schedule_factor", "Cut factor", "Seen in the update ratio.", _slider(0.0, 1.0, 0.05),
-                active=lambda so_far: so_far["schedule"] == "step"),
-        Control("schedule_floor", "Cosine floor", "Seen in the update ratio.", _slider(0.0, 1.0, 0.05),
-                active=lambda so_far: so_far["schedule"] == "cosine"),
+        Control(
+            "schedule_every",
+            "Cut every … steps",
+            "Steps down in the update ratio.",
+            _whole,
+            active=lambda so_far: so_far["schedule"] == "step",
+        ),
+        Control(
+            "schedule_factor",
+            "Cut factor",
+            "Seen in the update ratio.",
+            _slider(0.0, 1.0, 0.05),
+            active=lambda so_far: so_far["schedule"] == "step",
+        ),
+        Control(
+            "schedule_floor",
+            "Cosine floor",
+            "Seen in the update ratio.",
+            _slider(0.0, 1.0, 0.05),
+            active=lambda so_far: so_far["schedule"] == "cosine",
+        ),
         Control("warmup_steps", "Warm-up steps", "The update ratio rises over them.", _whole),
         Control("l1", "L1 penalty", "Seen in θ over time.", _number),
         Control("l2", "L2 penalty", "Seen in θ over time and in the loss.", _number),
         Control("clip_norm", "Clip norm", "It caps the update ratio; the gradients shown stay unclipped.", _optional),
         Control("clip_value", "Clip value", "It caps the update ratio; the gradients shown stay unclipped.", _optional),
-        Control("seed", "Seed", "Every chart changes a little; what stays is the network's doing.", _whole, folded=False),
+        Control(
+            "seed", "Seed", "Every chart changes a little; what stays is the network's doing.", _whole, folded=False
+        ),
         Control("dtype", "Float type", "In float32 the smallest gradients become exact zeros.", _choice),
         Control("record_every", "Record every … steps", "Charts over time get coarser.", _whole),
         Control("probe_size", "Probe rows", "More rows steady every measured line.", _whole),
     )
-}  # fmt: skip
+}
 """Every field of RunConfig, in the order of the sidebar."""
 
-GROUPS = {
-    "data": "Data",
-    "network": "Network",
-    "initialization": "Initialization",
-    "training": "Training",
-}
+GROUPS = {"data": "Data", "network": "Network", "initialization": "Initialization", "training": "Training"}
 
 
 LAST, PAGE = "last_settings", "page_shown"
@@ -359,9 +439,7 @@ def sidebar() -> RunConfig:
                 if group == "network":
                     widths, names = _layer_lists()
         st.divider()
-        st.toggle(
-            "Large type", key=LARGE_KEY, bind="query-params", help="Larger text and charts, for a projector."
-        )
+        st.toggle("Large type", key=LARGE_KEY, bind="query-params", help="Larger text and charts, for a projector.")
     first = settings_of(FIRST_SIGHT)
     settings = {key: _setting(key) for key in first}
     for key in settings:
@@ -386,12 +464,8 @@ def _more(group: str) -> st.delta_generator.DeltaGenerator:
 
 def _keys(group: str) -> list[str]:
     """Keys of a group's widgets."""
-    fields = [
-        control.field for control in CONTROLS.values() if FIELDS[control.field].metadata["group"] == group
-    ]
-    return [
-        key for field in fields for key in (("depth", "width", *LISTS) if field == "hidden" else (field,))
-    ]
+    fields = [control.field for control in CONTROLS.values() if FIELDS[control.field].metadata["group"] == group]
+    return [key for field in fields for key in (("depth", "width", *LISTS) if field == "hidden" else (field,))]
 
 
 def _drawn(control: Control, so_far: dict[str, Any]) -> Any:
@@ -414,27 +488,29 @@ def _layer_lists() -> tuple[list[str], list[str]]:
     widths, names = (_setting(key) for key in LISTS)
     if hidden_settings.remains("widths"):
         widths = st.text_input(
-            LABELS["widths"], key="widths", bind="query-params", placeholder="64, 32, 16",
+            LABELS["widths"],
+            key="widths",
+            bind="query-params",
+            placeholder="64, 32, 16",
             help="Hidden widths, input side first, separated by commas. They replace depth and width, and "
             "the gradient-flow chart shows a kink where widths change.",
-        )  # fmt: skip
+        )
     if hidden_settings.remains("layer_activations"):
         names = st.text_input(
-            LABELS["layer_activations"], key="layer_activations", bind="query-params", placeholder="tanh, tanh, relu",
+            LABELS["layer_activations"],
+            key="layer_activations",
+            bind="query-params",
+            placeholder="tanh, tanh, relu",
             help="One name for each hidden layer, input side first, separated by commas. They replace the one "
             "activation; the gradient-flow line changes its slope where the activation changes.",
-        )  # fmt: skip
+        )
     return listed(widths), listed(names)
 
 
 def settings_of(config: RunConfig) -> dict[str, Any]:
     """The widgets' values that describe a config: what a button or a link sets."""
     settings = {name: getattr(config, name) for name in CONTROLS if name not in ("hidden", "activation")}
-    uniform = (
-        len(set(config.hidden)) <= 1
-        and config.depth <= MAX_DEPTH
-        and max(config.hidden, default=1) <= MAX_WIDTH
-    )
+    uniform = len(set(config.hidden)) <= 1 and config.depth <= MAX_DEPTH and max(config.hidden, default=1) <= MAX_WIDTH
     settings["features"] = list(config.features)
     settings["table"] = str(config.table)
     settings["depth"] = config.depth if uniform else FIRST_SIGHT.depth
@@ -502,7 +578,5 @@ def listed(text: str) -> list[str]:
 def width_of(text: str) -> int:
     """A layer's width that somebody typed; raises ValueError when it is no whole number."""
     if not text.isdecimal() or len(text) > 9:
-        raise ValueError(
-            f"width of each layer must be whole numbers separated by commas; got {reprlib.repr(text)}"
-        )
+        raise ValueError(f"width of each layer must be whole numbers separated by commas; got {reprlib.repr(text)}")
     return int(text)

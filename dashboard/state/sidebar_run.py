@@ -64,9 +64,14 @@ def step_slider(history: History) -> int:
     if not first <= stands <= last:  # brought along from a page whose run was longer, or began earlier
         st.session_state[STEP] = min(max(stands, first), last)
     chosen = st.slider(
-        "Step", first, last, int(history.step[history.last_finite]), key=STEP, bind="query-params",
+        "Step",
+        first,
+        last,
+        int(history.step[history.last_finite]),
+        key=STEP,
+        bind="query-params",
         help="The step of training that the page shows. The arrow keys move it.",
-    )  # fmt: skip
+    )
     sidebar.bring_along(STEP, chosen)
     return history.nearest(chosen)
 
@@ -76,10 +81,4 @@ def _offer_fewer_records(config: RunConfig) -> None:
     every = config.fitting_record_every(BYTES_ALLOWED)
     if every and every > config.record_every:
         fitting = config.replace(record_every=every)
-        st.button(
-            f"Record every {every} steps",
-            key="fewer",
-            type="primary",
-            on_click=sidebar.apply,
-            args=(fitting,),
-        )
+        st.button(f"Record every {every} steps", key="fewer", type="primary", on_click=sidebar.apply, args=(fitting,))

@@ -54,17 +54,13 @@ class Trail:
         """One change back; itself at the beginning."""
         if not self.past or self.now is None:
             return self
-        return replace(
-            self, now=self.past[-1], past=self.past[:-1], future=(self.now, *self.future), moved=""
-        )
+        return replace(self, now=self.past[-1], past=self.past[:-1], future=(self.now, *self.future), moved="")
 
     def redone(self) -> Trail:
         """One change forth again; itself at the end."""
         if not self.future or self.now is None:
             return self
-        return replace(
-            self, now=self.future[0], past=(*self.past, self.now), future=self.future[1:], moved=""
-        )
+        return replace(self, now=self.future[0], past=(*self.past, self.now), future=self.future[1:], moved="")
 
 
 def difference(before: Settings, after: Settings) -> tuple[str, ...]:

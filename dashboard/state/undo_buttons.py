@@ -30,9 +30,16 @@ def show(place: st.delta_generator.DeltaGenerator, settings: Settings, label: Ca
     ):
         help = f"{name} {_what(now, after, label)}." if steps else f"There is nothing to {name.lower()}."
         place.button(
-            name, key=f"sidebar_{name.lower()}", icon=f":material/{name.lower()}:", type="tertiary", disabled=not steps, help=help,
-            shortcut=shortcut, on_click=_go, args=(after,),
-        )  # fmt: skip
+            name,
+            key=f"sidebar_{name.lower()}",
+            icon=f":material/{name.lower()}:",
+            type="tertiary",
+            disabled=not steps,
+            help=help,
+            shortcut=shortcut,
+            on_click=_go,
+            args=(after,),
+        )
 
 
 def _go(there: Trail) -> None:

@@ -76,9 +76,7 @@ def read(file: st.runtime.uploaded_file_manager.UploadedFile, header: bool | Non
 
 def config_for(choice: Choice) -> RunConfig:
     """The run that the lab opens a choice with; raises ValueError when it cannot be learned."""
-    n_samples = max(
-        min(choice.dataset.max_samples or FIRST_ROWS, FIRST_ROWS), choice.dataset.count_classes(), 4
-    )
+    n_samples = max(min(choice.dataset.max_samples or FIRST_ROWS, FIRST_ROWS), choice.dataset.count_classes(), 4)
     return START.replace(dataset="table", table=choice, n_samples=n_samples)
 
 
@@ -168,9 +166,7 @@ def to_beat(choice: Choice, counts: Measurement) -> str:
     rows = counts["rows"]
     if choice.dataset.classes:
         share = 100 * rows.max() / rows.sum()
-        return (
-            f"Always answering the largest class is right in {share:.0f} % of the rows: the accuracy to beat."
-        )
+        return f"Always answering the largest class is right in {share:.0f} % of the rows: the accuracy to beat."
     y = choice.target.values[~choice.target.is_missing]
     return f"Always answering the mean, {number(float(y.mean()))}, has a loss of 1 in standardized units: the loss to beat."
 

@@ -48,10 +48,7 @@ def show(
     scaled = round(height * style.current().scale)
     caption = " ".join([finding, text.note, *measurement.caveats]).strip()
     report_charts.kept().add(key, report_charts.Card(text.title, text.subtitle, caption, figure, scaled))
-    with (
-        layout.place(key, text.title),
-        st.container(border=True, key=f"card_{key}", height="stretch", gap="xsmall"),
-    ):
+    with layout.place(key, text.title), st.container(border=True, key=f"card_{key}", height="stretch", gap="xsmall"):
         with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
             st.markdown(f"**{text.title}** :gray[{text.subtitle}]", width="stretch")
             st.download_button(

@@ -34,13 +34,7 @@ def show(training: Training) -> None:
         history.to_parquet,
     )
     rows = min(len(history) * history.layout.n_layers, m.SPREADSHEET_ROWS)
-    _button(
-        "Summary, CSV",
-        f"{name}_summary.csv",
-        "text/csv",
-        420 * rows,
-        lambda target: _summary(history, target),
-    )
+    _button("Summary, CSV", f"{name}_summary.csv", "text/csv", 420 * rows, lambda target: _summary(history, target))
     _code(history.config, name)
 
 
@@ -60,9 +54,14 @@ def _code(config: RunConfig, name: str) -> None:
                 st.caption(about)
                 st.code(script, language="python", height=380)
                 st.download_button(
-                    "Download", script, f"{name}_{suffix}.py", "text/x-python", key=f"get_script_{suffix}",
-                    on_click="ignore", icon=":material/download:",
-                )  # fmt: skip
+                    "Download",
+                    script,
+                    f"{name}_{suffix}.py",
+                    "text/x-python",
+                    key=f"get_script_{suffix}",
+                    on_click="ignore",
+                    icon=":material/download:",
+                )
 
 
 def _button(label: str, name: str, mime: str, size: int, write: Callable[[io.BytesIO], None]) -> None:
@@ -75,15 +74,18 @@ def _button(label: str, name: str, mime: str, size: int, write: Callable[[io.Byt
         return target.getvalue()
 
     fits = size <= LARGEST_FILE
-    help = (
-        None
-        if fits
-        else f"{megabytes(size)} is too large for a browser: raise 'Record every' or take Parquet."
-    )
+    help = None if fits else f"{megabytes(size)} is too large for a browser: raise 'Record every' or take Parquet."
     st.download_button(
-        f"{label} ({megabytes(size)})", content, name, mime, key=f"get_{name.rpartition('.')[2]}_{label}",
-        on_click="ignore", icon=":material/download:", disabled=not fits, help=help,
-    )  # fmt: skip
+        f"{label} ({megabytes(size)})",
+        content,
+        name,
+        mime,
+        key=f"get_{name.rpartition('.')[2]}_{label}",
+        on_click="ignore",
+        icon=":material/download:",
+        disabled=not fits,
+        help=help,
+    )
 
 
 def _summary(history: History, target: io.BytesIO) -> None:

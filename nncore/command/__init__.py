@@ -9,15 +9,7 @@ from collections.abc import Sequence
 
 from nncore.command.dashboard import add_dashboard, dashboard_command
 from nncore.command.export import add_export, export_command
-from nncore.command.run import (
-    FINE,
-    INTERRUPTED,
-    REFUSED,
-    add_diagnose,
-    add_run,
-    diagnose_command,
-    run_command,
-)
+from nncore.command.run import FINE, INTERRUPTED, REFUSED, add_diagnose, add_run, diagnose_command, run_command
 from nncore.command.sweep import add_sweep, sweep_command
 
 CODES = """exit codes:
@@ -55,10 +47,14 @@ def parser() -> argparse.ArgumentParser:
     for name, (add, _, help) in COMMANDS.items():
         add(
             commands.add_parser(
-                name, help=help, usage=USAGES.get(name), description=f"{help[0].upper()}{help[1:]}.", epilog=CODES,
+                name,
+                help=help,
+                usage=USAGES.get(name),
+                description=f"{help[0].upper()}{help[1:]}.",
+                epilog=CODES,
                 formatter_class=argparse.RawDescriptionHelpFormatter,
             )
-        )  # fmt: skip
+        )
     return whole
 
 

@@ -33,16 +33,10 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         group = groups[name]
         flag, help = f"--{field.name.replace('_', '-')}", described(field).replace("%", "%%")
         if field.metadata["kind"] == "flag":
-            group.add_argument(
-                flag, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=help
-            )
+            group.add_argument(flag, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=help)
         else:
             group.add_argument(
-                flag,
-                type=_argument(field.name),
-                default=argparse.SUPPRESS,
-                metavar=_metavar(field),
-                help=help,
+                flag, type=_argument(field.name), default=argparse.SUPPRESS, metavar=_metavar(field), help=help
             )
 
 
@@ -169,15 +163,11 @@ def read_toml(path: str) -> dict[str, Any]:
     return facts
 
 
-def grid_from(
-    arguments: argparse.Namespace, facts: Mapping[str, Any], axes: Iterable[str], seeds: str | None
-) -> Grid:
+def grid_from(arguments: argparse.Namespace, facts: Mapping[str, Any], axes: Iterable[str], seeds: str | None) -> Grid:
     """The grid of a TOML file's facts and of the axes given as flags, which take the place of the file's."""
     given: dict[str, Any] = {}
     for name, values in facts.get("grid", {}).items():
-        given[name] = (
-            read_values(name, values) if isinstance(values, str) else _from_toml({name: values})[name]
-        )
+        given[name] = read_values(name, values) if isinstance(values, str) else _from_toml({name: values})[name]
     for text in axes:
         name, read_as = read_axis(text)
         given[name] = read_as

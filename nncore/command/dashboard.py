@@ -23,9 +23,7 @@ def add_dashboard(parser: argparse.ArgumentParser) -> None:
 def dashboard_command(arguments: argparse.Namespace) -> int:
     """Start Streamlit and wait for it to end."""
     if not APP.exists():
-        raise ValueError(
-            "the dashboard is not part of the installed package: start it in a copy of the repository"
-        )
+        raise ValueError("the dashboard is not part of the installed package: start it in a copy of the repository")
     if find_spec("streamlit") is None:
         raise ValueError("the dashboard needs Streamlit: pip install -r requirements.txt in the repository")
     command = [

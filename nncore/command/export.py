@@ -46,23 +46,27 @@ def add_export(parser: argparse.ArgumentParser) -> None:
     """The flags of `nncore export`."""
     parser.add_argument("file", metavar="FILE", help="a history, .parquet or .csv, or the folder of a sweep")
     parser.add_argument(
-        "--csv", nargs="?", const="", metavar="OUT",
+        "--csv",
+        nargs="?",
+        const="",
+        metavar="OUT",
         help="write CSV: a history's tidy table, a sweep's rows; - for standard output, FILE.csv by default",
-    )  # fmt: skip
+    )
     parser.add_argument("--parquet", nargs="?", const="", metavar="OUT", help="write Parquet")
     parser.add_argument(
-        "--summary", nargs="?", const="", metavar="OUT",
+        "--summary",
+        nargs="?",
+        const="",
+        metavar="OUT",
         help="write every measurement by step and layer of a history as CSV",
-    )  # fmt: skip
+    )
 
 
 def export_command(arguments: argparse.Namespace) -> int:
     """Write a file as others."""
     source = Path(arguments.file)
     wanted = {
-        kind: getattr(arguments, kind)
-        for kind in ("csv", "parquet", "summary")
-        if getattr(arguments, kind) is not None
+        kind: getattr(arguments, kind) for kind in ("csv", "parquet", "summary") if getattr(arguments, kind) is not None
     }
     if not wanted:
         raise ValueError("say what to write: --csv, --parquet or --summary")

@@ -37,9 +37,7 @@ class Interrupt:
         return self.happened
 
     def __enter__(self) -> Interrupt:
-        self.before = {
-            number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)
-        }
+        self.before = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
         return self
 
     def __exit__(self, *ignored: object) -> None:

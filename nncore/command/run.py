@@ -27,9 +27,12 @@ def add_run(parser: argparse.ArgumentParser) -> None:
     add_settings(parser)
     parser.add_argument("--toml", metavar="FILE", help="settings in a table [base]; flags take their place")
     parser.add_argument(
-        "--out", metavar="FILE", action="append", default=[],
+        "--out",
+        metavar="FILE",
+        action="append",
+        default=[],
         help="write the history, as .parquet (bit for bit) or .csv; may be given again",
-    )  # fmt: skip
+    )
     add_limits(parser)
     add_manners(parser)
 
@@ -38,11 +41,7 @@ def add_limits(parser: argparse.ArgumentParser) -> None:
     """What one run may cost."""
     parser.add_argument("--max-mb", type=float, default=1024.0, metavar="MB", help="largest history (1024)")
     parser.add_argument(
-        "--max-seconds",
-        type=float,
-        default=math.inf,
-        metavar="S",
-        help="longest run, as estimated (no limit)",
+        "--max-seconds", type=float, default=math.inf, metavar="S", help="longest run, as estimated (no limit)"
     )
 
 

@@ -23,29 +23,26 @@ def add_sweep(parser: argparse.ArgumentParser) -> None:
     named = "; ".join(f"{name}: {axis.help}" for name, axis in NAMED_AXES.items())
     parser.add_argument("folder", metavar="FOLDER", help="where the results go")
     parser.add_argument(
-        "--grid", metavar="NAME=VALUES", action="append", default=[],
+        "--grid",
+        metavar="NAME=VALUES",
+        action="append",
+        default=[],
         help="an axis: depth=2,4,8 or gain=0.5:3:0.25 (stop included) or learning_rate=1e-3:1:log7; any "
         f"setting, and {named}",
-    )  # fmt: skip
+    )
     parser.add_argument("--seeds", metavar="SEEDS", help="5 for 0 to 4, or 0:9:1, or 3,7,11")
     parser.add_argument("--toml", metavar="FILE", help="a grid in [grid], settings in [base], and seeds")
-    parser.add_argument(
-        "--resume", action="store_true", help="go on with a sweep; the grid need not be given again"
-    )
+    parser.add_argument("--resume", action="store_true", help="go on with a sweep; the grid need not be given again")
     parser.add_argument("--workers", type=int, metavar="N", help="processes on this machine (one a core)")
+    parser.add_argument("--scheduler", metavar="ADDRESS", help="a Dask scheduler, such as tcp://10.0.0.1:8786")
     parser.add_argument(
-        "--scheduler", metavar="ADDRESS", help="a Dask scheduler, such as tcp://10.0.0.1:8786"
+        "--quantity",
+        metavar="NAME",
+        action="append",
+        help=f"noted for every layer; may be given again (delta_norm); any of {', '.join(LAYER_QUANTITIES)}, update_ratio",
     )
     parser.add_argument(
-        "--quantity", metavar="NAME", action="append",
-        help=f"noted for every layer; may be given again (delta_norm); any of {', '.join(LAYER_QUANTITIES)}, update_ratio",
-    )  # fmt: skip
-    parser.add_argument(
-        "--at",
-        type=int,
-        metavar="STEP",
-        action="append",
-        help="step to note them at, -1 for the last (0 and -1)",
+        "--at", type=int, metavar="STEP", action="append", help="step to note them at, -1 for the last (0 and -1)"
     )
     parser.add_argument("--layers", action="store_true", help="keep them as a table of their own too")
     parser.add_argument("--histories", action="store_true", help="keep the history of every run")

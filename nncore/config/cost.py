@@ -48,9 +48,7 @@ def seconds_per_step(config: RunConfig) -> float:
     """Time of one training step and its record, from the config's shapes alone."""
     constants = (SECONDS_PER_LAYER, SECONDS_PER_ELEMENT, SECONDS_PER_PRODUCT, SECONDS_PER_BYTE)
     record = config.history_bytes() / config.n_records
-    return sum(
-        constant * each for constant, each in zip(constants, (*_of_a_step(config), record), strict=True)
-    )
+    return sum(constant * each for constant, each in zip(constants, (*_of_a_step(config), record), strict=True))
 
 
 def amounts(config: RunConfig) -> tuple[float, float, float, float]:

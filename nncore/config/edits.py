@@ -217,9 +217,7 @@ def _read(text: str) -> Edit:
                 return made(*found.groups())
             except ValueError:
                 break
-    raise ValueError(
-        f"an edit must read like W2[0,1] = 0.5, b2[1] = 0, W2 * 0.5 or kill 1:4; got {reprlib.repr(text)}"
-    )
+    raise ValueError(f"an edit must read like W2[0,1] = 0.5, b2[1] = 0, W2 * 0.5 or kill 1:4; got {reprlib.repr(text)}")
 
 
 def _check_whole(name: str, value: object, low: int, high: int) -> None:

@@ -19,8 +19,7 @@ from nncore.numerics.choices import choose
 KEPT = tuple(
     field.name
     for field in RunConfig.fields()
-    if field.metadata["group"] in ("data", "initialization")
-    or field.name in ("hidden", "seed", "dtype", "probe_size")
+    if field.metadata["group"] in ("data", "initialization") or field.name in ("hidden", "seed", "dtype", "probe_size")
 )
 """Settings of the parent that a fork keeps: its rows, noise included, its first theta, shape, seed and probe. Other
 rows would make two losses that cannot be compared; another initializer would change nothing."""
@@ -66,11 +65,7 @@ class Fork(RunConfig):
     edits: tuple[Edit, ...] = dataclasses.field(kw_only=True)
 
     def __init__(
-        self,
-        parent: RunConfig,
-        at: int,
-        edits: Iterable[Edit | Mapping[str, Any]] = (),
-        **changes: Any,
+        self, parent: RunConfig, at: int, edits: Iterable[Edit | Mapping[str, Any]] = (), **changes: Any
     ) -> None:
         if not isinstance(parent, RunConfig):
             raise ValueError(f"the parent of a fork must be a RunConfig; got {reprlib.repr(parent)}")
@@ -112,11 +107,7 @@ class Fork(RunConfig):
     @property
     def changes(self) -> dict[str, Any]:
         """The settings in which the fork differs from its parent, with their new values."""
-        return {
-            name: getattr(self, name)
-            for name in CHANGEABLE
-            if getattr(self, name) != getattr(self.parent, name)
-        }
+        return {name: getattr(self, name) for name in CHANGEABLE if getattr(self, name) != getattr(self.parent, name)}
 
     def from_the_start(self) -> RunConfig:
         """A run that has the fork's settings from step 0 on, without parent and edits."""
@@ -148,9 +139,7 @@ class Fork(RunConfig):
             )
         object.__setattr__(self, "at", int(self.at))
         if self.generation > MOST_GENERATIONS:
-            raise ValueError(
-                f"there may be at most {MOST_GENERATIONS} forks of forks in a line; got {self.generation}"
-            )
+            raise ValueError(f"there may be at most {MOST_GENERATIONS} forks of forks in a line; got {self.generation}")
         if self.steps < self.at:
             raise ValueError(f"steps must be at least {self.at}, where the fork begins; got {self.steps}")
         for name in KEPT:

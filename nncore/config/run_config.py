@@ -142,9 +142,7 @@ class RunConfig(Settings):
         """The activation of each hidden layer, with this config's alpha."""
         names = self.activation if isinstance(self.activation, tuple) else (self.activation,) * self.depth
         found = (ACTIVATIONS[name] for name in names)
-        return tuple(
-            phi if self.alpha is None or phi.alpha is None else phi.with_alpha(self.alpha) for phi in found
-        )
+        return tuple(phi if self.alpha is None or phi.alpha is None else phi.with_alpha(self.alpha) for phi in found)
 
     def network(self) -> MLP:
         """The network that is trained."""
@@ -265,8 +263,7 @@ class RunConfig(Settings):
         n_outputs(dataset.task, self.loss_name, self.class_count)
         if self.n_samples < self.class_count:
             raise ValueError(
-                f"n_samples must be at least {self.class_count}, the classes of {self.dataset}; "
-                f"got {self.n_samples}"
+                f"n_samples must be at least {self.class_count}, the classes of {self.dataset}; got {self.n_samples}"
             )
         if self.nesterov and self.momentum == 0 and self.optimizer == "sgd":
             raise ValueError("nesterov needs a momentum above 0; got momentum 0")

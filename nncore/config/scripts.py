@@ -16,16 +16,9 @@ TORCH_ACTIVATIONS = {
 }
 """What is not called F.<our name> in PyTorch."""
 
-TORCH_LOSSES = {
-    "mse": "F.mse_loss",
-    "bce": "F.binary_cross_entropy_with_logits",
-    "cross_entropy": "F.cross_entropy",
-}
+TORCH_LOSSES = {"mse": "F.mse_loss", "bce": "F.binary_cross_entropy_with_logits", "cross_entropy": "F.cross_entropy"}
 
-TORCH_NORMALIZATIONS = {
-    "batch": "F.batch_norm(z, None, None, training=True)",
-    "layer": "F.layer_norm(z, z.shape[-1:])",
-}
+TORCH_NORMALIZATIONS = {"batch": "F.batch_norm(z, None, None, training=True)", "layer": "F.layer_norm(z, z.shape[-1:])"}
 
 
 def config_source(config: RunConfig) -> str:
@@ -130,12 +123,8 @@ def _torch_network(config: RunConfig) -> str:
     if names:
         mixed = len(set(names)) > 1
         if mixed:
-            own = [
-                "self.phi = [" + ", ".join(f"lambda z: {_torch_phi(config, name)}" for name in names) + "]"
-            ]
-        forward.append(
-            "for linear, phi in zip(hidden, self.phi, strict=True):" if mixed else "for linear in hidden:"
-        )
+            own = ["self.phi = [" + ", ".join(f"lambda z: {_torch_phi(config, name)}" for name in names) + "]"]
+        forward.append("for linear, phi in zip(hidden, self.phi, strict=True):" if mixed else "for linear in hidden:")
         forward.append("    z = linear(a)")
         if config.normalization != "none":
             forward.append(f"    z = {TORCH_NORMALIZATIONS[config.normalization]}")
@@ -146,8 +135,7 @@ def _torch_network(config: RunConfig) -> str:
             forward.append(f"    a = {phi}")
     forward.append("return output(a)")
     indented = {
-        name: "".join(f"        {line}\n" for line in lines)
-        for name, lines in (("own", own), ("forward", forward))
+        name: "".join(f"        {line}\n" for line in lines) for name, lines in (("own", own), ("forward", forward))
     }
     return f"""
 class Network(nn.Module):
@@ -202,9 +190,7 @@ def _torch_loop(config: RunConfig) -> str:
     lines += ["    optimizer.zero_grad()", f"    loss = {TORCH_LOSSES[config.loss_name]}(network({x}), {y})"]
     for strength, name, power in ((config.l1, "l1", "abs()"), (config.l2, "l2", "square()")):
         if strength:
-            lines.append(
-                f"    loss = loss + config.{name} * sum(each.weight.{power}.sum() for each in network.linear)"
-            )
+            lines.append(f"    loss = loss + config.{name} * sum(each.weight.{power}.sum() for each in network.linear)")
     lines += [
         "    loss.backward()",
         "    losses.append(loss.item())",

@@ -48,15 +48,7 @@ def setting(
     """
     if kind is None:
         kind = "flag" if isinstance(default, bool) else "number" if choices is None else "name"
-    facts = {
-        "group": group,
-        "help": help,
-        "kind": kind,
-        "choices": choices,
-        "low": low,
-        "high": high,
-        "whole": whole,
-    }
+    facts = {"group": group, "help": help, "kind": kind, "choices": choices, "low": low, "high": high, "whole": whole}
     return dataclasses.field(default=default, metadata=facts)
 
 
@@ -69,29 +61,22 @@ class Settings:
 
     dataset: str = setting("moons", "data", "The problem to learn.", choices=(*DATASETS, TABLE))
     table: str = setting(
-        "",
-        "data",
-        "Content, target and inputs of a table of one's own, for the data set table.",
-        kind="table",
+        "", "data", "Content, target and inputs of a table of one's own, for the data set table.", kind="table"
     )
     n_samples: int = setting(
-        400, "data", "Rows in all, training and test; a real data set gives at most what it has.",
-        low=4, high=20_000, whole=True,
-    )  # fmt: skip
-    noise: float = setting(
-        0.1, "data", "Spread added to a toy problem: more noise, harder to fit.", low=0, high=2
+        400,
+        "data",
+        "Rows in all, training and test; a real data set gives at most what it has.",
+        low=4,
+        high=20_000,
+        whole=True,
     )
+    noise: float = setting(0.1, "data", "Spread added to a toy problem: more noise, harder to fit.", low=0, high=2)
     n_classes: int = setting(3, "data", "Classes of the blobs.", low=2, high=10, whole=True)
     test_fraction: float = setting(0.2, "data", "Share of the rows kept for testing.", low=0, high=0.9)
-    standardize: bool = setting(
-        True, "data", "Bring inputs to mean 0 and deviation 1, fitted on training rows."
-    )
+    standardize: bool = setting(True, "data", "Bring inputs to mean 0 and deviation 1, fitted on training rows.")
     features: tuple[str, ...] = setting(
-        (),
-        "data",
-        "Further inputs for data that has two, made of them.",
-        choices=tuple(FEATURES),
-        kind="names",
+        (), "data", "Further inputs for data that has two, made of them.", choices=tuple(FEATURES), kind="names"
     )
 
     hidden: tuple[int, ...] = setting(
@@ -111,13 +96,18 @@ class Settings:
         choices=tuple(ACTIVATIONS),
     )
     alpha: float | None = setting(
-        None, "network", "Negative slope of leaky_relu, or alpha of elu: larger lets more gradient through.",
-        low=0, high=10,
-    )  # fmt: skip
+        None,
+        "network",
+        "Negative slope of leaky_relu, or alpha of elu: larger lets more gradient through.",
+        low=0,
+        high=10,
+    )
     normalization: str = setting(
-        "none", "network", "Normalize z over the batch or over the layer, without parameters.",
+        "none",
+        "network",
+        "Normalize z over the batch or over the layer, without parameters.",
         choices=tuple(NORMALIZATIONS),
-    )  # fmt: skip
+    )
     skip: bool = setting(False, "network", "Add a layer's input to its output where widths agree.")
 
     init: str = setting(
@@ -131,79 +121,54 @@ class Settings:
         high=100,
     )
     init_scale: float | None = setting(
-        None, "initialization", "The value of constant, the deviation of normal, the half-width of uniform.",
-        low=0, high=100,
-    )  # fmt: skip
-    bias_std: float = setting(
-        0.0,
+        None,
         "initialization",
-        "Standard deviation of the first biases: shifts units into saturation.",
+        "The value of constant, the deviation of normal, the half-width of uniform.",
         low=0,
         high=100,
     )
+    bias_std: float = setting(
+        0.0, "initialization", "Standard deviation of the first biases: shifts units into saturation.", low=0, high=100
+    )
 
     loss: str = setting(
-        "auto",
-        "training",
-        "What is minimized; auto fits the data: mse, bce or cross_entropy.",
-        choices=LOSS_CHOICES,
+        "auto", "training", "What is minimized; auto fits the data: mse, bce or cross_entropy.", choices=LOSS_CHOICES
     )
     optimizer: str = setting("sgd", "training", "The update rule.", choices=tuple(OPTIMIZERS))
-    learning_rate: float = setting(
-        0.1, "training", "Step size: larger moves faster, then diverges.", low=0, high=1e6
-    )
+    learning_rate: float = setting(0.1, "training", "Step size: larger moves faster, then diverges.", low=0, high=1e6)
     momentum: float = setting(0.0, "training", "Share of the last step kept by sgd.", low=0, high=0.9999)
     nesterov: bool = setting(False, "training", "Look ahead along the momentum before stepping (sgd).")
     rms_alpha: float = setting(0.99, "training", "Memory of rmsprop's mean of squares.", low=0, high=0.999999)
     beta_1: float = setting(0.9, "training", "Memory of adam's mean gradient.", low=0, high=0.999999)
     beta_2: float = setting(0.999, "training", "Memory of adam's mean square.", low=0, high=0.999999)
     epsilon: float | None = setting(
-        None,
-        "training",
-        "Added to the root in adaptive optimizers: larger damps tiny gradients.",
-        low=0,
-        high=1,
+        None, "training", "Added to the root in adaptive optimizers: larger damps tiny gradients.", low=0, high=1
     )
     weight_decay: float | None = setting(
         None, "training", "Pull of every theta towards 0 (sgd, adamw).", low=0, high=10
     )
-    schedule: str = setting(
-        "constant", "training", "How the learning rate changes over the run.", choices=SCHEDULES
-    )
+    schedule: str = setting("constant", "training", "How the learning rate changes over the run.", choices=SCHEDULES)
     schedule_every: int = setting(
         100, "training", "Steps between two cuts of the step schedule.", low=1, high=1_000_000, whole=True
     )
-    schedule_factor: float = setting(
-        0.5, "training", "Factor of each cut of the step schedule.", low=0, high=1
-    )
+    schedule_factor: float = setting(0.5, "training", "Factor of each cut of the step schedule.", low=0, high=1)
     schedule_floor: float = setting(0.0, "training", "Share of the rate that cosine ends at.", low=0, high=1)
     warmup_steps: int = setting(
         0, "training", "Steps over which the rate rises from 0.", low=0, high=1_000_000, whole=True
     )
     batch_size: int = setting(
-        0,
-        "training",
-        "Rows in a step, shuffled anew each epoch; 0 takes them all.",
-        low=0,
-        high=20_000,
-        whole=True,
+        0, "training", "Rows in a step, shuffled anew each epoch; 0 takes them all.", low=0, high=20_000, whole=True
     )
     steps: int = setting(200, "training", "Updates to take.", low=0, high=1_000_000, whole=True)
     l1: float = setting(0.0, "training", "Penalty l1 sum|w|: drives weights to 0.", low=0, high=10)
     l2: float = setting(0.0, "training", "Penalty l2 sum w²: shrinks weights.", low=0, high=10)
     clip_norm: float | None = setting(
-        None,
-        "training",
-        "Longest gradient that the optimizer is given; tames explosions.",
-        low=1e-12,
-        high=1e12,
+        None, "training", "Longest gradient that the optimizer is given; tames explosions.", low=1e-12, high=1e12
     )
     clip_value: float | None = setting(
         None, "training", "Largest gradient entry that the optimizer is given.", low=1e-12, high=1e12
     )
-    seed: int = setting(
-        0, "training", "Decides data, first weights and batches.", low=0, high=2**32 - 1, whole=True
-    )
+    seed: int = setting(0, "training", "Decides data, first weights and batches.", low=0, high=2**32 - 1, whole=True)
     dtype: str = setting("float64", "training", "Floating-point type of the whole run.", choices=DTYPES)
     record_every: int = setting(
         1, "training", "Steps between two records: larger saves memory.", low=1, high=1_000_000, whole=True
@@ -261,9 +226,7 @@ def _number(name: str, value: Any, facts: Mapping[str, Any]) -> float | int:
     fits = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not fits or not facts["low"] <= value <= facts["high"] or (facts["whole"] and value != int(value)):
         kind = "a whole number" if facts["whole"] else "a number"
-        low, high = (
-            f"{each:g}" if isinstance(each, float) else f"{each:,}" for each in (facts["low"], facts["high"])
-        )
+        low, high = (f"{each:g}" if isinstance(each, float) else f"{each:,}" for each in (facts["low"], facts["high"]))
         raise ValueError(f"{name} must be {kind} from {low} to {high}; got {reprlib.repr(value)}")
     return int(value) if facts["whole"] else float(value) + 0.0  # -0.0 equals 0.0 and must give the same bits
 

@@ -6,7 +6,20 @@ from nncore.data.rows import Data, prepare, sampled
 from nncore.data.targets import LOSSES_FOR, default_loss, encode_targets, n_outputs
 
 __all__ = [
-    "DATASETS", "LOSSES_FOR", "MAX_CLASSES", "TASKS", "TOY_SAMPLES",
-    "Data", "Dataset", "Floats", "Labels", "Make",
-    "default_loss", "encode_targets", "load", "n_outputs", "prepare", "sampled",
-]  # fmt: skip
+    "DATASETS",
+    "LOSSES_FOR",
+    "MAX_CLASSES",
+    "TASKS",
+    "TOY_SAMPLES",
+    "Data",
+    "Dataset",
+    "Floats",
+    "Labels",
+    "Make",
+    "default_loss",
+    "encode_targets",
+    "load",
+    "n_outputs",
+    "prepare",
+    "sampled",
+]

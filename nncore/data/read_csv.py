@@ -139,9 +139,7 @@ def _as_utf8(content: bytes) -> tuple[bytes, str]:
     """The text as UTF-8 without a byte-order mark, and the encoding it was in."""
     other = other_file(content)
     if other:
-        raise ValueError(
-            f"this is {other}, not a CSV file: export the table as CSV text and choose that file"
-        )
+        raise ValueError(f"this is {other}, not a CSV file: export the table as CSV text and choose that file")
     try:
         if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             text, encoding = content.decode("utf-16").encode(), "UTF-16"
@@ -246,9 +244,7 @@ def _cells(text: bytes, separator: str) -> tuple[list[str], list[pa.Array], int]
             read_options=pc.ReadOptions(
                 use_threads=False, autogenerate_column_names=True, block_size=min(_BLOCK, len(text) + 16)
             ),
-            parse_options=pc.ParseOptions(
-                delimiter=separator, newlines_in_values=True, invalid_row_handler=note
-            ),
+            parse_options=pc.ParseOptions(delimiter=separator, newlines_in_values=True, invalid_row_handler=note),
             convert_options=pc.ConvertOptions(
                 column_types={f"f{place}": pa.string() for place in range(width)}, strings_can_be_null=False
             ),
@@ -292,18 +288,14 @@ def _named(first: list[str], cells: list[pa.Array], header: bool | None) -> tupl
             )
     if header is False:
         cells = [
-            pa.concat_arrays([pa.array([cell], pa.string()), values])
-            for cell, values in zip(first, cells, strict=True)
+            pa.concat_arrays([pa.array([cell], pa.string()), values]) for cell, values in zip(first, cells, strict=True)
         ]
         names = [""] * len(names)
     used = [
-        bool(name) or bool(pc.any(pc.not_equal(values, "")).as_py())
-        for name, values in zip(names, cells, strict=True)
+        bool(name) or bool(pc.any(pc.not_equal(values, "")).as_py()) for name, values in zip(names, cells, strict=True)
     ]
     names = [name or f"column {place}" for place, name in enumerate(names, 1)]
-    names, cells = (
-        [each for each, wanted in zip(all_, used, strict=True) if wanted] for all_ in (names, cells)
-    )
+    names, cells = ([each for each, wanted in zip(all_, used, strict=True) if wanted] for all_ in (names, cells))
     if len(names) < 2:
         raise ValueError("the file has one column: it needs at least a target and an input")
     twice = [name for name, times in Counter(names).items() if times > 1]

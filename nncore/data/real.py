@@ -66,15 +66,7 @@ REAL = (
         "Thirteen chemical measurements of 178 Italian wines from three cultivars.",
         178,
         (
-            *(
-                "alcohol",
-                "malic_acid",
-                "ash",
-                "alcalinity_of_ash",
-                "magnesium",
-                "total_phenols",
-                "flavanoids",
-            ),
+            *("alcohol", "malic_acid", "ash", "alcalinity_of_ash", "magnesium", "total_phenols", "flavanoids"),
             *("nonflavanoid_phenols", "proanthocyanins", "color_intensity", "hue"),
             *("od280/od315_of_diluted_wines", "proline"),
         ),

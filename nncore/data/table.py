@@ -126,9 +126,7 @@ class Table:
         """Memory of the columns."""
         return sum(column.values.nbytes for column in self.columns)
 
-    def choose(
-        self, target: str | None = None, inputs: Iterable[str] | None = None, task: str | None = None
-    ) -> Choice:
+    def choose(self, target: str | None = None, inputs: Iterable[str] | None = None, task: str | None = None) -> Choice:
         """What a config names by `table=`: the target to predict, the inputs to predict it from, and the task.
 
         By default the target is a column called target, label, class, y or outcome, else the last one that
@@ -168,9 +166,7 @@ class Table:
         fitting = [
             place
             for place, column in enumerate(self.columns)
-            if column.n_values >= 2
-            and (column.is_number or column.n_values <= MAX_CLASSES)
-            and not column.counts_rows
+            if column.n_values >= 2 and (column.is_number or column.n_values <= MAX_CLASSES) and not column.counts_rows
         ]
         if not fitting:
             raise ValueError(
@@ -249,9 +245,7 @@ class Choice(str):
     @property
     def inputs(self) -> list[Column]:
         """The columns to predict it from."""
-        return [
-            self._column(place) for part in self.split(".")[2].split("_") if part for place in _range(part)
-        ]
+        return [self._column(place) for part in self.split(".")[2].split("_") if part for place in _range(part)]
 
     def _column(self, place: int) -> Column:
         columns = self.rows().columns
@@ -265,9 +259,7 @@ class Choice(str):
         if target in inputs:
             raise ValueError(f"{name} is the target and cannot be an input too: take it out of the inputs")
         if not inputs:
-            raise ValueError(
-                "no column is an input: choose at least one that says something about the target"
-            )
+            raise ValueError("no column is an input: choose at least one that says something about the target")
         for column in inputs:
             if column.is_missing.all():
                 raise ValueError(f"{shown(column.name)} holds no value: take it out of the inputs")
@@ -340,9 +332,7 @@ class Choice(str):
         table, target, inputs = self.rows(), self.target, self.inputs
         said = []
         if table.n_rows < table.rows_in_file:
-            said.append(
-                f"Of {table.rows_in_file:,} rows a sample of {table.n_rows:,} is kept, always the same one."
-            )
+            said.append(f"Of {table.rows_in_file:,} rows a sample of {table.n_rows:,} is kept, always the same one.")
         without = int(np.count_nonzero(target.is_missing))
         if without:
             said.append(f"{_rows(without)} without a target {'is' if without == 1 else 'are'} left out.")
@@ -351,9 +341,7 @@ class Choice(str):
             said.append(f"Missing numbers ({_counted(gaps)}) become the mean of the training rows.")
         endless = sum(column.infinite for column in (*inputs, target))
         if endless:
-            said.append(
-                f"{endless:,} infinite {'number counts' if endless == 1 else 'numbers count'} as missing."
-            )
+            said.append(f"{endless:,} infinite {'number counts' if endless == 1 else 'numbers count'} as missing.")
         text = [column for column in inputs if not column.is_number]
         if text:
             said.append(
@@ -449,7 +437,9 @@ def _input_name(column: Column, code: int) -> str:
         return column.name
     if code == _MISSING_CODE:
         return f"{column.name} missing"
-    return f"{column.name} = {'another' if code == MAX_LEVELS and column.distinct > MAX_LEVELS else column.levels[code]}"
+    return (
+        f"{column.name} = {'another' if code == MAX_LEVELS and column.distinct > MAX_LEVELS else column.levels[code]}"
+    )
 
 
 def _ranges(places: Sequence[int]) -> str:

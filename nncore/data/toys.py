@@ -107,23 +107,14 @@ def _grid(name: str, make: Make, default_noise: float, note: str, lecture: bool 
 
 
 TOYS = (
-    _toy(
-        "two_gaussians", _two_gaussians, 0.0, "Clouds at (-1, -1) and (1, 1): one straight line parts them."
-    ),
+    _toy("two_gaussians", _two_gaussians, 0.0, "Clouds at (-1, -1) and (1, 1): one straight line parts them."),
     _toy("circles", _circles, 0.08, "A ring inside a ring twice as wide: no straight line parts them."),
     _toy("moons", _moons, 0.1, "Half circles that reach into each other: the boundary has to bend twice."),
-    _toy(
-        "xor", _xor, 0.0, "Opposite quadrants share a class: neither input says anything without the other."
-    ),
+    _toy("xor", _xor, 0.0, "Opposite quadrants share a class: neither input says anything without the other."),
     _toy("spiral", _spiral, 0.02, "Two arms, wound 1.75 times around each other: hard for a small network."),
     _toy("blobs", _blobs, 0.0, "Clouds on a circle of radius 2, one a class: choose how many.", True),
     _grid("parabola", _curve(0.0, 1.5, np.square), 0.0, "The lecture's y = x² on [0, 1.5], as it is.", True),
     _grid("line", _curve(-1.0, 1.0, _line), 0.0, "y = 1 + 2x on [-1, 1]: linear activations are enough."),
     _grid("sine", _curve(-np.pi, np.pi, np.sin), 0.05, "One period of y = sin(x), from -π to π."),
-    _grid(
-        "step",
-        _curve(-1.0, 1.0, _jump),
-        0.05,
-        "0 below x = 0 and 1 from there: only large weights follow it.",
-    ),
+    _grid("step", _curve(-1.0, 1.0, _jump), 0.05, "0 below x = 0 and 1 from there: only large weights follow it."),
 )

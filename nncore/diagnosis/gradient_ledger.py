@@ -64,13 +64,7 @@ def _factors(passage: Passage) -> dict[str, tuple[float, float]]:
     """Part -> (norm behind it, norm in front of it), in the order in which the gradient meets them."""
     norms = [
         _size(array)
-        for array in (
-            passage.delta_above,
-            passage.through_weights,
-            passage.d_a,
-            passage.d_z_hat,
-            passage.d_z,
-        )
+        for array in (passage.delta_above, passage.through_weights, passage.d_a, passage.d_z_hat, passage.d_z)
     ]
     return {part: (norms[place + 1], norms[place]) for place, part in enumerate(PARTS)}
 

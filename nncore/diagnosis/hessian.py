@@ -30,12 +30,7 @@ QUANTITIES = ("sharpness", "trace", "trace_error", "stability")
 
 
 def curvature(
-    history: History,
-    records: np.ndarray | None = None,
-    *,
-    at_most: int = 12,
-    n_probes: int = PROBES,
-    seed: int = 0,
+    history: History, records: np.ndarray | None = None, *, at_most: int = 12, n_probes: int = PROBES, seed: int = 0
 ) -> Measurement:
     """Largest Hessian eigenvalue and trace of the training loss over training. Axis: step.
 
@@ -178,9 +173,7 @@ def _gradient_of(history: History) -> Callable[[Array], Array]:
         network.forward(theta, x, tape)
         grad, _ = network.backward(theta, tape, loss.delta(tape.z[-1], y))
         if config.l2:
-            for (d_weight, _), (weight, _) in zip(
-                network.layout.split(grad), network.layout.split(theta), strict=True
-            ):
+            for (d_weight, _), (weight, _) in zip(network.layout.split(grad), network.layout.split(theta), strict=True):
                 d_weight += 2 * config.l2 * weight
         return grad
 

@@ -112,9 +112,7 @@ def tried_out(verdict: Verdict, history: History) -> Iterator[Remedy | None]:
             after = rule.measure(trial)
             if _helps(rule, before, trial, after):
                 taken = int(trial.history.step[-1])
-                found.append(
-                    Remedy(label, changed, trial.flow.ratio, rule.name, verdict.value, after.value, taken)
-                )
+                found.append(Remedy(label, changed, trial.flow.ratio, rule.name, verdict.value, after.value, taken))
                 yield found[-1]
                 break
             yield None
@@ -192,9 +190,7 @@ def _helps(rule: Rule, before: Readings, trial: Readings, after: Finding) -> boo
 
 # What is tried ----------------------------------------------------------------------------------------------
 
-FLOW_RULES = (
-    "vanishing", "exploding", "zero_gradient", "flat_weight_gradient", "poor_initialization",
-)  # fmt: skip
+FLOW_RULES = ("vanishing", "exploding", "zero_gradient", "flat_weight_gradient", "poor_initialization")
 """Rules about the gradient's way: their remedies have to let it flow."""
 
 _TO_FLOW = ("own", "critical", "tanh", "relu", "skip", "layer", "batch")
@@ -251,10 +247,7 @@ def _changes(way: str, config: RunConfig) -> list[tuple[str, Changes]]:
         "batch": ("batch normalization", {"normalization": "batch"}),
         "float64": ("float64", {"dtype": "float64"}),
         "clip": ("clip the gradient's norm at 1", {"clip_norm": 1.0}),
-        "adam": (
-            "adam, learning rate 0.001",
-            {"optimizer": "adam", "learning_rate": 0.001, "nesterov": False},
-        ),
+        "adam": ("adam, learning rate 0.001", {"optimizer": "adam", "learning_rate": 0.001, "nesterov": False}),
     }
     if way in ("layer", "batch") and not rescales:
         return []

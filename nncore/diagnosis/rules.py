@@ -14,9 +14,18 @@ from nncore.diagnosis.snapshot import WINDOW, Readings
 from nncore.history.history import History
 
 CHARTS = (
-    "flow", "heatmap", "activation", "delta", "weight_gradient", "signal", "updates", "saturation", "loss",
-    "learned", "theta",
-)  # fmt: skip
+    "flow",
+    "heatmap",
+    "activation",
+    "delta",
+    "weight_gradient",
+    "signal",
+    "updates",
+    "saturation",
+    "loss",
+    "learned",
+    "theta",
+)
 """Keys of the charts that a verdict may point at."""
 
 
@@ -136,9 +145,14 @@ def _rule(
 
 
 @_rule(
-    "Diverged", "share of the run that stayed finite", 1.0, False, 3, "loss",
+    "Diverged",
+    "share of the run that stayed finite",
+    1.0,
+    False,
+    3,
+    "loss",
     "One number that is not finite makes every later one so.",
-)  # fmt: skip
+)
 def diverged(seen: Readings) -> Finding:
     """(t - first) / (last - first + 1) when step t is the first that is not finite; wrong below 1."""
     history = seen.history
@@ -150,9 +164,14 @@ def diverged(seen: Readings) -> Finding:
 
 
 @_rule(
-    "No gradient", "layers whose weight gradient is exactly 0", 0.0, True, 3, "flow",
+    "No gradient",
+    "layers whose weight gradient is exactly 0",
+    0.0,
+    True,
+    3,
+    "flow",
     "A weight whose gradient is exactly 0 never moves; SageMaker Debugger's AllZero asks the same.",
-)  # fmt: skip
+)
 def zero_gradient(seen: Readings) -> Finding:
     """The number of layers with ‖∂E/∂W‖ = 0; wrong above 0."""
     layers = _where(seen.now("weight_gradient_norm") == 0)
@@ -170,10 +189,15 @@ UNDERFLOW = 0.01
 
 
 @_rule(
-    "Gradient underflows", "largest share of a layer's δ lost to underflow", UNDERFLOW, True, 3, "delta",
+    "Gradient underflows",
+    "largest share of a layer's δ lost to underflow",
+    UNDERFLOW,
+    True,
+    3,
+    "delta",
     "One entry in a hundred, by convention: below that a sum over rows loses no digit that a chart shows. "
     "Micikevicius et al. 2018 rescale the loss for this reason.",
-)  # fmt: skip
+)
 def underflow(seen: Readings) -> Finding:
     """Largest share of a layer's δ that is 0 in this float type alone; wrong above 0.01."""
     lost = seen.underflow
@@ -188,30 +212,44 @@ def underflow(seen: Readings) -> Finding:
 
 
 @_rule(
-    "Gradients vanish", "first over last δ", VANISHED, False, 2, "flow",
+    "Gradients vanish",
+    "first over last δ",
+    VANISHED,
+    False,
+    2,
+    "flow",
     "Three decades. Experiment: of 24 networks trained at the best of three rates, the six that start "
     "below 1e-3 end at a loss of 0.32 or, five of them, where they began, at ln 2; all twelve that start "
     "above 1e-2 end below 0.18.",
-)  # fmt: skip
+)
 def vanishing(seen: Readings) -> Finding:
     """‖δ_1‖ / ‖δ_L‖; wrong below 1e-3. The layers named are those below 1e-3 ‖δ_L‖."""
     return _end_to_end(seen, lambda ratio: ratio < VANISHED, "of")
 
 
 @_rule(
-    "Gradients explode", "first over last δ", EXPLODED, True, 2, "flow",
+    "Gradients explode",
+    "first over last δ",
+    EXPLODED,
+    True,
+    2,
+    "flow",
     "Three decades, as for vanishing: one learning rate cannot serve layers whose gradients differ by more.",
-)  # fmt: skip
+)
 def exploding(seen: Readings) -> Finding:
     """‖δ_1‖ / ‖δ_L‖; wrong above 1e3. The layers named are those above 1e3 ‖δ_L‖."""
     return _end_to_end(seen, lambda ratio: ratio > EXPLODED, "times")
 
 
 @_rule(
-    "Identical units", "largest share of a layer's units with a twin", 0.0, True, 2, "theta",
-    "Two units with equal incoming and outgoing weights receive equal gradients: one of them is wasted for "
-    "ever.",
-)  # fmt: skip
+    "Identical units",
+    "largest share of a layer's units with a twin",
+    0.0,
+    True,
+    2,
+    "theta",
+    "Two units with equal incoming and outgoing weights receive equal gradients: one of them is wasted for ever.",
+)
 def symmetric(seen: Readings) -> Finding:
     """Largest share of a layer's units with a twin of equal weights in and out; wrong above 0."""
     layers, worst = _where(seen.twins > 0), float(seen.twins.max())
@@ -227,12 +265,16 @@ POOR_DECADES = 3.0
 
 
 @_rule(
-    "Poor initialization", "decades between the signal of layer 1 and of another layer, at step 0", POOR_DECADES,
-    True, 2, "signal",
+    "Poor initialization",
+    "decades between the signal of layer 1 and of another layer, at step 0",
+    POOR_DECADES,
+    True,
+    2,
+    "signal",
     "Three decades, the forward counterpart of vanishing and exploding. SageMaker Debugger's "
     "PoorWeightInitialization asks for variances within a factor 10, which relu with He initialization "
     "misses at 20 layers while it passes the gradient.",
-)  # fmt: skip
+)
 def poor_initialization(seen: Readings) -> Finding:
     """max over l of |log10(signal_l / signal_1)| at step 0; wrong above 3, infinite where a signal is 0."""
     signal = seen.first("signal")
@@ -253,28 +295,36 @@ SATURATED = 0.5
 
 
 @_rule(
-    "Saturated units", "largest saturated share of a layer", SATURATED, True, 1, "saturation",
+    "Saturated units",
+    "largest saturated share of a layer",
+    SATURATED,
+    True,
+    1,
+    "saturation",
     "More than half of units × rows with |φ′| below 1 % of its largest. SageMaker Debugger's "
     "SaturatedActivation draws the line at |z| = 9.5 for tanh, where φ′ is 2e-8; 1 % is where a layer's "
     "gradient has lost two decades.",
-)  # fmt: skip
+)
 def saturated(seen: Readings) -> Finding:
     """Largest saturated_fraction of a layer; wrong above 0.5."""
-    return _share(
-        seen, "saturated_fraction", SATURATED, "of units × rows lie where φ′ is below 1 % of its largest"
-    )
+    return _share(seen, "saturated_fraction", SATURATED, "of units × rows lie where φ′ is below 1 % of its largest")
 
 
 DEAD = 0.75
 
 
 @_rule(
-    "Dead units", "largest dead share of a layer", DEAD, True, 1, "saturation",
+    "Dead units",
+    "largest dead share of a layer",
+    DEAD,
+    True,
+    1,
+    "saturation",
     "Three quarters. Experiment: relu with He initialization, 32 wide, three seeds, has up to 38 % dead "
     "units in its worst layer at 10 layers, 62 % at 30 and 69 % at 50 and still passes the gradient "
     "(samples become alike with depth, and a unit is then on for all or none); SageMaker Debugger's "
     "DeadRelu asks for 50 %.",
-)  # fmt: skip
+)
 def dead(seen: Readings) -> Finding:
     """Largest dead_fraction of a layer; wrong above 0.75."""
     return _share(seen, "dead_fraction", DEAD, "of the units have φ′ = 0 on every probe row")
@@ -284,11 +334,15 @@ FLAT = 10.0
 
 
 @_rule(
-    "Weight gradient flat, δ vanished", "largest over smallest weight-gradient norm of the hidden layers", FLAT, False,
-    1, "weight_gradient",
+    "Weight gradient flat, δ vanished",
+    "largest over smallest weight-gradient norm of the hidden layers",
+    FLAT,
+    False,
+    1,
+    "weight_gradient",
     "Glorot & Bengio 2010, figures 7 and 8: δ shrinks with depth and the activations shrink the other way, "
     "so that their product hides it. A factor 10 is what one look at a log axis calls flat.",
-)  # fmt: skip
+)
 def flat_weight_gradient(seen: Readings) -> Finding:
     """max / min of ‖∂E/∂W‖ over three or more hidden layers whose δ vanishes; misleading below 10."""
     norms, flow = seen.now("weight_gradient_norm")[:-1], seen.flow
@@ -309,11 +363,16 @@ TOO_SMALL, TOO_LARGE = 1e-5, 0.1
 
 
 @_rule(
-    "Updates too small", "smallest over layers of the largest update ratio so far", TOO_SMALL, False, 1, "updates",
+    "Updates too small",
+    "smallest over layers of the largest update ratio so far",
+    TOO_SMALL,
+    False,
+    1,
+    "updates",
     "Two decades under the rule of thumb 1e-3 (Karpathy). Experiment: five networks of one and three "
     "hidden layers, rates 1e-5 to 100, 500 steps: where no layer's updates exceed 1e-5, the loss falls by "
     "less than 2 %. SageMaker Debugger's WeightUpdateRatio asks for 1e-8.",
-)  # fmt: skip
+)
 def updates_too_small(seen: Readings) -> Finding:
     """min over layers of the largest update_ratio so far; wrong below 1e-5."""
     largest = seen.largest_updates
@@ -330,12 +389,16 @@ def updates_too_small(seen: Readings) -> Finding:
 
 
 @_rule(
-    "Updates too large", f"largest over layers of the median of the last {WINDOW} update ratios", TOO_LARGE, True, 1,
+    "Updates too large",
+    f"largest over layers of the median of the last {WINDOW} update ratios",
+    TOO_LARGE,
+    True,
+    1,
     "updates",
     "Two decades over the rule of thumb 1e-3 (Karpathy). Experiment, as for too small: the two runs that "
     "end above 0.1 end at ten times the loss they started from or more; those that reach a loss below 0.01 "
     "end below 7e-4. SageMaker Debugger's WeightUpdateRatio asks for 10.",
-)  # fmt: skip
+)
 def updates_too_large(seen: Readings) -> Finding:
     """max over layers of the median of the last update ratios; wrong above 0.1."""
     recent = seen.recent_updates
@@ -360,9 +423,7 @@ def _end_to_end(seen: Readings, is_wrong: Callable[[Any], Any], word: str) -> Fi
         return NOTHING
     if not is_wrong(flow.ratio):
         return Finding(flow.ratio)
-    sentence = (
-        f"Layer 1 receives {flow.ratio:.2g} {word} what layer {flow.n_layers} receives. {_shares(seen)}"
-    )
+    sentence = f"Layer 1 receives {flow.ratio:.2g} {word} what layer {flow.n_layers} receives. {_shares(seen)}"
     return Finding(flow.ratio, _where(is_wrong(flow.delta / flow.delta[-1])), sentence.strip())
 
 
@@ -373,9 +434,7 @@ def _share(seen: Readings, name: str, threshold: float, what: str) -> Finding:
         return NOTHING
     layers, worst = _where(shares > threshold), int(np.nanargmax(shares))
     return Finding(
-        float(shares[worst]),
-        layers,
-        f"In layer {worst + 1}, {shares[worst]:.0%} {what}; too many in {_named(layers)}.",
+        float(shares[worst]), layers, f"In layer {worst + 1}, {shares[worst]:.0%} {what}; too many in {_named(layers)}."
     )
 
 

@@ -16,25 +16,14 @@ from nncore.model.layout import Array
 WINDOW = 10
 """Updates that a statement about updates needs, and the last ones that "now" means."""
 
-LAYER_NAMES = (
-    "delta_norm",
-    "weight_gradient_norm",
-    "weight_norm",
-    "signal",
-    "saturated_fraction",
-    "dead_fraction",
-)
+LAYER_NAMES = ("delta_norm", "weight_gradient_norm", "weight_norm", "signal", "saturated_fraction", "dead_fraction")
 
 
 class Readings:
     """The measurements of `history` at `record` and at its first record; everything (n_layers,)."""
 
     def __init__(
-        self,
-        history: History,
-        record: int,
-        measured: Mapping[str, Array] | None = None,
-        sentences: bool = True,
+        self, history: History, record: int, measured: Mapping[str, Array] | None = None, sentences: bool = True
     ) -> None:
         """`measured`: LAYER_NAMES at the first record and at this one, (2, n_layers) each, if taken already.
 
@@ -91,9 +80,7 @@ class Readings:
             shares[index] = share_of_twins(np.concatenate([bias[None], weight, outgoing.T]))
         return shares
 
-    def _updates(
-        self, records: np.ndarray, pooled: Callable[..., Array], known_ones: Callable[..., Array]
-    ) -> Array:
+    def _updates(self, records: np.ndarray, pooled: Callable[..., Array], known_ones: Callable[..., Array]) -> Array:
         """Per layer over the records; `known_ones` leaves NaN out, and is much slower where there is none."""
         ratios = np.full((0, self.n_layers), np.nan)
         if len(records):

@@ -106,12 +106,7 @@ def exploding(run: Readings, other: Readings) -> bool:
 
 def relu_explodes(run: Readings, other: Readings) -> bool:
     """run: rate 1.4 to 1.8, diverged by step 10; other: rate 0.9 to 1.1, not diverged by step 50."""
-    return (
-        1.4 < rate(run) < 1.8
-        and diverged_by(run, 10)
-        and 0.9 < rate(other) < 1.1
-        and not diverged_by(other, 50)
-    )
+    return 1.4 < rate(run) < 1.8 and diverged_by(run, 10) and 0.9 < rate(other) < 1.1 and not diverged_by(other, 50)
 
 
 def saturated(run: Readings, other: Readings) -> bool:
@@ -141,9 +136,7 @@ def zeros(run: Readings, other: Readings) -> bool:
     """run: of theta only biases moved, the loss fell, less than 65 % of the rows right; other: learned."""
     moved = run.history.layout.split(run.history.theta[run.record])[-1][1]
     only_the_bias = not distance(run).any() and bool(moved.any())
-    return (
-        only_the_bias and loss(run) < float(run.history.loss[0]) and accuracy(run) < 0.65 and learned(other)
-    )
+    return only_the_bias and loss(run) < float(run.history.loss[0]) and accuracy(run) < 0.65 and learned(other)
 
 
 def constant(run: Readings, other: Readings) -> bool:

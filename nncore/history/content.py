@@ -36,8 +36,14 @@ def opened(place: Target, mode: str) -> Iterator[IO[bytes]]:
 def not_a_history(kind: str, *errors: type[Exception]) -> Iterator[None]:
     """Turn whatever is wrong with a file's content into one sentence."""
     expected: tuple[type[Exception], ...] = (
-        ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, *errors,
-    )  # fmt: skip
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+        *errors,
+    )
     try:
         yield
     except TableNotHere:
@@ -86,20 +92,12 @@ def empty_arrays(config: RunConfig, n_records: int, memory_budget: int | None) -
 
 
 def history_of(
-    config: RunConfig,
-    facts: dict[str, Any],
-    arrays: dict[str, np.ndarray],
-    probe: tuple[np.ndarray, np.ndarray],
+    config: RunConfig, facts: dict[str, Any], arrays: dict[str, np.ndarray], probe: tuple[np.ndarray, np.ndarray]
 ) -> History:
     """The history of these settings, facts, arrays and probe rows."""
     divergence = Divergence(**facts["divergence"]) if facts["divergence"] else None
     return History(
-        config=config,
-        **arrays,
-        probe_x=probe[0],
-        probe_y=probe[1],
-        stopped=facts["stopped"],
-        divergence=divergence,
+        config=config, **arrays, probe_x=probe[0], probe_y=probe[1], stopped=facts["stopped"], divergence=divergence
     )
 
 

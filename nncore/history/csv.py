@@ -148,12 +148,7 @@ def _csv_batch(history: History, flat: np.ndarray, names: list[pa.Array]) -> pa.
     record, index = np.divmod(flat, history.layout.n_params)
     values = [pa.array(vector[record, index]) for vector in (history.theta, history.grad)]
     each_step = [pa.array(history.step[record]), pa.array(history.loss[record])]
-    columns = [
-        *each_step,
-        *(column[: len(flat)] for column in names),
-        *values,
-        pa.nulls(len(flat), pa.string()),
-    ]
+    columns = [*each_step, *(column[: len(flat)] for column in names), *values, pa.nulls(len(flat), pa.string())]
     return pa.record_batch(columns, names=list(CSV_COLUMNS))
 
 
@@ -219,9 +214,7 @@ def _take_rows(batch: pa.RecordBatch, start: int, n_params: int, arrays: dict[st
     """Put a block of CSV rows, the first of them row number `start`, where they belong."""
     flat = np.arange(start, start + len(batch))
     record, expected = np.divmod(flat, n_params)
-    columns = {
-        name: batch.column(name).to_numpy() for name in ("step", "loss", "theta_index", "theta", "gradient")
-    }
+    columns = {name: batch.column(name).to_numpy() for name in ("step", "loss", "theta_index", "theta", "gradient")}
     first = expected == 0
     arrays["step"][record[first]] = columns["step"][first]
     arrays["loss"][record[first]] = columns["loss"][first]

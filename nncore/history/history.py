@@ -35,13 +35,7 @@ class Divergence:
 
     def sentence(self) -> str:
         """The finding in words."""
-        named = {
-            "theta": "θ",
-            "a": "the activation",
-            "loss": "the loss",
-            "delta": "δ",
-            "gradient": "the gradient",
-        }
+        named = {"theta": "θ", "a": "the activation", "loss": "the loss", "delta": "δ", "gradient": "the gradient"}
         return (
             f"Diverged at step {self.step}: {named.get(self.quantity, self.quantity)} stopped being finite, "
             f"first in layer {self.layer}, unit {self.unit}."

@@ -70,9 +70,7 @@ def parquet_size(history: History) -> int:
     """Estimated bytes of the Parquet file: three stretches of records are compressed and scaled up."""
     each = max(1, BLOCK_BYTES // (16 * _record_bytes(history)))
     starts = np.linspace(0, max(0, len(history) - each), 3).astype(int)
-    records = np.unique(
-        np.concatenate([np.arange(start, min(start + each, len(history))) for start in starts])
-    )
+    records = np.unique(np.concatenate([np.arange(start, min(start + each, len(history))) for start in starts]))
     sample, empty = io.BytesIO(), io.BytesIO()
     _write_groups(history, sample, records)
     _write_groups(history, empty, records[:0])
@@ -90,12 +88,7 @@ def _write_groups(history: History, file: IO[bytes], records: np.ndarray) -> Non
     schema = _schema(history.config).with_metadata({"nncore": json.dumps(facts)})
     columns = (history.step, history.loss, history.theta, history.grad, history.update_norm)
     with pq.ParquetWriter(
-        file,
-        schema,
-        compression="zstd",
-        use_dictionary=False,
-        write_statistics=False,
-        use_byte_stream_split=True,
+        file, schema, compression="zstd", use_dictionary=False, write_statistics=False, use_byte_stream_split=True
     ) as writer:
         for start in range(0, len(records), size):
             rows = records[start : start + size]

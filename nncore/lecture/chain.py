@@ -86,14 +86,7 @@ class Chain:
 
 
 def chain(
-    network: MLP,
-    loss: Loss,
-    theta: Array,
-    x: Array,
-    y: Array,
-    sample: int,
-    index: int,
-    at_most: int = 5,
+    network: MLP, loss: Loss, theta: Array, x: Array, y: Array, sample: int, index: int, at_most: int = 5
 ) -> Chain:
     """Follow theta[index] to the error of one sample, in float64.
 
@@ -209,14 +202,7 @@ def _layer_factors(network: MLP, theta: Array, deltas: list[Array]) -> tuple[Arr
 
 
 def _strongest(
-    network: MLP,
-    theta: Array,
-    tape: Tape,
-    error: Array,
-    layer: int,
-    row: int | None,
-    column: int,
-    at_most: int,
+    network: MLP, theta: Array, tape: Tape, error: Array, layer: int, row: int | None, column: int, at_most: int
 ) -> tuple[tuple[Path, ...], int, float]:
     """The paths with the largest |product|, the number of paths, and the sum of |product| over all of them.
 

@@ -35,9 +35,7 @@ class Descent:
         return int(above[0]) if len(above) else None
 
 
-def descend(
-    network: MLP, loss: Loss, theta: Array, x: Array, y: Array, learning_rate: float, steps: int
-) -> Descent:
+def descend(network: MLP, loss: Loss, theta: Array, x: Array, y: Array, learning_rate: float, steps: int) -> Descent:
     """theta <- theta - alpha dE/dtheta on all rows, `steps` times or until something is no longer finite.
 
     >>> from nncore import LOSSES, Layout

@@ -1,14 +1,7 @@
 """History -> measurement: one function per quantity, replayed on the probe rows when somebody looks."""
 
 from nncore.measures.histograms import DISTRIBUTIONS, distribution, distributions
-from nncore.measures.layers import (
-    SPREADSHEET_ROWS,
-    gradient_flow,
-    gradient_flows,
-    over_time,
-    per_layer,
-    summary,
-)
+from nncore.measures.layers import SPREADSHEET_ROWS, gradient_flow, gradient_flows, over_time, per_layer, summary
 from nncore.measures.measurement import Measurement
 from nncore.measures.outputs import performance, response, responses
 from nncore.measures.parameters import layer_parameters, parameter
@@ -16,8 +9,24 @@ from nncore.measures.quantities import LAYER_QUANTITIES, SATURATED_BELOW, LayerV
 from nncore.measures.spread import OVER_TIME
 
 __all__ = [
-    "DISTRIBUTIONS", "LAYER_QUANTITIES", "OVER_TIME", "SATURATED_BELOW", "SPREADSHEET_ROWS",
-    "LayerView", "Measurement", "Quantity",
-    "distribution", "distributions", "gradient_flow", "gradient_flows", "layer_parameters", "over_time",
-    "parameter", "per_layer", "performance", "response", "responses", "summary",
-]  # fmt: skip
+    "DISTRIBUTIONS",
+    "LAYER_QUANTITIES",
+    "OVER_TIME",
+    "SATURATED_BELOW",
+    "SPREADSHEET_ROWS",
+    "LayerView",
+    "Measurement",
+    "Quantity",
+    "distribution",
+    "distributions",
+    "gradient_flow",
+    "gradient_flows",
+    "layer_parameters",
+    "over_time",
+    "parameter",
+    "per_layer",
+    "performance",
+    "response",
+    "responses",
+    "summary",
+]

@@ -57,11 +57,7 @@ class Start:
             return "the same numbers, rounded to the other float type"
         if self.kind == "scaled":
             low, high = f"{self.factors.min():.3g}", f"{self.factors.max():.3g}"
-            return (
-                f"the same weights × {low}"
-                if low == high
-                else f"the same weights × {low} to {high}, by layer"
-            )
+            return f"the same weights × {low}" if low == high else f"the same weights × {low} to {high}, by layer"
         text = f"not comparable: {self.why}" if self.kind == "shapes" else "other numbers"
         if not self.shared:
             return text

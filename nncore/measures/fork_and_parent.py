@@ -59,9 +59,7 @@ def scores(parent: History, fork: History) -> Measurement:
 def update_ratios(parent: History, fork: History) -> Measurement:
     """The update ratio of both, and fork over parent. Axes: step, from the fork on, and layer."""
     steps = _steps(parent, fork)
-    values = _laid_out(
-        parent, fork, steps, lambda history, records: per_layer(history, "update_ratio", records).values
-    )
+    values = _laid_out(parent, fork, steps, lambda history, records: per_layer(history, "update_ratio", records).values)
     values["factor"] = _factor(values, "update_ratio")
     layers = np.arange(1, parent.layout.n_layers + 1)
     return Measurement("fork and parent updates", {"step": steps, "layer": layers}, values)

@@ -62,9 +62,7 @@ def _histograms(quantity: str, rows: list[Array]) -> Measurement:
         "exact_zeros": ("layer", zeros),
         "not_finite": ("layer", bad),
     }
-    return Measurement(
-        f"distribution of {quantity}", {"layer": layers, "bin": bins}, {"count": counts}, columns
-    )
+    return Measurement(f"distribution of {quantity}", {"layer": layers, "bin": bins}, {"count": counts}, columns)
 
 
 def _edges(rows: list[Array]) -> Array:
@@ -72,10 +70,7 @@ def _edges(rows: list[Array]) -> Array:
     pooled = np.concatenate(rows)
     if not len(pooled):
         return np.linspace(-1.0, 1.0, BINS + 1)
-    low, high = (
-        0.5 * float(pooled.min()),
-        0.5 * float(pooled.max()),
-    )  # halves, so that no difference overflows
+    low, high = (0.5 * float(pooled.min()), 0.5 * float(pooled.max()))  # halves, so that no difference overflows
     margin = 0.5 * (high - low) / BINS
     if high - low <= 1e-12 * max(abs(low), abs(high)):
         margin = 0.5 * max(abs(high) * 1e-3, 0.5e-3)

@@ -182,9 +182,7 @@ def along_parameter(history: History, record: int, index: int, reach: float = 3.
     direction[0, index] = 1.0
     loss = loss_at(history, theta, direction, shift[:, None])
     tangent = loss[len(shift) // 2] + grad[index] * shift
-    return Measurement(
-        f"loss along theta {index}", {"theta": theta[index] + shift}, {"loss": loss, "tangent": tangent}
-    )
+    return Measurement(f"loss along theta {index}", {"theta": theta[index] + shift}, {"loss": loss, "tangent": tangent})
 
 
 def after_one_step(history: History, record: int, rates: Array) -> Measurement:
@@ -227,10 +225,7 @@ def _theta_and_gradient(history: History, record: int) -> tuple[Array, Array]:
 
 def _across(history: History, direction: Array) -> Array:
     """The part of the first gradient that is perpendicular to a direction; a seeded one where there is none."""
-    for candidate in (
-        _theta_and_gradient(history, 0)[1],
-        np.random.default_rng(0).normal(size=len(direction)),
-    ):
+    for candidate in (_theta_and_gradient(history, 0)[1], np.random.default_rng(0).normal(size=len(direction))):
         across = candidate - (candidate @ direction) * direction
         if norm(across) > 1e-6 * norm(candidate):
             return np.asarray(across)

@@ -67,9 +67,7 @@ def gradient_flows(history: History, records: Sequence[int]) -> tuple[Measuremen
     """`gradient_flow` of several records, from one replay."""
     names = ("delta_norm", "weight_gradient_norm", "bias_gradient_norm")
     measured = replace(per_layer(history, names, np.array([0, *records])), name="gradient flow")
-    return tuple(
-        measured.rows([0, place] if record else [0]) for place, record in enumerate(records, start=1)
-    )
+    return tuple(measured.rows([0, place] if record else [0]) for place, record in enumerate(records, start=1))
 
 
 def summary(history: History) -> Measurement:
@@ -89,9 +87,7 @@ def _update_ratios(history: History, records: np.ndarray) -> Array:
     blocks = np.array_split(records, max(1, -(-len(records) // rows)))
     weights = np.concatenate(
         [
-            np.stack(
-                [norm(flat(weight)) for weight, _ in history.layout.split(history.theta[block])], axis=-1
-            )
+            np.stack([norm(flat(weight)) for weight, _ in history.layout.split(history.theta[block])], axis=-1)
             for block in blocks
         ]
     )

@@ -88,9 +88,7 @@ def confusions(history: History, records: Sequence[int]) -> tuple[Measurement, .
         counts = np.bincount(pairs, minlength=data.n_classes**2).reshape(data.n_classes, data.n_classes)
         caveats = [said]
         if not answered.all():
-            caveats.append(
-                f"For {np.count_nonzero(~answered)} of them the output is NaN: they have no class."
-            )
+            caveats.append(f"For {np.count_nonzero(~answered)} of them the output is NaN: they have no class.")
         axes = {"actual": classes, "predicted": classes}
         found.append(Measurement("confusion", axes, {"rows": counts}, caveats=tuple(caveats)))
     return tuple(found)

@@ -53,8 +53,7 @@ class Measurement:
         """The same measurement with only these places along its first axis, for a chart of one record."""
         (first, *_), at = self.axes, list(places)
         columns = {
-            name: (axis, facts[at] if axis == first else facts)
-            for name, (axis, facts) in (self.columns or {}).items()
+            name: (axis, facts[at] if axis == first else facts) for name, (axis, facts) in (self.columns or {}).items()
         }
         return replace(
             self,

@@ -38,9 +38,7 @@ def performance(history: History, records: np.ndarray | None = None) -> Measurem
                 if data.task == "classification":
                     values[f"{part}_accuracy"][rows] = loss.accuracy(z, y)
     values = {"loss": history.loss[records].copy(), **values}
-    return Measurement(
-        "performance", {"step": history.step[records]}, values, caveats=caveats(history, records)
-    )
+    return Measurement("performance", {"step": history.step[records]}, values, caveats=caveats(history, records))
 
 
 def _parts(

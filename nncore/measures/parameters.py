@@ -15,9 +15,7 @@ def parameter(history: History, index: int) -> Measurement:
     history.layout.name(index)
     records = history.even_records(5 * OVER_TIME)
     values = {"theta": history.theta[records, index], "gradient": history.grad[records, index]}
-    return Measurement(
-        f"theta_{index}", {"step": history.step[records]}, values, caveats=caveats(history, records)
-    )
+    return Measurement(f"theta_{index}", {"step": history.step[records]}, values, caveats=caveats(history, records))
 
 
 def layer_parameters(history: History, layer: int) -> Measurement:

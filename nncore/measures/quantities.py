@@ -98,9 +98,7 @@ class Quantity:
 LAYER_QUANTITIES: dict[str, Quantity] = {}
 
 
-def _quantity(
-    label: str, symbol: str, log: bool = True
-) -> Callable[[Callable[[LayerView], Array]], Quantity]:
+def _quantity(label: str, symbol: str, log: bool = True) -> Callable[[Callable[[LayerView], Array]], Quantity]:
     """Enter a function into LAYER_QUANTITIES under its own name; its docstring becomes `about`."""
 
     def enter(function: Callable[[LayerView], Array]) -> Quantity:

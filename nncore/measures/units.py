@@ -105,14 +105,9 @@ def on_the_curve(history: History, record: int, layer: int) -> Measurement:
     shown = z[np.ix_(units, rows)]
     with np.errstate(all="ignore"):
         values = {"z": shown, "a": activation(shown), "slope": activation.slope(shown)}
-    columns = {
-        "kind": ("unit", np.array(KINDS)[kinds[units]]),
-        "target": ("row", _targets(history)[rows]),
-    }
+    columns = {"kind": ("unit", np.array(KINDS)[kinds[units]]), "target": ("row", _targets(history)[rows])}
     caveats = cut_note("units", len(units), len(z)) + cut_note("probe rows", len(rows), z.shape[1])
-    return Measurement(
-        f"units of layer {layer} on their curve", {"unit": units, "row": rows}, values, columns, caveats
-    )
+    return Measurement(f"units of layer {layer} on their curve", {"unit": units, "row": rows}, values, columns, caveats)
 
 
 def zones(history: History, record: int) -> Measurement:

@@ -126,9 +126,7 @@ class Activation:
         """
         if self.family is None or self.alpha_range is None:
             having = ", ".join(name for name, entry in ACTIVATIONS.items() if entry.family)
-            raise ValueError(
-                f"{self.name} has no alpha (of the activations, {having} have one); got {alpha!r}"
-            )
+            raise ValueError(f"{self.name} has no alpha (of the activations, {having} have one); got {alpha!r}")
         low, high = self.alpha_range
         if not (isinstance(alpha, (int, float, np.integer, np.floating)) and low <= alpha <= high):
             raise ValueError(f"alpha of {self.name} must be a number from {low:g} to {high:g}; got {alpha!r}")
@@ -391,8 +389,7 @@ def _elu(alpha: float) -> Activation:
         kinks=() if alpha == 1.0 else (0.0,),
         kind="one-sided",
         saturates="For z far below 0, where the slope falls like alpha e^z.",
-        note="Its negative values pull the mean activation towards 0; at 0 the slope is taken as alpha, as "
-        "in PyTorch.",
+        note="Its negative values pull the mean activation towards 0; at 0 the slope is taken as alpha, as in PyTorch.",
         alpha=alpha,
         alpha_range=(0.0, 10.0),
         family=_elu,
@@ -410,8 +407,7 @@ _ENTRIES = (
         max_slope=1.0,
         kind="linear",
         saturates="Nowhere.",
-        note="Every slope is 1, so that only the weights scale the gradient, and any depth computes one "
-        "linear map.",
+        note="Every slope is 1, so that only the weights scale the gradient, and any depth computes one linear map.",
         in_place=True,
     ),
     Activation(
@@ -425,8 +421,7 @@ _ENTRIES = (
         kinks=(0.0,),
         kind="threshold",
         saturates="Everywhere: the lecture's threshold unit is flat on both sides of its jump.",
-        note="The derivative is 0 wherever it exists, so that no gradient passes and only the output layer "
-        "can learn.",
+        note="The derivative is 0 wherever it exists, so that no gradient passes and only the output layer can learn.",
         in_place=True,
     ),
     Activation(

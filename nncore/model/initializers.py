@@ -44,12 +44,7 @@ class Initializer:
     default_scale: float | None = None
 
     def __call__(
-        self,
-        rng: np.random.Generator,
-        fan_in: int,
-        fan_out: int,
-        gain: float = 1.0,
-        scale: float | None = None,
+        self, rng: np.random.Generator, fan_in: int, fan_out: int, gain: float = 1.0, scale: float | None = None
     ) -> Array:
         """Weights (fan_in, fan_out), float64.
 
@@ -118,16 +113,9 @@ class LayerSequentialUnitVariance(Initializer):
     """
 
     def __call__(
-        self,
-        rng: np.random.Generator,
-        fan_in: int,
-        fan_out: int,
-        gain: float = 1.0,
-        scale: float | None = None,
+        self, rng: np.random.Generator, fan_in: int, fan_out: int, gain: float = 1.0, scale: float | None = None
     ) -> Array:
-        raise ValueError(
-            "lsuv initializes a whole network on data, not one matrix: use lsuv.theta(rng, network, x)"
-        )
+        raise ValueError("lsuv initializes a whole network on data, not one matrix: use lsuv.theta(rng, network, x)")
 
     def std(self, fan_in: int, fan_out: int, gain: float = 1.0, scale: float | None = None) -> float | None:
         return None
@@ -170,9 +158,7 @@ def _check_spread(name: str, value: float) -> None:
         raise ValueError(f"{name} must be a finite number that is not negative; got {value!r}")
 
 
-def _normal(
-    name: str, textbook_std: Std, latex: str, note: str, default_scale: float | None = None
-) -> Initializer:
+def _normal(name: str, textbook_std: Std, latex: str, note: str, default_scale: float | None = None) -> Initializer:
     def draw(rng: np.random.Generator, fan_in: int, fan_out: int, scale: float) -> Array:
         return textbook_std(fan_in, fan_out, scale) * rng.standard_normal((fan_in, fan_out))
 

@@ -182,9 +182,7 @@ class CrossEntropy(Loss):
         if n_out < 2:
             raise ValueError(f"cross_entropy needs one output per class, at least 2; got {n_out}")
         if y.shape[-1:] != (n_samples,) or not _broadcasts(y.shape, tuple(z_shape[:-1])):
-            raise ValueError(
-                f"y for cross_entropy must be class indices of shape ({n_samples},); got shape {y.shape}"
-            )
+            raise ValueError(f"y for cross_entropy must be class indices of shape ({n_samples},); got shape {y.shape}")
         if y.dtype.kind not in "iuf" or not (np.isfinite(y) & (y == np.floor(y))).all():
             raise ValueError(f"y for cross_entropy must be whole-numbered class indices; got {_extremes(y)}")
         if not ((y >= 0) & (y < n_out)).all():
@@ -229,16 +227,12 @@ def _checked_targets(name: str, z_shape: tuple[int, ...], y: ArrayLike) -> NDArr
     y = np.asarray(y)
     if y.shape[-2:] != tuple(z_shape[-2:]) or not _broadcasts(y.shape, tuple(z_shape)):
         n_samples, n_out = z_shape[-2:]
-        raise ValueError(
-            f"y for {name} must have shape ({n_samples}, {n_out}), samples by outputs; got {y.shape}"
-        )
+        raise ValueError(f"y for {name} must have shape ({n_samples}, {n_out}), samples by outputs; got {y.shape}")
     if y.dtype.kind not in "biuf":
         raise ValueError(f"y for {name} must be numbers; got {y.dtype}")
     y = y if y.dtype.kind == "f" else y.astype(np.float64)
     if not np.isfinite(y).all():
-        raise ValueError(
-            f"y for {name} must be finite; got {int((~np.isfinite(y)).sum())} values that are not"
-        )
+        raise ValueError(f"y for {name} must be finite; got {int((~np.isfinite(y)).sum())} values that are not")
     return y
 
 
@@ -253,6 +247,4 @@ def _extremes(y: NDArray[Any]) -> str:
     return f"values from {y.min()} to {y.max()}" if y.size and y.dtype.kind in "biuf" else f"{y.dtype}"
 
 
-LOSSES: dict[str, Loss] = {
-    loss.name: loss for loss in (MeanSquaredError(), BinaryCrossEntropy(), CrossEntropy())
-}
+LOSSES: dict[str, Loss] = {loss.name: loss for loss in (MeanSquaredError(), BinaryCrossEntropy(), CrossEntropy())}

@@ -192,11 +192,7 @@ class MLP:
         return Tape(self, lead, x.shape[:-2], x.shape[-2], theta.dtype)
 
     def forward(
-        self,
-        theta: Array,
-        x: Array,
-        tape: Tape | None = None,
-        statistics: list[tuple[Array, Array]] | None = None,
+        self, theta: Array, x: Array, tape: Tape | None = None, statistics: list[tuple[Array, Array]] | None = None
     ) -> Tape:
         """All layers' z and a: z_l = a_{l-1} W_l + b_l and a_l = phi(z_l).
 
@@ -210,9 +206,7 @@ class MLP:
         self.forward_pass(Views(self.layout, theta), tape, statistics)
         return tape
 
-    def backward(
-        self, theta: Array, tape: Tape, delta: Array, grad: Array | None = None
-    ) -> tuple[Array, list[Array]]:
+    def backward(self, theta: Array, tape: Tape, delta: Array, grad: Array | None = None) -> tuple[Array, list[Array]]:
         """The chain rule from the output's delta down: (dE/dtheta, [dE/dz of layer 1 ... L]).
 
         `delta` is `loss.delta(tape.z[-1], y)`, (..., n_samples, n_out); `grad`, if given, is written into.
@@ -227,9 +221,7 @@ class MLP:
         self.backward_pass(Views(self.layout, theta), tape, Views(self.layout, grad))
         return grad, list(tape.deltas)
 
-    def forward_pass(
-        self, theta: Views, tape: Tape, statistics: list[tuple[Array, Array]] | None = None
-    ) -> None:
+    def forward_pass(self, theta: Views, tape: Tape, statistics: list[tuple[Array, Array]] | None = None) -> None:
         """z_l = a_{l-1} W_l + b_l and a_l = phi(z_l), from the rows on the tape; nothing is checked."""
         if self.normalization is not None:
             tape.statistics = []
@@ -295,9 +287,7 @@ def _floating(array: Array) -> Array:
     return array if array.dtype.kind == "f" else array.astype(np.float64)
 
 
-def _one_per_layer(
-    activation: str | Activation | Sequence[str | Activation], n_hidden: int
-) -> tuple[Activation, ...]:
+def _one_per_layer(activation: str | Activation | Sequence[str | Activation], n_hidden: int) -> tuple[Activation, ...]:
     """The activation objects of the hidden layers; raises ValueError on an unknown name or a wrong count."""
     if isinstance(activation, (str, Activation)):
         activation = [activation] * n_hidden
@@ -305,6 +295,4 @@ def _one_per_layer(
         raise ValueError(
             f"activation must be one, or one for each of the {n_hidden} hidden layers; got {len(activation)}"
         )
-    return tuple(
-        phi if isinstance(phi, Activation) else choose("activation", phi, ACTIVATIONS) for phi in activation
-    )
+    return tuple(phi if isinstance(phi, Activation) else choose("activation", phi, ACTIVATIONS) for phi in activation)

@@ -36,9 +36,7 @@ class Optimizer:
     init: Callable[[Array], State]
     update: Callable[[Array, Array, State, float, Array], None]
 
-    def step(
-        self, theta: Array, grad: Array, state: State, factor: float = 1.0, out: Array | None = None
-    ) -> Array:
+    def step(self, theta: Array, grad: Array, state: State, factor: float = 1.0, out: Array | None = None) -> Array:
         """The next theta, with the learning rate times a schedule's factor."""
         out = np.empty_like(theta) if out is None else out
         self.update(theta, grad, state, self.learning_rate * factor, out)
@@ -110,9 +108,7 @@ def adagrad(learning_rate: float = 0.01, epsilon: float = 1e-10) -> Optimizer:
     return Optimizer("adagrad", learning_rate, init, update)
 
 
-def adam(
-    learning_rate: float = 0.001, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8
-) -> Optimizer:
+def adam(learning_rate: float = 0.001, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8) -> Optimizer:
     """m and v are running means of g and g², both corrected for their start at zero. Kingma & Ba 2015.
 
     theta <- theta - learning_rate m_hat / (sqrt(v_hat) + epsilon), m_hat = m / (1 - beta_1^t), v_hat
@@ -138,12 +134,7 @@ def adamw(
     _check_fraction(beta_1=beta_1, beta_2=beta_2)
 
     def init(theta: Array) -> State:
-        return {
-            "t": 0,
-            "mean": np.zeros_like(theta),
-            "square": np.zeros_like(theta),
-            "work": np.empty_like(theta),
-        }
+        return {"t": 0, "mean": np.zeros_like(theta), "square": np.zeros_like(theta), "work": np.empty_like(theta)}
 
     def update(theta: Array, grad: Array, state: State, rate: float, out: Array) -> None:
         state["t"] = t = state["t"] + 1
@@ -206,9 +197,7 @@ def step_decay(every: int, factor: float) -> Schedule:
 def cosine(steps: int, floor: float = 0.0) -> Schedule:
     """Half a cosine from 1 at step 0 to `floor` at the last step. Loshchilov & Hutter 2017."""
     _check_steps("steps", steps, low=0)
-    return lambda step: (
-        floor + (1.0 - floor) * 0.5 * (1.0 + math.cos(math.pi * min(step / max(steps, 1), 1.0)))
-    )
+    return lambda step: floor + (1.0 - floor) * 0.5 * (1.0 + math.cos(math.pi * min(step / max(steps, 1), 1.0)))
 
 
 def warmup(steps: int, then: Schedule) -> Schedule:

@@ -49,28 +49,47 @@ NAMED_AXES: dict[str, NamedAxis] = {
     axis.name: axis
     for axis in (
         NamedAxis(
-            "depth", "Hidden layers, each as wide as the first.", frozenset({"hidden"}), 0, 200, True,
+            "depth",
+            "Hidden layers, each as wide as the first.",
+            frozenset({"hidden"}),
+            0,
+            200,
+            True,
             lambda hidden, depth: {"hidden": (_width(hidden),) * depth},
             lambda config: config.depth,
         ),
         NamedAxis(
-            "width", "Units of each hidden layer.", frozenset({"hidden"}), 1, 4096, True,
+            "width",
+            "Units of each hidden layer.",
+            frozenset({"hidden"}),
+            1,
+            4096,
+            True,
             lambda hidden, width: {"hidden": (width,) * len(hidden)},
             lambda config: config.hidden[0] if len(set(config.hidden)) == 1 else math.nan,
         ),
         NamedAxis(
-            "sigma_w2", "fan_in · Var(weight): init lecun_normal with gain √sigma_w2.",
-            frozenset({"init", "gain"}), 0, 1e4, False,
+            "sigma_w2",
+            "fan_in · Var(weight): init lecun_normal with gain √sigma_w2.",
+            frozenset({"init", "gain"}),
+            0,
+            1e4,
+            False,
             lambda hidden, sigma_w2: {"init": "lecun_normal", "gain": math.sqrt(sigma_w2)},
             lambda config: config.gain**2 if config.init == "lecun_normal" else math.nan,
         ),
         NamedAxis(
-            "sigma_b2", "Var(bias): bias_std √sigma_b2.", frozenset({"bias_std"}), 0, 1e4, False,
+            "sigma_b2",
+            "Var(bias): bias_std √sigma_b2.",
+            frozenset({"bias_std"}),
+            0,
+            1e4,
+            False,
             lambda hidden, sigma_b2: {"bias_std": math.sqrt(sigma_b2)},
             lambda config: config.bias_std**2,
         ),
     )
-}  # fmt: skip
+}
 """Axis name -> what it sets, in the order in which they are applied: width keeps the depth set before it."""
 
 

@@ -26,9 +26,7 @@ def per_layer(histories: Sequence[History], names: Iterable[str], records: np.nd
     """
     names = list(names)
     first, count = histories[0], records.shape[1]
-    theta = np.concatenate(
-        [history.theta[chosen] for history, chosen in zip(histories, records, strict=True)]
-    )
+    theta = np.concatenate([history.theta[chosen] for history, chosen in zip(histories, records, strict=True)])
     initial = np.concatenate([np.repeat(history.theta[:1], count, axis=0) for history in histories])
     x = np.stack([history.probe_x for history in histories]).repeat(count, axis=0)
     y = np.stack([history.probe_y for history in histories]).repeat(count, axis=0)
@@ -88,9 +86,7 @@ def scores(histories: Sequence[History], records: np.ndarray) -> list[dict[str, 
                 measured[f"{name}_loss"] = loss.value(z, targets)
                 if data[0].task == "classification":
                     measured[f"{name}_accuracy"] = loss.accuracy(z, targets)
-            found += [
-                {name: float(each[index]) for name, each in measured.items()} for index in range(len(chosen))
-            ]
+            found += [{name: float(each[index]) for name, each in measured.items()} for index in range(len(chosen))]
     return found
 
 

@@ -27,11 +27,7 @@ MOST_TOGETHER = 1024
 """Runs of one block, however small they are: so that results keep coming."""
 
 ONE_SHAPE = attrgetter(
-    *(
-        setting.name
-        for setting in RunConfig.fields()
-        if setting.name not in MAY_DIFFER - {"dataset", "probe_size"}
-    )
+    *(setting.name for setting in RunConfig.fields() if setting.name not in MAY_DIFFER - {"dataset", "probe_size"})
 )
 """What the runs of a block have in common."""
 
@@ -125,9 +121,7 @@ def _fitting(config: RunConfig, report: Report) -> int:
     return max(1, min(size, BLOCK_BYTES // max(config.history_bytes(), 1))) if report.training else size
 
 
-def run_block(
-    block: Block, report: Report, limits: Limits, cancelled: Callable[[], bool] | None = None
-) -> Result:
+def run_block(block: Block, report: Report, limits: Limits, cancelled: Callable[[], bool] | None = None) -> Result:
     """Train and measure a block. A run over its limits, or that breaks with an error, is a row that says so.
 
     The rows' bits do not depend on the block. A run that was `cancelled` on the way has no row.

@@ -55,33 +55,51 @@ CELL_QUANTITIES: dict[str, CellQuantity] = {
     quantity.name: quantity
     for quantity in (
         CellQuantity(
-            "initial_flow", "δ first / last at step 0",
+            "initial_flow",
+            "δ first / last at step 0",
             "log₁₀ of layer 1's δ norm over the last layer's at initialization; nothing is trained.",
-            INITIAL_FLOW, "log10_delta_ratio_at_0",
+            INITIAL_FLOW,
+            "log10_delta_ratio_at_0",
         ),
         CellQuantity(
-            "final_flow", "δ first / last after training", "The same ratio at the last finite step.",
-            Report(steps=(LAST,), scores=False, verdict=False), "log10_delta_ratio_at_last",
+            "final_flow",
+            "δ first / last after training",
+            "The same ratio at the last finite step.",
+            Report(steps=(LAST,), scores=False, verdict=False),
+            "log10_delta_ratio_at_last",
         ),
         CellQuantity(
-            "final_loss", "Training loss at the end",
-            "Loss on the training rows at the last finite step, penalties excluded.", _TRAINED, "train_loss",
+            "final_loss",
+            "Training loss at the end",
+            "Loss on the training rows at the last finite step, penalties excluded.",
+            _TRAINED,
+            "train_loss",
         ),
         CellQuantity(
-            "accuracy", "Training accuracy at the end", "Share of training rows put into the right class.",
-            _TRAINED, "train_accuracy",
+            "accuracy",
+            "Training accuracy at the end",
+            "Share of training rows put into the right class.",
+            _TRAINED,
+            "train_accuracy",
         ),
         CellQuantity(
-            "trained", "Trained or not",
+            "trained",
+            "Trained or not",
             "Share of runs whose loss ends below half of what the best constant prediction has.",
-            _TRAINED, "trained", "share",
+            _TRAINED,
+            "trained",
+            "share",
         ),
         CellQuantity(
-            "verdict", "Verdict", "The gravest finding at the end, the one that most runs have.",
-            Report(steps=(LAST,), scores=False), "verdict", "most",
+            "verdict",
+            "Verdict",
+            "The gravest finding at the end, the one that most runs have.",
+            Report(steps=(LAST,), scores=False),
+            "verdict",
+            "most",
         ),
     )
-}  # fmt: skip
+}
 """What a map can show, by name."""
 
 
@@ -178,9 +196,7 @@ class Cells:
         values = {self.quantity.name: over(self.numbers)}
         for ending in ENDINGS:
             values[ending] = (self.endings == ending).sum(axis=-1)
-        axes = {
-            name: np.array([_plain(value) for value in self.grid.axes[name]]) for name in (self.y, self.x)
-        }
+        axes = {name: np.array([_plain(value) for value in self.grid.axes[name]]) for name in (self.y, self.x)}
         count = self.shape[-1]
         what = "seeds" if self.together == ("seed",) else "runs"
         caveats = (f"Median of {count} {what}.",) if count > 1 and self.quantity.over == "median" else ()

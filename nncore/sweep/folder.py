@@ -120,9 +120,7 @@ class Folder:
             write_whole(self.history(run), partial(_put, content))
         if result.layers:
             layers = layers_table(result.layers, self.report)
-            write_whole(
-                self.path / "layers" / name, lambda file: pq.write_table(layers, file, compression="zstd")
-            )
+            write_whole(self.path / "layers" / name, lambda file: pq.write_table(layers, file, compression="zstd"))
         rows = rows_table(result.rows, self.runs, self.report)
         write_whole(self.path / "runs" / name, lambda file: pq.write_table(rows, file, compression="zstd"))
 
@@ -186,11 +184,7 @@ def write(
 
 
 def _begun(
-    path: Path_,
-    runs: Runs | Sequence[RunConfig] | None,
-    report: Report | None,
-    limits: Limits | None,
-    resume: bool,
+    path: Path_, runs: Runs | Sequence[RunConfig] | None, report: Report | None, limits: Limits | None, resume: bool
 ) -> Folder:
     given = None if runs is None else as_runs(runs)
     if not resume or (given is not None and not (Path(path) / DESCRIPTION).exists()):
@@ -205,9 +199,7 @@ def _begun(
     }
     for name, value in asked.items():
         if value is not None and value != folder.to_dict()[name]:
-            raise ValueError(
-                f"{path} was begun with other {name}: resume it without, or choose another folder"
-            )
+            raise ValueError(f"{path} was begun with other {name}: resume it without, or choose another folder")
     return folder
 
 

@@ -29,9 +29,7 @@ class Grid:
     ((3, 2, 5), 30, (8, 8, 8), {'depth': 1, 'gain': 1.5, 'seed': 1})
     """
 
-    def __init__(
-        self, base: RunConfig, axes: Mapping[str, Iterable[Any]], seeds: Iterable[int] | None = None
-    ) -> None:
+    def __init__(self, base: RunConfig, axes: Mapping[str, Iterable[Any]], seeds: Iterable[int] | None = None) -> None:
         given = dict(axes)
         if seeds is not None:
             if "seed" in given:
@@ -117,9 +115,7 @@ def key(config: RunConfig) -> str:
 
 def _from_the_beginning(config: RunConfig) -> RunConfig:
     if isinstance(config, Fork):
-        raise ValueError(
-            f"a sweep takes runs from their beginning; got a fork that begins at step {config.at}"
-        )
+        raise ValueError(f"a sweep takes runs from their beginning; got a fork that begins at step {config.at}")
     return config
 
 

@@ -31,9 +31,7 @@ Curve = tuple[str, np.ndarray, np.ndarray]
 """(what it is, x, y)."""
 
 
-def theory_curves(
-    base: RunConfig, x: tuple[str, tuple[Any, ...]], y: tuple[str, tuple[Any, ...]]
-) -> list[Curve]:
+def theory_curves(base: RunConfig, x: tuple[str, tuple[Any, ...]], y: tuple[str, tuple[Any, ...]]) -> list[Curve]:
     """The curves that theory has for a map of these two axes, (name, values) each; [] where it has none.
 
     Beside depth: 6 ξ, ξ = 1 / |ln χ₁| layers, the depth to which |δ|² keeps e^-6 of itself, or grows by e^6, at
@@ -60,9 +58,7 @@ def theory_curves(
         for weight, bias in ((x, y), (y, x)):
             if bias[0] in SIGMA_AXES.get(weight[0], ()):
                 along, across = _critical(base, weight, bias)
-                return (
-                    [("χ₁ = 1", *((along, across) if weight is x else (across, along)))] if len(along) else []
-                )
+                return [("χ₁ = 1", *((along, across) if weight is x else (across, along)))] if len(along) else []
     except ValueError:  # an initializer without randomness, a combination that does not go together
         pass
     return []
@@ -109,10 +105,7 @@ def _critical(
     if bias[0] == "bias_std":
         sigma_b2 = np.sqrt(sigma_b2)
     within = (
-        (sigma_w2 >= weight[1][0])
-        & (sigma_w2 <= weight[1][-1])
-        & (sigma_b2 >= bias[1][0])
-        & (sigma_b2 <= bias[1][-1])
+        (sigma_w2 >= weight[1][0]) & (sigma_w2 <= weight[1][-1]) & (sigma_b2 >= bias[1][0]) & (sigma_b2 <= bias[1][-1])
     )
     return (sigma_w2[within], sigma_b2[within]) if within.any() else (np.empty(0), np.empty(0))
 

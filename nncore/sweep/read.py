@@ -26,9 +26,7 @@ def dataset(path: Path_) -> ds.Dataset:
     from nncore.sweep.table import schema
 
     folder = Folder.open(path)
-    return ds.dataset(
-        [str(part) for part in folder.parts()], schema(folder.runs, folder.report), format="parquet"
-    )
+    return ds.dataset([str(part) for part in folder.parts()], schema(folder.runs, folder.report), format="parquet")
 
 
 def table(path: Path_, columns: Sequence[str] | None = None) -> pa.Table:
@@ -51,14 +49,10 @@ def layers(path: Path_) -> pa.Table:
     if not parts:
         return pa.table({})
     found = pa.concat_tables([pq.read_table(part) for part in parts])
-    return found.sort_by(
-        [("run", "ascending"), ("step", "ascending"), ("layer", "ascending")]
-    ).combine_chunks()
+    return found.sort_by([("run", "ascending"), ("step", "ascending"), ("layer", "ascending")]).combine_chunks()
 
 
-def summarize(
-    path: Path_, by: Sequence[str], values: Sequence[str], how: str = "median"
-) -> dict[str, np.ndarray]:
+def summarize(path: Path_, by: Sequence[str], values: Sequence[str], how: str = "median") -> dict[str, np.ndarray]:
     """One entry for each combination of `by`: their values, `n` runs, and each of `values` over these runs.
 
     `how` is median, mean, min or max. Runs without a finite value are left out; `finite_` + name counts the

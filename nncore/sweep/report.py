@@ -80,9 +80,7 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as JSON-able values."""
-        return {
-            name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()
-        }
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
 
     @classmethod
     def from_dict(cls, facts: dict[str, Any]) -> Report:
@@ -141,9 +139,7 @@ def note(histories: Sequence[History], report: Report) -> list[Row]:
             first_and_last = {name: measured[name][index, column_of[:2]] for name in LAYER_NAMES}
             _note_verdict(row, Readings(history, int(last[index]), first_and_last, sentences=False))
     if report.scores:
-        for row, history, scores in zip(
-            rows, histories, batched_measures.scores(histories, last), strict=True
-        ):
+        for row, history, scores in zip(rows, histories, batched_measures.scores(histories, last), strict=True):
             row.update(scores)
             row["trained"] = scores["train_loss"] < TRAINED * batched_measures.constant_loss(history.config)
     return rows
@@ -155,12 +151,7 @@ def note_initial(configs: Sequence[RunConfig], report: Report) -> list[Row]:
     measured = batched_measures.initial_per_layer(configs, names)
     rows: list[Row] = []
     for index in range(len(configs)):
-        row: Row = {
-            **dict.fromkeys(report.columns()),
-            "ending": "finished",
-            "reason": "",
-            "last_step": 0,
-        }
+        row: Row = {**dict.fromkeys(report.columns()), "ending": "finished", "reason": "", "last_step": 0}
         _note_layers(row, report, 0, {name: measured[name][index, 0] for name in names})
         rows.append(row)
     return rows

@@ -60,9 +60,7 @@ def results(
     if finished == total:
         return
     with _executor(executor, workers, scheduler, runs, report, len(done)) as (pool, count, here):
-        for result in _computed(
-            pool, count, here, plan(runs, report, done, count), report, limits, cancelled
-        ):
+        for result in _computed(pool, count, here, plan(runs, report, done, count), report, limits, cancelled):
             finished += len(result.rows)
             yield result
             progress(finished, total)
@@ -83,12 +81,7 @@ def estimated_seconds(runs: Runs, report: Report) -> float:
 
 @contextmanager
 def _executor(
-    executor: Executor | None,
-    workers: int | None,
-    scheduler: str | None,
-    runs: Runs,
-    report: Report,
-    done: int,
+    executor: Executor | None, workers: int | None, scheduler: str | None, runs: Runs, report: Report, done: int
 ) -> Iterator[tuple[Executor, int, bool]]:
     """(executor, workers, whether it computes in this process, so that it can be stopped on the way)."""
     if workers is not None and workers < 1:
@@ -164,9 +157,7 @@ def _computed(
                 if error is None:
                     yield future.result()
                 elif isinstance(error, CancelledError):
-                    raise ConnectionError(
-                        "the executor gave its work up: it was shut down, or its cluster is gone"
-                    )
+                    raise ConnectionError("the executor gave its work up: it was shut down, or its cluster is gone")
                 elif not _worker_died(error):
                     raise error
                 elif tries + 1 < TRIES:

@@ -121,9 +121,7 @@ def dask(address: str) -> Iterator[tuple[Executor, int]]:
     try:
         from distributed import Client
     except ImportError:
-        raise ValueError(
-            "a Dask scheduler needs the package distributed: pip install 'nncore[dask]'"
-        ) from None
+        raise ValueError("a Dask scheduler needs the package distributed: pip install 'nncore[dask]'") from None
     try:
         client = Client(address, timeout="10s", set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
@@ -131,7 +129,5 @@ def dask(address: str) -> Iterator[tuple[Executor, int]]:
     with client:
         count = sum(client.ncores().values())
         if not count:
-            raise ValueError(
-                f"the Dask scheduler at {address} has no workers: start some with 'dask worker {address}'"
-            )
+            raise ValueError(f"the Dask scheduler at {address} has no workers: start some with 'dask worker {address}'")
         yield client.get_executor(), count

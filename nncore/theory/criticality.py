@@ -140,14 +140,7 @@ def pytorch_gain(activation: str | Activation) -> float:
     function = as_activation(activation)
     slope = function.alpha if function.name == "leaky_relu" and function.alpha is not None else 0.0
     one_sided = float(np.sqrt(2 / (1 + slope**2)))
-    gains = {
-        "linear": 1.0,
-        "sigmoid": 1.0,
-        "tanh": 5 / 3,
-        "selu": 3 / 4,
-        "relu": one_sided,
-        "leaky_relu": one_sided,
-    }
+    gains = {"linear": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "selu": 3 / 4, "relu": one_sided, "leaky_relu": one_sided}
     return choose("activation with a gain in PyTorch", function.name, gains)
 
 
@@ -168,9 +161,7 @@ def _point_at_zero(function: Activation) -> CriticalPoint | None:
     return CriticalPoint(float(limit.sigma_w2), 0.0, 0.0, float(limit.chi_parallel), "one side")
 
 
-def _root(
-    function: Activation, criterion: Criterion, bias: float, low: float, high: float
-) -> CriticalPoint | None:
+def _root(function: Activation, criterion: Criterion, bias: float, low: float, high: float) -> CriticalPoint | None:
     from scipy.optimize import brentq
 
     def level(q: float) -> float:

@@ -112,9 +112,7 @@ def q_staircase(
     return _staircase("q", "q map", grid, q_map(activation, grid, sigma_w2, sigma_b2), path)
 
 
-def mean_factor(
-    activation: str | Activation, sigma_w2: float, sigma_b2: float, q_start: float, layers: int
-) -> float:
+def mean_factor(activation: str | Activation, sigma_w2: float, sigma_b2: float, q_start: float, layers: int) -> float:
     """Geometric mean over hidden layers 1 ... `layers` of sqrt(chi) at each layer's own q.
 
     What ||delta|| is multiplied by per layer going back at this depth, before q has settled: chi_1 at q* is the

@@ -28,9 +28,7 @@ class NormSamples:
     """ln |dE/dW_l|_F^2 / |delta_L|^2 of a single input"""
 
 
-def layer_beta(
-    activation: str | Activation, q: ArrayLike, width: ArrayLike, orthogonal: bool = False
-) -> Array:
+def layer_beta(activation: str | Activation, q: ArrayLike, width: ArrayLike, orthogonal: bool = False) -> Array:
     """Variance that one layer adds to ln |delta|^2: (3 mu4 / mu2^2 - 1) / width, mu_k = E[phi'(sqrt(q) z)^k].
 
     5 / width for relu, 2 / width for linear. Orthogonal square weights keep lengths and take 2 / width off.
@@ -62,19 +60,13 @@ def accumulated_beta(ensemble: Ensemble, q: Array, coherence: Array | None = Non
     shared = np.ones(ensemble.n_layers) if coherence is None else coherence
     carried = 0.0
     for layer in range(ensemble.n_layers - 1, 0, -1):
-        function, width, above = (
-            ensemble.activations[layer - 1],
-            ensemble.widths[layer],
-            ensemble.widths[layer + 1],
-        )
+        function, width, above = (ensemble.activations[layer - 1], ensemble.widths[layer], ensemble.widths[layer + 1])
         own = shared[layer] * float(layer_beta(function, q[layer - 1], width, orthogonal=True))
         matrix = shared[layer] * (2 * max(1 / width - 1 / above, 0.0) if ensemble.orthogonal else 2 / width)
         if ensemble.skips(layer + 1):
             slope2 = float(gaussian_moments(ensemble.activations[layer], q[layer]).slope2)
             chi = width * ensemble.weight_variances[layer] * slope2
-            over = shared[layer] * float(
-                layer_beta(ensemble.activations[layer], q[layer], width, orthogonal=True)
-            )
+            over = shared[layer] * float(layer_beta(ensemble.activations[layer], q[layer], width, orthogonal=True))
             carried += (4 * chi * shared[layer] / width + chi**2 * (over + matrix)) / (1 + chi) ** 2
         else:
             carried = beta[layer] + matrix
@@ -114,9 +106,7 @@ class _Pass:
     inverse_std: Array
 
 
-def _forward(
-    ensemble: Ensemble, energy: float, n_draws: int, rng: np.random.Generator
-) -> tuple[list[_Pass], Array]:
+def _forward(ensemble: Ensemble, energy: float, n_draws: int, rng: np.random.Generator) -> tuple[list[_Pass], Array]:
     widths, log_q, passes = ensemble.widths, np.empty((n_draws, ensemble.n_layers)), []
     a = _directions(rng, n_draws, widths[0]) * np.sqrt(energy * widths[0])
     for layer in range(1, ensemble.n_layers + 1):

@@ -73,9 +73,7 @@ def rows_affordable(config: RunConfig) -> int:
     than four times that.
     """
     if config.depth < 2:
-        raise ValueError(
-            f"a Jacobian between hidden layers needs two hidden layers or more; got depth {config.depth}"
-        )
+        raise ValueError(f"a Jacobian between hidden layers needs two hidden layers or more; got depth {config.depth}")
     widths = config.hidden
     chain = sum(widths[0] * before * after for before, after in pairwise(widths))
     svd = 4 * widths[0] * widths[-1] * min(widths[0], widths[-1])
@@ -118,9 +116,7 @@ def hidden_spectrum(config: RunConfig, rows: int) -> Spectrum:
             for phi, z_hat in zip(network.activations[1:], tape.z_hat[1 : config.depth], strict=True)
         ]
         if network.normalization is not None:
-            weights = [
-                weight @ _normalization(tape, index, picked) for index, weight in enumerate(weights, start=1)
-            ]
+            weights = [weight @ _normalization(tape, index, picked) for index, weight in enumerate(weights, start=1)]
         try:
             values = np.stack([_one(weights, slopes, row, config.skip) for row in range(len(picked))])
         except np.linalg.LinAlgError:

@@ -40,9 +40,7 @@ class Kernel(NamedTuple):
     """d E[phi(u) phi(u')] / dc: sqrt(q q') E[phi' phi'] by Price's theorem, more where phi jumps (sign)"""
 
 
-def two_point(
-    activation: str | Activation, c: ArrayLike, q: ArrayLike, q_other: ArrayLike | None = None
-) -> Kernel:
+def two_point(activation: str | Activation, c: ArrayLike, q: ArrayLike, q_other: ArrayLike | None = None) -> Kernel:
     """E[phi(u) phi(u')], E[phi'(u) phi'(u')] and d/dc, broadcast over correlation c and the variances q,
     q_other.
 
@@ -62,9 +60,7 @@ def two_point(
     rho, first, second = np.broadcast_arrays(correlation(c), first, second)
     closed = closed_form(function, CLOSED_KERNELS)
     if closed is not None:
-        return Kernel(
-            *(np.broadcast_to(np.asarray(field, float), rho.shape) for field in closed(rho, first, second))
-        )
+        return Kernel(*(np.broadcast_to(np.asarray(field, float), rho.shape) for field in closed(rho, first, second)))
     flat_rho, sigma, sigma_other = rho.ravel(), _sigma(first).ravel(), _sigma(second).ravel()
     distinct, index = np.unique(np.concatenate([sigma, sigma_other]), return_inverse=True)
     left, right = index[: sigma.size], index[sigma.size :]
@@ -102,8 +98,7 @@ def pair_kernels(activation: str | Activation, covariance: Array) -> tuple[Array
         phi_phi, slope_slope, _ = closed(rho, variance[:, None], variance[None, :])
         return np.array(phi_phi), np.broadcast_to(slope_slope, rho.shape).astype(float)
     phi_phi, slope_slope = (
-        _series(rho, coefficients, rest)
-        for coefficients, rest in hermite_coefficients(function, sigma, BATCH_TERMS)
+        _series(rho, coefficients, rest) for coefficients, rest in hermite_coefficients(function, sigma, BATCH_TERMS)
     )
     return phi_phi, slope_slope
 
@@ -151,13 +146,9 @@ def hermite_coefficients(function: Activation, sigma: Array, terms: int) -> list
     points = centres(function)
     shared = not points.any()
     if not shared and sigma.size > BLOCK:
-        parts = [
-            hermite_coefficients(function, sigma[i : i + BLOCK], terms) for i in range(0, sigma.size, BLOCK)
-        ]
+        parts = [hermite_coefficients(function, sigma[i : i + BLOCK], terms) for i in range(0, sigma.size, BLOCK)]
         pairs = zip(*parts, strict=True)
-        return [
-            (np.concatenate([c for c, _ in pair]), np.concatenate([r for _, r in pair])) for pair in pairs
-        ]
+        return [(np.concatenate([c for c, _ in pair]), np.concatenate([r for _, r in pair])) for pair in pairs]
     scale = 1 / sigma.max(initial=SMALLEST_SIGMA, keepdims=True) if shared else 1 / sigma
     nodes, weights = gaussian_nodes(points * scale[:, None], scale, HERMITE_POINTS)
     u = sigma[:, None] * nodes

@@ -19,9 +19,7 @@ PANEL = 2.2  # widest panel of the composite rule, in standard deviations
 POINTS = 16  # Gauss-Legendre points per panel
 DOUBLINGS = 60  # panels double in width at most this often: 1e18 times a detail's width is far away from it
 NODES_AT_ONCE = 1 << 14  # of one quadrature pass: its arrays stay in a core's cache
-SMALLEST_SIGMA = (
-    1e-150  # stands for sqrt(q) = 0 in the moments that have a limit there; its inverse for infinity
-)
+SMALLEST_SIGMA = 1e-150  # stands for sqrt(q) = 0 in the moments that have a limit there; its inverse for infinity
 STEIN_SIGMA = 1e-5  # below it Stein's form loses digits where phi(0) is not 0, and its limit is used
 
 
@@ -91,9 +89,7 @@ def gaussian_moments(activation: str | Activation, q: ArrayLike) -> Moments:
     variance = non_negative("q", q)
     closed = closed_form(function, CLOSED_MOMENTS)
     if closed is not None:
-        return Moments(
-            *(np.broadcast_to(np.asarray(field, float), variance.shape) for field in closed(variance))
-        )
+        return Moments(*(np.broadcast_to(np.asarray(field, float), variance.shape) for field in closed(variance)))
     flat = variance.reshape(-1)
     sigma = np.clip(np.sqrt(flat), SMALLEST_SIGMA, 1 / SMALLEST_SIGMA)
     fields = np.empty((5, flat.size))

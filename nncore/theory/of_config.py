@@ -64,9 +64,7 @@ def standing(config: RunConfig) -> Standing:
         energy = [input_energy(config)]
         energy += [float(gaussian_moments(phi, q).phi2) for phi in config.activations()[:-1]]
         with np.errstate(divide="ignore", invalid="ignore"):
-            sigma_w2 = np.nan_to_num(
-                np.maximum(config.gain**2 - sigma_b2, 0.0) / np.array(energy), posinf=0.0
-            )
+            sigma_w2 = np.nan_to_num(np.maximum(config.gain**2 - sigma_b2, 0.0) / np.array(energy), posinf=0.0)
     return Standing(sigma_w2, sigma_b2)
 
 
@@ -116,9 +114,7 @@ def predict_config(config: RunConfig, rows: int = ROWS, n_draws: int | None = No
     if isinstance(config, Fork):
         raise ValueError(f"theory speaks of random weights; a fork begins with those of step {config.at}")
     if config.init in SAME_UNITS:
-        raise ValueError(
-            f"init must draw at random for theory to hold; {config.init} makes all units of a layer equal"
-        )
+        raise ValueError(f"init must draw at random for theory to hold; {config.init} makes all units of a layer equal")
     lsuv = isinstance(INITIALIZERS[config.init], LayerSequentialUnitVariance)
     weight, bias = variances(config)
     x, y = config.probe()

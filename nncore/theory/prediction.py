@@ -129,9 +129,7 @@ def predict(
         np.array([np.diagonal(matrix).mean() for matrix in each])
         for each in zip(*((s.z, s.seen) for s in states), strict=True)
     )
-    bands, scatter_flags = _bands(
-        ensemble, float(np.diagonal(inputs).mean()), curves, q, q_seen, n_draws, seed
-    )
+    bands, scatter_flags = _bands(ensemble, float(np.diagonal(inputs).mean()), curves, q, q_seen, n_draws, seed)
     with np.errstate(invalid="ignore"):
         chi = np.exp(curves.log_delta2[:-1] - curves.log_delta2[1:])
     return Prediction(
@@ -151,13 +149,9 @@ def predict(
 def _gram(name: str, value: ArrayLike) -> Array:
     matrix = np.atleast_2d(np.asarray(value, dtype=np.float64))
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
-        raise ValueError(
-            f"{name} must be one number or a square matrix over samples; got shape {np.shape(value)}"
-        )
+        raise ValueError(f"{name} must be one number or a square matrix over samples; got shape {np.shape(value)}")
     if not np.isfinite(matrix).all() or (np.diagonal(matrix) < 0).any():
-        raise ValueError(
-            f"{name} must be finite with a diagonal of squares; got negative or non-finite entries"
-        )
+        raise ValueError(f"{name} must be finite with a diagonal of squares; got negative or non-finite entries")
     return matrix
 
 
@@ -173,9 +167,7 @@ def _bands(
 ) -> tuple[Array, tuple[str, ...]]:
     """Bands of q, delta_norm_ratio and weight_grad_ratio (3, 2, n_layers), and what the scatter tells."""
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
-        lines = np.array(
-            [np.log(q), curves.log_delta2, curves.log_weight_grad2 - curves.log_weight_grad2[-1]]
-        )
+        lines = np.array([np.log(q), curves.log_delta2, curves.log_weight_grad2 - curves.log_weight_grad2[-1]])
         if ensemble.normalization == "batch":
             beta = accumulated_beta(ensemble, q_seen, curves.coherence)
             reach = NORMAL_REACH * MARGIN * np.sqrt([2 / np.array(ensemble.widths[1:]), beta, beta])
@@ -229,11 +221,7 @@ def _flags(ensemble: Ensemble, q: Array) -> tuple[str, ...]:
     if flat:
         flags.append(f"The slope of {flat[0]} is 0 wherever it exists: no gradient passes, at any width.")
     if (ensemble.weight_variances == 0).any():
-        flags.append(
-            "Some weights have no spread: all units of a layer are the same, and theory needs random ones."
-        )
+        flags.append("Some weights have no spread: all units of a layer are the same, and theory needs random ones.")
     if (q >= LARGEST_Q).any():
-        flags.append(
-            f"q overflows at layer {1 + int(np.argmax(q >= LARGEST_Q))}: the curves mean nothing beyond it."
-        )
+        flags.append(f"q overflows at layer {1 + int(np.argmax(q >= LARGEST_Q))}: the curves mean nothing beyond it.")
     return tuple(flags)

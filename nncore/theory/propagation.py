@@ -66,9 +66,7 @@ def depth_scale(slope: ArrayLike) -> Array:
         return np.where(np.abs(rate) < ROUNDING, np.inf, -1 / rate) + 0.0
 
 
-def q_map(
-    activation: str | Activation, q: ArrayLike, sigma_w2: ArrayLike, sigma_b2: ArrayLike = 0.0
-) -> Array:
+def q_map(activation: str | Activation, q: ArrayLike, sigma_w2: ArrayLike, sigma_b2: ArrayLike = 0.0) -> Array:
     """The next layer's q: V(q) = sigma_w2 E[phi(sqrt(q) z)^2] + sigma_b2. Poole et al. 2016.
 
     Arrays broadcast. Raises ValueError for a negative variance and an unknown activation.
@@ -145,10 +143,7 @@ def fixed_point(
 
 
 def phase_diagram(
-    activation: str | Activation,
-    sigma_w2: ArrayLike,
-    sigma_b2: ArrayLike = 0.0,
-    q_start: ArrayLike | None = None,
+    activation: str | Activation, sigma_w2: ArrayLike, sigma_b2: ArrayLike = 0.0, q_start: ArrayLike | None = None
 ) -> PhaseDiagram:
     """q_star, chi_1, chi_parallel and depth scales for arrays of (sigma_w2, sigma_b2), which broadcast.
 
@@ -226,9 +221,7 @@ def _reached(function: Activation, weight: Array, bias: Array, start: Array) -> 
     outer = log_q[end]
     for _ in range(BISECTIONS):
         middle = (inner + outer) / 2
-        onward = ((weight * np.exp(table.log_phi2(middle)) + bias > np.exp(middle)) == rising) & np.isfinite(
-            inner
-        )
+        onward = ((weight * np.exp(table.log_phi2(middle)) + bias > np.exp(middle)) == rising) & np.isfinite(inner)
         inner, outer = np.where(onward, middle, inner), np.where(onward, outer, middle)
     lowest = q_map(function, 0.0, weight, bias)
     reached = np.where(found, np.exp(outer), np.where(rising, np.inf, lowest))
@@ -249,9 +242,7 @@ def _polished(function: Activation, sigma_w2: float, sigma_b2: float, q: float) 
     return q
 
 
-def _c_fixed_point(
-    function: Activation, q_star: float, sigma_w2: float, sigma_b2: float
-) -> tuple[float, float]:
+def _c_fixed_point(function: Activation, q_star: float, sigma_w2: float, sigma_b2: float) -> tuple[float, float]:
     """(c_star, slope of the c-map there), by Newton's method from c = 0.
 
     The c-map is convex on [0, 1], being a power series with positive coefficients: the steps cannot
@@ -264,9 +255,7 @@ def _c_fixed_point(
 
     def value_and_slope(c: float) -> tuple[float, float]:
         kernel = two_point(function, c, q)
-        return (sigma_w2 * float(kernel.phi_phi) + sigma_b2) / variance, sigma_w2 * float(
-            kernel.by_c
-        ) / variance
+        return (sigma_w2 * float(kernel.phi_phi) + sigma_b2) / variance, sigma_w2 * float(kernel.by_c) / variance
 
     at_one = value_and_slope(1.0)[1]
     if at_one <= 1 + CRITICAL:

@@ -69,9 +69,7 @@ def make_ensemble(
     else:
         functions = tuple(as_activation(each) for each in activations)
     if len(functions) != n_hidden:
-        raise ValueError(
-            f"activations must be one, or one for each of {n_hidden} hidden layers; got {len(functions)}"
-        )
+        raise ValueError(f"activations must be one, or one for each of {n_hidden} hidden layers; got {len(functions)}")
     return Ensemble(
         widths=shape.widths,
         activations=functions,
@@ -88,7 +86,5 @@ def make_ensemble(
 def _per_layer(name: str, value: ArrayLike, n_layers: int) -> Array:
     array = non_negative(name, value)
     if array.shape not in ((), (n_layers,)):
-        raise ValueError(
-            f"{name} must be one number, or one for each of {n_layers} layers; got shape {array.shape}"
-        )
+        raise ValueError(f"{name} must be one number, or one for each of {n_layers} layers; got shape {array.shape}")
     return np.broadcast_to(array, (n_layers,))

@@ -93,10 +93,7 @@ def backward(ensemble: Ensemble, states: list[LayerState], output_gram: Array) -
         for layer in range(n_layers, 0, -1):
             state = states[layer - 1]
             if layer < n_layers:
-                g = (
-                    ensemble.widths[layer] * ensemble.weight_variances[layer] * d
-                    + ensemble.skips(layer + 1) * g
-                )
+                g = ensemble.widths[layer] * ensemble.weight_variances[layer] * d + ensemble.skips(layer + 1) * g
                 d = g * state.slopes if state.units is None else state.units.backward(g)
             size = float(np.diagonal(d).mean())
             level += np.log(size) if layer < n_layers else 0.0

@@ -69,15 +69,12 @@ def jacobian(weights: Sequence[ArrayLike], slopes: Sequence[ArrayLike | None], s
         fan_in, fan_out = matrix.shape[-2:]
         if product is not None and product.shape[-1] != fan_in:
             raise ValueError(
-                f"weight {number} must have {product.shape[-1]} rows, the width before it; "
-                f"got shape {matrix.shape}"
+                f"weight {number} must have {product.shape[-1]} rows, the width before it; got shape {matrix.shape}"
             )
         if slope is not None:
             values = np.asarray(slope, dtype=np.float64)
             if values.shape[-1:] != (fan_out,):
-                raise ValueError(
-                    f"slope {number} must end in the layer's width {fan_out}; got shape {values.shape}"
-                )
+                raise ValueError(f"slope {number} must end in the layer's width {fan_out}; got shape {values.shape}")
             matrix = matrix * values[..., None, :]
             if skip and fan_in == fan_out:
                 matrix = matrix + np.eye(fan_in)

@@ -7,7 +7,15 @@ from nncore.training.start import Beginning, beginning, train_as
 from nncore.training.steps import Step, Storage, train
 
 __all__ = [
-    "MEMORY_BUDGET", "TAIL",
-    "Beginning", "Recorder", "Step", "Storage",
-    "beginning", "find_divergence", "run", "train", "train_as",
-]  # fmt: skip
+    "MEMORY_BUDGET",
+    "TAIL",
+    "Beginning",
+    "Recorder",
+    "Step",
+    "Storage",
+    "beginning",
+    "find_divergence",
+    "run",
+    "train",
+    "train_as",
+]

@@ -73,10 +73,7 @@ def _recorded(history: History, at: int, with_state: bool) -> Beginning | None:
 
 
 def _trained_again(
-    config: RunConfig,
-    at: int,
-    cancelled: Callable[[], bool],
-    progress: Callable[[int, float], None],
+    config: RunConfig, at: int, cancelled: Callable[[], bool], progress: Callable[[int, float], None]
 ) -> Beginning:
     """theta and optimizer state at step `at` of a run, which is trained once more up to there."""
     begin = beginning(config, None, cancelled, progress)
@@ -91,9 +88,7 @@ def _trained_again(
                 )
             progress(step.index, float(step.loss))
             if cancelled():
-                raise ValueError(
-                    f"stopped by hand at step {step.index}, before step {at} where the fork begins"
-                )
+                raise ValueError(f"stopped by hand at step {step.index}, before step {at} where the fork begins")
     return Beginning(rows[0], begin.state)
 
 

@@ -136,9 +136,7 @@ class _Rows:
             return places[step % self.keep], kept, self.y
         rows = next(self.draws, None)
         if rows is None:
-            raise ValueError(
-                f"batches must hold an index array for each of the {self.steps} steps; got {step}"
-            )
+            raise ValueError(f"batches must hold an index array for each of the {self.steps} steps; got {step}")
         rows = np.asarray(rows)
         x, y = _taken(self.x, rows, -2), _taken(self.y, rows, -1 if self.class_indices else -2)
         if rows.shape[-1] not in self.tapes:

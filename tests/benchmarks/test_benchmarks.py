@@ -80,9 +80,7 @@ def test_every_goal_is_about_a_contender_that_takes_part() -> None:
 
 
 def test_a_sweep_does_what_the_loop_beside_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    small = replace(
-        sweeps.SWEEPS["tiny"], grid=sweeps.Grid(RunConfig(n_samples=20, hidden=(3,), steps=2), {})
-    )
+    small = replace(sweeps.SWEEPS["tiny"], grid=sweeps.Grid(RunConfig(n_samples=20, hidden=(3,), steps=2), {}))
     monkeypatch.setattr(sweeps, "SWEEPS", {"tiny": small})
     measured = sweeps.measure(1)
     assert {who: len(seconds) for who, seconds in measured["tiny"].items()} == dict.fromkeys(sweeps.LABELS, 1)

@@ -86,9 +86,7 @@ def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
     """
     contexts, errors = [], []
 
-    def open_page(
-        width=1400, height=900, *, dark=False, reduced_motion=False, touch=False, expected_errors=()
-    ):
+    def open_page(width=1400, height=900, *, dark=False, reduced_motion=False, touch=False, expected_errors=()):
         context = browser.new_context(
             viewport={"width": width, "height": height},
             color_scheme="dark" if dark else "light",

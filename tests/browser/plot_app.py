@@ -25,8 +25,11 @@ cells = np.array([[1.0, np.nan], [3.0, scale]], np.float32)
 heatmap = {"type": "heatmap", "x": [1, 2], "y": [0, 10], "z": cells, "showscale": False}
 point = plot(
     {"data": [heatmap], "layout": {"margin": dict.fromkeys("lrtb", 0)}},
-    key="cells", alt="Four cells, one of them empty.", height=200, on_click=True,
-)  # fmt: skip
+    key="cells",
+    alt="Four cells, one of them empty.",
+    height=200,
+    on_click=True,
+)
 st.text(f"clicked {point and (point['x'], point['y'], point['z'], point['point'])}")
 
 if st.toggle("break"):

@@ -69,9 +69,7 @@ def test_a_diverged_run_tells_its_end_first_on_a_phone_in_the_dark(new_page, app
     )
 
 
-def test_sharpness_grows_beside_a_page_that_stays_alive_and_stops_when_switched_off(
-    page: Page, app_url: str
-) -> None:
+def test_sharpness_grows_beside_a_page_that_stays_alive_and_stops_when_switched_off(page: Page, app_url: str) -> None:
     shown(page, app_url, SICK.replace(hidden=(32,) * 20, n_samples=1000))
     page.get_by_text(re.compile(r"^Sharpness \(")).click()
     wait_painted(page, "chart_sharpness")

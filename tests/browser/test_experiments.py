@@ -25,9 +25,7 @@ def open_gallery(page: Page, url: str) -> None:
     wait_idle(page)
 
 
-def test_one_click_leads_from_the_gallery_to_the_run_its_claim_and_its_chart(
-    page: Page, app_url: str
-) -> None:
+def test_one_click_leads_from_the_gallery_to_the_run_its_claim_and_its_chart(page: Page, app_url: str) -> None:
     open_gallery(page, app_url)
     assert page.locator("svg[role=img]").count() == len(EXPERIMENTS)
     page.locator(f".st-key-card_{ZEROS.name}").get_by_role("link", name="Open", exact=False).first.click()
@@ -87,9 +85,7 @@ def test_lesson_made_in_the_dialog_opens_for_a_student_in_a_fresh_browser(new_pa
     assert overflow(student) <= 0
     expected = flow(run(SMALL.replace(activation="tanh")), 40).delta
     np.testing.assert_array_equal(line(student, "δ at step 40"), expected)
-    assert (
-        student.locator(".st-key-depth").count() == 1 and student.locator(".st-key-activation").count() == 0
-    )
+    assert student.locator(".st-key-depth").count() == 1 and student.locator(".st-key-activation").count() == 0
     student.get_by_role("button", name="Show everything").click()
     wait_painted(student, "chart_theta")
     wait_idle(student)

@@ -117,9 +117,7 @@ def wait_for_star(page: Page, step: int) -> None:
     )
 
 
-def test_keyboard_alone_moves_the_star_of_the_landscape_and_chooses_the_parameter(
-    page: Page, app_url: str
-) -> None:
+def test_keyboard_alone_moves_the_star_of_the_landscape_and_chooses_the_parameter(page: Page, app_url: str) -> None:
     open_page(page, app_url, "landscape", "chart_plane")
     for key in ("along_layers", "one_step", "along_theta"):
         wait_painted(page, f"chart_{key}")

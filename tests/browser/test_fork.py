@@ -51,9 +51,7 @@ def test_a_fork_is_drawn_over_its_parent_a_weight_is_edited_and_the_address_reop
 def test_a_changed_setting_and_the_step_are_reached_by_keyboard_and_stay_in_the_address(
     app_url: str, new_page: NewPage
 ) -> None:
-    page = open_at(
-        new_page, f"{app_url}/fork?{SMALL}&f_change=Optimizer&f_optimizer=adam", width=390, height=844
-    )
+    page = open_at(new_page, f"{app_url}/fork?{SMALL}&f_change=Optimizer&f_optimizer=adam", width=390, height=844)
     expect(page.get_by_test_id("stMain")).to_contain_text("Optimizer sgd → adam")
     before = painted(page, "chart_f_scores")
     slider = page.get_by_role("slider", name="Fork at step")

@@ -134,9 +134,16 @@ def test_eight_quick_key_presses_end_on_the_last(page: Page, app_url: str) -> No
 
 def test_link_and_reload_restore_everything(page: Page, app_url: str) -> None:
     config = SMALL.replace(
-        dataset="iris", hidden=(7, 5, 3), activation=("tanh", "relu", "gelu"), optimizer="adam", learning_rate=3e-3,
-        clip_norm=0.5, skip=True, test_fraction=0.35, seed=2**32 - 1,
-    )  # fmt: skip
+        dataset="iris",
+        hidden=(7, 5, 3),
+        activation=("tanh", "relu", "gelu"),
+        optimizer="adam",
+        learning_rate=3e-3,
+        clip_norm=0.5,
+        skip=True,
+        test_fraction=0.35,
+        seed=2**32 - 1,
+    )
     shown(page, app_url, config, heat="∂E/∂W")
     slider(page, "step").focus()
     page.keyboard.press("ArrowLeft")
@@ -186,9 +193,7 @@ def test_downloaded_csv_is_the_history_and_the_charts_csv_its_numbers(page: Page
         np.testing.assert_array_equal(getattr(again, name), getattr(history, name))
     said = page.get_by_role("button", name=re.compile("^.*History, CSV")).inner_text()
     size = int(re.search(r"about ([\d,]+) (KB|MB)", said)[1].replace(",", "")) * 1024
-    assert abs(size * (1024 if "MB" in said else 1) - len(content)) < 0.1 * len(content) + 2**20 * (
-        "MB" in said
-    )
+    assert abs(size * (1024 if "MB" in said else 1) - len(content)) < 0.1 * len(content) + 2**20 * ("MB" in said)
     with page.expect_download() as caught:
         page.locator(".st-key-card_flow").get_by_role("button", name="CSV").click()
     text = caught.value.path().read_text()
@@ -214,9 +219,7 @@ def test_dark_scheme_has_its_own_palette(new_page, app_url: str) -> None:
     page.wait_for_function(
         "() => document.querySelector(`[data-testid='plot-chart_flow']`).data.some(t => t.line?.color === '#FF8A5B')"
     )
-    assert (
-        page.get_by_test_id("stApp").evaluate("e => getComputedStyle(e).backgroundColor") == "rgb(16, 20, 28)"
-    )
+    assert page.get_by_test_id("stApp").evaluate("e => getComputedStyle(e).backgroundColor") == "rgb(16, 20, 28)"
 
 
 def test_theme_flip_keeps_the_run_and_the_step(page: Page, app_url: str) -> None:
@@ -242,26 +245,14 @@ def test_large_type_is_large_and_still_fits(page: Page, app_url: str) -> None:
     page.wait_for_url(re.compile("large=true"))
     assert page.evaluate("() => getComputedStyle(document.documentElement).fontSize") == "21.6px"
     page.wait_for_function(
-        "height => document.querySelector(`[data-testid='plot-chart_flow']`).clientHeight > 1.2 * height",
-        arg=normal,
+        "height => document.querySelector(`[data-testid='plot-chart_flow']`).clientHeight > 1.2 * height", arg=normal
     )
     assert overflow(page) <= 0
 
 
 @pytest.mark.parametrize("value", ["NaN", "1e400", "<script>alert(1)</script>", "9" * 5000])
 def test_hostile_link_opens_the_page_without_a_traceback(page: Page, app_url: str, value: str) -> None:
-    keys = (
-        "width",
-        "gain",
-        "learning_rate",
-        "activation",
-        "seed",
-        "clip_norm",
-        "heat",
-        "step",
-        "theta_index",
-        "zzz",
-    )
+    keys = ("width", "gain", "learning_rate", "activation", "seed", "clip_norm", "heat", "step", "theta_index", "zzz")
     open_lab(page, app_url, **dict.fromkeys(keys, value))
     wait_painted(page, "chart_flow")
     wait_painted(page, "chart_theta")
@@ -286,9 +277,7 @@ def test_sidebar_control_changes_run_and_url(page: Page, app_url: str) -> None:
     np.testing.assert_array_equal(line(page, "δ at step 40"), expected)
 
 
-def test_chart_shows_the_step_of_its_slider_when_the_run_gets_shorter_and_longer(
-    page: Page, app_url: str
-) -> None:
+def test_chart_shows_the_step_of_its_slider_when_the_run_gets_shorter_and_longer(page: Page, app_url: str) -> None:
     shown(page, app_url)
     slider(page, "step").focus()
     page.keyboard.press("ArrowLeft")
@@ -326,12 +315,22 @@ def test_tab_reaches_controls_buttons_and_charts_from_top_to_bottom(page: Page, 
             )
         )
     wanted = (
-        "^Data set$", "^Depth$", "^Learning rate$", "Mend it", "^Play$", "^Speed$", "^Step$", "CSV$", "^Gradient flow, ",
-        "^Over training, ", "^Signal, ", "^One parameter$", "^θ over time, ",
-    )  # fmt: skip
+        "^Data set$",
+        "^Depth$",
+        "^Learning rate$",
+        "Mend it",
+        "^Play$",
+        "^Speed$",
+        "^Step$",
+        "CSV$",
+        "^Gradient flow, ",
+        "^Over training, ",
+        "^Signal, ",
+        "^One parameter$",
+        "^θ over time, ",
+    )
     places = [
-        next((place for place, name in enumerate(reached) if re.search(pattern, name)), None)
-        for pattern in wanted
+        next((place for place, name in enumerate(reached) if re.search(pattern, name)), None) for pattern in wanted
     ]
     assert None not in places, dict(zip(wanted, places, strict=True))
     assert places == sorted(places), reached

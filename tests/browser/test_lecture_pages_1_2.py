@@ -102,9 +102,7 @@ def test_a_saturated_neuron_draws_without_an_error(open_at: Callable[..., Page])
 
 
 @pytest.mark.parametrize("width, dark", [(1400, False), (1400, True), (390, False), (390, True)])
-@pytest.mark.parametrize(
-    "name, key", [("lecture_neuron", "chart_n_slopes"), ("lecture_forward", "chart_f_curve")]
-)
+@pytest.mark.parametrize("name, key", [("lecture_neuron", "chart_n_slopes"), ("lecture_forward", "chart_f_curve")])
 def test_a_page_is_not_wider_than_its_screen(
     open_at: Callable[..., Page], tmp_path: Path, name: str, key: str, width: int, dark: bool
 ) -> None:

@@ -90,8 +90,6 @@ def test_stop_keeps_the_cells_that_are_there(page: Page, app_url: str) -> None:
     expect(page.get_by_text(re.compile(r"Stopped: [\d,]+ of 3,600 runs are in\."))).to_be_visible()
     wait_idle(page)
     expect(page.get_by_role("button", name="Run all of the map")).to_be_visible()
-    done = int(
-        re.search(r"Stopped: ([\d,]+) of", page.inner_text("[data-testid=stMain]")).group(1).replace(",", "")
-    )
+    done = int(re.search(r"Stopped: ([\d,]+) of", page.inner_text("[data-testid=stMain]")).group(1).replace(",", ""))
     assert 0 < done < 3600
     assert any(isinstance(value, (int, float)) for value in cells(page))

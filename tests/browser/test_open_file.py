@@ -19,14 +19,10 @@ def numbers(page: Page) -> dict[str, list]:
     for key in CHARTS:
         wait_painted(page, key)
     wait_idle(page)
-    return {
-        key: [(trace.get("x"), trace.get("y")) for trace in figure_data(page, key)["data"]] for key in CHARTS
-    }
+    return {key: [(trace.get("x"), trace.get("y")) for trace in figure_data(page, key)["data"]] for key in CHARTS}
 
 
-def test_saved_history_opens_with_the_same_numbers_and_can_be_left(
-    new_page, app_url: str, tmp_path: Path
-) -> None:
+def test_saved_history_opens_with_the_same_numbers_and_can_be_left(new_page, app_url: str, tmp_path: Path) -> None:
     page = new_page(expected_errors=("404 (Not Found)",))
     page.goto(f"{app_url}/?{urlencode(link(SMALL))}")
     before = numbers(page)
@@ -49,9 +45,7 @@ def test_saved_history_opens_with_the_same_numbers_and_can_be_left(
     page.goto(f"{app_url}/open_file")
     page.locator("input[type=file]").set_input_files(doubled)
     opens.click(timeout=PATIENCE)
-    expect(page.locator(".st-key-from_file")).to_contain_text(
-        "From the file <i>*doubled*.csv", timeout=PATIENCE
-    )
+    expect(page.locator(".st-key-from_file")).to_contain_text("From the file <i>*doubled*.csv", timeout=PATIENCE)
     assert numbers(page) != before
     leave.click()
     expect(leave).to_have_count(0, timeout=PATIENCE)

@@ -96,9 +96,7 @@ def test_plays_to_the_end_without_the_server(page: Page, app_url: str, messages:
     expect(button(page, "Play")).to_be_visible()
 
 
-def test_pause_in_the_middle_shows_the_exact_record_and_keeps_zoom_and_legend(
-    page: Page, app_url: str
-) -> None:
+def test_pause_in_the_middle_shows_the_exact_record_and_keeps_zoom_and_legend(page: Page, app_url: str) -> None:
     shown(page, app_url)
     chart(page, "chart_flow").locator(".legendtoggle").nth(1).click()
     page.wait_for_function(

@@ -54,8 +54,7 @@ def zoom(page: Page) -> list[float]:
     page.mouse.move(area["x"] + 0.6 * area["width"], area["y"] + 0.7 * area["height"], steps=5)
     page.mouse.up()
     page.wait_for_function(
-        "before => document.querySelector('[data-testid=plot-lines]').layout.xaxis.range[0] > before + 1",
-        arg=before[0],
+        "before => document.querySelector('[data-testid=plot-lines]').layout.xaxis.range[0] > before + 1", arg=before[0]
     )
     return figure_data(page, "lines")["layout"]["xaxis"]["range"]
 
@@ -213,9 +212,7 @@ def test_keyboard_reaches_the_chart_and_walks_its_toolbar(page: Page, url: str) 
 def test_toolbar_shows_itself_to_the_keyboard_and_enter_saves(page: Page, url: str) -> None:
     open_app(page, url)
     toolbar_button(page, "Download SVG").focus()
-    page.wait_for_function(
-        "getComputedStyle(document.activeElement.closest('.modebar-group')).opacity === '1'"
-    )
+    page.wait_for_function("getComputedStyle(document.activeElement.closest('.modebar-group')).opacity === '1'")
     with page.expect_download() as download:
         page.keyboard.press("Enter")
     assert download.value.suggested_filename.endswith(".svg")
@@ -224,9 +221,7 @@ def test_toolbar_shows_itself_to_the_keyboard_and_enter_saves(page: Page, url: s
 # Sizes and themes -------------------------------------------------------------------------------------------
 
 
-def test_phone_shows_the_whole_width_without_scrolling_sideways(
-    new_page: Callable[..., Page], url: str
-) -> None:
+def test_phone_shows_the_whole_width_without_scrolling_sideways(new_page: Callable[..., Page], url: str) -> None:
     page = open_app(new_page(390, 844, touch=True), url)
     box = chart(page, "lines").bounding_box()
     assert box and box["x"] >= 0
@@ -257,9 +252,7 @@ def test_chart_that_is_a_sliver_for_a_moment_is_drawn_when_it_has_room(page: Pag
     box.evaluate("element => { element.style.width = '10px'; }")
     before = painted(page, "cells")
     page.get_by_role("slider", name="scale").press("ArrowRight")
-    wait_painted(
-        page, "cells", before
-    )  # so has the sliver's new data come, at which plotly.js would report an error
+    wait_painted(page, "cells", before)  # so has the sliver's new data come, at which plotly.js would report an error
     assert figure_data(page, "lines")["width"] == wide
     drawn = painted(page, "lines")
     box.evaluate("element => { element.style.width = '300px'; }")
@@ -267,9 +260,7 @@ def test_chart_that_is_a_sliver_for_a_moment_is_drawn_when_it_has_room(page: Pag
     assert figure_data(page, "lines")["width"] == pytest.approx(300, abs=1)
 
 
-def test_toolbar_of_a_touch_screen_covers_neither_legend_nor_data(
-    new_page: Callable[..., Page], url: str
-) -> None:
+def test_toolbar_of_a_touch_screen_covers_neither_legend_nor_data(new_page: Callable[..., Page], url: str) -> None:
     page = open_app(new_page(390, 844, touch=True), url)
     graph = chart(page, "lines").bounding_box()
     toolbar = chart(page, "lines").locator(".modebar").bounding_box()
@@ -299,9 +290,7 @@ def test_new_theme_repaints_the_charts_and_reruns_the_app(page: Page, url: str) 
 # When something goes wrong ------------------------------------------------------------------------------------
 
 
-def test_figure_that_cannot_be_drawn_says_so_and_is_drawn_once_mended(
-    new_page: Callable[..., Page], url: str
-) -> None:
+def test_figure_that_cannot_be_drawn_says_so_and_is_drawn_once_mended(new_page: Callable[..., Page], url: str) -> None:
     page = open_app(new_page(expected_errors=("x9",)), url)
     page.get_by_text("break", exact=True).click()
     broken = page.get_by_role("figure", name="Three points.")
@@ -318,9 +307,7 @@ def test_library_that_does_not_load_is_said_and_tried_again(new_page: Callable[.
     page.route("**/plotly-*.min.js", lambda route: route.abort())
     page.goto(url)
     message = page.get_by_role("figure", name="Two rising lines.").get_by_role("alert")
-    expect(message).to_contain_text(
-        "This chart could not be drawn: the chart library did not load from http://"
-    )
+    expect(message).to_contain_text("This chart could not be drawn: the chart library did not load from http://")
     page.unroute("**/plotly-*.min.js")
     page.get_by_role("slider", name="scale").press("ArrowRight")
     wait_painted(page, "lines")
@@ -333,8 +320,6 @@ def differently_served_url(request: pytest.FixtureRequest, script: Path) -> Iter
         yield url
 
 
-def test_chart_is_painted_behind_a_base_path_and_without_static_files(
-    differently_served_url: str, page: Page
-) -> None:
+def test_chart_is_painted_behind_a_base_path_and_without_static_files(differently_served_url: str, page: Page) -> None:
     open_app(page, differently_served_url)
     assert figure_data(page, "lines")["data"][0]["y"][1] == 1.0

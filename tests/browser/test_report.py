@@ -31,17 +31,13 @@ def test_report_opens_offline_with_notes_and_live_charts(
     opened, errors = context.new_page(), []
     opened.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
     opened.on("pageerror", lambda error: errors.append(str(error)))
-    opened.on(
-        "request", lambda request: errors.append(request.url) if request.url.startswith("http") else None
-    )
+    opened.on("request", lambda request: errors.append(request.url) if request.url.startswith("http") else None)
     opened.goto(file.as_uri())
     expect(opened.get_by_role("heading", name="step 7")).to_have_count(2, timeout=PATIENCE)
     expect(opened.get_by_text("Seen <b>today</b>")).to_be_visible()
     count = opened.locator("figure").count()
     expect(opened.locator("figure .main-svg").first).to_be_visible(timeout=PATIENCE)
-    opened.wait_for_function(
-        "n => document.querySelectorAll('figure .js-plotly-plot').length === n", arg=count
-    )
+    opened.wait_for_function("n => document.querySelectorAll('figure .js-plotly-plot').length === n", arg=count)
     names = opened.locator("#chart0").evaluate("graph => graph.data.map(trace => trace.name)")
     assert "δ at step 7" in names
     assert not errors

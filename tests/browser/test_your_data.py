@@ -38,9 +38,7 @@ def choose_file(page: Page, content: bytes = CSV) -> None:
     page.locator("input[type=file]").set_input_files(file)
 
 
-def test_file_is_chosen_from_and_trained_on_and_its_link_says_nothing(
-    page: Page, new_page, app_url: str
-) -> None:
+def test_file_is_chosen_from_and_trained_on_and_its_link_says_nothing(page: Page, new_page, app_url: str) -> None:
     page.goto(f"{app_url}/your_data")
     page.locator("input[type=file]").wait_for(state="attached")
     choose_file(page)

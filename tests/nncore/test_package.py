@@ -103,9 +103,7 @@ def test_the_example_of_the_design_runs() -> None:
     assert grad.shape == (7,) and len(deltas) == 2
     steps = [
         step.index
-        for step in nncore.train(
-            network, loss, nncore.adam(learning_rate=0.01), theta, x, y, steps=3, batches=None
-        )
+        for step in nncore.train(network, loss, nncore.adam(learning_rate=0.01), theta, x, y, steps=3, batches=None)
     ]
     assert steps == [0, 1, 2, 3]
 
@@ -126,9 +124,7 @@ def test_imports_go_one_way(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(modules()))
 def test_nothing_heavy_is_imported_at_the_top(name: str) -> None:
-    heavy = {
-        imported for imported in imports(ROOT / name, at_the_top=True) if imported.split(".")[0] in HEAVY
-    }
+    heavy = {imported for imported in imports(ROOT / name, at_the_top=True) if imported.split(".")[0] in HEAVY}
     assert not heavy
 
 
@@ -148,15 +144,9 @@ def test_every_module_and_what_it_offers_say_what_they_are_for(name: str) -> Non
 
 def loaded(code: str) -> set[str]:
     """Top-level modules that a fresh process has loaded after running the code."""
-    command = [
-        sys.executable,
-        "-c",
-        f"{code}\nimport sys\nprint(*{{name.split('.')[0] for name in sys.modules}})",
-    ]
+    command = [sys.executable, "-c", f"{code}\nimport sys\nprint(*{{name.split('.')[0] for name in sys.modules}})"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT.parent)}
-    return set(
-        subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout.split()
-    )
+    return set(subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout.split())
 
 
 def test_importing_nncore_loads_nothing_heavy() -> None:

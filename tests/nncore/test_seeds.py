@@ -20,8 +20,8 @@ from nncore.theory import predict_config
 
 BASE = RunConfig(dataset="moons", n_samples=40, hidden=(5, 4), steps=12, seed=7)
 DIVERGING = RunConfig(
-    dataset="diabetes", n_samples=40, hidden=(4, 4), activation="linear", init="he_normal", steps=60, learning_rate=0.1,
-)  # fmt: skip
+    dataset="diabetes", n_samples=40, hidden=(4, 4), activation="linear", init="he_normal", steps=60, learning_rate=0.1
+)
 """Of these seeds some diverge and some do not."""
 
 
@@ -29,7 +29,7 @@ DIVERGING = RunConfig(
     "settings",
     [{}, {"batch_size": 7, "optimizer": "adam"}, {"dtype": "float32", "activation": "relu"}, {"record_every": 5}],
     ids=lambda settings: "-".join(settings) or "plain",
-)  # fmt: skip
+)
 def test_every_number_is_that_of_the_run_alone(settings: dict) -> None:
     config = BASE.replace(**settings)
     found = run_seeds(SeedRuns(config, 5))
@@ -114,9 +114,7 @@ def test_history_that_fits_for_no_seed_is_refused() -> None:
 def test_stop_keeps_the_seeds_that_are_done(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "runs_at_once", lambda config: 2)
     taken: list[int] = []
-    found = run_seeds(
-        SeedRuns(BASE, 6), progress=taken.append, cancelled=lambda: bool(taken) and taken[-1] > 50
-    )
+    found = run_seeds(SeedRuns(BASE, 6), progress=taken.append, cancelled=lambda: bool(taken) and taken[-1] > 50)
     assert found.seeds.tolist() == [7, 8, 9, 10]
     assert found.asked == 6
     assert found.layers.caveats[0] == "Stopped by hand: 4 of 6 seeds are done."

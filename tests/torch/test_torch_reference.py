@@ -18,7 +18,7 @@ ATOL = 1e-14
 
 BASE = RunConfig(
     dataset="blobs", n_samples=60, hidden=(6, 6, 5), activation="tanh", bias_std=0.3, learning_rate=0.05, steps=10
-)  # fmt: skip
+)
 
 PHI: dict[str, Callable[..., Tensor]] = {
     "linear": lambda z: z,
@@ -64,9 +64,7 @@ class Network(nn.Module):
         super().__init__()
         self.config = config
         self.linear = nn.ModuleList(nn.Linear(*fans, dtype=torch.float64) for fans in config.layout().fans)
-        for linear, (weight, bias) in zip(
-            self.linear, config.layout().split(config.initial_theta()), strict=True
-        ):
+        for linear, (weight, bias) in zip(self.linear, config.layout().split(config.initial_theta()), strict=True):
             linear.weight.data = torch.tensor(weight.T.copy())
             linear.bias.data = torch.tensor(bias.copy())
 
@@ -184,23 +182,15 @@ def test_each_hidden_layer_can_have_its_own_activation() -> None:
 def test_normalization_and_skip_have_autograds_gradients(
     normalization: str, skip: bool, batch_size: int, name: str
 ) -> None:
-    assert_agrees(
-        BASE.replace(activation=name, normalization=normalization, skip=skip, batch_size=batch_size)
-    )
+    assert_agrees(BASE.replace(activation=name, normalization=normalization, skip=skip, batch_size=batch_size))
 
 
-PROBLEMS = {
-    "mse": ("parabola", "diabetes", "iris"),
-    "bce": ("moons",),
-    "cross_entropy": ("iris", "digits"),
-}
+PROBLEMS = {"mse": ("parabola", "diabetes", "iris"), "bce": ("moons",), "cross_entropy": ("iris", "digits")}
 
 
 @pytest.mark.parametrize(("loss", "dataset"), [(name, each) for name in LOSSES for each in PROBLEMS[name]])
 @pytest.mark.parametrize("settings", [{}, {"l1": 1e-3, "l2": 1e-2}, {"l2": 1e-2, "batch_size": 16}], ids=str)
-def test_loss_and_penalties_have_autograds_gradients(
-    loss: str, dataset: str, settings: dict[str, Any]
-) -> None:
+def test_loss_and_penalties_have_autograds_gradients(loss: str, dataset: str, settings: dict[str, Any]) -> None:
     assert_agrees(BASE.replace(dataset=dataset, loss=loss, **settings))
 
 
@@ -229,9 +219,7 @@ def test_optimizer_takes_torchs_steps(optimizer: str, settings: dict[str, Any], 
 
 
 @pytest.mark.parametrize(
-    "clipping",
-    [{"clip_norm": 0.1}, {"clip_value": 0.01}, {"clip_norm": 0.1, "clip_value": 0.05}],
-    ids=str,
+    "clipping", [{"clip_norm": 0.1}, {"clip_value": 0.01}, {"clip_norm": 0.1, "clip_value": 0.05}], ids=str
 )
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 def test_clipping_changes_the_steps_as_torch_does(clipping: dict[str, float], optimizer: str) -> None:

@@ -11,7 +11,7 @@ from nncore.config.scripts import torch_script
 
 BASE = RunConfig(
     dataset="blobs", n_samples=60, hidden=(6, 6, 5), activation="tanh", bias_std=0.3, learning_rate=0.05, steps=10
-)  # fmt: skip
+)
 
 CASES: list[dict[str, Any]] = [
     *({"activation": name} for name in ACTIVATIONS),

@@ -27,12 +27,7 @@ DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "8px,2px
 MARKERS = ("circle", "square", "diamond", "triangle-up", "x", "star", "triangle-down", "hexagon")
 """A run's dash and marker, by its place among the pins."""
 
-FLOW_LABELS = {
-    "delta_norm": "δ",
-    "weight_gradient_norm": "∂E/∂W",
-    "signal": "signal",
-    "flat_fraction": "saturated",
-}
+FLOW_LABELS = {"delta_norm": "δ", "weight_gradient_norm": "∂E/∂W", "signal": "signal", "flat_fraction": "saturated"}
 FLOW_TITLES = {
     "delta_norm": "δ norm per layer",
     "weight_gradient_norm": "∂E/∂W norm per layer",
@@ -46,9 +41,7 @@ FLOW_NOTES = {
     "flat_fraction": "Where a line is high, the slope lets no gradient through.",
 }
 
-LOSS = Text(
-    "Loss", "training rows", "The lowest line at the right has learned most; a level line learns nothing."
-)
+LOSS = Text("Loss", "training rows", "The lowest line at the right has learned most; a level line learns nothing.")
 RATIO = Text(
     "δ first / last",
     "over training",
@@ -61,8 +54,10 @@ UPDATES = Text(
 )
 ACCURACY = Text(
     "Accuracy", "test rows, or training rows without them", "A line that stays where it began has learned no class."
-)  # fmt: skip
-MAPS = "One shade means the same in all of them: a map that is dark at its lower edge has first layers that learn nothing."
+)
+MAPS = (
+    "One shade means the same in all of them: a map that is dark at its lower edge has first layers that learn nothing."
+)
 
 
 BEYOND = 1e3
@@ -237,9 +232,7 @@ def _colour(place: int, style: Style) -> str:
     return style.classes(len(MARKERS))[place]
 
 
-def _line(
-    place: int, run: str, x: np.ndarray, y: np.ndarray, style: Style, markers: bool = False
-) -> dict[str, Any]:
+def _line(place: int, run: str, x: np.ndarray, y: np.ndarray, style: Style, markers: bool = False) -> dict[str, Any]:
     known = np.isfinite(x)
     return {
         "type": "scatter",
@@ -283,10 +276,7 @@ def _notes(measured: Measurement, name: str, log: bool, style: Style, sound: np.
         for run, row, ok in zip(runs, values, sound, strict=True)
         if not ok and (largest := np.nanmax(row, initial=0.0)) > top
     ]
-    texts = {
-        "bottom": f"exactly 0 in places: {_listed(zero)}" if zero else "",
-        "top": _listed(gone) if gone else "",
-    }
+    texts = {"bottom": f"exactly 0 in places: {_listed(zero)}" if zero else "", "top": _listed(gone) if gone else ""}
     notes = [
         {
             "text": text,

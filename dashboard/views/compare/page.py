@@ -28,9 +28,13 @@ def empty() -> None:
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
-            "Compare sigmoid, tanh and ReLU at one depth", key="example", type="primary",
-            icon=":material/compare_arrows:", on_click=pins.write, args=(pinned_runs.example(),),
-        )  # fmt: skip
+            "Compare sigmoid, tanh and ReLU at one depth",
+            key="example",
+            type="primary",
+            icon=":material/compare_arrows:",
+            on_click=pins.write,
+            args=(pinned_runs.example(),),
+        )
         st.page_link("views/lab/page.py", label="To the lab", icon=":material/science:")
 
 
@@ -45,17 +49,26 @@ def edit(found: list[pins.Pin]) -> None:
         )
         name_key = f"pin_name_{place}_{names[place]}"
         st.text_input(
-            "Name", names[place], key=name_key, max_chars=pins.LONGEST_NAME, width=260,
+            "Name",
+            names[place],
+            key=name_key,
+            max_chars=pins.LONGEST_NAME,
+            width=260,
             on_change=lambda: pins.rename(place, st.session_state[name_key]),
             help="What the legends and the table call this run. Empty: the name that is proposed.",
-        )  # fmt: skip
+        )
         if st.button("Open in lab", key="pin_open", icon=":material/science:"):
             sidebar.remember(found[place].config)
             st.switch_page("views/lab/page.py")
         st.button(
-            "Move up", key="pin_up", icon=":material/arrow_upward:", disabled=place == 0, on_click=_up, args=(place,),
+            "Move up",
+            key="pin_up",
+            icon=":material/arrow_upward:",
+            disabled=place == 0,
+            on_click=_up,
+            args=(place,),
             help="The first run is the one whose first weights the others are compared with.",
-        )  # fmt: skip
+        )
         st.button("Remove", key="pin_remove", icon=":material/close:", on_click=pins.remove, args=(place,))
         st.button("Remove all", key="pin_clear", on_click=pins.write, args=([],), type="tertiary")
 
@@ -73,9 +86,13 @@ def overview(found: pinned_runs.Runs) -> None:
     st.table({"run": [f"**{escape(row['run'])}**" for row in rows]} | columns, hide_index=True)
     if any(training.history.stopped and not training.history.divergence for training in found.values()):
         st.button(
-            "Run to the end", key="again_pins", on_click=runs().again, args=(session_id(), PINS),
-            icon=":material/play_arrow:", type="primary",
-        )  # fmt: skip
+            "Run to the end",
+            key="again_pins",
+            on_click=runs().again,
+            args=(session_id(), PINS),
+            icon=":material/play_arrow:",
+            type="primary",
+        )
 
 
 @st.fragment
@@ -120,22 +137,39 @@ def step_of_all(found: pinned_runs.Runs) -> list[int]:
     longest = max(int(training.history.step[-1]) for training in found.values())
     with st.container(horizontal=True, vertical_alignment="bottom"):
         mode = st.segmented_control(
-            "Compare at", ["share", "step"], default="share", key="at", bind="query-params", required=True,
+            "Compare at",
+            ["share", "step"],
+            default="share",
+            key="at",
+            bind="query-params",
+            required=True,
             format_func={"share": "a share of each run", "step": "the same step"}.__getitem__,
             help="Runs of different length: at a share of each, or at one step of all, and the last of those that ended.",
-        )  # fmt: skip
+        )
         if mode == "share":
             share = st.slider(
-                "Share of the run", 0, 100, 100, 1, format="%d %%", key="at_share", bind="query-params",
+                "Share of the run",
+                0,
+                100,
+                100,
+                1,
+                format="%d %%",
+                key="at_share",
+                bind="query-params",
                 help="0 % is initialization, 100 % the last finite step. The arrow keys move it.",
-            )  # fmt: skip
+            )
             return pinned_runs.records_at(found, share / 100, 0)
         if longest == 0:
             return [0] * len(found)
         step = st.slider(
-            "Step of all runs", 0, longest, longest, key="at_step", bind="query-params",
+            "Step of all runs",
+            0,
+            longest,
+            longest,
+            key="at_step",
+            bind="query-params",
             help="The step of training that the charts show. The arrow keys move it.",
-        )  # fmt: skip
+        )
         return pinned_runs.records_at(found, None, step)
 
 
@@ -146,9 +180,16 @@ def flow_chart(found: pinned_runs.Runs, records: list[int], sound: np.ndarray, l
     name = st.session_state.get("flow", from_url)
     measured = pinned_runs.flow_beside(found, records).select(name)
     pick = partial(
-        st.segmented_control, "Quantity", list(labels), format_func=labels.__getitem__, default="delta_norm",
-        key="flow", bind="query-params", label_visibility="collapsed", required=True,
-    )  # fmt: skip
+        st.segmented_control,
+        "Quantity",
+        list(labels),
+        format_func=labels.__getitem__,
+        default="delta_norm",
+        key="flow",
+        bind="query-params",
+        label_visibility="collapsed",
+        required=True,
+    )
     text = card.Text("Gradient flow", charts.FLOW_TITLES[name], charts.FLOW_NOTES[name])
     card.show("runs_flow", text, measured, charts.per_layer(measured, name, look, sound), above=pick)
 
@@ -160,9 +201,16 @@ def map_chart(found: pinned_runs.Runs, sound: np.ndarray, look: style.Style) -> 
     name = st.session_state.get("maps", from_url)
     measured = pinned_runs.timelines(found).select("step", name)
     pick = partial(
-        st.segmented_control, "Mapped quantity", list(labels), format_func=labels.__getitem__, default="delta_norm",
-        key="maps", bind="query-params", label_visibility="collapsed", required=True,
-    )  # fmt: skip
+        st.segmented_control,
+        "Mapped quantity",
+        list(labels),
+        format_func=labels.__getitem__,
+        default="delta_norm",
+        key="maps",
+        bind="query-params",
+        label_visibility="collapsed",
+        required=True,
+    )
     rows = -(-len(found) // 2)
     figure = charts.maps(measured, name, look, sound)
     card.show("runs_maps", charts.map_text(name), measured, figure, height=60 + 190 * rows, above=pick)
@@ -173,9 +221,7 @@ def page() -> None:
     st.title("Compare runs")
     found, problems = pins.read()
     over_budget = runs().affordable([pin.config for pin in found])
-    problems += [
-        f"'{pin.name}' cannot run: {over_budget[pin.config]}." for pin in found if pin.config in over_budget
-    ]
+    problems += [f"'{pin.name}' cannot run: {over_budget[pin.config]}." for pin in found if pin.config in over_budget]
     if problems:
         st.warning("\n\n".join(map(escape, problems)), icon=":material/warning:")
     if not found:

@@ -139,9 +139,7 @@ def table(runs: Runs) -> list[dict[str, str]]:
         history = training.history
         seen = training.measured(flow, history.last_finite)
         row = {"run": name}
-        row |= {
-            CONTROLS[field].label: shown(field, apart[field][place]) for field in CONTROLS if field in apart
-        }
+        row |= {CONTROLS[field].label: shown(field, apart[field][place]) for field in CONTROLS if field in apart}
         row["ended"] = ending(history)
         row["loss"] = number(float(history.loss[history.last_finite]))
         row["accuracy"] = accuracy(training)
@@ -191,12 +189,8 @@ def main_difference(runs: Runs) -> str:
     names = list(runs)
     histories = [training.history for training in runs.values()]
     flows = [training.measured(flow, training.history.last_finite) for training in runs.values()]
-    ratios = [
-        np.nan if history.divergence else seen.ratio for seen, history in zip(flows, histories, strict=True)
-    ]
-    losses = [
-        np.nan if history.divergence else float(history.loss[history.last_finite]) for history in histories
-    ]
+    ratios = [np.nan if history.divergence else seen.ratio for seen, history in zip(flows, histories, strict=True)]
+    losses = [np.nan if history.divergence else float(history.loss[history.last_finite]) for history in histories]
     apart = differences([history.config for history in histories])
     labels = [CONTROLS[field].label.lower() for field in CONTROLS if field in apart]
     settings = f"They differ in {_listed(labels)}." if labels else "Their settings are the same."

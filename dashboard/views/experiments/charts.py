@@ -20,9 +20,15 @@ SIZE = 13
 Line = dict[str, Any]
 
 LABELS = {
-    "loss": "loss", "fit": "f(x)", "update_ratio": "‖ΔW‖ / ‖W‖", "distance": "‖W − W₀‖", "delta_norm": "δ",
-    "weight_gradient_norm": "∂E/∂W", "saturated_fraction": "saturated", "dead_fraction": "dead units",
-}  # fmt: skip
+    "loss": "loss",
+    "fit": "f(x)",
+    "update_ratio": "‖ΔW‖ / ‖W‖",
+    "distance": "‖W − W₀‖",
+    "delta_norm": "δ",
+    "weight_gradient_norm": "∂E/∂W",
+    "saturated_fraction": "saturated",
+    "dead_fraction": "dead units",
+}
 
 
 def picture(lines: Sequence[Line], labels: tuple[str, str], alt: str, style: Style) -> str:
@@ -40,9 +46,7 @@ def picture(lines: Sequence[Line], labels: tuple[str, str], alt: str, style: Sty
     for line in reversed(curves):  # the experiment's own run lies on top
         parts += _curve(line, x, y, style)
         if line["quantity"] == "loss" and line["x"][-1] < x.high:
-            parts.append(
-                text(x.at(line["x"][-1]) + 8, TOP + 8, "× not finite", _colour(line, style), SIZE, "start")
-            )
+            parts.append(text(x.at(line["x"][-1]) + 8, TOP + 8, "× not finite", _colour(line, style), SIZE, "start"))
     return svg(WIDTH, HEIGHT, [*parts, *_legend(curves, labels, style)], alt)
 
 
@@ -116,9 +120,12 @@ def _colour(line: Line, style: Style) -> str:
     if line["run"]:
         return style.muted
     return {
-        "delta_norm": style.delta, "weight_gradient_norm": style.weight, "distance": style.weight,
-        "saturated_fraction": style.activation, "dead_fraction": style.activation,
-    }.get(line["quantity"], style.primary)  # fmt: skip
+        "delta_norm": style.delta,
+        "weight_gradient_norm": style.weight,
+        "distance": style.weight,
+        "saturated_fraction": style.activation,
+        "dead_fraction": style.activation,
+    }.get(line["quantity"], style.primary)
 
 
 def _curve(line: Line, x: _Axis, y: _Axis, style: Style) -> list[str]:

@@ -20,23 +20,24 @@ def card(experiment: Experiment, look: style.Style) -> None:
     lines = pictures.stored()[experiment.name]
     with st.container(border=True, key=f"card_{experiment.name}", height="stretch"):
         st.markdown(f"**{experiment.title}**")
-        draw(
-            f"picture_{experiment.name}",
-            picture(lines, labels, described(experiment.title, labels, lines), look),
-        )
+        draw(f"picture_{experiment.name}", picture(lines, labels, described(experiment.title, labels, lines), look))
         st.markdown(style.unbroken(experiment.claim))
         st.caption(f"**Look for:** {experiment.look_for}")
         with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
             st.page_link(
-                LAB, label="Open", icon=":material/science:",
+                LAB,
+                label="Open",
+                icon=":material/science:",
                 query_params=banner.link(experiment, experiment.config),
                 help=f"Opens the lab on this run ({experiment.label}), the claim on top.",
-            )  # fmt: skip
+            )
             st.page_link(
-                LAB, label="Open the counterpart", icon=":material/compare_arrows:",
+                LAB,
+                label="Open the counterpart",
+                icon=":material/compare_arrows:",
                 query_params=banner.link(experiment, experiment.against),
                 help=f"Opens the lab on the run it is compared with ({experiment.against_label}).",
-            )  # fmt: skip
+            )
 
 
 look = style.current()

@@ -35,9 +35,7 @@ def measured(experiment: Experiment) -> list[Line]:
     A line is {"run": 0 or 1, "quantity": name, "x": [...], "y": [...]}; null stands where a number is not defined or
     not finite. Weights are a matrix, {"rows": [[...]]}.
     """
-    histories = [
-        run(_as_far_as_seen(config, experiment)) for config in (experiment.config, experiment.against)
-    ]
+    histories = [run(_as_far_as_seen(config, experiment)) for config in (experiment.config, experiment.against)]
     lines = [
         {"run": number, "quantity": quantity} | _values(history, quantity, experiment.step)
         for quantity in experiment.picture

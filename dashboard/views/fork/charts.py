@@ -87,8 +87,7 @@ def scores(measured: Measurement, style: Style, step: int) -> Figure:
     """Training loss of both, their difference, and accuracy where there are classes."""
     steps = measured.axes["step"]
     accuracy = next(
-        (name for name in ("test_accuracy", "train_accuracy") if np.isfinite(measured[f"fork_{name}"]).any()),
-        "",
+        (name for name in ("test_accuracy", "train_accuracy") if np.isfinite(measured[f"fork_{name}"]).any()), ""
     )
     traces = _lines(steps, measured, "train_loss", style.ink, "", "step %{x}")
     traces.append(
@@ -110,12 +109,7 @@ def scores(measured: Measurement, style: Style, step: int) -> Figure:
     shown = np.concatenate([measured[f"{who}_train_loss"] for who in ("parent", "fork")])
     least = 1e-3 * float(np.abs(shown[np.isfinite(shown)]).max(initial=1e-6))
     loss_axis = {"title": {"text": "loss"}} | _no_closer_than(shown, least)
-    difference = {
-        "title": {"text": "fork − parent"},
-        "zeroline": True,
-        "zerolinecolor": style.muted,
-        "nticks": 4,
-    }
+    difference = {"title": {"text": "fork − parent"}, "zeroline": True, "zerolinecolor": style.muted, "nticks": 4}
     difference |= _no_closer_than(np.append(measured["train_loss_difference"], 0.0), least)
     layout = style.layout("fork_scores", xaxis=step_axis(steps), shapes=[step_line(style, step)])
     if accuracy:
@@ -233,12 +227,8 @@ def updates(measured: Measurement, style: Style, step: int) -> Figure:
             }
         )
     places = drawn - 1
-    ratios = np.concatenate(
-        [measured[f"{who}_update_ratio"][:, places].ravel() for who in ("parent", "fork")]
-    )
-    layout = style.layout(
-        "fork_updates", xaxis=step_axis(steps), shapes=[step_line(style, step), _one(style)]
-    )
+    ratios = np.concatenate([measured[f"{who}_update_ratio"][:, places].ravel() for who in ("parent", "fork")])
+    layout = style.layout("fork_updates", xaxis=step_axis(steps), shapes=[step_line(style, step), _one(style)])
     _panels(
         layout,
         (log_axis("‖ΔW‖ / ‖W‖", **_few_ticks(ratios)), (0.42, 1)),
@@ -302,10 +292,7 @@ def _one(style: Style) -> dict[str, Any]:
 def _zero_notes(measured: Measurement, style: Style) -> list[dict[str, Any]]:
     """What a log axis cannot show, by name."""
     notes = []
-    for name, label, colour in (
-        ("delta_norm", "δ", style.delta),
-        ("weight_gradient_norm", "∂E/∂W", style.weight),
-    ):
+    for name, label, colour in (("delta_norm", "δ", style.delta), ("weight_gradient_norm", "∂E/∂W", style.weight)):
         for who in ("parent", "fork"):
             values = measured[f"{who}_{name}"]
             for mask, what in ((values == 0, "exactly 0"), (np.isinf(values), "infinite")):

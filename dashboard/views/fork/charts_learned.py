@@ -14,14 +14,10 @@ from nncore.data import Data
 
 PARENT = Text("Parent", "what it learned", "The same step of the run that was forked.")
 FORK = Text("Fork", "what it learned", "Compare it with the parent's picture: the change did what differs.")
-DIFFERENCE = Text(
-    "Difference", "fork − parent", "Blank or flat at zero: the change made no difference there."
-)
+DIFFERENCE = Text("Difference", "fork − parent", "Blank or flat at zero: the change made no difference there.")
 
 
-def difference(
-    measured: Measurement, data: Data, style: Style, inputs: tuple[str, str] = ("x₁", "x₂")
-) -> Figure:
+def difference(measured: Measurement, data: Data, style: Style, inputs: tuple[str, str] = ("x₁", "x₂")) -> Figure:
     """Where the fork's picture is another one than the parent's; `inputs` names the axes of a plane."""
     if "parent_class" in measured.values:
         return _changed_regions(measured, data, style, inputs)
@@ -116,7 +112,12 @@ def _confusion_difference(measured: Measurement, names: tuple[str, ...], style: 
     change = measured["difference"]
     size, largest = len(names), max(1, int(np.abs(change).max()))
     labels = [label(name, 12) for name in names]
-    scale = [[0, fade(style.delta, 0.8)], [0.5, fade(style.delta, 0.0)], [0.5, fade(style.weight, 0.0)], [1, fade(style.weight, 0.8)]]  # fmt: skip
+    scale = [
+        [0, fade(style.delta, 0.8)],
+        [0.5, fade(style.delta, 0.0)],
+        [0.5, fade(style.weight, 0.0)],
+        [1, fade(style.weight, 0.8)],
+    ]
     axis = {"showgrid": False, "tickvals": np.arange(size), "ticktext": labels}
     table = {
         "type": "heatmap",

@@ -95,20 +95,21 @@ def chosen(history: History, suggested: Suggestion) -> Fork:
     config = history.config
     _follow(config, suggested)
     with st.container(border=True, key="f_card"):
-        st.markdown(
-            "**Fork** :gray[the sidebar's run at one of its steps, change something, and see what it does]"
-        )
+        st.markdown("**Fork** :gray[the sidebar's run at one of its steps, change something, and see what it does]")
         at = _fork_point(history, suggested)
         left, right = st.columns(2, gap="large")
         with left:
             changes = _changes(config, suggested)
         with right:
             text = st.text_input(
-                "Edits of θ, in order", key=EDITS, bind="query-params", placeholder="none",
+                "Edits of θ, in order",
+                key=EDITS,
+                bind="query-params",
+                placeholder="none",
                 help="Made at the fork, before its first step. W2[0,1] = 0.5 sets the weight of layer 2 from unit 0 to "
                 "unit 1, b2[1] = 0 a bias, W2 * 0.5 multiplies a layer's weights, kill 1:4 cuts out unit 4 of layer 1; "
                 "separated by semicolons. Units are counted from 0.",
-            )  # fmt: skip
+            )
             sidebar.bring_along(EDITS, text)
             edits = edits_from_text(text)
             before = Fork(config, at, edits)
@@ -142,10 +143,15 @@ def _fork_point(history: History, suggested: Suggestion) -> int:
     step = first
     if last > first:
         step = st.slider(
-            "Fork at step", first, last, suggested.at, key=sidebar_run.STEP, bind="query-params",
+            "Fork at step",
+            first,
+            last,
+            suggested.at,
+            key=sidebar_run.STEP,
+            bind="query-params",
             help="The fork takes θ, the optimizer's state and the batches of this step of the sidebar's run, and goes on. "
             "The arrow keys move it.",
-        )  # fmt: skip
+        )
         sidebar.bring_along(sidebar_run.STEP, step)
     return int(history.step[min(history.nearest(step), len(history) - 2)])
 
@@ -153,10 +159,14 @@ def _fork_point(history: History, suggested: Suggestion) -> int:
 def _changes(config: RunConfig, suggested: Suggestion) -> dict[str, Any]:
     """The settings to change: a menu of them, and for each one chosen the sidebar's own widget."""
     names = st.multiselect(
-        "Settings to change", list(LABELS.values()), [LABELS[name] for name in suggested.changes], key=CHANGES,
-        bind="query-params", placeholder="none: the fork repeats its parent",
+        "Settings to change",
+        list(LABELS.values()),
+        [LABELS[name] for name in suggested.changes],
+        key=CHANGES,
+        bind="query-params",
+        placeholder="none: the fork repeats its parent",
         help="Everything that leaves θ its shape. Each starts at the parent's value.",
-    )  # fmt: skip
+    )
     sidebar.bring_along(CHANGES, names)
     one = config.activation if isinstance(config.activation, str) else next(iter(config.activation), "tanh")
     start = config.replace(activation=one).replace(**suggested.changes)
@@ -180,9 +190,13 @@ def _list_of(edits: tuple[Edit, ...]) -> None:
     with st.container(horizontal=True, gap="small", key="f_list"):
         for place, edit in enumerate(edits):
             st.button(
-                edit.notation(), key=f"f_remove_{place}", icon=":material/close:", on_click=_take_back,
-                args=(place,), help=f"Take this edit back: {edit.sentence()}.",
-            )  # fmt: skip
+                edit.notation(),
+                key=f"f_remove_{place}",
+                icon=":material/close:",
+                on_click=_take_back,
+                args=(place,),
+                help=f"Take this edit back: {edit.sentence()}.",
+            )
 
 
 def _take_back(place: int) -> None:

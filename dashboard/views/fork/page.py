@@ -65,9 +65,7 @@ def say(parent: Training, fork: Training) -> None:
     config = fork.config
     assert isinstance(config, Fork)
     same = beside(parent, fork, fork_words.verified)
-    words = same or fork_words.verdict(
-        parent.history, fork.history, beside(parent, fork, fork_and_parent.scores)
-    )
+    words = same or fork_words.verdict(parent.history, fork.history, beside(parent, fork, fork_and_parent.scores))
     badge = (
         ":gray-badge[:material/equal: Identical]"
         if same
@@ -80,15 +78,21 @@ def say(parent: Training, fork: Training) -> None:
     with right:
         if fork.history.stopped and not fork.history.divergence:
             st.button(
-                "Run to the end", key="f_again", on_click=runs().again, args=(session_id(), FORK),
-                icon=":material/play_arrow:", type="primary",
-            )  # fmt: skip
+                "Run to the end",
+                key="f_again",
+                on_click=runs().again,
+                args=(session_id(), FORK),
+                icon=":material/play_arrow:",
+                type="primary",
+            )
         if config.changes:
             st.page_link(
-                "views/lab/page.py", label="From step 0", icon=":material/science:",
+                "views/lab/page.py",
+                label="From step 0",
+                icon=":material/science:",
                 query_params=sidebar.link(config.from_the_start()) | {sidebar_run.STEP: str(config.steps)},
                 help="Opens the lab with the fork's settings from the start, without its parent's past and without edits.",
-            )  # fmt: skip
+            )
 
 
 @st.fragment
@@ -98,13 +102,16 @@ def over_time(parent: Training, fork: Training) -> None:
     first, last = int(history.step[0]), int(history.step[-1])
     record = 0
     if last > first:
-        stand = min(
-            int(history.step[history.last_finite]), int(parent.history.step[parent.history.last_finite])
-        )
+        stand = min(int(history.step[history.last_finite]), int(parent.history.step[parent.history.last_finite]))
         chosen = st.slider(
-            "Look at step", first, last, max(stand, first), key=LOOK_AT, bind="query-params",
+            "Look at step",
+            first,
+            last,
+            max(stand, first),
+            key=LOOK_AT,
+            bind="query-params",
             help="The step at which gradient flow and what was learned are shown. The arrow keys move it.",
-        )  # fmt: skip
+        )
         record = history.nearest(chosen)
     step = int(history.step[record])
 
@@ -134,15 +141,10 @@ def pictures(parent: Training, fork: Training, step: int, look: style.Style) -> 
     try:
         measured = beside(parent, fork, fork_and_parent.learned, step)
     except ValueError:
-        st.caption(
-            f"The parent has no record of step {step}: what it learned cannot be laid beside the fork's."
-        )
+        st.caption(f"The parent has no record of step {step}: what it learned cannot be laid beside the fork's.")
         return
     left, middle, right = st.columns(3)
-    for column, training, text in (
-        (left, parent, charts_learned.PARENT),
-        (middle, fork, charts_learned.FORK),
-    ):
+    for column, training, text in ((left, parent, charts_learned.PARENT), (middle, fork, charts_learned.FORK)):
         with column:
             title = card.Text(text.title, f"at step {step}", text.note)
             key = f"f_learned_{text.title.lower()}"

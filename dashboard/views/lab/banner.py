@@ -45,9 +45,13 @@ def show(place: st.delta_generator.DeltaGenerator) -> None:
             with st.container(key="lesson", horizontal=True, vertical_alignment="top"):
                 st.html(lessons.heading(lesson), width="stretch")
                 st.button(
-                    "Show everything", key="leave_lesson", type="tertiary", icon=":material/open_in_full:",
-                    on_click=leave, help="Leaves the lesson: every control and every chart comes back.",
-                )  # fmt: skip
+                    "Show everything",
+                    key="leave_lesson",
+                    type="tertiary",
+                    icon=":material/open_in_full:",
+                    on_click=leave,
+                    help="Leaves the lesson: every control and every chart comes back.",
+                )
         elif experiment:
             _claim(experiment)
 
@@ -87,9 +91,13 @@ def _claim(experiment: Experiment) -> None:
         with st.container(horizontal=True, wrap=False, vertical_alignment="center"):
             st.markdown(f":material/experiment: **{experiment.title}**", width="stretch")
             st.button(
-                "Close", key="leave_experiment", type="tertiary", icon=":material/close:", on_click=leave,
+                "Close",
+                key="leave_experiment",
+                type="tertiary",
+                icon=":material/close:",
+                on_click=leave,
                 help="Puts the claim away; the set-up stays.",
-            )  # fmt: skip
+            )
         st.markdown(unbroken(f"{experiment.claim} **Look for:** {experiment.look_for}"))
         with st.container(horizontal=True, vertical_alignment="center"):
             for name, config, label in (
@@ -98,10 +106,14 @@ def _claim(experiment: Experiment) -> None:
             ):
                 here = sidebar.stands_on(config)
                 st.button(
-                    label, key=f"experiment_{name}", type="primary" if here else "secondary", on_click=_set_up,
-                    args=(experiment, config), icon=":material/check:" if here else ":material/play_arrow:",
+                    label,
+                    key=f"experiment_{name}",
+                    type="primary" if here else "secondary",
+                    on_click=_set_up,
+                    args=(experiment, config),
+                    icon=":material/check:" if here else ":material/play_arrow:",
                     help="This is the run on the page." if here else "Sets the whole sidebar to this run.",
-                )  # fmt: skip
+                )
             if not any(map(sidebar.stands_on, (experiment.config, experiment.against))):
                 st.caption("The set-up has been changed since.", width="content")
 

@@ -35,9 +35,13 @@ def causes(training: Training, record: int, look: Style, play: Playback) -> None
     measured = training.measured(ledger, record)
     played = play.fewer(LEDGERS_PLAYED)
     card.show(
-        "ledger", charts_causes.LEDGER, measured, charts_causes.ledger(measured, look), finding=charts_causes.culprit(measured),
+        "ledger",
+        charts_causes.LEDGER,
+        measured,
+        charts_causes.ledger(measured, look),
+        finding=charts_causes.culprit(measured),
         frames=played.frames(lambda each: charts_causes.ledger(played.measured(ledgers, each), look)),
-    )  # fmt: skip
+    )
 
 
 def ledgers(history: History, records: Sequence[int]) -> list[Measurement]:
@@ -50,9 +54,13 @@ def float_types(training: Training, record: int, look: Style, play: Playback) ->
     measured = training.measured(precision, record)
     played = play.fewer(PRECISIONS_PLAYED)
     card.show(
-        "precision", charts_causes.PRECISION, measured, charts_causes.precision(measured, look), finding=charts_causes.lost(measured),
+        "precision",
+        charts_causes.PRECISION,
+        measured,
+        charts_causes.precision(measured, look),
+        finding=charts_causes.lost(measured),
         frames=played.frames(lambda each: charts_causes.precision(played.measured(precisions, each), look)),
-    )  # fmt: skip
+    )
 
 
 def precisions(history: History, records: Sequence[int]) -> list[Measurement]:
@@ -69,10 +77,7 @@ def ending(training: Training, look: Style) -> None:
     tipped = "" if found.tipping is None else found.tipping.sentence()
     left, right = st.columns(2)
     with left:
-        figure, tipped = (
-            end.growth(found.measurement, look),
-            f"{tipped} {end.gone(found.measurement)}".strip(),
-        )
+        figure, tipped = (end.growth(found.measurement, look), f"{tipped} {end.gone(found.measurement)}".strip())
         card.show("growth", end.GROWTH, found.measurement, figure, height=240, finding=tipped)
     with right:
         finding = found.divergence.sentence()
@@ -84,11 +89,14 @@ def theory_switch(found: Distance | None, flags: tuple[str, ...], problem: str) 
     """The switch of the theory line, how far the measured one is from it, and a flag where theory need not hold."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.toggle(
-            "Theory", value=True, key="theory", bind="query-params",
+            "Theory",
+            value=True,
+            key="theory",
+            bind="query-params",
             help="Dashed: the δ norm that signal-propagation theory predicts for step 0, placed at the last layer's "
             "measured norm (mean-field recursion over the real widths: Poole et al. 2016, Schoenholz et al. 2017); the "
             "band holds 95 % of networks of these widths (Hanin & Nica 2018). Training leaves it behind.",
-        )  # fmt: skip
+        )
         if found is not None:
             colour = "green" if found.inside >= 0.9 * found.n_layers else "orange"
             st.markdown(
@@ -123,10 +131,12 @@ def sharpness_switch(config: RunConfig) -> None:
     """The switch that stands with the loss, with what it costs; off, it ends what is being measured."""
     seconds = curvature_seconds(config, _count(config))
     wanted = st.toggle(
-        f"Sharpness ({Cost(seconds, 0).sentence().partition(',')[0]})", key=SHARPNESS, bind="query-params",
+        f"Sharpness ({Cost(seconds, 0).sentence().partition(',')[0]})",
+        key=SHARPNESS,
+        bind="query-params",
         help="Measures how curved the loss is at a few steps of the training, by the largest eigenvalue of its Hessian. "
         "It explains a loss that jumps: above 2 / learning rate, gradient descent overshoots. Switched off, it stops.",
-    )  # fmt: skip
+    )
     if not wanted:
         errands().leave(PLACE)
 
@@ -149,12 +159,7 @@ def sharpness(training: Training, look: Style, step: int, play: Playback) -> Non
 
 
 def _sharpness(
-    training: Training,
-    records: tuple[int, ...],
-    look: Style,
-    step: int,
-    play: Playback,
-    errand: Errand[Measurement],
+    training: Training, records: tuple[int, ...], look: Style, step: int, play: Playback, errand: Errand[Measurement]
 ) -> None:
     found = list(errand.found)
     if not found:
@@ -165,9 +170,7 @@ def _sharpness(
     if not errand.complete:
         finding = f"Measuring: {len(found)} of {len(records)} steps. {finding}"
     drawn = partial(charts_causes.curvature, measured, look)
-    card.show(
-        "sharpness", charts_causes.CURVATURE, measured, drawn(step), finding=finding, frames=play.marks(drawn)
-    )
+    card.show("sharpness", charts_causes.CURVATURE, measured, drawn(step), finding=finding, frames=play.marks(drawn))
 
 
 def _count(config: RunConfig) -> int:

@@ -93,9 +93,17 @@ def ledger(measured: Measurement, style: Style) -> Figure:
 def _in_the_picture(text: str, style: Style) -> dict[str, Any]:
     """A line of text at the lower left of the plot."""
     return {
-        "text": text, "showarrow": False, "xref": "paper", "yref": "paper", "x": 0.01, "y": 0.02, "xanchor": "left",
-        "yanchor": "bottom", "font": style.font(12) | {"color": style.delta}, "bgcolor": style.background,
-    }  # fmt: skip
+        "text": text,
+        "showarrow": False,
+        "xref": "paper",
+        "yref": "paper",
+        "x": 0.01,
+        "y": 0.02,
+        "xanchor": "left",
+        "yanchor": "bottom",
+        "font": style.font(12) | {"color": style.delta},
+        "bgcolor": style.background,
+    }
 
 
 def existing(measured: Measurement) -> list[str]:

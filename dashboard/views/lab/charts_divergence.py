@@ -21,9 +21,7 @@ from nncore import Measurement
 from nncore.diagnosis import Forensics
 
 GROWTH = Text(
-    "Before the end",
-    "the largest number of each kind",
-    "The line that turns up first is what carried the others away.",
+    "Before the end", "the largest number of each kind", "The line that turns up first is what carried the others away."
 )
 PLACE = Text(
     "Where it broke",
@@ -125,12 +123,7 @@ def place(found: Forensics, style: Style) -> Figure:
                 "x": np.array([broke.step]),
                 "y": np.array([broke.layer]),
                 "name": "first",
-                "marker": {
-                    "symbol": "circle-open",
-                    "size": 18,
-                    "color": style.delta,
-                    "line": {"width": 3},
-                },
+                "marker": {"symbol": "circle-open", "size": 18, "color": style.delta, "line": {"width": 3}},
             },
         ],
         "layout": style.layout(

@@ -46,16 +46,17 @@ def show(training: Training, record: int) -> None:
     step = int(training.history.step[record])
     if not found:
         errands().leave(PLACE)
-        st.caption(
-            f":green[:material/check_circle:] Nothing wrong at step {step:,}: none of {len(RULES)} rules fires."
-        )
+        st.caption(f":green[:material/check_circle:] Nothing wrong at step {step:,}: none of {len(RULES)} rules fires.")
         return
     titles = ", ".join(each.title.lower() for each in found)
     count = "One finding" if len(found) == 1 else f"{len(found)} findings"
     row = st.expander(
-        f"**{count} at step {step:,}:** {titles}", type="compact", key="findings", on_change="rerun",
+        f"**{count} at step {step:,}:** {titles}",
+        type="compact",
+        key="findings",
+        on_change="rerun",
         icon=":material/troubleshoot:",
-    )  # fmt: skip
+    )
     if not row.open:
         errands().leave(PLACE)
         return
@@ -96,18 +97,17 @@ def _one(training: Training, found: Verdict, tried: list[Remedy | None], waits: 
         remedies = [remedy for remedy in tried if remedy is not None]
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             if remedies:
-                st.caption(
-                    f"{_capital(_metric(remedies[0]))} {number(remedies[0].before)} becomes", width="content"
-                )
+                st.caption(f"{_capital(_metric(remedies[0]))} {number(remedies[0].before)} becomes", width="content")
             for place, remedy in enumerate(remedies):
                 remedy_check.button(
-                    remedy, training.config, f"take_{found.rule}_{place}", f"{_effect(remedy)} · {remedy.label}",
+                    remedy,
+                    training.config,
+                    f"take_{found.rule}_{place}",
+                    f"{_effect(remedy)} · {remedy.label}",
                     f"{remedy.sentence()} One click sets the sidebar and trains again.",
-                )  # fmt: skip
-            if waits:
-                st.caption(
-                    f":material/hourglass_top: Trying out changes on this network: {len(tried)} so far …"
                 )
+            if waits:
+                st.caption(f":material/hourglass_top: Trying out changes on this network: {len(tried)} so far …")
             elif isinstance(training.config, Fork):
                 st.caption("Changes are tried out on runs from step 0, not on a fork.")
             elif not remedies:

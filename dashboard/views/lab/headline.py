@@ -50,9 +50,13 @@ def show(training: Training) -> None:
             watched(errand, partial(_offer_best, history.config))
         elif history.stopped and not isinstance(training, Opened):
             st.button(
-                "Run to the end", key="again", on_click=runs().again, args=(session_id(),),
-                icon=":material/play_arrow:", type="primary",
-            )  # fmt: skip
+                "Run to the end",
+                key="again",
+                on_click=runs().again,
+                args=(session_id(),),
+                icon=":material/play_arrow:",
+                type="primary",
+            )
         elif seen.kind in ("vanishing", "exploding", "zero"):
             _offer(next(iter(training.measured(_remedies)), None), history.config)
 
@@ -86,9 +90,11 @@ def flow_sentence(seen: Flow, strong: bool = False) -> str:
         dark = int(np.count_nonzero(seen.delta == 0))
         return f"δ is {mark}exactly 0{mark} in {dark} of {seen.n_layers} layers: those layers cannot learn."
     ratio, last = number(seen.ratio), seen.n_layers
-    share = f"{mark}{ratio}{mark} of what layer {last} receives" if seen.ratio < 1 else (
-        f"{mark}{ratio} ×{mark} what layer {last} receives"
-    )  # fmt: skip
+    share = (
+        f"{mark}{ratio}{mark} of what layer {last} receives"
+        if seen.ratio < 1
+        else (f"{mark}{ratio} ×{mark} what layer {last} receives")
+    )
     return f"Layer 1 receives {share}; each layer passes on about {mark}{_rate(seen.rate)}{mark}."
 
 
@@ -107,23 +113,32 @@ def metrics(training: Training, record: int, seen: Flow) -> None:
     value = "—" if seen.kind == "single" else number(seen.ratio)
     caption = "one layer" if not np.isfinite(seen.rate) else f"{_rate(seen.rate)} per layer"
     columns[0].metric(
-        "δ first / last", value, caption, delta_color="off", delta_arrow="off", border=True, height="stretch",
+        "δ first / last",
+        value,
+        caption,
+        delta_color="off",
+        delta_arrow="off",
+        border=True,
+        height="stretch",
         help="δ norm of layer 1 over that of the last layer. 1 is an even flow.",
-    )  # fmt: skip
+    )
     change = float(history.loss[record]) - float(history.loss[0])
     moved, first = record > 0 and np.isfinite(change), int(history.step[0])
     columns[1].metric(
-        "Loss", number(float(history.loss[record])), f"{change:+.2g} since step {first}" if moved else "not finite" if record else f"at step {first}",
-        delta_color="inverse" if moved else "off", delta_arrow="auto" if moved else "off", border=True,
-        height="stretch", help="The loss that training minimizes, on the rows of this step.",
-    )  # fmt: skip
+        "Loss",
+        number(float(history.loss[record])),
+        f"{change:+.2g} since step {first}" if moved else "not finite" if record else f"at step {first}",
+        delta_color="inverse" if moved else "off",
+        delta_arrow="auto" if moved else "off",
+        border=True,
+        height="stretch",
+        help="The loss that training minimizes, on the rows of this step.",
+    )
     _score(columns[2], history, scores, at)
     _flat_side(columns[3], training, record)
 
 
-def _score(
-    column: st.delta_generator.DeltaGenerator, history: History, scores: m.Measurement, at: int
-) -> None:
+def _score(column: st.delta_generator.DeltaGenerator, history: History, scores: m.Measurement, at: int) -> None:
     has_test = bool(np.isfinite(scores["test_loss"]).any())
     part = "test" if has_test else "train"
     if history.config.source.task == "classification":
@@ -131,17 +146,27 @@ def _score(
         gained = 100 * (accuracy[at] - accuracy[0])
         moved = abs(gained) >= 0.05
         column.metric(
-            "Accuracy", f"{100 * accuracy[at]:.1f} %", f"{gained:+.1f} points" if moved else f"as at step {history.step[0]}",
-            delta_color="normal" if moved else "off", delta_arrow="auto" if moved else "off", border=True,
-            height="stretch", help=f"Share of {'test' if has_test else 'training'} rows put into the right class.",
-        )  # fmt: skip
+            "Accuracy",
+            f"{100 * accuracy[at]:.1f} %",
+            f"{gained:+.1f} points" if moved else f"as at step {history.step[0]}",
+            delta_color="normal" if moved else "off",
+            delta_arrow="auto" if moved else "off",
+            border=True,
+            height="stretch",
+            help=f"Share of {'test' if has_test else 'training'} rows put into the right class.",
+        )
         return
     losses = scores[f"{part}_loss"]
     column.metric(
-        "Test loss" if has_test else "Training loss", number(float(losses[at])), "without penalties",
-        delta_color="off", delta_arrow="off", border=True, height="stretch",
+        "Test loss" if has_test else "Training loss",
+        number(float(losses[at])),
+        "without penalties",
+        delta_color="off",
+        delta_arrow="off",
+        border=True,
+        height="stretch",
         help="Mean squared error on rows the training never saw." if has_test else "Mean squared error.",
-    )  # fmt: skip
+    )
 
 
 def _flat_side(column: st.delta_generator.DeltaGenerator, training: Training, record: int) -> None:
@@ -154,10 +179,15 @@ def _flat_side(column: st.delta_generator.DeltaGenerator, training: Training, re
     value = percent(float(np.nanmean(share))) if np.isfinite(share).any() else "—"
     dead_share = percent(float(np.nanmean(dead))) if np.isfinite(dead).any() else "0 %"
     column.metric(
-        "Saturated units" if two_sided else "Units on the flat side", value, f"{dead_share} dead",
-        delta_color="off", delta_arrow="off", border=True, height="stretch",
+        "Saturated units" if two_sided else "Units on the flat side",
+        value,
+        f"{dead_share} dead",
+        delta_color="off",
+        delta_arrow="off",
+        border=True,
+        height="stretch",
         help="Share of hidden units × probe rows whose slope is below 1 % of its largest; dead: slope 0 on every row.",
-    )  # fmt: skip
+    )
 
 
 def flat_shares(history: History, record: int) -> m.Measurement:
@@ -179,9 +209,7 @@ def _trials(history: History) -> Iterator[Remedy | None]:
 def _offer_best(config: RunConfig, errand: Errand[Remedy | None]) -> None:
     """Of what keeps the run finite, the first that lets the gradient flow as well, if there is one."""
     if not errand.complete:
-        st.caption(
-            f":material/hourglass_top: Trying out changes on this network: {len(errand.found)} so far …"
-        )
+        st.caption(f":material/hourglass_top: Trying out changes on this network: {len(errand.found)} so far …")
         return
     found = [remedy for remedy in errand.found if remedy is not None]
     flowing = [remedy for remedy in found if VANISHED <= remedy.ratio <= EXPLODED]
@@ -192,14 +220,11 @@ def _offer(remedy: Remedy | None, config: RunConfig) -> None:
     if remedy is None:
         return
     effect = (
-        remedy.sentence()
-        if remedy.rule
-        else f"At step 0, δ first / last becomes {number(remedy.ratio)} (tried out)."
+        remedy.sentence() if remedy.rule else f"At step 0, δ first / last becomes {number(remedy.ratio)} (tried out)."
     )
     remedy_check.button(
-        remedy, config, "mend", f"Mend it: {remedy.label}", f"Sets the sidebar and trains again. {effect}",
-        primary=True,
-    )  # fmt: skip
+        remedy, config, "mend", f"Mend it: {remedy.label}", f"Sets the sidebar and trains again. {effect}", primary=True
+    )
 
 
 def _names(config: RunConfig) -> str:

@@ -18,8 +18,7 @@ def offer() -> None:
         return
     with st.container(border=True, key="hand_out", horizontal=True, vertical_alignment="center"):
         st.markdown(
-            "**Hand it out** :gray[a link that opens this run, this step, and only what you choose]",
-            width="stretch",
+            "**Hand it out** :gray[a link that opens this run, this step, and only what you choose]", width="stretch"
         )
         if st.button("Make a lesson", key="make_lesson", icon=":material/school:"):
             dialog()
@@ -29,25 +28,38 @@ def offer() -> None:
 def dialog() -> None:
     """Title, note, controls and charts, and the link that they make."""
     title = st.text_input(
-        "Title", key="lesson_title", max_chars=lessons.TITLE_LENGTH, placeholder="Why does layer 1 stand still?",
+        "Title",
+        key="lesson_title",
+        max_chars=lessons.TITLE_LENGTH,
+        placeholder="Why does layer 1 stand still?",
         help="Stands at the top of the page.",
-    )  # fmt: skip
+    )
     note = st.text_area(
-        "Note", key="lesson_note", max_chars=lessons.NOTE_LENGTH, height=100,
-        placeholder="What to try and what to find out. Plain text.", help="Stands below the title, as plain text.",
-    )  # fmt: skip
+        "Note",
+        key="lesson_note",
+        max_chars=lessons.NOTE_LENGTH,
+        height=100,
+        placeholder="What to try and what to find out. Plain text.",
+        help="Stands below the title, as plain text.",
+    )
     labels = sidebar.labels()
     only = st.multiselect(
-        "Controls that remain", list(labels), key="lesson_only", format_func=labels.__getitem__,
+        "Controls that remain",
+        list(labels),
+        key="lesson_only",
+        format_func=labels.__getitem__,
         placeholder="None: the run is fixed",
         help="All others leave the sidebar; their settings still apply.",
-    )  # fmt: skip
+    )
     parts = layout.PARTS | layout.drawn()
     show = st.multiselect(
-        "Charts that are shown", list(parts), key="lesson_show", format_func=parts.__getitem__,
+        "Charts that are shown",
+        list(parts),
+        key="lesson_show",
+        format_func=parts.__getitem__,
         placeholder="None chosen: all of them",
         help="They stand on the page in this order; all others are left out.",
-    )  # fmt: skip
+    )
     _by_hand(labels, parts)
     if not title.strip():
         st.caption("A lesson needs a title; then its link stands here.")
@@ -84,7 +96,9 @@ def query(title: str, note: str, only: list[str], show: list[str]) -> dict[str, 
     if STEP in st.session_state:
         now[STEP] = str(st.session_state[STEP])
     lesson = lessons.Lesson(
-        lessons.plain(title, lessons.TITLE_LENGTH), lessons.plain(note, lessons.NOTE_LENGTH, lines=True),
-        tuple(only), tuple(show) or None,
-    )  # fmt: skip
+        lessons.plain(title, lessons.TITLE_LENGTH),
+        lessons.plain(note, lessons.NOTE_LENGTH, lines=True),
+        tuple(only),
+        tuple(show) or None,
+    )
     return now | lesson.query()

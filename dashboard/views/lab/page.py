@@ -71,22 +71,22 @@ def charts(training: Training) -> None:
     with signal:
         measured = seeds.beside(training.measured(signal_at, record), repeated, "signal")
         card.show(
-            "signal", activations.SIGNAL, measured, activations.signal(measured, look), height=300,
+            "signal",
+            activations.SIGNAL,
+            measured,
+            activations.signal(measured, look),
+            height=300,
             frames=play.frames(
-                lambda each: activations.signal(
-                    seeds.beside(play.measured(signals, each), repeated, "signal"), look
-                )
+                lambda each: activations.signal(seeds.beside(play.measured(signals, each), repeated, "signal"), look)
             ),
-        )  # fmt: skip
+        )
     with updates:
         if repeated:
             seeds.updates(training, repeated, record, look)
         else:
             measured = timeline.select("update_ratio")
             drawn = partial(gradients.update_ratio, measured, look)
-            card.show(
-                "updates", gradients.UPDATE_RATIO, measured, drawn(step), height=300, frames=play.marks(drawn)
-            )
+            card.show("updates", gradients.UPDATE_RATIO, measured, drawn(step), height=300, frames=play.marks(drawn))
     with saturation:
         share = gradients.flat_share(timeline)
         if repeated:
@@ -94,14 +94,7 @@ def charts(training: Training) -> None:
         else:
             measured = timeline.select(share, "dead_fraction")
             drawn = partial(activations.saturation, measured, look)
-            card.show(
-                "saturation",
-                activations.SATURATION,
-                measured,
-                drawn(step),
-                height=300,
-                frames=play.marks(drawn),
-            )
+            card.show("saturation", activations.SATURATION, measured, drawn(step), height=300, frames=play.marks(drawn))
 
     losses, *middle, picture = st.columns(3 if causes.wants_sharpness() else 2)
     with losses:
@@ -119,12 +112,7 @@ def charts(training: Training) -> None:
 
 
 def gradient_flow(
-    training: Training,
-    record: int,
-    seen: Flow,
-    look: style.Style,
-    repeated: SeedTraining | None,
-    play: Playback,
+    training: Training, record: int, seen: Flow, look: style.Style, repeated: SeedTraining | None, play: Playback
 ) -> None:
     """δ and weight-gradient norms per layer, with what theory predicts for step 0 and the bands of many seeds."""
     measured = training.measured(m.gradient_flow, record)
@@ -149,9 +137,14 @@ def gradient_flow(
         return gradients.gradient_flow(banded(measured, repeated), look)
 
     card.show(
-        "flow", gradients.FLOW, measured, gradients.gradient_flow(measured, look),
-        finding=f"{finding} {problem}".strip(), above=switch, frames=play.frames(drawn),
-    )  # fmt: skip
+        "flow",
+        gradients.FLOW,
+        measured,
+        gradients.gradient_flow(measured, look),
+        finding=f"{finding} {problem}".strip(),
+        above=switch,
+        frames=play.frames(drawn),
+    )
 
 
 def banded(measured: m.Measurement, repeated: SeedTraining | None) -> m.Measurement:
@@ -170,13 +163,25 @@ def layer_by_step(timeline: m.Measurement, look: style.Style, step: int, play: P
     text = card.Text("Over training", title, gradients.HEATMAP_NOTES[chosen])
     drawn = partial(gradients.layer_by_step, measured, name, look)
     pick = partial(
-        st.segmented_control, "Quantity", list(labels), format_func=labels.__getitem__, default="delta_norm",
-        key="heat", bind="query-params", label_visibility="collapsed", required=True,
-    )  # fmt: skip
+        st.segmented_control,
+        "Quantity",
+        list(labels),
+        format_func=labels.__getitem__,
+        default="delta_norm",
+        key="heat",
+        bind="query-params",
+        label_visibility="collapsed",
+        required=True,
+    )
     card.show(
-        "heatmap", text, measured, drawn(step), finding=gradients.gaps(measured, name), above=pick,
+        "heatmap",
+        text,
+        measured,
+        drawn(step),
+        finding=gradients.gaps(measured, name),
+        above=pick,
         frames=play.marks(drawn),
-    )  # fmt: skip
+    )
 
 
 def distribution(training: Training, record: int, quantity: str, look: style.Style, play: Playback) -> None:
@@ -187,9 +192,13 @@ def distribution(training: Training, record: int, quantity: str, look: style.Sty
 
     measured = training.measured(m.distribution, record, quantity)
     card.show(
-        quantity, activations.DISTRIBUTIONS[quantity], measured, drawn(measured), height=300,
+        quantity,
+        activations.DISTRIBUTIONS[quantity],
+        measured,
+        drawn(measured),
+        height=300,
         frames=play.frames(lambda each: drawn(play.measured(m.distributions, each, quantity))),
-    )  # fmt: skip
+    )
 
 
 def signal_at(history: History, record: int) -> m.Measurement:
@@ -211,27 +220,37 @@ def parameters(training: Training, look: style.Style, step: int, play: Playback)
     n_layers = history.layout.n_layers
     layer_choice, index_choice, by_hand = st.columns([2, 2, 1], vertical_alignment="bottom")
     layer = layer_choice.number_input(
-        "Layer", 1, n_layers, 1, key="theta_layer", bind="query-params",
+        "Layer",
+        1,
+        n_layers,
+        1,
+        key="theta_layer",
+        bind="query-params",
         help="The layer whose weights are drawn as bands: the middle half and the middle 96 % of them.",
-    )  # fmt: skip
+    )
     index = index_choice.number_input(
-        "One parameter", 0, history.layout.n_params - 1, None, key="theta_index", bind="query-params",
+        "One parameter",
+        0,
+        history.layout.n_params - 1,
+        None,
+        key="theta_index",
+        bind="query-params",
         placeholder="the whole layer",
         help="The index k of a single θ_k, counted over all layers: biases first, then weights row by row.",
-    )  # fmt: skip
+    )
     by_hand.page_link(
-        "views/lecture/backward.py", label="By hand", icon=":material/search:", query_params={"b_part": "Inspector"},
+        "views/lecture/backward.py",
+        label="By hand",
+        icon=":material/search:",
+        query_params={"b_part": "Inspector"},
         help="Opens this network in the inspector: pick a weight and a sample, and see every product that reaches it.",
-    )  # fmt: skip
+    )
     if index is None:
         measured = training.measured(m.layer_parameters, int(layer))
         drawn, what = partial(weights.layer_bands, measured, look), f"weights of layer {layer}"
     else:
         measured = training.measured(m.parameter, int(index))
-        drawn, what = (
-            partial(weights.one_parameter, measured, look),
-            weights.place(history.layout, int(index)),
-        )
+        drawn, what = (partial(weights.one_parameter, measured, look), weights.place(history.layout, int(index)))
     text = card.Text(weights.PARAMETERS.title, f"and its gradient: {what}", weights.PARAMETERS.note)
     card.show("theta", text, measured, drawn(step), frames=play.marks(drawn))
 

@@ -18,14 +18,19 @@ def take(remedy: Remedy, before: RunConfig) -> None:
     st.session_state[PROMISE] = (remedy, before)
 
 
-def button(
-    remedy: Remedy, before: RunConfig, key: str, label: str, help: str, *, primary: bool = False
-) -> None:
+def button(remedy: Remedy, before: RunConfig, key: str, label: str, help: str, *, primary: bool = False) -> None:
     """One click takes a remedy, from a fragment too."""
     taken = st.button(
-        label, key=key, help=help, on_click=take, args=(remedy, before), wrap=True, width="stretch" if primary else "content",
-        type="primary" if primary else "secondary", icon=":material/healing:" if primary else None,
-    )  # fmt: skip
+        label,
+        key=key,
+        help=help,
+        on_click=take,
+        args=(remedy, before),
+        wrap=True,
+        width="stretch" if primary else "content",
+        type="primary" if primary else "secondary",
+        icon=":material/healing:" if primary else None,
+    )
     if taken:
         st.rerun()
 
@@ -38,15 +43,18 @@ def show(training: Training) -> None:
         return
     kept, sentence = training.measured(_held, remedy)
     verdict, _, numbers = sentence.partition(". ")
-    badge = (
-        f":green-badge[:material/check: {verdict}]" if kept else f":orange-badge[:material/close: {verdict}]"
-    )
+    badge = f":green-badge[:material/check: {verdict}]" if kept else f":orange-badge[:material/close: {verdict}]"
     with st.container(horizontal=True, vertical_alignment="center", key="promise"):
         st.markdown(f"{badge} **{remedy.label}.** {numbers}", width="stretch")
         st.button(
-            "Undo", key="undo", icon=":material/undo:", type="tertiary", on_click=_undo, args=(before,),
+            "Undo",
+            key="undo",
+            icon=":material/undo:",
+            type="tertiary",
+            on_click=_undo,
+            args=(before,),
             help="Sets the sidebar back to the run before this remedy.",
-        )  # fmt: skip
+        )
 
 
 def _held(history: History, remedy: Remedy) -> tuple[bool, str]:

@@ -44,21 +44,28 @@ def show(training: Training) -> None:
     """A popover: a field for notes, a button that makes the report of the page as it stands, another that saves it."""
     drawn = report_charts.kept()
     with st.popover("Report", icon=":material/description:", key="report"):
-        st.caption(
-            "One file with everything above, the charts still interactive. It opens without a network."
-        )
+        st.caption("One file with everything above, the charts still interactive. It opens without a network.")
         with st.form("report_form", border=False):
             notes = st.text_area(
-                "Your notes", key="report_notes", max_chars=20_000, placeholder="What you saw, and what to try next.",
+                "Your notes",
+                key="report_notes",
+                max_chars=20_000,
+                placeholder="What you saw, and what to try next.",
                 help="They stand at the top of the report, as plain text.",
-            )  # fmt: skip
+            )
             is_wanted = st.form_submit_button("Make the report", icon=":material/description:")
         if is_wanted:
             content = page(training.history, drawn.record, drawn.drawn(), notes, style.current())
             st.download_button(
-                f"Save it ({downloads.megabytes(len(content))})", content, f"{downloads.file_name(training.config)}.html",
-                "text/html", key="get_report", on_click="ignore", type="primary", icon=":material/download:",
-            )  # fmt: skip
+                f"Save it ({downloads.megabytes(len(content))})",
+                content,
+                f"{downloads.file_name(training.config)}.html",
+                "text/html",
+                key="get_report",
+                on_click="ignore",
+                type="primary",
+                icon=":material/download:",
+            )
 
 
 def page(history: History, record: int, drawn: list[Card], notes: str, look: style.Style) -> str:
@@ -73,10 +80,7 @@ def page(history: History, record: int, drawn: list[Card], notes: str, look: sty
         f"<h1>{html.escape(title)}</h1><p>{said}</p>",
         f'<h2>Notes</h2><div class="notes">{html.escape(notes)}</div>' if notes.strip() else "",
         "<h2>Verdict</h2>",
-        "".join(
-            f"<p><strong>{html.escape(each.title)}.</strong> {html.escape(each.sentence)}</p>"
-            for each in found
-        )
+        "".join(f"<p><strong>{html.escape(each.title)}.</strong> {html.escape(each.sentence)}</p>" for each in found)
         or f"<p>At step {step} no rule finds anything wrong.</p>",
         f"<h2>Settings</h2><pre>{html.escape(config_source(config))}</pre>",
         f"<p>{html.escape(config.source.note)}</p>",
@@ -103,9 +107,14 @@ def _figure(card: Card, number: int, look: style.Style) -> str:
     layout = card.figure.get("layout", {}) | {"font": look.font()}
     figure = encode({"data": card.figure["data"], "layout": layout})
     drawn = plotly.io.to_html(
-        figure, CONFIG, include_plotlyjs=False, full_html=False, validate=False, div_id=f"chart{number}",
+        figure,
+        CONFIG,
+        include_plotlyjs=False,
+        full_html=False,
+        validate=False,
+        div_id=f"chart{number}",
         default_height=f"{card.height}px",
-    )  # fmt: skip
+    )
     title = f"<h3>{html.escape(card.title)} <span>{html.escape(card.subtitle)}</span></h3>"
     return f"<figure>{title}{drawn}<figcaption>{html.escape(card.caption)}</figcaption></figure>"
 

@@ -26,10 +26,17 @@ PARTS = (*PERCENTILES, "seeds")
 def control() -> int:
     """How many seeds the charts of the lab show; the number stands in the address."""
     n_seeds = st.number_input(
-        "Seeds", 1, MOST_SEEDS, 1, 1, key=KEY, bind="query-params", width=round(140 * current().scale),
+        "Seeds",
+        1,
+        MOST_SEEDS,
+        1,
+        1,
+        key=KEY,
+        bind="query-params",
+        width=round(140 * current().scale),
         help="Runs the set-up again with the seeds that follow, for other data, first weights and batches: the charts "
         "then show the median and the band of the middle 80 %, and this seed's place in it.",
-    )  # fmt: skip
+    )
     sidebar.bring_along(KEY, n_seeds)
     return int(n_seeds)
 

@@ -71,15 +71,21 @@ def plane(measured: Measurement, along: Path, step: int, style: Style) -> Figure
             _way(u, v, along.step, style),
             *(
                 _point(u[at], v[at], name, symbol, style)
-                for at, name, symbol in ((0, f"step {along.step[0]}", "square"), (here, f"step {along.step[here]}", "star"))
+                for at, name, symbol in (
+                    (0, f"step {along.step[0]}", "square"),
+                    (here, f"step {along.step[here]}", "star"),
+                )
             ),
         ],
         "layout": style.layout(
             "loss_plane",
-            xaxis={"title": {"text": f"direction 1: {percent(float(along.share[0]))} of the movement"}, "showgrid": False},
+            xaxis={
+                "title": {"text": f"direction 1: {percent(float(along.share[0]))} of the movement"},
+                "showgrid": False,
+            },
             yaxis={"title": {"text": f"direction 2: {_small_share(float(along.share[1]))}"}, "showgrid": False},
         ),
-    }  # fmt: skip
+    }
 
 
 def _small_share(share: float) -> str:
@@ -109,7 +115,7 @@ def _point(x: float, y: float, name: str, symbol: str, style: Style) -> dict[str
         "name": name,
         "marker": {"symbol": symbol, "size": 14, "color": style.delta, "line": {"color": "#FFFFFF", "width": 1.5}},
         "hovertemplate": f"{name}<extra></extra>",
-    }  # fmt: skip
+    }
 
 
 def layers(measured: Measurement, n_layers: int, style: Style) -> Figure:
@@ -161,9 +167,7 @@ def one_step(measured: Measurement, now: float, rate: float, style: Style) -> Fi
     rates, loss = measured.axes["learning_rate"], measured["loss"]
     drawn = drawable(loss, log=False)
     low = float(np.nanmin(drawn, initial=now))
-    top = now + max(
-        2 * (now - low), PLATEAU * now
-    )  # a valley fills the picture; a plateau is not blown up into one
+    top = now + max(2 * (now - low), PLATEAU * now)  # a valley fills the picture; a plateau is not blown up into one
     margin = 0.08 * ((top - low) or 1.0)
     within = drawn[drawn <= top]
     if len(within) or not now > 0:
@@ -171,7 +175,15 @@ def one_step(measured: Measurement, now: float, rate: float, style: Style) -> Fi
     else:  # every rate leaps far up: decades show by how much
         height = log_axis("loss E", **log_ticks(np.append(drawn, now)))
     marks = [_upright(np.log10(rate), style)] if rate > 0 else []
-    level = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": now, "y1": now, "line": {"color": style.muted, "width": 1, "dash": "dot"}}  # fmt: skip
+    level = {
+        "type": "line",
+        "xref": "paper",
+        "x0": 0,
+        "x1": 1,
+        "y0": now,
+        "y1": now,
+        "line": {"color": style.muted, "width": 1, "dash": "dot"},
+    }
     return {
         "data": [
             {
@@ -186,12 +198,7 @@ def one_step(measured: Measurement, now: float, rate: float, style: Style) -> Fi
         ],
         "layout": style.layout(
             "loss_after_one_step",
-            xaxis={
-                "type": "log",
-                "dtick": 1,
-                "exponentformat": "power",
-                "title": {"text": "learning rate α"},
-            },
+            xaxis={"type": "log", "dtick": 1, "exponentformat": "power", "title": {"text": "learning rate α"}},
             yaxis=height,
             shapes=[*(shape | {"x0": 10 ** shape["x0"], "x1": 10 ** shape["x1"]} for shape in marks), level],
             showlegend=False,
@@ -239,11 +246,7 @@ def one_parameter(measured: Measurement, style: Style) -> Figure:
         "layout": style.layout(
             "loss_along_theta",
             xaxis={"title": {"text": "θ"}},
-            yaxis={
-                "title": {"text": "change of E"},
-                "exponentformat": "power",
-                "range": [low - margin, high + margin],
-            },
+            yaxis={"title": {"text": "change of E"}, "exponentformat": "power", "range": [low - margin, high + margin]},
         ),
     }
 
@@ -262,4 +265,12 @@ def one_parameter_finding(measured: Measurement, index: int) -> str:
 
 
 def _upright(x: float, style: Style) -> dict[str, Any]:
-    return {"type": "line", "yref": "paper", "y0": 0, "y1": 1, "x0": x, "x1": x, "line": {"color": style.muted, "width": 1.5, "dash": "dash"}}  # fmt: skip
+    return {
+        "type": "line",
+        "yref": "paper",
+        "y0": 0,
+        "y1": 1,
+        "x0": x,
+        "x1": x,
+        "line": {"color": style.muted, "width": 1.5, "dash": "dash"},
+    }

@@ -50,14 +50,7 @@ def pictures(training: Training) -> None:
     with right:
         measured = training.measured(landscape.along_layers, record)
         figure = charts.layers(measured, history.layout.n_layers, look)
-        card.show(
-            "along_layers",
-            charts.LAYERS,
-            measured,
-            figure,
-            height=420,
-            finding=charts.layers_finding(measured),
-        )
+        card.show("along_layers", charts.LAYERS, measured, figure, height=420, finding=charts.layers_finding(measured))
     left, right = st.columns(2)
     with left:
         one_step(training, record, look)
@@ -70,9 +63,11 @@ def the_plane(training: Training, step: int, look: style.Style) -> None:
     history = training.history
     seconds = landscape.seconds_per_point(history) * landscape.plane_side(history) ** 2
     if seconds > PATIENCE and not st.toggle(
-        f"Draw the plane (about {seconds:,.0f} s)", key="plane", bind="query-params",
+        f"Draw the plane (about {seconds:,.0f} s)",
+        key="plane",
+        bind="query-params",
         help="A grid of θ is sent through the whole network: for one this large it takes a while.",
-    ):  # fmt: skip
+    ):
         return
     try:
         along = training.measured(landscape.path)
@@ -109,12 +104,17 @@ def one_parameter(training: Training, record: int, look: style.Style) -> None:
     def choose() -> None:
         which, far = st.columns(2)
         which.number_input(
-            "Which θ", 0, last, 0, key=INDEX, bind="query-params",
+            "Which θ",
+            0,
+            last,
+            0,
+            key=INDEX,
+            bind="query-params",
             help="The index k of θ_k, counted over all layers: biases first, then weights row by row.",
-        )  # fmt: skip
+        )
         far.select_slider(
-            "Reach", list(REACHES), "±3", key=REACH, bind="query-params", help="How far θ is moved to both sides.",
-        )  # fmt: skip
+            "Reach", list(REACHES), "±3", key=REACH, bind="query-params", help="How far θ is moved to both sides."
+        )
 
     index, reach = from_fields(last)
     measured = training.measured(landscape.along_parameter, record, index, reach)

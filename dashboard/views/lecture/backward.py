@@ -47,9 +47,13 @@ def activation_picker() -> Activation:
     """The hidden units' φ; the lecture's is the sigmoid."""
     names = list(ACTIVATIONS)
     chosen = st.selectbox(
-        "Activation φ", names, names.index("sigmoid"), key="b_phi", bind="query-params",
+        "Activation φ",
+        names,
+        names.index("sigmoid"),
+        key="b_phi",
+        bind="query-params",
         help="The lecture works with the sigmoid, whose slope is O(1 − O).",
-    )  # fmt: skip
+    )
     return ACTIVATIONS[chosen]
 
 
@@ -79,7 +83,7 @@ def notices(theta: np.ndarray, x: np.ndarray, phi: Activation, grad: np.ndarray)
                 f"**Unit {number} is saturated.** U1{number} = {digits(u[at])}, slope {digits(slope[at], 3)}: "
                 f"θ{number - 1} and θ{number + 1} are all but frozen while θ4, θ5, θ6 still learn."
             )
-    return found  # fmt: skip
+    return found
 
 
 def ask(*asked: Question) -> None:
@@ -131,19 +135,27 @@ def one_theta(look: style.Style, numbers: Numbers) -> None:
     controls, page = st.columns([2, 5], gap="medium")
     with controls:
         followed = st.segmented_control(
-            "Follow", THETA, default="θ3", key="b_k", bind="query-params", required=True,
+            "Follow",
+            THETA,
+            default="θ3",
+            key="b_k",
+            bind="query-params",
+            required=True,
             help="The parameter whose chain is written out.",
-        )  # fmt: skip
+        )
         sample = st.segmented_control(
-            "Sample", ["1", "2", "3", "4", OWN], default="3", key="b_sample", bind="query-params", required=True,
+            "Sample",
+            ["1", "2", "3", "4", OWN],
+            default="3",
+            key="b_sample",
+            bind="query-params",
+            required=True,
             help="The lecture's samples of y = x² at x = 0, 0.5, 1, 1.5, or one of your own.",
-        )  # fmt: skip
+        )
         sample = sample or "3"
         if sample == OWN:
             x = x_picker("b_x", 2.0, -4.0, 4.0)
-            y = st.number_input(
-                "y of this sample", -1e6, 1e6, 4.0, 0.25, key="b_y", format="%g", bind="query-params"
-            )
+            y = st.number_input("y of this sample", -1e6, 1e6, 4.0, 0.25, key="b_y", format="%g", bind="query-params")
         else:
             x, y = (float(values[int(sample) - 1]) for values in SAMPLES)
         alpha = st.number_input(
@@ -162,9 +174,14 @@ def one_theta(look: style.Style, numbers: Numbers) -> None:
     numbers.add_all("parameters", THETA, "slider", theta)
     numbers.add_all("sample", ["x", "y_a"], "chosen", [x, y])
     for symbol, value in (
-        ("U11", seen.u11), ("U12", seen.u12), ("O11", seen.o11), ("O12", seen.o12),
-        ("φ′(U11)", seen.slope_1), ("φ′(U12)", seen.slope_2), ("f(x) = y_p", seen.f),
-    ):  # fmt: skip
+        ("U11", seen.u11),
+        ("U12", seen.u12),
+        ("O11", seen.o11),
+        ("O12", seen.o12),
+        ("φ′(U11)", seen.slope_1),
+        ("φ′(U12)", seen.slope_2),
+        ("f(x) = y_p", seen.f),
+    ):
         numbers.add("forward", symbol, "at x", float(value))
     numbers.add("error", "Δ", "−(y_a − y_p)", delta)
     numbers.add("error", "E of this sample", "(y_a − y_p)²", found.loss)
@@ -187,17 +204,26 @@ def one_theta(look: style.Style, numbers: Numbers) -> None:
                 f"**x = {digits(x)} lies outside the lecture's data,** 0 to 1.5. The chain does not mind: ∂f/∂θ2 and ∂f/∂θ3 are "
                 "proportional to x, so that a far sample pulls hard where the slope lets it.",
                 icon=":material/lightbulb:",
-            )  # fmt: skip
+            )
         conventions(k, theta, alpha, delta, found, network, path, numbers)
 
     st.subheader("Sample by sample", anchor=False)
     st.markdown(f"The same chain at each of the lecture's four samples; the last column adds up to ∂E/∂θ{k}.")
     passed, slopes = forward(theta, SAMPLES[0], phi), output_slopes(network, theta, xs)
     columns = {
-        "x": SAMPLES[0], "y": SAMPLES[1], "U11": passed.u11, "U12": passed.u12, "O11": passed.o11, "O12": passed.o12,
-        "φ′(U11)": passed.slope_1, "φ′(U12)": passed.slope_2, "f(x)": passed.f, "Δ = f − y": passed.f - SAMPLES[1],
-        f"∂f/∂θ{k}": slopes[:, k], f"(2/N) Δ ∂f/∂θ{k}": 2 / len(xs) * (passed.f - SAMPLES[1]) * slopes[:, k],
-    }  # fmt: skip
+        "x": SAMPLES[0],
+        "y": SAMPLES[1],
+        "U11": passed.u11,
+        "U12": passed.u12,
+        "O11": passed.o11,
+        "O12": passed.o12,
+        "φ′(U11)": passed.slope_1,
+        "φ′(U12)": passed.slope_2,
+        "f(x)": passed.f,
+        "Δ = f − y": passed.f - SAMPLES[1],
+        f"∂f/∂θ{k}": slopes[:, k],
+        f"(2/N) Δ ∂f/∂θ{k}": 2 / len(xs) * (passed.f - SAMPLES[1]) * slopes[:, k],
+    }
     st.dataframe({name: [digits(v, 10) for v in values] for name, values in columns.items()}, hide_index=True)
     for row, x_row in enumerate(SAMPLES[0]):
         values = [column[row] for column in columns.values()]
@@ -211,12 +237,15 @@ def one_theta(look: style.Style, numbers: Numbers) -> None:
     table_place.subheader("All seven at once", anchor=False)
     own_slopes = output_slopes(network, theta, np.array([[x]]))[0]
     table = {
-        "θ": theta, "∂f/∂θ, this sample": own_slopes, "Δ ∂f/∂θ, this sample": delta * own_slopes,
-        "θ new, slides": theta - alpha * delta * own_slopes, "∂E/∂θ, all samples": path.grad[0], "θ new, all samples": path.theta[-1],
-    }  # fmt: skip
+        "θ": theta,
+        "∂f/∂θ, this sample": own_slopes,
+        "Δ ∂f/∂θ, this sample": delta * own_slopes,
+        "θ new, slides": theta - alpha * delta * own_slopes,
+        "∂E/∂θ, all samples": path.grad[0],
+        "θ new, all samples": path.theta[-1],
+    }
     table_place.dataframe(
-        {"": THETA} | {name: [digits(v, 12) for v in values] for name, values in table.items()},
-        hide_index=True,
+        {"": THETA} | {name: [digits(v, 12) for v in values] for name, values in table.items()}, hide_index=True
     )
     for name, values in list(table.items())[1:]:
         numbers.add_all("all seven", THETA, name, values)
@@ -230,14 +259,7 @@ def one_theta(look: style.Style, numbers: Numbers) -> None:
 
 
 def conventions(
-    k: int,
-    theta: np.ndarray,
-    alpha: float,
-    delta: float,
-    found: Chain,
-    network: MLP,
-    path: Descent,
-    numbers: Numbers,
+    k: int, theta: np.ndarray, alpha: float, delta: float, found: Chain, network: MLP, path: Descent, numbers: Numbers
 ) -> None:
     """The same derivative as the slides write it, for one sample, and as the field does, for all; each with its check."""
     own, slope = f"\\theta_{k}", float(found.output_slopes[0])
@@ -253,14 +275,20 @@ def conventions(
             worked(
                 [
                     (r"\Delta", "-(y_a - y_p)", tex(delta, 8)),
-                    (rf"\Delta\,\tfrac{{\partial f}}{{\partial {own}}}", f"{factor(delta)} \\cdot {factor(slope)}", tex(slides, 8)),
                     (
-                        rf"{own}^{{\text{{new}}}}", rf"{own} - \alpha\,\Delta\,\tfrac{{\partial f}}{{\partial {own}}}",
-                        tex(theta[k]) + minus_alpha + factor(slides), rf"\mathbf{{{tex(theta[k] - alpha * slides, 8)}}}",
+                        rf"\Delta\,\tfrac{{\partial f}}{{\partial {own}}}",
+                        f"{factor(delta)} \\cdot {factor(slope)}",
+                        tex(slides, 8),
+                    ),
+                    (
+                        rf"{own}^{{\text{{new}}}}",
+                        rf"{own} - \alpha\,\Delta\,\tfrac{{\partial f}}{{\partial {own}}}",
+                        tex(theta[k]) + minus_alpha + factor(slides),
+                        rf"\mathbf{{{tex(theta[k] - alpha * slides, 8)}}}",
                     ),
                 ]
             )
-        )  # fmt: skip
+        )
         st.markdown(
             f"With the 2, ∂E/∂θ{k} of this sample's own (y_a − y_p)² is **{digits(found.grad, 8)}**. Central difference: "
             f"{digits(found.numeric, 8)}, off by {digits(found.numeric_error, 2)}."
@@ -272,15 +300,18 @@ def conventions(
                 [
                     (
                         rf"\tfrac{{\partial E}}{{\partial {own}}}",
-                        rf"-\tfrac{{2}}{{N}} \sum (y - f)\,\tfrac{{\partial f}}{{\partial {own}}}", tex(all_samples, 8),
+                        rf"-\tfrac{{2}}{{N}} \sum (y - f)\,\tfrac{{\partial f}}{{\partial {own}}}",
+                        tex(all_samples, 8),
                     ),
                     (
-                        rf"{own}^{{\text{{new}}}}", rf"{own} - \alpha\,\tfrac{{\partial E}}{{\partial {own}}}",
-                        tex(theta[k]) + minus_alpha + factor(all_samples), rf"\mathbf{{{tex(float(path.theta[-1, k]), 8)}}}",
+                        rf"{own}^{{\text{{new}}}}",
+                        rf"{own} - \alpha\,\tfrac{{\partial E}}{{\partial {own}}}",
+                        tex(theta[k]) + minus_alpha + factor(all_samples),
+                        rf"\mathbf{{{tex(float(path.theta[-1, k]), 8)}}}",
                     ),
                 ]
             )
-        )  # fmt: skip
+        )
         st.markdown(
             rf"Check with h = {digits(h, 2)}: $\frac{{E({own} + h) - E({own} - h)}}{{2h}}$ = {digits(numeric, 8)}, off by "
             f"{digits(abs(numeric - all_samples), 2)}."
@@ -306,9 +337,14 @@ def slope_of_sigmoid(look: style.Style, numbers: Numbers) -> None:
     with left:
         u = x_picker("b_u", 0.6, -8.0, 8.0, label="U")
         lines = st.slider(
-            "Lines of the derivation", 1, 6, 6, key="b_lines", bind="query-params",
+            "Lines of the derivation",
+            1,
+            6,
+            6,
+            key="b_lines",
+            bind="query-params",
             help="Fewer lines leave the next one for you to find first.",
-        )  # fmt: skip
+        )
     o, slope = float(SIGMOID(np.array(u))), float(SIGMOID.slope(np.array(u)))
     naive = o * (1.0 - o)
     steps = (
@@ -317,8 +353,11 @@ def slope_of_sigmoid(look: style.Style, numbers: Numbers) -> None:
         (r"-(1 + e^{-U})^{-2} \cdot (-e^{-U}) = \frac{e^{-U}}{(1 + e^{-U})^2}", "two minus signs cancel"),
         (r"\frac{1}{1 + e^{-U}} \cdot \frac{e^{-U}}{1 + e^{-U}}", "split it in two; the first is O"),
         (r"O \cdot \frac{(1 + e^{-U}) - 1}{1 + e^{-U}} = O\,(1 - O)", "add and take away 1; the second is 1 − O"),
-        (r"\tfrac14 - \left(O - \tfrac12\right)^2 \le \tfrac14", "complete the square: largest at O = ½, that is U = 0"),
-    )  # fmt: skip
+        (
+            r"\tfrac14 - \left(O - \tfrac12\right)^2 \le \tfrac14",
+            "complete the square: largest at O = ½, that is U = 0",
+        ),
+    )
     with left, st.container(border=True, key="b_derivation"):
         st.markdown("**Derived** :gray[from O = 1 / (1 + e⁻ᵁ)]")
         for number, (formula, why) in enumerate(steps[:lines], 1):
@@ -326,9 +365,7 @@ def slope_of_sigmoid(look: style.Style, numbers: Numbers) -> None:
             st.latex(rf"\frac{{dO}}{{dU}} = {formula}")
     with right:
         measured = charts.slope_measurement(u)
-        finding = (
-            f"At U = {digits(u)} the slope is {digits(slope)}, {digits(400 * slope, 3)} % of its ceiling."
-        )
+        finding = f"At U = {digits(u)} the slope is {digits(slope)}, {digits(400 * slope, 3)} % of its ceiling."
         card.show("b_slope", charts.SLOPE, measured, charts.slope_curve(measured, u, look), finding=finding)
         with st.container(border=True, key="b_at_u"):
             st.markdown("**With your U**")
@@ -336,11 +373,7 @@ def slope_of_sigmoid(look: style.Style, numbers: Numbers) -> None:
                 worked(
                     [
                         ("O", rf"\frac{{1}}{{1 + e^{{-{factor(u)}}}}}", tex(o, 10)),
-                        (
-                            r"\frac{dO}{dU}",
-                            f"{tex(o, 8)} \\cdot (1 - {tex(o, 8)})",
-                            rf"\mathbf{{{tex(slope, 10)}}}",
-                        ),
+                        (r"\frac{dO}{dU}", f"{tex(o, 8)} \\cdot (1 - {tex(o, 8)})", rf"\mathbf{{{tex(slope, 10)}}}"),
                     ]
                 )
             )
@@ -349,9 +382,7 @@ def slope_of_sigmoid(look: style.Style, numbers: Numbers) -> None:
                     f"One layer of sigmoids here passes on {digits(slope, 3)} of the signal; ten such pass {digits(slope**10, 3)}."
                 )
             elif slope == 0:
-                st.info(
-                    "Here even e^−|U| is too small for a float: the slope is exactly 0 and nothing passes."
-                )
+                st.info("Here even e^−|U| is too small for a float: the slope is exactly 0 and nothing passes.")
             else:
                 st.info(
                     f"In floats O is so close to {'1' if u > 0 else '0'} that 1 − O loses its digits: O · (1 − O) multiplied out gives "
@@ -374,9 +405,16 @@ def gradient_descent(look: style.Style, numbers: Numbers) -> None:
     controls, page = st.columns([2, 7], gap="medium")
     with controls:
         alpha = st.number_input(
-            "Learning rate α", 0.0, 1000.0, 0.1, 0.05, key="b_alpha", format="%g", bind="query-params",
+            "Learning rate α",
+            0.0,
+            1000.0,
+            0.1,
+            0.05,
+            key="b_alpha",
+            format="%g",
+            bind="query-params",
             help="0.1 learns slowly, 0.3 quickly; from 0.8 on it overshoots.",
-        )  # fmt: skip
+        )
         steps = inspector.whole("Steps", "b_steps", 1, 5000, 500, "Updates to take; every one is kept.")
         phi = activation_picker()
         st.caption("θ at step 0:")
@@ -385,9 +423,7 @@ def gradient_descent(look: style.Style, numbers: Numbers) -> None:
     path = descend(network, MSE, theta, SAMPLES[0][:, None], SAMPLES[1][:, None], alpha, steps)
     with page:
         with st.container(horizontal=True, key="b_descents"):
-            set_up(
-                "Worked example", "b_go_0", theta_settings("b", EXAMPLE_THETA) | {"b_alpha": 0.1, "b_step": 0}
-            )
+            set_up("Worked example", "b_go_0", theta_settings("b", EXAMPLE_THETA) | {"b_alpha": 0.1, "b_step": 0})
             set_up("α = 0.5", "b_go_1", {"b_alpha": 0.5, "b_step": 0}, help="Quick, with a bump on the way.")
             set_up("α = 2 diverges", "b_go_2", {"b_alpha": 2.0, "b_step": 0}, help="Too large a step.")
             set_up("All θ equal", "b_go_3", theta_settings("b", (0.5,) * 7) | {"b_step": 0})
@@ -435,10 +471,15 @@ st.markdown(
     "station does to it, and you have the gradient. That is all backpropagation is; the order, back to front, saves work."
 )
 part = st.segmented_control(
-    "Part of the page", PARTS, default="By hand", key="b_part", bind="query-params", required=True,
+    "Part of the page",
+    PARTS,
+    default="By hand",
+    key="b_part",
+    bind="query-params",
+    required=True,
     label_visibility="collapsed",
     help="By hand: one θ, every factor. Slope: why O(1 − O). Descent: play and rewind. Inspector: any network of the lab.",
-)  # fmt: skip
+)
 part = part or "By hand"  # an empty value in the address is no choice
 numbers = Numbers(f"backpropagation {part.lower()}")
 match part:

@@ -39,9 +39,7 @@ def situation(theta: tuple[float, ...], sample: str, k: int, x: float) -> dict[s
 def descent_from(theta: tuple[float, ...], alpha: float = 0.1, steps: int = 500) -> Descent:
     """A descent of the worked example's network and data."""
     network = MLP(ONE_TWO_ONE, "sigmoid")
-    return descend(
-        network, MSE, np.array(theta, float), SAMPLES[0][:, None], SAMPLES[1][:, None], alpha, steps
-    )
+    return descend(network, MSE, np.array(theta, float), SAMPLES[0][:, None], SAMPLES[1][:, None], alpha, steps)
 
 
 def zero() -> Question:
@@ -55,8 +53,15 @@ def zero() -> Question:
         2,
         f"O = ½ at zero, so θ4, θ5, θ6 have a gradient at once; only {', '.join(THETA[k] for k in still)} have exactly 0, for one "
         f"step. After 500 steps E is {digits(path.loss[-1], 4)} and θ5 = {digits(end[5])} = θ6: the units never part.",
-        {**theta_settings("b", (0.0,) * 7), "b_part": "Descent", "b_step": 500, "b_steps": 500, "b_alpha": 0.1, "b_phi": "sigmoid"},
-    )  # fmt: skip
+        {
+            **theta_settings("b", (0.0,) * 7),
+            "b_part": "Descent",
+            "b_step": 500,
+            "b_steps": 500,
+            "b_alpha": 0.1,
+            "b_phi": "sigmoid",
+        },
+    )
 
 
 def equal() -> Question:
@@ -71,8 +76,15 @@ def equal() -> Question:
         2,
         f"θ2 = {digits(same[2])} = θ3: equal units get equal gradients. With biases 0 but different weights (0.5 and −0.4) they end at "
         f"{digits(apart[2])} and {digits(apart[3])}: the weights break the symmetry, the biases need not.",
-        {**theta_settings("b", theta), "b_part": "Descent", "b_step": 500, "b_steps": 500, "b_alpha": 0.1, "b_phi": "sigmoid"},
-    )  # fmt: skip
+        {
+            **theta_settings("b", theta),
+            "b_part": "Descent",
+            "b_step": 500,
+            "b_steps": 500,
+            "b_alpha": 0.1,
+            "b_phi": "sigmoid",
+        },
+    )
 
 
 def flat() -> Question:
@@ -81,9 +93,7 @@ def flat() -> Question:
     slopes = output_slopes(network, np.array(theta), np.array([[1.0]]))[0]
     moved = np.array(theta)
     moved[2] = 0.0
-    before, after = (
-        float(network.forward(t, np.array([[1.0]])).z[-1][0, 0]) for t in (np.array(theta), moved)
-    )
+    before, after = (float(network.forward(t, np.array([[1.0]])).z[-1][0, 0]) for t in (np.array(theta), moved))
     return Question(
         "b_flat",
         "θ2 = 8 saturates unit 1 at x = 1: its gradient is tiny. Is f flat in θ2 everywhere, so that θ2 does not matter?",

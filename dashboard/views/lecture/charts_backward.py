@@ -34,9 +34,7 @@ LAYERS = Text(
     "Each step to the left multiplies by the weights' factor and by the slopes' factor.",
 )
 PATHS = Text(
-    "Along the strongest paths",
-    "|product so far|",
-    "Read from the output to θ: each drop is a factor below 1.",
+    "Along the strongest paths", "|product so far|", "Read from the output to θ: each drop is a factor below 1."
 )
 
 DASHES = ("solid", "solid", "dash", "dash", "dot", "dashdot", "dashdot")
@@ -60,9 +58,15 @@ def line(x: np.ndarray, y: np.ndarray, name: str, colour: str, **changes: Any) -
 def level(y: float, style: Style, dash: str = "dash") -> dict[str, Any]:
     """A theory's level across the whole chart."""
     return {
-        "type": "line", "xref": "paper", "x0": 0, "x1": 1, "yref": "y", "y0": y, "y1": y,
+        "type": "line",
+        "xref": "paper",
+        "x0": 0,
+        "x1": 1,
+        "yref": "y",
+        "y0": y,
+        "y1": y,
         "line": {"color": style.theory, "width": 1.5, "dash": dash},
-    }  # fmt: skip
+    }
 
 
 # ---- the slope of the sigmoid ----------------------------------------------------------------------------------
@@ -81,15 +85,28 @@ def slope_curve(measured: Measurement, u: float, style: Style) -> Figure:
     grid = measured.axes["U"]
     here = int(np.searchsorted(grid, u))
     dots = {
-        "type": "scatter", "mode": "markers", "x": np.array([u, u]), "showlegend": False,
+        "type": "scatter",
+        "mode": "markers",
+        "x": np.array([u, u]),
+        "showlegend": False,
         "y": np.array([measured["O"][here], measured["slope"][here]]),
-        "marker": {"size": 12, "color": [style.activation, style.delta], "line": {"color": style.background, "width": 2}},
+        "marker": {
+            "size": 12,
+            "color": [style.activation, style.delta],
+            "line": {"color": style.background, "width": 2},
+        },
         "hovertemplate": "U = %{x:.4g}<br>%{y:.4e}<extra></extra>",
-    }  # fmt: skip
+    }
     ceiling = {
-        "text": "ceiling ¼", "showarrow": False, "x": 0.01, "xref": "paper", "xanchor": "left", "y": 0.25,
-        "yanchor": "bottom", "font": style.font(12) | {"color": style.theory},
-    }  # fmt: skip
+        "text": "ceiling ¼",
+        "showarrow": False,
+        "x": 0.01,
+        "xref": "paper",
+        "xanchor": "left",
+        "y": 0.25,
+        "yanchor": "bottom",
+        "font": style.font(12) | {"color": style.theory},
+    }
     reach = max(8.0, 1.1 * abs(u))
     return {
         "data": [
@@ -126,7 +143,11 @@ def check(measured: Measurement, style: Style) -> Figure:
     return {
         "data": [
             line(
-                h, shown, "error", style.primary, mode="lines+markers",
+                h,
+                shown,
+                "error",
+                style.primary,
+                mode="lines+markers",
                 hovertemplate="h = %{x:.0e}<br>error %{y:.2e}<extra></extra>",
             )
         ],
@@ -137,15 +158,13 @@ def check(measured: Measurement, style: Style) -> Figure:
             margin={"t": 10},
             showlegend=False,
         ),
-    }  # fmt: skip
+    }
 
 
 # ---- gradient descent ------------------------------------------------------------------------------------------
 
 
-def curve_measurement(
-    network: MLP, path: Descent, step: int, samples: tuple[np.ndarray, np.ndarray]
-) -> Measurement:
+def curve_measurement(network: MLP, path: Descent, step: int, samples: tuple[np.ndarray, np.ndarray]) -> Measurement:
     """f over x at step 0 and at the chosen step; the samples' y where they are."""
     x, y = samples
     grid = np.unique(np.concatenate([np.linspace(x.min() - 0.5, x.max() + 0.5, 161), x]))
@@ -162,19 +181,34 @@ def curve(measured: Measurement, step: int, style: Style) -> Figure:
     grid, y = measured.axes["x"], measured["y"]
     here = np.isfinite(y)
     samples = {
-        "type": "scatter", "mode": "markers", "x": grid[here], "y": y[here], "name": "y",
+        "type": "scatter",
+        "mode": "markers",
+        "x": grid[here],
+        "y": y[here],
+        "name": "y",
         "marker": {"size": 11, "symbol": "x", "color": style.ink},
         "hovertemplate": "x %{x:.4g}<br>y %{y:.4g}<extra></extra>",
-    }  # fmt: skip
+    }
     low, high = float(np.min(y[here])), float(np.max(y[here]))
     f = measured["f"]
     outside = not np.any((f >= low - 1) & (f <= high + 1))
-    note = [
-        {
-            "text": f"f is off the picture: about {np.median(f):.1e}", "showarrow": False, "xref": "paper", "yref": "paper",
-            "x": 0.02, "y": 0.98, "xanchor": "left", "yanchor": "top", "font": style.font(13),
-        }
-    ] if outside else []  # fmt: skip
+    note = (
+        [
+            {
+                "text": f"f is off the picture: about {np.median(f):.1e}",
+                "showarrow": False,
+                "xref": "paper",
+                "yref": "paper",
+                "x": 0.02,
+                "y": 0.98,
+                "xanchor": "left",
+                "yanchor": "top",
+                "font": style.font(13),
+            }
+        ]
+        if outside
+        else []
+    )
     return {
         "data": [
             line(grid, measured["f_start"], "step 0", style.muted, line={"width": 1.5, "dash": "dot"}),
@@ -203,10 +237,14 @@ def loss(measured: Measurement, step: int, style: Style) -> Figure:
     steps, values = measured.axes["step"], measured["loss"]
     shown = drawable(values)
     dot = {
-        "type": "scatter", "mode": "markers", "x": steps[step : step + 1], "y": shown[step : step + 1], "showlegend": False,
+        "type": "scatter",
+        "mode": "markers",
+        "x": steps[step : step + 1],
+        "y": shown[step : step + 1],
+        "showlegend": False,
         "marker": {"size": 11, "color": style.primary, "line": {"color": style.background, "width": 2}},
         "hoverinfo": "skip",
-    }  # fmt: skip
+    }
     trace = line(steps, shown, "E", style.primary, hovertemplate="step %{x}<br>E %{y:.6g}<extra></extra>")
     return {
         "data": [trace, dot],
@@ -236,18 +274,24 @@ def parameters(measured: Measurement, step: int, last: int, style: Style) -> Fig
             label = symbol.format(k=k)
             traces.append(
                 line(
-                    steps, measured[f"{name}{k}"][: last + 1], f"θ{k}", colours[k],
-                    yaxis=axis, legendgroup=f"θ{k}", showlegend=axis == "y", line={"width": 2, "dash": DASHES[k]},
+                    steps,
+                    measured[f"{name}{k}"][: last + 1],
+                    f"θ{k}",
+                    colours[k],
+                    yaxis=axis,
+                    legendgroup=f"θ{k}",
+                    showlegend=axis == "y",
+                    line={"width": 2, "dash": DASHES[k]},
                     hovertemplate=f"step %{{x}}<br>{label} %{{y:.6g}}<extra></extra>",
                 )
-            )  # fmt: skip
+            )
     layout = style.layout(
         "descent_theta", xaxis={"title": {"text": "step"}, "anchor": "y2"}, shapes=[step_line(style, step)]
     )
     axis = layout["yaxis"] | {"exponentformat": "power"}
     layout["yaxis"] = axis | {"domain": [0.54, 1], "title": axis["title"] | {"text": "θ"}}
     layout["yaxis2"] = axis | {"domain": [0, 0.46], "title": axis["title"] | {"text": "∂E/∂θ"}}
-    return {"data": traces, "layout": layout}  # fmt: skip
+    return {"data": traces, "layout": layout}
 
 
 # ---- any network -----------------------------------------------------------------------------------------------
@@ -274,20 +318,36 @@ def layers(measured: Measurement, layer: int, style: Style) -> Figure:
     positive = {name: np.where(values > 0, values, np.nan) for name, values in measured.values.items()}
     traces = [
         line(
-            number, positive["delta_norm"], "‖∂E/∂z‖", style.delta, mode="lines+markers",
+            number,
+            positive["delta_norm"],
+            "‖∂E/∂z‖",
+            style.delta,
+            mode="lines+markers",
             marker={"size": np.where(number == layer, 13, 7)},
             hovertemplate="layer %{x}<br>‖∂E/∂z‖ %{y:.3e}<extra></extra>",
         ),
         line(
-            number, positive["weight_factor"], "weights' factor", style.weight, mode="lines+markers", yaxis="y2",
-            marker={"symbol": "square"}, hovertemplate="from layer above to %{x}<br>weights × %{y:.4g}<extra></extra>",
+            number,
+            positive["weight_factor"],
+            "weights' factor",
+            style.weight,
+            mode="lines+markers",
+            yaxis="y2",
+            marker={"symbol": "square"},
+            hovertemplate="from layer above to %{x}<br>weights × %{y:.4g}<extra></extra>",
         ),
         line(
-            number, positive["slope_factor"], "slopes' factor", style.activation, mode="lines+markers", yaxis="y2",
-            marker={"symbol": "diamond"}, line={"dash": "dash"},
+            number,
+            positive["slope_factor"],
+            "slopes' factor",
+            style.activation,
+            mode="lines+markers",
+            yaxis="y2",
+            marker={"symbol": "diamond"},
+            line={"dash": "dash"},
             hovertemplate="from layer above to %{x}<br>slopes × %{y:.4g}<extra></extra>",
         ),
-    ]  # fmt: skip
+    ]
     both = np.concatenate([measured["weight_factor"], measured["slope_factor"], [1.0]])
     layout = style.layout("layer_factors", xaxis=layer_axis(len(number), anchor="y2"))
     axis = layout["yaxis"]
@@ -306,7 +366,7 @@ def paths_measurement(found: Chain) -> Measurement:
         "strongest paths",
         {"path": np.arange(1, len(rows) + 1), "place": np.arange(1, longest + 1)},
         {"factor": factors, "product": np.cumprod(factors, axis=1)},
-    )  # fmt: skip
+    )
 
 
 def paths(measured: Measurement, names: list[str], style: Style) -> Figure:
@@ -315,21 +375,28 @@ def paths(measured: Measurement, names: list[str], style: Style) -> Figure:
     colours = [style.delta, *style.classes(8)[2:]]
     traces = [
         line(
-            place, np.where(row > 0, row, np.nan), f"path {number}", colours[(number - 1) % len(colours)],
-            mode="lines+markers", line={"width": 3 if number == 1 else 1.5}, marker={"size": 7 if number == 1 else 4},
+            place,
+            np.where(row > 0, row, np.nan),
+            f"path {number}",
+            colours[(number - 1) % len(colours)],
+            mode="lines+markers",
+            line={"width": 3 if number == 1 else 1.5},
+            marker={"size": 7 if number == 1 else 4},
             hovertemplate=f"path {number}, factor %{{x}}<br>product so far %{{y:.3e}}<extra></extra>",
         )
         for number, row in enumerate(products, 1)
-    ]  # fmt: skip
+    ]
     step = max(1, int(np.ceil(len(names) / 14)))
     return {
         "data": traces,
         "layout": style.layout(
             "strongest_paths",
             xaxis={
-                "title": {"text": "factor (output → θ)"}, "tickmode": "array",
-                "tickvals": place[::step], "ticktext": names[::step],
+                "title": {"text": "factor (output → θ)"},
+                "tickmode": "array",
+                "tickvals": place[::step],
+                "ticktext": names[::step],
             },
             yaxis=log_axis("|product so far|", **log_ticks(products)),
         ),
-    }  # fmt: skip
+    }

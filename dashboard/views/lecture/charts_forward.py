@@ -17,28 +17,20 @@ LOGIT = {
     "p": Text("Probability P(y = 1 | x)", "1 / (1 + e⁻ᵁ)", "Squeezed between 0 and 1, steepest where P = ½."),
     "odds": Text("Odds", "P / (1 − P)", "From 0 to ∞: a step of 1 in x multiplies them by exp θ1."),
     "log_odds": Text("Log-odds", "log(P / (1 − P)) = U", "The logit is a straight line in x: intercept θ0, slope θ1."),
-}  # fmt: skip
+}
 
 FITTED = Text(
-    "Fit",
-    "P(y = 1 | x) on twelve samples",
-    "Circles are the samples; the dashed curve is where descent ended.",
+    "Fit", "P(y = 1 | x) on twelve samples", "Circles are the samples; the dashed curve is where descent ended."
 )
-PATH = Text(
-    "θ over the steps", "gradient descent", "Flat lines: the gradient has become 0 and θ stays where it is."
-)
-FIT_LOSS = Text(
-    "Loss E over the steps", "mean cross-entropy", "It falls at every step unless α is too large."
-)
+PATH = Text("θ over the steps", "gradient descent", "Flat lines: the gradient has become 0 and θ stays where it is.")
+FIT_LOSS = Text("Loss E over the steps", "mean cross-entropy", "It falls at every step unless α is too large.")
 SLOPES = Text(
     "Who carries a gradient where",
     "slope |φ′(z)|, brighter is larger",
     "A gradient that passes a unit is multiplied by the colour at that unit's z; blank is exactly 0 and stops it.",
 )
 CURVE = Text(
-    "The curve f(x)",
-    "and the two hidden units' shares",
-    "The solid curve is the sum of the two thin ones and θ4.",
+    "The curve f(x)", "and the two hidden units' shares", "The solid curve is the sum of the two thin ones and θ4."
 )
 
 ODDS_CEILING = 100.0
@@ -68,9 +60,7 @@ def _line(x: np.ndarray, y: np.ndarray, name: str, colour: str, **changes: Any) 
     return merge(trace, changes)
 
 
-def _points(
-    x: np.ndarray, y: np.ndarray, name: str, marker: dict[str, Any], **changes: Any
-) -> dict[str, Any]:
+def _points(x: np.ndarray, y: np.ndarray, name: str, marker: dict[str, Any], **changes: Any) -> dict[str, Any]:
     trace = {
         "type": "scatter",
         "mode": "markers",
@@ -105,9 +95,7 @@ def logit_measurement(theta: np.ndarray, x: float) -> Measurement:
     """P, odds and log-odds over x, the chosen x among them."""
     grid = _grid(min(-4.0, 1.1 * x), max(4.0, 1.1 * x), np.array(x))
     seen = logistic(theta, grid)
-    return Measurement(
-        "logistic regression", {"x": grid}, {"p": seen.p, "odds": seen.odds, "log_odds": seen.log_odds}
-    )
+    return Measurement("logistic regression", {"x": grid}, {"p": seen.p, "odds": seen.odds, "log_odds": seen.log_odds})
 
 
 def logit_curve(measured: Measurement, quantity: str, x: float, style: Style) -> Figure:
@@ -121,9 +109,7 @@ def logit_curve(measured: Measurement, quantity: str, x: float, style: Style) ->
     if quantity == "odds":
         largest = np.nanmax(drawn, initial=1.0)
         top = min(float(largest), ODDS_CEILING)
-        drawn = np.minimum(
-            drawn, 10 * top
-        )  # a curve of 1e304 breaks the browser's path; it leaves the picture anyway
+        drawn = np.minimum(drawn, 10 * top)  # a curve of 1e304 breaks the browser's path; it leaves the picture anyway
     place = now if top is None else min(now, top)
     axis: dict[str, Any] = {"title": {"text": title}, "nticks": 6}
     if quantity == "p":
@@ -137,7 +123,9 @@ def logit_curve(measured: Measurement, quantity: str, x: float, style: Style) ->
         "data": [
             _line(grid, drawn, title, colour),
             _points(
-                np.array([x]), np.array([place]), "at x",
+                np.array([x]),
+                np.array([place]),
+                "at x",
                 {"size": 12, "color": colour, "line": {"color": style.background, "width": 2}},
                 mode="markers+text",
                 text=[off or f" {digits(now, 4)}"],
@@ -153,15 +141,13 @@ def logit_curve(measured: Measurement, quantity: str, x: float, style: Style) ->
             showlegend=False,
             margin={"t": 10},
         ),
-    }  # fmt: skip
+    }
 
 
 def fit_measurement(x: np.ndarray, y: np.ndarray, fit: LogisticFit, step: int) -> Measurement:
     """P over x at the start, at the chosen step and at the end, and the samples where they are."""
     grid = _grid(-4.0, 4.0, x)
-    curves = {
-        name: logistic(fit.theta[k], grid).p for name, k in (("p_start", 0), ("p", step), ("p_end", -1))
-    }
+    curves = {name: logistic(fit.theta[k], grid).p for name, k in (("p_start", 0), ("p", step), ("p_end", -1))}
     return Measurement("logistic fit", {"x": grid}, curves | {"y": _at(grid, x, y)})
 
 
@@ -176,7 +162,12 @@ def fit_curve(measured: Measurement, step: int, style: Style) -> Figure:
             _line(grid, measured["p_end"], "last step", style.ink, line={"width": 1.5, "dash": "dash"}),
             _line(grid, measured["p"], f"step {step}", style.activation, line={"width": 3}),
             *(
-                _points(grid[here], y[here], name, {"color": colour, "symbol": symbol, "size": 11, "line": {"color": colour, "width": 2}})
+                _points(
+                    grid[here],
+                    y[here],
+                    name,
+                    {"color": colour, "symbol": symbol, "size": 11, "line": {"color": colour, "width": 2}},
+                )
                 for name, here, colour, symbol in classes
             ),
         ],
@@ -186,7 +177,7 @@ def fit_curve(measured: Measurement, step: int, style: Style) -> Figure:
             yaxis={"title": {"text": "P and y"}, "range": [-0.08, 1.08]},
             margin={"t": 52},
         ),
-    }  # fmt: skip
+    }
 
 
 def path_measurement(fit: LogisticFit) -> Measurement:
@@ -204,7 +195,10 @@ def path(measured: Measurement, quantities: dict[str, str], step: int, style: St
     return {
         "data": [
             _line(
-                steps, measured[name], label, colours[name],
+                steps,
+                measured[name],
+                label,
+                colours[name],
                 line={"dash": dashes.get(name, "solid")},
                 hovertemplate=f"step %{{x}}<br>{label} %{{y:.6g}}<extra></extra>",
             )
@@ -218,7 +212,7 @@ def path(measured: Measurement, quantities: dict[str, str], step: int, style: St
             showlegend=len(quantities) > 1,
             margin={"t": 30 if len(quantities) > 1 else 10},
         ),
-    }  # fmt: skip
+    }
 
 
 # ---- activations -----------------------------------------------------------------------------------------------
@@ -273,12 +267,18 @@ def slope_heatmap(measured: Measurement, u: float, style: Style) -> Figure:
         "layout": style.layout(
             "slopes",
             xaxis={"title": {"text": "z (the lecture's U)"}, "showgrid": False, "dtick": 2, "range": [-8, 8]},
-            yaxis={"autorange": "reversed", "showgrid": False, "tickmode": "array", "tickvals": names, "type": "category"},
+            yaxis={
+                "autorange": "reversed",
+                "showgrid": False,
+                "tickmode": "array",
+                "tickvals": names,
+                "type": "category",
+            },
             shapes=[_guide("x", float(np.clip(u, -8, 8)), style) | {"layer": "above"}],
             annotations=blank,
             margin={"t": 10},
         ),
-    }  # fmt: skip
+    }
 
 
 # ---- the 1-2-1 network -----------------------------------------------------------------------------------------
@@ -290,13 +290,7 @@ def curve_measurement(
     """f and the units' shares over x, f of the theta `before`, the samples, and the collapsed line when phi(z) = z."""
     grid = _grid(min(-4.0, 1.1 * x), max(4.0, 1.1 * x), np.array(x), samples[0])
     now, then = forward(theta, grid, phi), forward(before, grid, phi)
-    values = {
-        "f": now.f,
-        "unit_1": now.part_1,
-        "unit_2": now.part_2,
-        "f_before": then.f,
-        "y": _at(grid, *samples),
-    }
+    values = {"f": now.f, "unit_1": now.part_1, "unit_2": now.part_2, "f_before": then.f, "y": _at(grid, *samples)}
     if phi.kind == "linear":
         intercept, slope = collapsed(theta)
         values["line"] = intercept + slope * grid
@@ -318,16 +312,12 @@ def curve(measured: Measurement, x: float, moved: bool, style: Style) -> Figure:
         before = {"width": 2, "dash": "dot"}
         traces.insert(0, _line(grid, measured["f_before"], "worked example", style.muted, line=before))
     if "line" in measured.values:
-        traces.append(
-            _line(grid, measured["line"], "collapsed line", style.ink, line={"width": 2, "dash": "8px,10px"})
-        )
+        traces.append(_line(grid, measured["line"], "collapsed line", style.ink, line={"width": 2, "dash": "8px,10px"}))
     sample_marker = {"color": style.muted, "symbol": "x", "size": 9}
     now_marker = {"size": 12, "color": style.primary, "line": {"color": style.background, "width": 2}}
     traces += [
         _points(grid[samples], measured["y"][samples], "y of the lecture", sample_marker),
-        _points(
-            grid[here : here + 1], measured["f"][here : here + 1], "f at x", now_marker, showlegend=False
-        ),
+        _points(grid[here : here + 1], measured["f"][here : here + 1], "f at x", now_marker, showlegend=False),
     ]
     return {
         "data": traces,

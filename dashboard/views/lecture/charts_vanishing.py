@@ -49,33 +49,48 @@ def product_measurement(seen: UnitChain, weight: float, ceiling: float) -> Measu
         "product over depth",
         {"layer": depth},
         {
-            "U": seen.z, "O": seen.a, "slope": seen.slope, "factor": seen.factor, "product": seen.product,
-            "log10_product": seen.log10_product, "ceiling": largest,
+            "U": seen.z,
+            "O": seen.a,
+            "slope": seen.slope,
+            "factor": seen.factor,
+            "product": seen.product,
+            "log10_product": seen.log10_product,
+            "ceiling": largest,
         },
-    )  # fmt: skip
+    )
 
 
 def product(measured: Measurement, look: Style) -> Figure:
     """|product| and its ceiling on a log axis; exact zeros and infinities are named."""
     depth, values = measured.axes["layer"], np.abs(measured["product"])
     drawn = np.where((values > 0) & np.isfinite(values), values, np.nan)
-    ceiling = np.where(
-        (measured["ceiling"] > 0) & np.isfinite(measured["ceiling"]), measured["ceiling"], np.nan
-    )
+    ceiling = np.where((measured["ceiling"] > 0) & np.isfinite(measured["ceiling"]), measured["ceiling"], np.nan)
     notes = []
     for mask, what in ((values == 0, "exactly 0"), (~np.isfinite(values), "not finite")):
         if mask.any():
             notes.append(
                 {
-                    "text": f"{what} from layer {depth[mask][0]} on", "showarrow": False, "xref": "paper", "yref": "paper",
-                    "x": 0.98, "y": 0.96, "xanchor": "right", "yanchor": "top", "font": look.font(13) | {"color": look.delta},
+                    "text": f"{what} from layer {depth[mask][0]} on",
+                    "showarrow": False,
+                    "xref": "paper",
+                    "yref": "paper",
+                    "x": 0.98,
+                    "y": 0.96,
+                    "xanchor": "right",
+                    "yanchor": "top",
+                    "font": look.font(13) | {"color": look.delta},
                 }
-            )  # fmt: skip
+            )
     hover = "after %{x} layers<br>%{y:.3e}<extra></extra>"
     return {
         "data": [
             line(
-                depth, ceiling, "largest slope · θ", look.theory, line={"width": 1.8, "dash": "dash"}, hovertemplate=hover
+                depth,
+                ceiling,
+                "largest slope · θ",
+                look.theory,
+                line={"width": 1.8, "dash": "dash"},
+                hovertemplate=hover,
             ),
             line(depth, drawn, "|product|", look.delta, mode="lines+markers", line={"width": 3}, hovertemplate=hover),
         ],
@@ -86,7 +101,7 @@ def product(measured: Measurement, look: Style) -> Figure:
             shapes=[level(1.0, look, "dot")],
             annotations=notes,
         ),
-    }  # fmt: skip
+    }
 
 
 def factor_measurement(x: float, depth: int, activation: str, own: float, ceiling: float) -> Measurement:
@@ -95,9 +110,7 @@ def factor_measurement(x: float, depth: int, activation: str, own: float, ceilin
     for choice, name in (("0", "bias_0"), ("−θ/2", "bias_minus_half"), ("", "bias_own")):
         seen = unit_chain(WEIGHTS, bias_of(choice, WEIGHTS, own), x, depth, activation)
         values[name] = 10.0 ** (seen.log10_product[:, -1] / depth)
-    return Measurement(
-        "factor per layer", {"weight": WEIGHTS}, values | {"ceiling": np.abs(WEIGHTS) * ceiling}
-    )
+    return Measurement("factor per layer", {"weight": WEIGHTS}, values | {"ceiling": np.abs(WEIGHTS) * ceiling})
 
 
 def factor(measured: Measurement, weight: float, own: bool, look: Style) -> Figure:
@@ -113,7 +126,11 @@ def factor(measured: Measurement, weight: float, own: bool, look: Style) -> Figu
     return {
         "data": [
             line(
-                weights, shown[name], label, colour, line={"width": 2.5 if dash != "dash" else 1.8, "dash": dash},
+                weights,
+                shown[name],
+                label,
+                colour,
+                line={"width": 2.5 if dash != "dash" else 1.8, "dash": dash},
                 hovertemplate=f"θ %{{x}}<br>{label}: × %{{y:.3e}} a layer<extra></extra>",
             )
             for name, label, colour, dash in curves
@@ -124,7 +141,7 @@ def factor(measured: Measurement, weight: float, own: bool, look: Style) -> Figu
             yaxis=log_axis("factor per layer", **log_ticks(np.concatenate(list(shown.values())))),
             shapes=[level(1.0, look, "dot"), {**step_line(look, 0), "x0": weight, "x1": weight}],
         ),
-    }  # fmt: skip
+    }
 
 
 def map_measurement(x: float, depth: int, activation: str, choice: str, own: float) -> Measurement:
@@ -166,7 +183,12 @@ def regimes(measured: Measurement, weight: float, look: Style) -> Figure:
             *(
                 [
                     {
-                        "type": "contour", "x": weights, "y": depth, "z": clipped, "showscale": False, "hoverinfo": "skip",
+                        "type": "contour",
+                        "x": weights,
+                        "y": depth,
+                        "z": clipped,
+                        "showscale": False,
+                        "hoverinfo": "skip",
                         "contours": {"start": 0, "end": 0, "size": 1, "coloring": "none"},
                         "line": {"color": "#FFFFFF", "width": 2.5},
                     }
@@ -182,4 +204,4 @@ def regimes(measured: Measurement, weight: float, look: Style) -> Figure:
             shapes=[{**step_line(look, 0), "x0": weight, "x1": weight}],
             margin={"t": 10},
         ),
-    }  # fmt: skip
+    }

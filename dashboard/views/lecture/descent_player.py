@@ -30,13 +30,20 @@ def play(network: MLP, path: Descent, samples: tuple[np.ndarray, np.ndarray], lo
     playing = bool(st.session_state.get(PLAYING)) and last > 0
     with st.container(horizontal=True, key="b_player", vertical_alignment="center"):
         for label, icon, to in (
-            ("Rewind", "first_page", 0), ("Back", "chevron_left", -1), ("Forward", "chevron_right", 1), ("End", "last_page", last),
-        ):  # fmt: skip
+            ("Rewind", "first_page", 0),
+            ("Back", "chevron_left", -1),
+            ("Forward", "chevron_right", 1),
+            ("End", "last_page", last),
+        ):
             if label == "Forward":
                 st.button(
-                    "Pause" if playing else "Play", key="b_play", type="primary", on_click=_toggle, args=(last,),
+                    "Pause" if playing else "Play",
+                    key="b_play",
+                    type="primary",
+                    on_click=_toggle,
+                    args=(last,),
                     icon=":material/pause:" if playing else ":material/play_arrow:",
-                )  # fmt: skip
+                )
             target = partial(_go, to, last) if label in ("Rewind", "End") else partial(_walk, to, last)
             st.button(label, key=f"b_{label.lower()}", icon=f":material/{icon}:", on_click=target)
     moving = st.fragment(_pictures, run_every=TICK if playing else None)
@@ -71,10 +78,14 @@ def _pictures(network: MLP, path: Descent, samples: tuple[np.ndarray, np.ndarray
     if last > 0:
         step = int(
             st.slider(
-                "Step", 0, last, key=STEP, bind="query-params",
+                "Step",
+                0,
+                last,
+                key=STEP,
+                bind="query-params",
                 help="Every step is kept. The arrow keys move it by one, Home and End go to the first and last.",
             )
-        )  # fmt: skip
+        )
     measured = charts.path_measurement(path)
     st.markdown(
         f"Step **{step}** of {last}: E = **{digits(path.loss[step])}**, longest gradient entry "
@@ -97,7 +108,7 @@ def _pictures(network: MLP, path: Descent, samples: tuple[np.ndarray, np.ndarray
             "next θ": [digits(v, 10) for v in path.theta[step + 1]] if step < last else [""] * path.theta.shape[1],
         },
         hide_index=True,
-    )  # fmt: skip
+    )
     if st.session_state.get(PLAYING) and step >= last:
         st.session_state[PLAYING] = False
         st.rerun()

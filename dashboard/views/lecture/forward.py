@@ -143,14 +143,12 @@ def notices(theta: np.ndarray, x: float, seen: ForwardPass, phi: Activation) -> 
                 f"{amount}: θ{number - 1} and θ{number + 1} can hardly move f at this x."
             )
     if phi.kind == "threshold":
-        found.append(
-            "**The threshold has slope 0 everywhere:** the curve is a staircase, and θ0 … θ3 get no gradient."
-        )
+        found.append("**The threshold has slope 0 everywhere:** the curve is a staircase, and θ0 … θ3 get no gradient.")
     if not samples[0].min() <= x <= samples[0].max():
         found.append(
             f"**x = {digits(x)} lies outside the lecture's data,** 0 to 1.5: nothing there has ever told f what to be."
         )
-    return found  # fmt: skip
+    return found
 
 
 def questions() -> list[Question]:
@@ -200,7 +198,7 @@ def questions() -> list[Question]:
             f"{digits(float(gentle.slope_1))} to {digits(float(flat.slope_1), 3)}: large weights push a sigmoid onto its flat side.",
             situation(tuple(steep), 1.0, "sigmoid"),
         ),
-    ]  # fmt: skip
+    ]
 
 
 look = style.current()
@@ -217,19 +215,20 @@ st.markdown(
 
 with st.container(horizontal=True, key="situations"):
     for name, (help, values, x_value, phi_name) in SITUATIONS.items():
-        set_up(
-            name,
-            f"f_set_{name.split()[0]}_{name.split()[-1]}",
-            situation(values, x_value, phi_name),
-            help=help,
-        )
+        set_up(name, f"f_set_{name.split()[0]}_{name.split()[-1]}", situation(values, x_value, phi_name), help=help)
 
 controls, drawn = st.columns([2, 3], gap="medium")
 with controls:
     phi = ACTIVATIONS[
-        st.selectbox("Activation φ", list(ACTIVATIONS), 2, key="f_phi", bind="query-params",
-                     help="The lecture's five come first. linear shows what is left without a bend.")
-    ]  # fmt: skip
+        st.selectbox(
+            "Activation φ",
+            list(ACTIVATIONS),
+            2,
+            key="f_phi",
+            bind="query-params",
+            help="The lecture's five come first. linear shows what is left without a bend.",
+        )
+    ]
     x = x_picker("f_x", 1.0, -4.0, 4.0)
     theta = theta_sliders("f")
     moved = [k for k in range(7) if theta[k] != EXAMPLE[k]]
@@ -249,12 +248,7 @@ with drawn:
     measured = charts.curve_measurement(theta, EXAMPLE, x, phi, samples)
     finding = f"At x = {digits(x)} it is {digits(float(seen.f))}."
     card.show(
-        "f_curve",
-        charts.CURVE,
-        measured,
-        charts.curve(measured, x, bool(moved), look),
-        finding=finding,
-        height=400,
+        "f_curve", charts.CURVE, measured, charts.curve(measured, x, bool(moved), look), finding=finding, height=400
     )
 
 for sentence in notices(theta, x, seen, phi):
@@ -315,16 +309,21 @@ st.markdown(
 )
 passed = forward(theta, samples[0], phi)
 columns = {
-    "x": samples[0], "U11": passed.u11, "U12": passed.u12, "O11": passed.o11, "O12": passed.o12,
-    "θ5 O11": passed.part_1, "θ6 O12": passed.part_2, "f(x)": passed.f, "y": samples[1], "y − f(x)": samples[1] - passed.f,
-}  # fmt: skip
+    "x": samples[0],
+    "U11": passed.u11,
+    "U12": passed.u12,
+    "O11": passed.o11,
+    "O12": passed.o12,
+    "θ5 O11": passed.part_1,
+    "θ6 O12": passed.part_2,
+    "f(x)": passed.f,
+    "y": samples[1],
+    "y − f(x)": samples[1] - passed.f,
+}
 st.dataframe({name: [digits(v) for v in values] for name, values in columns.items()}, hide_index=True)
 for row, x_row in enumerate(samples[0]):
     numbers.add_all(
-        f"sample {row + 1}",
-        list(columns),
-        f"at x = {digits(x_row)}",
-        [values[row] for values in columns.values()],
+        f"sample {row + 1}", list(columns), f"at x = {digits(x_row)}", [values[row] for values in columns.values()]
     )
 
 numbers.show("forward")

@@ -25,9 +25,7 @@ def show(look: style.Style, numbers: Numbers) -> None:
     if training is None:
         return
     history, config = training.history, training.config
-    widths = (
-        " - ".join(map(str, history.layout.widths)) if config.depth <= 4 else f"{config.depth} hidden layers"
-    )
+    widths = " - ".join(map(str, history.layout.widths)) if config.depth <= 4 else f"{config.depth} hidden layers"
     st.markdown(
         f"The lab's run, set in the sidebar: **{config.dataset}**, {widths}, {config.activation}, {config.init}, "
         f"{config.optimizer}, {len(history) - 1} recorded steps. Choose a weight and a sample."
@@ -41,7 +39,7 @@ def show(look: style.Style, numbers: Numbers) -> None:
     index = index_of(history, layer, row, column)
     found = chain(
         history.network, config.loss_function(), history.theta[record], history.probe_x, history.probe_y, sample, index
-    )  # fmt: skip
+    )
     with page:
         report(found, history, record, sample, look, numbers)
 
@@ -51,23 +49,16 @@ def choices(history: History) -> tuple[int, int, int | None, int, int]:
     layout = history.layout
     record = sidebar_run.step_slider(history)
     layer = whole(
-        "Layer",
-        "b_layer",
-        1,
-        layout.n_layers,
-        1,
-        "1 is the first hidden layer, the last is the output layer.",
+        "Layer", "b_layer", 1, layout.n_layers, 1, "1 is the first hidden layer, the last is the output layer."
     )
     fan_in, fan_out = layout.fans[layer - 1]
     is_bias = st.toggle("Its bias", key="b_bias", bind="query-params", help="The bias instead of a weight.")
     row = (
-        None
-        if is_bias
-        else whole("From unit", "b_from", 0, fan_in - 1, 0, "Unit of the layer before, counted from 0.")
+        None if is_bias else whole("From unit", "b_from", 0, fan_in - 1, 0, "Unit of the layer before, counted from 0.")
     )
     column = whole("To unit", "b_to", 0, fan_out - 1, 0, "Unit of this layer, counted from 0.")
     sample = whole("Sample", "b_row", 0, len(history.probe_x) - 1, 0, "Row of the probe, counted from 0.")
-    return record, layer, row, column, sample  # fmt: skip
+    return record, layer, row, column, sample
 
 
 def whole(label: str, key: str, low: int, high: int, start: int, help: str) -> int:
@@ -77,8 +68,16 @@ def whole(label: str, key: str, low: int, high: int, start: int, help: str) -> i
     """
     _keep_within(key, low, high)
     chosen = st.number_input(
-        label, float(low), float(high), float(min(start, high)), 1.0, format="%.0f", key=key, bind="query-params", help=help
-    )  # fmt: skip
+        label,
+        float(low),
+        float(high),
+        float(min(start, high)),
+        1.0,
+        format="%.0f",
+        key=key,
+        bind="query-params",
+        help=help,
+    )
     return int(chosen)
 
 
@@ -95,9 +94,7 @@ def index_of(history: History, layer: int, row: int | None, column: int) -> int:
     return start + (0 if row is None else (row + 1) * fan_out) + column
 
 
-def report(
-    found: Chain, history: History, record: int, sample: int, look: style.Style, numbers: Numbers
-) -> None:
+def report(found: Chain, history: History, record: int, sample: int, look: style.Style, numbers: Numbers) -> None:
     """What reaches this theta: the numbers, the strongest path written out, and both charts."""
     step = int(history.step[record])
     st.markdown(f"**{place(history.layout, found.index)}** at step {step}, sample {sample}.")
@@ -117,15 +114,11 @@ def report(
                 f"{found.n_paths:,}" if found.n_paths < 1e6 else digits(found.n_paths, 3),
                 "Products that add up.",
             ),
-            (
-                "Left after cancelling",
-                share(found),
-                "|sum| over the sum of |products|: paths of both signs cancel.",
-            ),
+            ("Left after cancelling", share(found), "|sum| over the sum of |products|: paths of both signs cancel."),
         ),
         strict=True,
     ):
-        column.metric(label, value, help=help, border=True)  # fmt: skip
+        column.metric(label, value, help=help, border=True)
     if not resolved:
         st.info(
             f"This gradient is near what rounding alone leaves of a difference quotient ({digits(found.resolution, 2)}): here the chain "
@@ -155,12 +148,7 @@ def report(
         measured = charts.paths_measurement(found)
         names = [symbol(each) for each in found.paths[0]]
         card.show(
-            "b_paths",
-            charts.PATHS,
-            measured,
-            charts.paths(measured, names, look),
-            finding=strongest(found),
-            height=420,
+            "b_paths", charts.PATHS, measured, charts.paths(measured, names, look), finding=strongest(found), height=420
         )
     path(found)
 
@@ -194,9 +182,12 @@ def strongest(found: Chain) -> str:
 def symbol(each: Factor) -> str:
     """A factor's short name in the chart."""
     return {
-        "error": "∂E/∂f", "weight": f"W{each.layer}[{each.source},{each.unit}]", "slope": f"φ′{each.layer}[{each.unit}]",
-        "skip": f"skip{each.layer}", "input": "1" if each.source is None else f"a{each.layer - 1}[{each.source}]",
-    }[each.kind]  # fmt: skip
+        "error": "∂E/∂f",
+        "weight": f"W{each.layer}[{each.source},{each.unit}]",
+        "slope": f"φ′{each.layer}[{each.unit}]",
+        "skip": f"skip{each.layer}",
+        "input": "1" if each.source is None else f"a{each.layer - 1}[{each.source}]",
+    }[each.kind]
 
 
 def formula(each: Factor) -> str:
@@ -217,18 +208,19 @@ def path(found: Chain) -> None:
     with st.container(border=True, key="b_strongest"):
         st.markdown("**The strongest path, factor by factor** :gray[from the output back to θ]")
         if len(best) <= WRITTEN:
-            substituted = r" \cdot ".join(
-                [tex(best[0].value, 4), *(factor(each.value, 4) for each in best[1:])]
-            )
+            substituted = r" \cdot ".join([tex(best[0].value, 4), *(factor(each.value, 4) for each in best[1:])])
             st.latex(
                 worked(
                     [
                         (
-                            r"\text{path}", r" \cdot ".join(map(formula, best)), substituted, rf"\mathbf{{{tex(product(best))}}}",
+                            r"\text{path}",
+                            r" \cdot ".join(map(formula, best)),
+                            substituted,
+                            rf"\mathbf{{{tex(product(best))}}}",
                         )
                     ]
                 )
-            )  # fmt: skip
+            )
         so_far = np.cumprod([each.value for each in best])
         st.dataframe(
             {
@@ -248,21 +240,19 @@ def what(each: Factor) -> str:
         "weight": f"weight, unit {each.source} of layer {each.layer - 1} → unit {each.unit} of layer {each.layer}",
         "slope": f"slope of unit {each.unit} in layer {each.layer}",
         "skip": f"skip connection around layer {each.layer}",
-        "input": "bias: its input is 1" if each.source is None else f"activation of unit {each.source} in layer {each.layer - 1}",
-    }[each.kind]  # fmt: skip
+        "input": "bias: its input is 1"
+        if each.source is None
+        else f"activation of unit {each.source} in layer {each.layer - 1}",
+    }[each.kind]
 
 
 def note(numbers: Numbers, found: Chain) -> None:
     """Every number of the inspector, for its CSV."""
     name = f"θ{found.index}"
     numbers.add("parameter", name, "its value", found.theta)
-    numbers.add_all(
-        "outputs", [f"f{o}" for o in range(len(found.outputs))], "z of the output layer", found.outputs
-    )
+    numbers.add_all("outputs", [f"f{o}" for o in range(len(found.outputs))], "z of the output layer", found.outputs)
     numbers.add_all("error", [f"∂E/∂f{o}" for o in range(len(found.error))], "at the output", found.error)
-    numbers.add_all(
-        "slopes", [f"∂f{o}/∂{name}" for o in range(len(found.error))], "backward pass", found.output_slopes
-    )
+    numbers.add_all("slopes", [f"∂f{o}/∂{name}" for o in range(len(found.error))], "backward pass", found.output_slopes)
     numbers.add("gradient", f"∂E/∂{name}", "backward pass, this sample", found.grad)
     numbers.add("check", "central difference", "this sample", found.numeric)
     numbers.add("check", "its error", "this sample", found.numeric_error)

@@ -36,10 +36,7 @@ SITUATIONS = {
     "Start": ("θ0 = 0, θ1 = 1 at x = 1.", {**theta_settings("n", START), "n_x": 1.0}),
     "Even odds": ("Where P = ½ the logit crosses 0.", {**theta_settings("n", (-1.0, 2.0)), "n_x": 0.5}),
     "θ all zero": ("x says nothing.", {**theta_settings("n", (0.0, 0.0)), "n_x": 1.0}),
-    "U = 700": (
-        "P rounds to 1; the odds still have a number.",
-        {**theta_settings("n", (0.0, 10.0)), "n_x": 70.0},
-    ),
+    "U = 700": ("P rounds to 1; the odds still have a number.", {**theta_settings("n", (0.0, 10.0)), "n_x": 70.0}),
     "U = −700": ("P is nearly 0, and so is the slope.", {**theta_settings("n", (0.0, 10.0)), "n_x": -70.0}),
 }
 
@@ -49,12 +46,17 @@ def arithmetic(theta: np.ndarray, x: float, seen: Logit) -> str:
     u, p, q, odds = (float(value) for value in (seen.log_odds, seen.p, seen.q, seen.odds))
     return worked(
         [
-            ("U", r"x\theta = \theta_0 + \theta_1\,x", f"{tex(theta[0])} + {factor(theta[1])} \\cdot {factor(x)}", tex(u)),
+            (
+                "U",
+                r"x\theta = \theta_0 + \theta_1\,x",
+                f"{tex(theta[0])} + {factor(theta[1])} \\cdot {factor(x)}",
+                tex(u),
+            ),
             ("P", f"\\frac{{1}}{{1 + e^{{-U}}}} = \\frac{{1}}{{1 + e^{{-{factor(u)}}}}}", tex(p)),
             (r"\text{odds}", f"\\frac{{P}}{{1 - P}} = \\frac{{{tex(p)}}}{{{tex(q)}}}", tex(odds)),
             (r"\log\text{odds}", f"\\ln\\,{factor(odds)} = {tex(u)} = U"),
         ]
-    )  # fmt: skip
+    )
 
 
 def ending(fit: LogisticFit, separable: bool) -> tuple[str, bool]:
@@ -67,10 +69,7 @@ def ending(fit: LogisticFit, separable: bool) -> tuple[str, bool]:
             f"{digits(fit.theta[-1, 1], 4)}, and larger ones do better still. There is no maximum-likelihood answer."
         ), False
     if left < 1e-8:
-        return (
-            f"After {STEPS} steps the gradient is {digits(left, 2)}: {at} is the maximum-likelihood answer.",
-            True,
-        )
+        return (f"After {STEPS} steps the gradient is {digits(left, 2)}: {at} is the maximum-likelihood answer.", True)
     if (rises := np.flatnonzero(np.diff(fit.loss) > 1e-9)).size:
         return (
             f"α is too large: at step {rises[0] + 1} the loss goes up for the first time, from "
@@ -151,7 +150,7 @@ def questions() -> list[Question]:
             f"φ′ is {digits(float(sign.slope(np.array(-0.1))))} on both sides. Gradient descent cannot see the jump coming.",
             {**theta_settings("n", (-0.1, 0.0)), "n_phi": "sign"},
         ),
-    ]  # fmt: skip
+    ]
 
 
 look = style.current()
@@ -179,9 +178,7 @@ u = float(seen.log_odds)
 measured = charts.logit_measurement(theta, x)
 for column, (quantity, words) in zip(st.columns(3), charts.LOGIT.items(), strict=True):
     with column:
-        card.show(
-            f"n_{quantity}", words, measured, charts.logit_curve(measured, quantity, x, look), height=280
-        )
+        card.show(f"n_{quantity}", words, measured, charts.logit_curve(measured, quantity, x, look), height=280)
 
 lines, remarks = st.columns(2, gap="medium")
 with lines, st.container(border=True, key="n_arithmetic"):
@@ -194,9 +191,7 @@ with remarks:
         "to their logarithm. This is why the logit is a straight line and the probability cannot be one."
     )
     if theta[1] == 0:
-        st.info(
-            f"θ1 = 0: x has no say, and P is {digits(float(seen.p))} everywhere.", icon=":material/lightbulb:"
-        )
+        st.info(f"θ1 = 0: x has no say, and P is {digits(float(seen.p))} everywhere.", icon=":material/lightbulb:")
     else:
         st.markdown(f"P = ½ where U = 0, at x = −θ0/θ1 = {digits(-theta[0] / theta[1] + 0.0, 4)}.")
     if abs(u) > 30:
@@ -207,9 +202,7 @@ with remarks:
             icon=":material/lightbulb:",
         )
     if abs(x) > 2.75:
-        st.info(
-            f"x = {digits(x)} lies outside the samples below, −2.75 to 2.75.", icon=":material/lightbulb:"
-        )
+        st.info(f"x = {digits(x)} lies outside the samples below, −2.75 to 2.75.", icon=":material/lightbulb:")
 
 with remarks:
     predict(steep)
@@ -225,12 +218,7 @@ with which:
     )
 with rate:
     alpha = st.select_slider(
-        "Learning rate α",
-        RATES,
-        1.0,
-        format_func=lambda value: f"{value:g}",
-        key="n_alpha",
-        bind="query-params",
+        "Learning rate α", RATES, 1.0, format_func=lambda value: f"{value:g}", key="n_alpha", bind="query-params"
     )
 with shown:
     step = st.slider("Step shown", 0, STEPS, STEPS, key="n_step", bind="query-params")
@@ -300,14 +288,10 @@ numbers.add("neuron", "O", f"φ(U), φ = {phi.name}", o)
 numbers.add("neuron", "φ′(U)", f"slope of {phi.name} at U", phi.slope(np.array(u)))
 for when, k in (("start", 0), (f"step {step}", step), (f"step {STEPS}", STEPS)):
     values = (*fit.theta[k], *fit.grad[k], fit.loss[k])
-    numbers.add_all(
-        f"fit, {when}", ["θ0", "θ1", "∂E/∂θ0", "∂E/∂θ1", "E"], f"{data_name}, α = {alpha:g}", values
-    )
+    numbers.add_all(f"fit, {when}", ["θ0", "θ1", "∂E/∂θ0", "∂E/∂θ1", "E"], f"{data_name}, α = {alpha:g}", values)
 for number, sample in enumerate(zip(x_rows, y_rows, strict=True), 1):
     numbers.add_all(f"sample {number}", ["x", "y"], data_name, sample)
 for name, entry in ACTIVATIONS.items():
     facts = (*entry.range, entry.max_slope, entry(np.array(u)), entry.slope(np.array(u)))
-    numbers.add_all(
-        name, ["lowest φ", "highest φ", "largest |φ′|", "φ(U)", "φ′(U)"], "activation table", facts
-    )
+    numbers.add_all(name, ["lowest φ", "highest φ", "largest |φ′|", "φ(U)", "φ′(U)"], "activation table", facts)
 numbers.show("neuron")

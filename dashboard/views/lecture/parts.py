@@ -104,9 +104,7 @@ def worked(lines: Iterable[Sequence[str]]) -> str:
 
 def set_up(label: str, key: str, values: Mapping[str, Any], *, help: str | None = None) -> None:
     """A button that puts widgets, named by their keys, into a situation."""
-    st.button(
-        label, key=key, help=help, icon=":material/tune:", on_click=st.session_state.update, args=(dict(values),)
-    )  # fmt: skip
+    st.button(label, key=key, help=help, icon=":material/tune:", on_click=st.session_state.update, args=(dict(values),))
 
 
 def theta_settings(prefix: str, theta: Iterable[float]) -> dict[str, float]:
@@ -130,7 +128,7 @@ def theta_sliders(
     for k in range(len(start)) if which is None else which:
         st.slider(
             f"θ{k} · {roles[k]}", -limit, limit, float(start[k]), 0.05, key=f"{prefix}_theta{k}", bind="query-params"
-        )  # fmt: skip
+        )
     return np.array([st.session_state.get(f"{prefix}_theta{k}", np.nan) for k in range(len(start))])
 
 
@@ -146,9 +144,16 @@ def x_picker(key: str, start: float, low: float, high: float, *, label: str = "x
 
     field, slider = st.columns([1, 2], vertical_alignment="bottom")
     x = field.number_input(
-        f"{label}, typed", -X_LIMIT, X_LIMIT, float(start), 0.1, key=key, format="%g", bind="query-params",
+        f"{label}, typed",
+        -X_LIMIT,
+        X_LIMIT,
+        float(start),
+        0.1,
+        key=key,
+        format="%g",
+        bind="query-params",
         help="Any x from −1000 to 1000, also far outside the data.",
-    )  # fmt: skip
+    )
     st.session_state[drag] = float(np.clip(x, low, high))
     slider.slider(f"{label}, dragged", float(low), float(high), step=0.05, key=drag, on_change=dragged)
     return float(x)
@@ -200,9 +205,13 @@ def predict(question: Question) -> int | None:
         st.markdown(f":blue-badge[:material/psychology: Predict first] {question.text}")
         numbered = range(len(question.choices))
         choice = st.radio(
-            question.text, numbered, index=None, format_func=lambda index: question.choices[index],
-            key=f"choice_{question.key}", label_visibility="collapsed",
-        )  # fmt: skip
+            question.text,
+            numbered,
+            index=None,
+            format_func=lambda index: question.choices[index],
+            key=f"choice_{question.key}",
+            label_visibility="collapsed",
+        )
         if choice is None:
             return None
         if choice == question.answer:
@@ -262,19 +271,19 @@ class Numbers:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.subheader("Every number on this page", anchor=False, width="stretch")
             st.download_button(
-                "CSV", data=lambda: measured.frame().to_csv(index=False).encode(),
-                file_name=f"{self.name}.csv", mime="text/csv", key=f"csv_{key}", on_click="ignore",
-                icon=":material/download:", help="All of them, every digit: number, part, symbol, meaning, value.",
-            )  # fmt: skip
+                "CSV",
+                data=lambda: measured.frame().to_csv(index=False).encode(),
+                file_name=f"{self.name}.csv",
+                mime="text/csv",
+                key=f"csv_{key}",
+                on_click="ignore",
+                icon=":material/download:",
+                help="All of them, every digit: number, part, symbol, meaning, value.",
+            )
         with st.expander(f"The {len(self.rows)} numbers", key=f"numbers_{key}"):
             parts, symbols, meanings, values = zip(*self.rows, strict=True)
             st.dataframe(
-                {
-                    "part": parts,
-                    "symbol": symbols,
-                    "meaning": meanings,
-                    "value": [digits(v, 10) for v in values],
-                },
+                {"part": parts, "symbol": symbols, "meaning": meanings, "value": [digits(v, 10) for v in values]},
                 hide_index=True,
                 width="stretch",
             )

@@ -30,17 +30,13 @@ SITUATIONS = {
 LAB = {
     "Deep sigmoid: vanishes": (FIRST_SIGHT, "trending_down"),
     "Six layers instead of twelve": (FIRST_SIGHT.replace(hidden=(32,) * 6), "layers"),
-    "Large weights: explodes": (
-        FIRST_SIGHT.replace(activation="relu", init="he_normal", gain=2.0), "trending_up",
-    ),
-    "… and clipped": (
-        FIRST_SIGHT.replace(activation="relu", init="he_normal", gain=2.0, clip_norm=1.0), "content_cut",
-    ),
+    "Large weights: explodes": (FIRST_SIGHT.replace(activation="relu", init="he_normal", gain=2.0), "trending_up"),
+    "… and clipped": (FIRST_SIGHT.replace(activation="relu", init="he_normal", gain=2.0, clip_norm=1.0), "content_cut"),
     "tanh and Xavier mend it": (FIRST_SIGHT.replace(activation="tanh"), "healing"),
     "ReLU and He mend it": (FIRST_SIGHT.replace(activation="relu", init="he_normal"), "healing"),
     "Skip connections mend it": (FIRST_SIGHT.replace(skip=True), "healing"),
     "Adam on the deep sigmoid": (FIRST_SIGHT.replace(optimizer="adam", learning_rate=0.01), "speed"),
-}  # fmt: skip
+}
 """Set-ups of the lab that show in a whole network what the chain shows here."""
 
 
@@ -70,7 +66,9 @@ def verdict(seen: UnitChain, weight: float) -> str:
         return f"**It is cut off:** a factor is exactly 0, so after {depth} layers nothing arrives."
     if last == 0:
         return f"**It vanishes:** the product is smaller than the smallest float, about 10^{digits(float(seen.log10_product[-1]), 4)}."
-    times = f"After {depth} layers the product is **{digits(last, 4)}**, a factor of {digits(r, 3)} per layer in the mean"
+    times = (
+        f"After {depth} layers the product is **{digits(last, 4)}**, a factor of {digits(r, 3)} per layer in the mean"
+    )
     if r < 0.9:
         reach = int(np.ceil(6 / -np.log10(r)))
         return f"**It vanishes.** {times}: a millionth is left after about {reach} layer{'s' if reach > 1 else ''}."
@@ -163,7 +161,7 @@ def questions() -> list[Question]:
             "single units falls off; in a wide layer there are always some units near U = 0.",
             situation(8.0, "−θ/2", 0.5001, 40, "sigmoid"),
         ),
-    ]  # fmt: skip
+    ]
 
 
 look = style.current()
@@ -182,9 +180,14 @@ with controls:
     weight = st.slider("Weight θ of every layer", -40.0, 40.0, 1.0, 0.5, key="v_theta", bind="query-params")
     depth = st.slider("Layers d", 1, 50, 10, key="v_depth", bind="query-params")
     bias_choice = st.segmented_control(
-        "Bias of every layer", [*charts.BIASES, OWN], default="0", key="v_bias", bind="query-params", required=True,
+        "Bias of every layer",
+        [*charts.BIASES, OWN],
+        default="0",
+        key="v_bias",
+        bind="query-params",
+        required=True,
         help="With −θ/2 and input ½ a sigmoid unit has U = θ·½ − θ/2 = 0, the steepest place there is.",
-    )  # fmt: skip
+    )
     bias_choice = bias_choice or "0"  # an empty value in the address is no choice
     own = 0.0
     if bias_choice == OWN:
@@ -232,7 +235,7 @@ st.latex(
             (r"P_d", r"\left(\tfrac{\theta}{4}\right)^{d}"),
         ]
     )
-)  # fmt: skip
+)
 st.markdown(
     rf"It explodes for |θ| > 4 and vanishes for |θ| < 4. With your θ and {depth} layers it is $({tex(weight / 4)})^{{{depth}}}$ = "
     f"**{digits(float(unit_chain(weight, -weight / 2, 0.5, int(depth)).product[-1]), 6)}**."
@@ -240,23 +243,23 @@ st.markdown(
 
 st.subheader("Layer by layer", anchor=False)
 columns = {
-    "layer": np.arange(1, depth + 1), "U": seen.z, "O": seen.a, "φ′(U)": seen.slope, "φ′(U) · θ": seen.factor,
-    "product": seen.product, "∂f/∂U, backward pass": seen.delta,
-}  # fmt: skip
+    "layer": np.arange(1, depth + 1),
+    "U": seen.z,
+    "O": seen.a,
+    "φ′(U)": seen.slope,
+    "φ′(U) · θ": seen.factor,
+    "product": seen.product,
+    "∂f/∂U, backward pass": seen.delta,
+}
 st.dataframe(
-    {
-        name: [f"{v:g}" if name == "layer" else digits(v, 8) for v in values]
-        for name, values in columns.items()
-    },
+    {name: [f"{v:g}" if name == "layer" else digits(v, 8) for v in values] for name, values in columns.items()},
     hide_index=True,
 )
 numbers = Numbers("vanishing and exploding")
 numbers.add_all("chain", ["θ", "b", "x", "d"], "chosen", [weight, bias, x, depth])
 for row in range(depth):
     symbols = list(columns)[1:]
-    numbers.add_all(
-        f"layer {row + 1}", symbols, "one unit per layer", [columns[name][row] for name in symbols]
-    )
+    numbers.add_all(f"layer {row + 1}", symbols, "one unit per layer", [columns[name][row] for name in symbols])
 numbers.add("chain", "factor per layer", "geometric mean", rate(seen))
 
 st.subheader("Predict first", anchor=False)

@@ -74,7 +74,8 @@ AXES = {
         MapAxis("momentum", "Momentum", 0.0, 0.95, 11, (0.0, 0.99), trains=True),
         _names("activation", "Activation", ("linear", "sigmoid", "tanh", "relu", "selu", "gelu", "silu", "softsign")),
         _names(
-            "init", "Initializer",
+            "init",
+            "Initializer",
             ("xavier_normal", "xavier_uniform", "he_normal", "he_uniform", "lecun_normal", "orthogonal", "lsuv"),
         ),
         _names("normalization", "Normalization", ("none", "batch", "layer")),
@@ -82,7 +83,7 @@ AXES = {
         _names("dtype", "Float type", ("float64", "float32")),
         _names("dataset", "Data set", ("two_gaussians", "circles", "moons", "xor", "spiral")),
     )
-}  # fmt: skip
+}
 """Every axis of the page, in the order of its menus."""
 
 
@@ -106,8 +107,8 @@ def choose(axis: MapAxis) -> tuple[Any, ...]:
     if axis.options:
         start = (axis.low, axis.high)
         low, high = st.select_slider(
-            "From and to", axis.options, start, format_func=_short, key=axis.key, bind="query-params",
-        )  # fmt: skip
+            "From and to", axis.options, start, format_func=_short, key=axis.key, bind="query-params"
+        )
         return tuple(value for value in axis.options if low <= value <= high)
     kind: type[int] | type[float] = int if axis.whole else float
     least, most = map(kind, axis.bounds)
@@ -116,16 +117,12 @@ def choose(axis: MapAxis) -> tuple[Any, ...]:
     with st.container(horizontal=True, wrap=False, gap="small"):
         low = st.number_input("From", least, most, kind(axis.low), step, key=f"{axis.key}_low", **common)
         high = st.number_input("To", least, most, kind(axis.high), step, key=f"{axis.key}_high", **common)
-        count = st.number_input(
-            "Values", 1, MOST_VALUES, axis.count, 1, key=f"{axis.key}_n", bind="query-params"
-        )
+        count = st.number_input("Values", 1, MOST_VALUES, axis.count, 1, key=f"{axis.key}_n", bind="query-params")
     return axis.values(low, high, int(count))
 
 
 def _chosen_names(axis: MapAxis) -> tuple[Any, ...]:
-    names = st.multiselect(
-        "Values", list(axis.options), list(axis.chosen), key=axis.key, bind="query-params",
-    )  # fmt: skip
+    names = st.multiselect("Values", list(axis.options), list(axis.chosen), key=axis.key, bind="query-params")
     if not names:
         raise ValueError(f"choose at least one {axis.label.lower()} for the map")
     return tuple(name for name in axis.options if name in names)

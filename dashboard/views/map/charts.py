@@ -52,11 +52,7 @@ def note(name: str) -> str:
 
 
 def trainability(
-    cells: Cells,
-    measured: Measurement,
-    theory: Sequence[Curve],
-    here: tuple[Any, Any] | None,
-    style: Style,
+    cells: Cells, measured: Measurement, theory: Sequence[Curve], here: tuple[Any, Any] | None, style: Style
 ) -> Figure:
     """The cells, marks on those that colour cannot show, theory's curves, and where the sidebar is."""
     name = cells.quantity.name
@@ -85,24 +81,14 @@ def trainability(
     for text, mask in marks(measured, name).items():
         traces += _texts(x, y, mask, text, size, style.font(1) | {"size": size, "color": style.ink})
     for named, xs, ys in theory:
-        curve = {
-            "type": "scatter",
-            "x": xs,
-            "y": ys,
-            "mode": "lines+markers" if xs.dtype.kind in "OU" else "lines",
-        }
+        curve = {"type": "scatter", "x": xs, "y": ys, "mode": "lines+markers" if xs.dtype.kind in "OU" else "lines"}
         halo = {"line": {"color": style.background, "width": 5}, "marker": {"size": 1}, "showlegend": False}
         traces.append(curve | halo | {"hoverinfo": "skip"})
         line = {"color": style.theory, "width": 2.5, "dash": "dash"}
         look = {"line": line, "marker": {"symbol": "diamond", "color": style.theory, "size": 7}}
         traces.append(curve | look | {"name": named, "hovertemplate": f"{named}<extra></extra>"})
     if here is not None:
-        star = {
-            "symbol": "star",
-            "size": 16,
-            "color": style.ink,
-            "line": {"color": style.background, "width": 1.5},
-        }
+        star = {"symbol": "star", "size": 16, "color": style.ink, "line": {"color": style.background, "width": 1.5}}
         traces.append(
             {
                 "type": "scatter",
@@ -153,20 +139,18 @@ def axis_of(name: str, values: np.ndarray) -> dict[str, Any]:
     """The axis of a map over these values."""
     title = {"text": AXIS_TITLES.get(name, name.replace("_", " "))}
     if not _is_scale(values):
-        return {"title": title, "showgrid": False, "type": "category", "categoryorder": "array",
-                "categoryarray": coordinates(values)}  # fmt: skip
+        return {
+            "title": title,
+            "showgrid": False,
+            "type": "category",
+            "categoryorder": "array",
+            "categoryarray": coordinates(values),
+        }
     if is_geometric(values):
         logs = np.log10(values)
         edges = [float(logs[0] - (logs[1] - logs[0]) / 2), float(logs[-1] + (logs[-1] - logs[-2]) / 2)]
         ticks = _powers(edges)
-        return {
-            "title": title,
-            "showgrid": False,
-            "type": "log",
-            "range": edges,
-            "minor": {"ticks": ""},
-            **ticks,
-        }
+        return {"title": title, "showgrid": False, "type": "log", "range": edges, "minor": {"ticks": ""}, **ticks}
     steps = np.diff(values) if len(values) > 1 else np.ones(1)
     whole = {"dtick": 1} if values.dtype.kind in "iu" and np.ptp(values) < 10 else {}
     return {
@@ -204,9 +188,7 @@ def _colours(name: str, values: np.ndarray, style: Style) -> dict[str, Any]:
     if name == "verdict":
         count = len(VERDICTS)
         edges = [
-            [edge / count, colour]
-            for place, colour in enumerate(verdict_colours(style))
-            for edge in (place, place + 1)
+            [edge / count, colour] for place, colour in enumerate(verdict_colours(style)) for edge in (place, place + 1)
         ]
         return {"colorscale": edges, "zmin": -0.5, "zmax": count - 0.5, "showscale": False}
     if name.endswith("flow"):
@@ -223,12 +205,7 @@ def _colours(name: str, values: np.ndarray, style: Style) -> dict[str, Any]:
         return {"colorscale": CIVIDIS, "showscale": False, "zmin": 0.0, "zmax": 1.0}
     low, high = float(known.min()), float(np.percentile(known, 95))
     title = {"text": "log₁₀", "font": style.font(12)}
-    return {
-        "colorscale": CIVIDIS,
-        "zmin": low,
-        "zmax": max(high, low + 0.1),
-        "colorbar": bar | {"title": title},
-    }
+    return {"colorscale": CIVIDIS, "zmin": low, "zmax": max(high, low + 0.1), "colorbar": bar | {"title": title}}
 
 
 def verdict_name(place: int) -> str:
@@ -242,9 +219,7 @@ def verdict_colours(style: Style) -> list[str]:
     return [style.border, *[*style.classes(8), *style.layers(max(wanted - 8, 1))][:wanted]]
 
 
-def _verdicts(
-    x: np.ndarray, y: np.ndarray, values: np.ndarray, size: float, style: Style
-) -> list[dict[str, Any]]:
+def _verdicts(x: np.ndarray, y: np.ndarray, values: np.ndarray, size: float, style: Style) -> list[dict[str, Any]]:
     """A letter on the cells of each verdict, and its entry in the legend: the colour is not alone."""
     traces: list[dict[str, Any]] = []
     colours = verdict_colours(style)
@@ -401,9 +376,6 @@ def layers(measured: Measurement, style: Style) -> Figure:
     return {
         "data": [trace],
         "layout": style.layout(
-            "cell",
-            xaxis=layer_axis(len(values)),
-            yaxis=log_axis("δ norm", **log_ticks(drawn)),
-            margin={"t": 8},
+            "cell", xaxis=layer_axis(len(values)), yaxis=log_axis("δ norm", **log_ticks(drawn)), margin={"t": 8}
         ),
     }

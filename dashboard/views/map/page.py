@@ -31,27 +31,44 @@ def asked(config: RunConfig) -> MapRequest:
     up, across, colour = st.columns(3, gap="medium")
     with up:
         y = st.selectbox(
-            "Upwards", list(AXES), format_func=axis_label, key=f"{PREFIX}y", bind="query-params",
+            "Upwards",
+            list(AXES),
+            format_func=axis_label,
+            key=f"{PREFIX}y",
+            bind="query-params",
             help="The setting that changes from row to row of the map.",
-        )  # fmt: skip
+        )
         y_values = choose(AXES[y])
     with across:
         others = beside(y)
         x = st.selectbox(
-            "To the right", others, others.index("gain") if "gain" in others else 0, format_func=axis_label,
-            key=f"{PREFIX}x", bind="query-params", help="The setting that changes from column to column.",
-        )  # fmt: skip
+            "To the right",
+            others,
+            others.index("gain") if "gain" in others else 0,
+            format_func=axis_label,
+            key=f"{PREFIX}x",
+            bind="query-params",
+            help="The setting that changes from column to column.",
+        )
         x_values = choose(AXES[x])
     with colour:
         quantity = st.selectbox(
-            "Colour", list(CELL_QUANTITIES), format_func=lambda name: CELL_QUANTITIES[name].label,
-            key=f"{PREFIX}colour", bind="query-params",
+            "Colour",
+            list(CELL_QUANTITIES),
+            format_func=lambda name: CELL_QUANTITIES[name].label,
+            key=f"{PREFIX}colour",
+            bind="query-params",
             help=" ".join(f"{each.label}: {each.about}" for each in CELL_QUANTITIES.values()),
-        )  # fmt: skip
+        )
         seeds = st.number_input(
-            "Seeds of a cell", 1, MOST_SEEDS, 1, key=f"{PREFIX}seeds", bind="query-params",
+            "Seeds of a cell",
+            1,
+            MOST_SEEDS,
+            1,
+            key=f"{PREFIX}seeds",
+            bind="query-params",
             help="Each cell is the median of so many runs, or the share that trained, or the verdict that most have.",
-        )  # fmt: skip
+        )
     return MapRequest.of(config, (y, y_values), (x, x_values), quantity, int(seeds))
 
 
@@ -65,9 +82,13 @@ def refused(problem: ValueError, request: MapRequest | None) -> None:
     st.error(f"No map: {uploads.plain(str(problem))}.", icon=":material/block:")
     if request is not None:
         st.button(
-            "Take fewer cells", key=f"{PREFIX}fewer", type="primary", on_click=take_fewer, args=(request,),
+            "Take fewer cells",
+            key=f"{PREFIX}fewer",
+            type="primary",
+            on_click=take_fewer,
+            args=(request,),
             help="Half as many values on each axis of numbers, and one seed.",
-        )  # fmt: skip
+        )
 
 
 def take_fewer(request: MapRequest) -> None:
@@ -78,9 +99,7 @@ def take_fewer(request: MapRequest) -> None:
             st.session_state[f"{AXES[name].key}_n"] = max(2, len(values) // 2)
 
 
-def picture(
-    work: MapTraining, config: RunConfig, here: tuple[Any, Any], theory: list[Curve], is_live: bool
-) -> None:
+def picture(work: MapTraining, config: RunConfig, here: tuple[Any, Any], theory: list[Curve], is_live: bool) -> None:
     """The map and how far it has come; while it is live it looks again by itself."""
     if (is_live and work.done) or panel.wants_to_go():
         st.rerun()
@@ -123,9 +142,7 @@ def own_map(config: RunConfig) -> None:
             st.caption(words)
         without_effect = [AXES[name].label for name in (request.y[0], request.x[0]) if AXES[name].trains]
         if without_effect and not request.over.report.training:
-            st.caption(
-                f"{' and '.join(without_effect)}: without effect before the first step. Choose another colour."
-            )
+            st.caption(f"{' and '.join(without_effect)}: without effect before the first step. Choose another colour.")
 
         def config_at(row: int, column: int) -> RunConfig:
             return settle(config, {request.y[0]: request.y[1][row], request.x[0]: request.x[1][column]})
@@ -139,9 +156,13 @@ def manage(work: MapTraining, is_live: bool) -> None:
     """Stop, and what undoes it."""
     if is_live:
         st.button(
-            "Stop and keep", key=f"{PREFIX}stop", icon=":material/stop_circle:", on_click=runs().stop,
-            args=(session_id(), MAP), help="Ends the map now; the cells that are there stay.",
-        )  # fmt: skip
+            "Stop and keep",
+            key=f"{PREFIX}stop",
+            icon=":material/stop_circle:",
+            on_click=runs().stop,
+            args=(session_id(), MAP),
+            help="Ends the map now; the cells that are there stay.",
+        )
     elif work.cells.finished < len(work.cells):
         st.button("Run all of the map", key=f"{PREFIX}again", on_click=runs().again, args=(session_id(), MAP))
 

@@ -61,9 +61,7 @@ def check_in_lab(config: RunConfig) -> None:
     for name, most in (("gain", sidebar.MAX_GAIN), ("bias_std", sidebar.MAX_BIAS_STD), ("momentum", 0.99)):
         value = getattr(config, name)
         if value > most:
-            raise ValueError(
-                f"the lab's {sidebar.label(name).lower()} ends at {most:g} and this run has {value:g}"
-            )
+            raise ValueError(f"the lab's {sidebar.label(name).lower()} ends at {most:g} and this run has {value:g}")
     if config.learning_rate not in (0.0, *sidebar.LEARNING_RATES):
         raise ValueError(f"the lab has no learning rate {config.learning_rate:g}")
 
@@ -72,12 +70,7 @@ def check_in_lab(config: RunConfig) -> None:
 
 
 def show(
-    cells: Cells,
-    theory: Sequence[Curve],
-    here: tuple[Any, Any],
-    config_at: ConfigAt,
-    look: Style,
-    key: str = "map",
+    cells: Cells, theory: Sequence[Curve], here: tuple[Any, Any], config_at: ConfigAt, look: Style, key: str = "map"
 ) -> None:
     """The map as a card; a click on a cell opens its run. `here`: where the sidebar is, x and y."""
     measured = cells.measurement()
@@ -91,9 +84,7 @@ def show(
             open_cell(config_at, row, column)
 
     text = card.Text(
-        title(cells),
-        cells.quantity.label,
-        f"{charts.note(name)} {charts.marks_in_words(measured, name)}".strip(),
+        title(cells), cells.quantity.label, f"{charts.note(name)} {charts.marks_in_words(measured, name)}".strip()
     )
     figure = charts.trainability(cells, measured, theory, here if is_on else None, look)
     card.show(key, text, measured, figure, height=470, finding=finding(cells, measured), on_click=clicked)
@@ -153,9 +144,7 @@ def here_words(cells: Cells, here: tuple[Any, Any]) -> str:
 # The chosen cell --------------------------------------------------------------------------------------------
 
 
-def chosen_cell(
-    cells: Cells, here: tuple[Any, Any], config_at: ConfigAt, look: Style, mark: str = ""
-) -> None:
+def chosen_cell(cells: Cells, here: tuple[Any, Any], config_at: ConfigAt, look: Style, mark: str = "") -> None:
     """Two menus that choose a cell, its curve per layer, and the button that opens its run: a map without a pointer."""
     place = []
     with st.container(horizontal=True, gap="small"):
@@ -164,15 +153,24 @@ def chosen_cell(
             start = nearest(values, value)
             menu = texts(values)
             text = st.selectbox(
-                f"{axis_label(name)} of the cell", menu, len(values) // 2 if start is None else start,
-                key=f"{PREFIX}{mark}cell_{name}", bind="query-params",
-            )  # fmt: skip
+                f"{axis_label(name)} of the cell",
+                menu,
+                len(values) // 2 if start is None else start,
+                key=f"{PREFIX}{mark}cell_{name}",
+                bind="query-params",
+            )
             place.append(menu.index(text))
     row, column = place
     st.button(
-        "Open this run in the lab", icon=":material/science:", type="primary", width="stretch", key=f"{PREFIX}{mark}open",
-        on_click=open_cell, args=(config_at, row, column), help="The same as a click on the cell.",
-    )  # fmt: skip
+        "Open this run in the lab",
+        icon=":material/science:",
+        type="primary",
+        width="stretch",
+        key=f"{PREFIX}{mark}open",
+        on_click=open_cell,
+        args=(config_at, row, column),
+        help="The same as a click on the cell.",
+    )
     measured = cells.measurement()
     words = charts.cell_words(cells, measured, row, column)
     reason = cells.reason(row, column)
@@ -181,7 +179,5 @@ def chosen_cell(
     if not len(delta):
         st.info(words, icon=":material/info:")
         return
-    curve = Measurement(
-        "delta norm per layer", {"layer": np.arange(1, len(delta) + 1)}, {"delta_norm": delta}
-    )
+    curve = Measurement("delta norm per layer", {"layer": np.arange(1, len(delta) + 1)}, {"delta_norm": delta})
     card.show(f"{mark}cell", charts.LAYERS, curve, charts.layers(curve, look), height=250, finding=words)

@@ -84,9 +84,7 @@ def read(folder: Folder, quantity: str, axes: tuple[str, str], fixed: Mapping[st
         )
     curve = column("delta_norm", cells.quantity.step)
     rows = dataset(folder.path)
-    wanted = [
-        name for name in ("ending", "reason", cells.quantity.column, curve) if name in rows.schema.names
-    ]
+    wanted = [name for name in ("ending", "reason", cells.quantity.column, curve) if name in rows.schema.names]
     found = rows.to_table(["run", *wanted])
     runs = found["run"].to_numpy()
     kept = np.ones(len(runs), dtype=bool)
@@ -99,12 +97,7 @@ def read(folder: Folder, quantity: str, axes: tuple[str, str], fixed: Mapping[st
 
 @st.cache_resource(max_entries=8, show_spinner="Reading the sweep …")
 def kept_cells(
-    path: str,
-    _folder: Folder,
-    changed: Stamp,
-    quantity: str,
-    axes: tuple[str, str],
-    fixed: tuple[tuple[str, Any], ...],
+    path: str, _folder: Folder, changed: Stamp, quantity: str, axes: tuple[str, str], fixed: tuple[tuple[str, Any], ...]
 ) -> Cells:
     """The same, read once for all readers as long as the folder does not change."""
     return read(_folder, quantity, axes, dict(fixed))
@@ -121,9 +114,14 @@ def show(directory: Path, config: RunConfig) -> None:
         st.info("There is no sweep in the directory that was set for this page yet.", icon=":material/info:")
         return
     name = st.selectbox(
-        "Sweep", found, None, key=f"{PREFIX}{MARK}folder", bind="query-params", placeholder="Choose a sweep",
+        "Sweep",
+        found,
+        None,
+        key=f"{PREFIX}{MARK}folder",
+        bind="query-params",
+        placeholder="Choose a sweep",
         help="Finished or still running: a sweep that is being written is read again every two seconds.",
-    )  # fmt: skip
+    )
     if name is None or name not in found:
         return
     path = directory.resolve() / name
@@ -152,22 +150,29 @@ def choices(folder: Folder) -> tuple[tuple[str, str], str, dict[str, Any]]:
     label = panel.axis_label
     y = up.selectbox("Upwards", long, 0, format_func=label, key=f"{PREFIX}{MARK}y", bind="query-params")
     others = [name for name in long if name != y]
-    x = across.selectbox(
-        "To the right", others, 0, format_func=label, key=f"{PREFIX}{MARK}x", bind="query-params"
-    )
+    x = across.selectbox("To the right", others, 0, format_func=label, key=f"{PREFIX}{MARK}x", bind="query-params")
     quantity = colour.selectbox(
-        "Colour", quantities, 0, format_func=lambda name: CELL_QUANTITIES[name].label, key=f"{PREFIX}{MARK}colour",
+        "Colour",
+        quantities,
+        0,
+        format_func=lambda name: CELL_QUANTITIES[name].label,
+        key=f"{PREFIX}{MARK}colour",
         bind="query-params",
-    )  # fmt: skip
+    )
     fixed = {}
     rest = [name for name, values in grid.axes.items() if name not in (y, x) and len(values) > 1]
     with st.container(horizontal=True, gap="small"):
         for name in rest:
             menu = [TOGETHER, *texts(grid.axes[name])]
             text = st.selectbox(
-                label(name), menu, 0 if name == "seed" else 1, key=f"{PREFIX}{MARK}at_{name}", bind="query-params",
-                width=180, help="One value, or all: a cell is then their median.",
-            )  # fmt: skip
+                label(name),
+                menu,
+                0 if name == "seed" else 1,
+                key=f"{PREFIX}{MARK}at_{name}",
+                bind="query-params",
+                width=180,
+                help="One value, or all: a cell is then their median.",
+            )
             if text != TOGETHER:
                 fixed[name] = grid.axes[name][menu.index(text) - 1]
     return (y, x), quantity, fixed

@@ -70,9 +70,7 @@ def on_the_curve(
             }
         )
     place = np.broadcast_to(np.arange(len(units))[:, None], z.shape)
-    facts = np.stack(
-        np.broadcast_arrays(units[:, None], rows[None, :], target[None, :].astype(float)), axis=-1
-    )
+    facts = np.stack(np.broadcast_arrays(units[:, None], rows[None, :], target[None, :].astype(float)), axis=-1)
     for label, chosen, marker in _groups(by, target, classes, z.shape, len(units), style):
         for axis, values in (("y", measured["a"]), ("y2", measured["slope"]), ("y3", place)):
             what = {"y": "φ(z) = %{y:.4g}", "y2": "φ′(z) = %{y:.3g}", "y3": ""}[axis]
@@ -98,10 +96,7 @@ def on_the_curve(
         shapes=shapes,
         annotations=annotations,
         legend=BELOW,
-        margin={
-            "t": 12,
-            "b": 84 if by == "target" and len(classes) > 4 else 66 if by == "target" and classes else 8,
-        },
+        margin={"t": 12, "b": 84 if by == "target" and len(classes) > 4 else 66 if by == "target" and classes else 8},
     )
     axis = layout["yaxis"]
 
@@ -113,12 +108,17 @@ def on_the_curve(
         "yaxis": panel("y", "φ(z)"),
         "yaxis2": panel("y2", "φ′(z)"),
         "yaxis3": panel(
-            "y3", "unit", tickmode="array", tickvals=ticks, ticktext=labels,
-            range=[len(units) - 0.4, -0.6], showgrid=False,
+            "y3",
+            "unit",
+            tickmode="array",
+            tickvals=ticks,
+            ticktext=labels,
+            range=[len(units) - 0.4, -0.6],
+            showgrid=False,
         ),
         "xaxis": layout["xaxis"]
         | {"title": layout["xaxis"]["title"] | {"text": "z"}, "range": [low, high], "anchor": "y3"},
-    }  # fmt: skip
+    }
     return {"data": traces, "layout": layout}
 
 
@@ -148,10 +148,14 @@ def _groups(
     bar = {
         "showscale": True,
         "colorbar": {
-            "title": {"text": title, "font": style.font(12)}, "thickness": 10, "len": 0.38, "y": 0.83, "outlinewidth": 0,
+            "title": {"text": title, "font": style.font(12)},
+            "thickness": 10,
+            "len": 0.38,
+            "y": 0.83,
+            "outlinewidth": 0,
             "tickfont": style.font(11) | {"color": style.muted},
         },
-    }  # fmt: skip
+    }
     return [("", everything, {"color": colour, "colorscale": scale} | (bar if title else {}))]
 
 
@@ -196,17 +200,29 @@ def _shading(
         shade = fade(style.muted, 0.2) if name == "flat" else fade(style.primary, 0.12)
         shapes.append(
             {
-                "type": "rect", "x0": left, "x1": right, "yref": "paper", "y0": 0, "y1": 1, "layer": "below",
-                "fillcolor": shade, "line": {"width": 0},
+                "type": "rect",
+                "x0": left,
+                "x1": right,
+                "yref": "paper",
+                "y0": 0,
+                "y1": 1,
+                "layer": "below",
+                "fillcolor": shade,
+                "line": {"width": 0},
             }
-        )  # fmt: skip
+        )
         if right - left > 0.09 * (high - low):
             annotations.append(
                 {
-                    "x": (left + right) / 2, "yref": "paper", "y": 0.645, "yanchor": "middle", "showarrow": False,
-                    "text": "flat" if name == "flat" else "linear", "font": style.font(12) | {"color": style.muted},
+                    "x": (left + right) / 2,
+                    "yref": "paper",
+                    "y": 0.645,
+                    "yanchor": "middle",
+                    "showarrow": False,
+                    "text": "flat" if name == "flat" else "linear",
+                    "font": style.font(12) | {"color": style.muted},
                 }
-            )  # fmt: skip
+            )
     return shapes, annotations
 
 
@@ -222,9 +238,11 @@ def zones(measured: Measurement, layer: int, style: Style) -> Figure:
     """Stacked shares per layer, the share of dead units as dots, the chosen layer marked."""
     layers = measured.axes["layer"]
     looks = {
-        "flat": (style.muted, "/"), "bend": (style.activation, ""), "linear": (style.primary, "."),
+        "flat": (style.muted, "/"),
+        "bend": (style.activation, ""),
+        "linear": (style.primary, "."),
         "not_finite": (style.delta, "x"),
-    }  # fmt: skip
+    }
     traces: list[dict[str, Any]] = []
     for name, (colour, pattern) in looks.items():
         if name == "not_finite" and not measured[name].any():
@@ -259,15 +277,24 @@ def zones(measured: Measurement, layer: int, style: Style) -> Figure:
                 "mode": "markers",
                 "name": "dead units",
                 "marker": {
-                    "color": style.ink, "size": 9, "symbol": "x", "line": {"color": style.background, "width": 1}
+                    "color": style.ink,
+                    "size": 9,
+                    "symbol": "x",
+                    "line": {"color": style.background, "width": 1},
                 },
                 "hovertemplate": "layer %{x}<br>dead units: %{y:.1%}<extra></extra>",
             }
-        )  # fmt: skip
+        )
     marked = {
-        "type": "rect", "x0": layer - 0.5, "x1": layer + 0.5, "yref": "paper", "y0": 0, "y1": 1,
-        "line": {"color": style.ink, "width": 2}, "fillcolor": "rgba(0,0,0,0)",
-    }  # fmt: skip
+        "type": "rect",
+        "x0": layer - 0.5,
+        "x1": layer + 0.5,
+        "yref": "paper",
+        "y0": 0,
+        "y1": 1,
+        "line": {"color": style.ink, "width": 2},
+        "fillcolor": "rgba(0,0,0,0)",
+    }
     return {
         "data": traces,
         "layout": style.layout(
@@ -309,10 +336,13 @@ def _heat(style: Style, z: np.ndarray, limits: tuple[float, float], **more: Any)
         "zmax": limits[1],
         "colorscale": CIVIDIS,
         "colorbar": {
-            "title": {"text": "a"}, "thickness": 10, "outlinewidth": 0, "tickfont": style.font(11) | {"color": style.muted}
+            "title": {"text": "a"},
+            "thickness": 10,
+            "outlinewidth": 0,
+            "tickfont": style.font(11) | {"color": style.muted},
         },
         **more,
-    }  # fmt: skip
+    }
 
 
 def _bare(style: Style, name: str, columns: int, rows: int, width: float, height: float) -> dict[str, Any]:
@@ -355,9 +385,13 @@ def _planes(measured: Measurement, style: Style, columns: int) -> Figure:
         tiled[top + header : top + height, left : left + side] = picture.T[::-1]  # x2 upwards
         names[top : top + height, left : left + width] = units[place]
     heat = _heat(
-        style, tiled, shade_range(a), customdata=names, hoverongaps=False,
+        style,
+        tiled,
+        shade_range(a),
+        customdata=names,
+        hoverongaps=False,
         hovertemplate="unit %{customdata}<br>a = %{z:.4g}<extra></extra>",
-    )  # fmt: skip
+    )
     layout = _bare(style, "responses", columns, rows, width, height)
     return {"data": [heat, _names(units, columns, width, height, style)], "layout": layout}
 
@@ -376,11 +410,16 @@ def _lines(measured: Measurement, style: Style, columns: int) -> Figure:
     facts = np.concatenate([facts, np.full((len(units), 1, 3), np.nan)], axis=1)
     frames = [
         {
-            "type": "rect", "x0": index % columns + 0.03, "x1": index % columns + 0.97, "y0": index // columns + 0.22,
-            "y1": index // columns + 0.98, "line": {"color": style.border, "width": 1}, "layer": "below",
+            "type": "rect",
+            "x0": index % columns + 0.03,
+            "x1": index % columns + 0.97,
+            "y0": index // columns + 0.22,
+            "y1": index // columns + 0.98,
+            "line": {"color": style.border, "width": 1},
+            "layer": "below",
         }
         for index in range(len(units))
-    ]  # fmt: skip
+    ]
     line = {
         "type": "scatter",
         "x": across.ravel(),
@@ -400,20 +439,30 @@ def _rows(measured: Measurement, style: Style, classes: tuple[str, ...]) -> Figu
     units, places, a = measured.axes["unit"], measured.axes["place"], measured["a"]
     target = (measured.columns or {})["target"][1]
     heat = _heat(
-        style, a, shade_range(a), x=places, y=np.arange(len(units)), customdata=np.broadcast_to(target.astype(np.float32), a.shape),
+        style,
+        a,
+        shade_range(a),
+        x=places,
+        y=np.arange(len(units)),
+        customdata=np.broadcast_to(target.astype(np.float32), a.shape),
         hovertemplate="unit row %{y}, place %{x}<br>target %{customdata:.4g}<br>a = %{z:.4g}<extra></extra>",
-    )  # fmt: skip
+    )
     shapes, xaxis = [], {"title": {"text": "probe rows, sorted by target (low → high)"}, "showgrid": False}
     if classes:
         borders = np.flatnonzero(np.diff(target)) + 1
         edges = np.concatenate([[0], borders, [len(target)]])
         shapes = [
             {
-                "type": "line", "x0": border - 0.5, "x1": border - 0.5, "yref": "paper", "y0": 0, "y1": 1,
+                "type": "line",
+                "x0": border - 0.5,
+                "x1": border - 0.5,
+                "yref": "paper",
+                "y0": 0,
+                "y1": 1,
                 "line": {"color": style.background, "width": 2},
             }
             for border in borders
-        ]  # fmt: skip
+        ]
         xaxis |= {
             "title": {"text": "probe rows, sorted by class"},
             "tickmode": "array",
@@ -422,8 +471,12 @@ def _rows(measured: Measurement, style: Style, classes: tuple[str, ...]) -> Figu
         }
     step = max(1, -(-len(units) // 16))
     yaxis = {
-        "title": {"text": "unit"}, "showgrid": False, "range": [len(units) - 0.5, -0.5], "tickmode": "array",
-        "tickvals": np.arange(0, len(units), step), "ticktext": [str(unit) for unit in units[::step]],
-    }  # fmt: skip
+        "title": {"text": "unit"},
+        "showgrid": False,
+        "range": [len(units) - 0.5, -0.5],
+        "tickmode": "array",
+        "tickvals": np.arange(0, len(units), step),
+        "ticktext": [str(unit) for unit in units[::step]],
+    }
     layout = style.layout("responses", xaxis=xaxis, yaxis=yaxis, shapes=shapes, margin={"t": 8})
     return {"data": [heat], "layout": layout}

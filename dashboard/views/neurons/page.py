@@ -30,9 +30,14 @@ def choose_layer(n_layers: int) -> int:
     if LAYER in st.session_state:
         st.session_state[LAYER] = min(max(int(st.session_state[LAYER]), 1), n_layers)
     chosen = st.slider(
-        "Layer", 1, n_layers, 1, key=LAYER, bind="query-params",
+        "Layer",
+        1,
+        n_layers,
+        1,
+        key=LAYER,
+        bind="query-params",
         help=f"1 is the first hidden layer; {n_layers} is the output layer, which is linear.",
-    )  # fmt: skip
+    )
     sidebar.bring_along(LAYER, chosen)
     return chosen
 
@@ -60,13 +65,7 @@ def charts_of(training: Training) -> None:
         responses(training, record, layer, look)
     figure = charts.zones(overview, hidden, look)
     card.show(
-        "zones",
-        charts.ZONES_TEXT,
-        overview,
-        figure,
-        height=280,
-        finding=overview_words(overview),
-        on_click=look_into,
+        "zones", charts.ZONES_TEXT, overview, figure, height=280, finding=overview_words(overview), on_click=look_into
     )
 
 
@@ -78,9 +77,15 @@ def on_the_curve(training: Training, record: int, layer: int, look: style.Style)
 
     def pick() -> None:
         st.segmented_control(
-            "Colour", list(COLOURS), format_func=COLOURS.__getitem__, default="unit", key=COLOUR, bind="query-params",
-            label_visibility="collapsed", required=True,
-        )  # fmt: skip
+            "Colour",
+            list(COLOURS),
+            format_func=COLOURS.__getitem__,
+            default="unit",
+            key=COLOUR,
+            bind="query-params",
+            label_visibility="collapsed",
+            required=True,
+        )
 
     from_url = {label: name for name, label in COLOURS.items()}.get(st.query_params.get(COLOUR), "unit")
     by = st.session_state.get(COLOUR, from_url)  # its widget is drawn below the title
@@ -99,10 +104,12 @@ def responses(training: Training, record: int, layer: int, look: style.Style) ->
     measured = training.measured(u.responses, record, layer)
     names = [plain(name) for name in data.feature_names]
     what = (
-        f"layer {layer}, over {names[0]}" if data.n_inputs == 1
-        else f"layer {layer}, over {names[0]} → and {names[1]} ↑" if data.n_inputs == 2
+        f"layer {layer}, over {names[0]}"
+        if data.n_inputs == 1
+        else f"layer {layer}, over {names[0]} → and {names[1]} ↑"
+        if data.n_inputs == 2
         else f"layer {layer}, on the probe rows"
-    )  # fmt: skip
+    )
     text = card.Text(charts.RESPONSES.title, what, charts.RESPONSES.note)
     columns = min(TILES, max(1, int(np.ceil(np.sqrt(len(measured.axes["unit"]))))))
     figure = charts.responses(measured, look, data.class_names, columns)
@@ -123,16 +130,10 @@ def layer_words(shares: Measurement) -> str:
         "flat_units": "flat on every row",
         "linear_units": "linear on all rows (slope varies by less than 10 %)",
     }
-    found = [
-        f"{percent(float(shares[name][0]))} {meaning}"
-        for name, meaning in kinds.items()
-        if shares[name][0] > 0
-    ]
+    found = [f"{percent(float(shares[name][0]))} {meaning}" for name, meaning in kinds.items() if shares[name][0] > 0]
     if found:
         return f"{words} Of its units, {', '.join(found)}."
-    return (
-        f"{words} {'Every unit uses its bend.' if bend > 0 else 'Every unit is on both sides of its kink.'}"
-    )
+    return f"{words} {'Every unit uses its bend.' if bend > 0 else 'Every unit is on both sides of its kink.'}"
 
 
 def overview_words(overview: Measurement) -> str:
@@ -140,12 +141,8 @@ def overview_words(overview: Measurement) -> str:
     layers = overview.axes["layer"]
     flattest, straightest = (int(np.argmax(overview[name])) for name in ("flat", "linear"))
     flat, linear = float(overview["flat"][flattest]), float(overview["linear"][straightest])
-    ends = (
-        f"Flattest: layer {layers[flattest]} with {percent(flat)}" if flat > 0 else "No layer has a flat part"
-    )
-    most = (
-        f"most linear: layer {layers[straightest]} with {percent(linear)}" if linear > 0 else "none is linear"
-    )
+    ends = f"Flattest: layer {layers[flattest]} with {percent(flat)}" if flat > 0 else "No layer has a flat part"
+    most = f"most linear: layer {layers[straightest]} with {percent(linear)}" if linear > 0 else "none is linear"
     return f"{ends}; {most}."
 
 

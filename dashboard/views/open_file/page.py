@@ -21,10 +21,12 @@ OF_A_FILE = (
 def upload() -> None:
     """Choose a file, see what was read, open it."""
     file = st.file_uploader(
-        "A history, Parquet or CSV", key="history_file", max_upload_size=MAX_BYTES // 2**20,
+        "A history, Parquet or CSV",
+        key="history_file",
+        max_upload_size=MAX_BYTES // 2**20,
         help="What “History, CSV” or “History, Parquet” in the lab saved, or `to_csv` and `to_parquet` of nncore. It is "
         f"recognised by its content. At most {MAX_BYTES / 2**20:.0f} MB, and {BYTES_ALLOWED / 2**20:,.0f} MB once read.",
-    )  # fmt: skip
+    )
     if file is None:
         return
     try:
@@ -76,15 +78,17 @@ def opened_before() -> None:
     for place, (config, each) in enumerate(files.items()):
         with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"opened_{place}"):
             size = opened_files.megabytes(each.history.nbytes)
-            st.markdown(
-                f"**{plain(each.name)}** :gray[{size}] {opened_files.said(each.history)}", width="stretch"
-            )
+            st.markdown(f"**{plain(each.name)}** :gray[{size}] {opened_files.said(each.history)}", width="stretch")
             if st.button("Show", key=f"show_{place}", icon=":material/science:"):
                 show(config)
             st.button(
-                "Close", key=f"close_{place}", icon=":material/close:", on_click=opened_files.close, args=(config,),
+                "Close",
+                key=f"close_{place}",
+                icon=":material/close:",
+                on_click=opened_files.close,
+                args=(config,),
                 help="Gives the history up. The file on your machine stays.",
-            )  # fmt: skip
+            )
 
 
 st.title("Open a history", anchor=False)

@@ -102,18 +102,21 @@ def staircase(measured: Measurement, symbol: str, style: Style) -> Figure:
     }
 
 
-def chi_against_gain(
-    measured: Measurement, init: str, now: float, critical: float | None, style: Style
-) -> Figure:
+def chi_against_gain(measured: Measurement, init: str, now: float, critical: float | None, style: Style) -> Figure:
     """chi_1 over the gain on a log axis, the line at 1, the gain now and the critical one."""
     gains, chi = measured.axes["gain"], measured["chi_1"]
     drawn = drawable(chi)
     shapes = [
         {
-            "type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": 1, "y1": 1,
+            "type": "line",
+            "xref": "paper",
+            "x0": 0,
+            "x1": 1,
+            "y0": 1,
+            "y1": 1,
             "line": {"color": style.ink, "width": 1.5},
         }
-    ]  # fmt: skip
+    ]
     annotations: list[dict[str, Any]] = []
     marks = [(now, f"now {now:.3g}", style.primary, "dot", 1.0)]
     if critical is not None and critical <= gains[-1]:
@@ -124,10 +127,15 @@ def chi_against_gain(
         to_left = x > 0.7 * gains[-1]
         shapes.append(
             {
-                "type": "line", "x0": x, "x1": x, "yref": "paper", "y0": 0, "y1": 1,
+                "type": "line",
+                "x0": x,
+                "x1": x,
+                "yref": "paper",
+                "y0": 0,
+                "y1": 1,
                 "line": {"color": colour, "width": 1.5, "dash": dash},
             }
-        )  # fmt: skip
+        )
         annotations.append(
             {
                 "x": x,
@@ -144,10 +152,15 @@ def chi_against_gain(
     if not np.isfinite(drawn).any():
         annotations.append(
             {
-                "xref": "paper", "yref": "paper", "x": 0.5, "y": 0.4, "showarrow": False, "font": style.font(14),
+                "xref": "paper",
+                "yref": "paper",
+                "x": 0.5,
+                "y": 0.4,
+                "showarrow": False,
+                "font": style.font(14),
                 "text": "no curve: the slope is 0<br>wherever it exists",
             }
-        )  # fmt: skip
+        )
     shown = np.append(drawn[drawn >= 1e-4], 1.0)
     return {
         "data": [
@@ -179,9 +192,7 @@ def singular_values(measured: Measurement, style: Style) -> Figure:
     centre = np.sqrt(low) * np.sqrt(high)
     traces = []
     looks = ((style.primary, "solid", 0.28), (style.delta, "dash", 0.12))
-    for init, share, (colour, dash, opacity) in zip(
-        measured.axes["init"], measured["share"], looks, strict=True
-    ):
+    for init, share, (colour, dash, opacity) in zip(measured.axes["init"], measured["share"], looks, strict=True):
         traces.append(
             {
                 "type": "scatter",
@@ -199,10 +210,15 @@ def singular_values(measured: Measurement, style: Style) -> Figure:
     if not measured["share"].any():
         annotations = [
             {
-                "xref": "paper", "yref": "paper", "x": 0.5, "y": 0.5, "showarrow": False, "font": style.font(14),
+                "xref": "paper",
+                "yref": "paper",
+                "x": 0.5,
+                "y": 0.5,
+                "showarrow": False,
+                "font": style.font(14),
                 "text": "all singular values are exactly 0",
             }
-        ]  # fmt: skip
+        ]
     return {
         "data": traces,
         "layout": style.layout(

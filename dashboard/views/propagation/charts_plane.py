@@ -70,9 +70,7 @@ def phase_diagram(
     if np.isfinite(chi).any():
         nearness = _nearness(rate).astype(np.float32)
         jump = np.abs(np.diff(nearness, axis=1)) > JUMP
-        broken = np.where(
-            np.pad(jump, ((0, 0), (1, 0))) | np.pad(jump, ((0, 0), (0, 1))), np.float32(np.nan), nearness
-        )
+        broken = np.where(np.pad(jump, ((0, 0), (1, 0))) | np.pad(jump, ((0, 0), (0, 1))), np.float32(np.nan), nearness)
         for sign in (-1, 1):
             traces.append(
                 {
@@ -128,13 +126,15 @@ def phase_diagram(
             "phase_diagram",
             xaxis={"title": {"text": "σ_w²: fan-in × variance of a weight"}, "range": [0, right], "showgrid": False},
             yaxis={
-                "title": {"text": "σ_b²: variance of a bias"}, "range": [-0.02 * top, 1.005 * top], "showgrid": False
+                "title": {"text": "σ_b²: variance of a bias"},
+                "range": [-0.02 * top, 1.005 * top],
+                "showgrid": False,
             },
             annotations=annotations,
             uirevision=f"{right:g} {top:g}",
             margin={"t": 30},
         ),
-    }  # fmt: skip
+    }
 
 
 def _nearness(rate: np.ndarray) -> np.ndarray:
@@ -238,9 +238,7 @@ def _phase_labels(
     return labels
 
 
-def _dot(
-    point: tuple[float, float], name: str, symbol: str, colour: str, size: int, style: Style
-) -> dict[str, Any]:
+def _dot(point: tuple[float, float], name: str, symbol: str, colour: str, size: int, style: Style) -> dict[str, Any]:
     edge = style.background if symbol == "circle" else colour
     return {
         "type": "scatter",
@@ -256,12 +254,7 @@ def _dot(
 
 
 def _pointer(
-    point: tuple[float, float],
-    name: str,
-    limits: tuple[float, float],
-    inside: bool,
-    colour: str,
-    style: Style,
+    point: tuple[float, float], name: str, limits: tuple[float, float], inside: bool, colour: str, style: Style
 ) -> dict[str, Any]:
     """Words beside a dot, or at the edge an arrow towards a dot outside."""
     right, top = limits

@@ -77,10 +77,13 @@ def choose_activation(config: RunConfig) -> Activation:
     mine = {phi.name: phi for phi in config.activations()} or {"linear": ACTIVATIONS["linear"]}
     first = next(iter(mine))
     name = st.selectbox(
-        "Activation", ["network", *ACTIVATIONS], key="p_activation", bind="query-params",
+        "Activation",
+        ["network", *ACTIVATIONS],
+        key="p_activation",
+        bind="query-params",
         format_func=lambda each: f"the network's: {first}" if each == "network" else each,
         help="The diagram is another one for each activation. Choosing here does not change the network.",
-    )  # fmt: skip
+    )
     return mine[first] if name == "network" else mine.get(name, ACTIVATIONS[name])
 
 
@@ -89,17 +92,19 @@ def choose_point(here: tuple[float, float]) -> tuple[float, float]:
     if st.session_state.get(FOLLOWED) != here or WEIGHT not in st.session_state:
         st.session_state[FOLLOWED] = here
         st.session_state[WEIGHT], st.session_state[BIAS] = (
-            float(f"{min(value, limit):.6g}")
-            for value, limit in zip(here, (LARGEST_W, LARGEST_B), strict=True)
+            float(f"{min(value, limit):.6g}") for value, limit in zip(here, (LARGEST_W, LARGEST_B), strict=True)
         )
     left, right = st.columns(2)
     w = left.number_input(
-        "σ_w²", 0.0, LARGEST_W, step=0.1, format="%.4g", key=WEIGHT,
+        "σ_w²",
+        0.0,
+        LARGEST_W,
+        step=0.1,
+        format="%.4g",
+        key=WEIGHT,
         help="Weight variance times fan-in. The maps below are drawn for it.",
-    )  # fmt: skip
-    b = right.number_input(
-        "σ_b²", 0.0, LARGEST_B, step=0.05, format="%.4g", key=BIAS, help="Bias variance.",
-    )  # fmt: skip
+    )
+    b = right.number_input("σ_b²", 0.0, LARGEST_B, step=0.05, format="%.4g", key=BIAS, help="Bias variance.")
     return float(w), float(b)
 
 
@@ -126,25 +131,23 @@ def diagram(config: RunConfig, here: Standing, look: style.Style) -> tuple[Activ
         found = fixed_point(phi, *chosen)
         same = here.point is not None and np.allclose(chosen, here.point, rtol=1e-5)
         st.button(
-            "Use in the lab", icon=":material/science:", type="primary", disabled=same, width="stretch", key="p_use",
-            on_click=use, args=(config, *chosen),
+            "Use in the lab",
+            icon=":material/science:",
+            type="primary",
+            disabled=same,
+            width="stretch",
+            key="p_use",
+            on_click=use,
+            args=(config, *chosen),
             help="Sets lecun_normal with gain √σ_w² and bias deviation √σ_b²; everything else stays.",
-        )  # fmt: skip
-        st.page_link(
-            "views/lab/page.py", label="Open this network in the lab", icon=":material/arrow_forward:"
         )
-        for sentence in (
-            phase_words(found, phi, chosen),
-            standing_words(config, here),
-            criticality_words(phi),
-        ):
+        st.page_link("views/lab/page.py", label="Open this network in the lab", icon=":material/arrow_forward:")
+        for sentence in (phase_words(found, phi, chosen), standing_words(config, here), criticality_words(phi)):
             st.markdown(sentence)
     with left:
         ranges = extent(phi, [chosen, *([here.point] if here.point else [])])
         measured = phase_map(phi.name, phi.alpha, *ranges)
-        figure = plane.phase_diagram(
-            measured, diagrams.critical_curve(phi, *ranges), here.point, chosen, look
-        )
+        figure = plane.phase_diagram(measured, diagrams.critical_curve(phi, *ranges), here.point, chosen, look)
         note = plane.NO_PHASES if phi.kind == "threshold" else plane.PHASES.note
         text = card.Text(f"{plane.PHASES.title} of {phi.name}", plane.PHASES.subtitle, note)
 
@@ -201,21 +204,23 @@ def show_c_map(
     """The correlation map with the slider of its start."""
     measured = diagrams.c_staircase(phi, *chosen, q, c_start, max(layers, 2))
     if not np.isfinite(measured["c_next"]).any():
-        st.info(
-            "Without weights every layer puts out the same for all inputs: there is no correlation to follow."
-        )
+        st.info("Without weights every layer puts out the same for all inputs: there is no correlation to follow.")
         return
     finding = f"Two inputs start layer 1 with c = {c_start:g}; {arrives(measured, 'c')}, and in the end c* = {correlation_words(found.c_star)}."
 
     def slider() -> None:
         st.slider(
-            "Correlation of two inputs", 0.0, 1.0, 0.5, 0.05, key="p_c", bind="query-params",
+            "Correlation of two inputs",
+            0.0,
+            1.0,
+            0.5,
+            0.05,
+            key="p_c",
+            bind="query-params",
             help="c = 1: the same input twice; 0: unrelated ones.",
-        )  # fmt: skip
+        )
 
-    card.show(
-        "c_map", charts.C_MAP, measured, charts.staircase(measured, "c", look), finding=finding, above=slider
-    )
+    card.show("c_map", charts.C_MAP, measured, charts.staircase(measured, "c", look), finding=finding, above=slider)
 
 
 def gain(config: RunConfig, phi: Activation, look: style.Style) -> None:
@@ -244,16 +249,15 @@ def spectrum(config: RunConfig, look: style.Style) -> None:
     facts = measured.columns or {}
     words = [
         charts.spread_words(
-            str(init), facts["spread"][1][row],
+            str(init),
+            facts["spread"][1][row],
             None if np.isnan(facts["predicted_spread"][1][row]) else facts["predicted_spread"][1][row],
             facts["zeros"][1][row],
         )
         for row, init in enumerate(measured.axes["init"])
-    ]  # fmt: skip
+    ]
     text = card.Text(
-        charts.SINGULAR.title,
-        charts.SINGULAR.subtitle,
-        "Spread is Var(s²) / mean(s²)². " + charts.SINGULAR.note,
+        charts.SINGULAR.title, charts.SINGULAR.subtitle, "Spread is Var(s²) / mean(s²)². " + charts.SINGULAR.note
     )
     card.show("singular", text, measured, charts.singular_values(measured, look), finding=" ".join(words))
 

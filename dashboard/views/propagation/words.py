@@ -45,13 +45,9 @@ def advice(config: RunConfig) -> list[str]:
             "not speak of them. A click in the diagram gives the network random weights."
         )
     if config.normalization != "none":
-        growths = {
-            phi.name: getattr(normalization_growth(phi), config.normalization) for phi in config.activations()
-        }
+        growths = {phi.name: getattr(normalization_growth(phi), config.normalization) for phi in config.activations()}
         factors = "; ".join(
-            f"{name}: ‖δ‖ × {np.sqrt(value):.3g} per layer going back"
-            for name, value in growths.items()
-            if value > 0
+            f"{name}: ‖δ‖ × {np.sqrt(value):.3g} per layer going back" for name, value in growths.items() if value > 0
         )
         notes.append(
             f"This network normalizes z over the {config.normalization}: σ_w² drops out, and the diagram is that of the same network "
@@ -145,13 +141,7 @@ def correlation_words(c: float) -> str:
 
 def rounded(layers: float) -> str:
     """A number of layers, as exactly as it matters: 0.7, 8.7, 34, 2,300, 1.2e+06."""
-    return (
-        f"{layers:.1f}"
-        if layers < 10
-        else f"{float(f'{layers:.2g}'):,.0f}"
-        if layers < 1e5
-        else number(layers)
-    )
+    return f"{layers:.1f}" if layers < 10 else f"{float(f'{layers:.2g}'):,.0f}" if layers < 1e5 else number(layers)
 
 
 def reading_words(phi: Activation, here: Standing, chosen: tuple[float, float], found: FixedPoint) -> str:

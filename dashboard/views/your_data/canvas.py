@@ -36,9 +36,7 @@ def starting_points(name: str) -> list[Point]:
     x, y = DATASETS[POINT_STARTS[name]].make(np.random.default_rng(0), n, 0.05, 3)
     scale = {"Moons": 1.4, "Circles": 2.0, "Blobs": 1.0}.get(name, 2.2)
     x = scale * (x - (np.array([0.5, 0.25]) if name == "Moons" else 0.0))
-    return [
-        (round(float(a), 2), round(float(b), 2), CLASSES[label]) for (a, b), label in zip(x, y, strict=True)
-    ]
+    return [(round(float(a), 2), round(float(b), 2), CLASSES[label]) for (a, b), label in zip(x, y, strict=True)]
 
 
 def starting_knots(name: str) -> list[Knot]:

@@ -95,12 +95,7 @@ def _markers(places: np.ndarray, name: str, colour: str, symbol: str, style: Sty
         "y": places[:, 1],
         "mode": "markers",
         "name": name,
-        "marker": {
-            "color": colour,
-            "symbol": symbol,
-            "size": 10,
-            "line": {"color": style.background, "width": 1},
-        },
+        "marker": {"color": colour, "symbol": symbol, "size": 10, "line": {"color": style.background, "width": 1}},
         "hoverinfo": "skip",
     }
 

@@ -28,14 +28,20 @@ def upload(look: style.Style) -> None:
     """Choose a file, see how it was read, say what is to be predicted from what."""
     choose, say = st.columns([2, 1], vertical_alignment="bottom")
     file = choose.file_uploader(
-        "A CSV file", uploads.FILE_TYPES, key="table_file",
+        "A CSV file",
+        uploads.FILE_TYPES,
+        key="table_file",
         help=f"Text with a column for each quantity and a row for each case, at most {LARGEST}. Comma, semicolon, tab "
         "or | between columns, UTF-8, UTF-16 or Latin-1, decimal point or comma: all recognised.",
-    )  # fmt: skip
+    )
     header = say.segmented_control(
-        "The first line holds", list(uploads.HEADERS), default="recognise", key="table_header", required=True,
+        "The first line holds",
+        list(uploads.HEADERS),
+        default="recognise",
+        key="table_header",
+        required=True,
         help="Names of the columns, or already values. Recognised, a first line with numbers in it is refused.",
-    )  # fmt: skip
+    )
     if file is not None:
         try:
             with st.spinner("Reading the file …"):
@@ -50,8 +56,7 @@ def upload(look: style.Style) -> None:
     uploaded = {digest: name for digest, (_, name) in uploads.on_shelf().items() if name}
     if not uploaded:
         st.info(
-            "Nothing is uploaded yet. No file at hand? Click points or draw a function instead.",
-            icon=":material/info:",
+            "Nothing is uploaded yet. No file at hand? Click points or draw a function instead.", icon=":material/info:"
         )
         return
     digest = st.session_state.get(SHOWN)
@@ -87,9 +92,7 @@ def chosen_table(table: Table, name: str, look: style.Style) -> None:
     with seen:
         measured = uploads.target_counts(choice)
         figure = charts.target(measured, choice.dataset.classes or (), choice.target.name, look)
-        card.show(
-            "target", charts.TARGET, measured, figure, finding=uploads.to_beat(choice, measured), height=260
-        )
+        card.show("target", charts.TARGET, measured, figure, finding=uploads.to_beat(choice, measured), height=260)
 
 
 def counted(number: int, thing: str) -> str:
@@ -106,24 +109,34 @@ def choices(table: Table) -> Choice | None:
         return None
     names = list(table.names)
     target = st.selectbox(
-        "Target", names, names.index(before.target.name), key=f"target_{table.digest}",
+        "Target",
+        names,
+        names.index(before.target.name),
+        key=f"target_{table.digest}",
         help="The column that the network learns to predict.",
-    )  # fmt: skip
+    )
     same = target == before.target.name
     key = f"{table.digest}_{names.index(target)}"
     recognised = before.task if same else table.task_of(target)
     task = st.segmented_control(
-        "Task", ["classification", "regression"], default=recognised, key=f"task_{key}", required=True,
+        "Task",
+        ["classification", "regression"],
+        default=recognised,
+        key=f"task_{key}",
+        required=True,
         help=f"Recognised from the target: text and few whole numbers are classes, at most {MAX_CLASSES}. Change it "
         "where a number only names a class, or where few numbers are a quantity.",
-    )  # fmt: skip
+    )
     others = [name for name in names if name != target]
     suggested = before.inputs if same else table.suggested_inputs(target)
     inputs = st.multiselect(
-        "Inputs", others, [column.name for column in suggested if column.name != target], key=f"inputs_{key}",
+        "Inputs",
+        others,
+        [column.name for column in suggested if column.name != target],
+        key=f"inputs_{key}",
         help="What the target is predicted from. Columns that say nothing are left out at first: the same in every "
         "row, a number of the row, or text that hardly repeats.",
-    )  # fmt: skip
+    )
     try:
         return table.choose(target, inputs, task)
     except ValueError as problem:
@@ -168,14 +181,15 @@ def click_points(look: style.Style) -> None:
     left, tools = st.columns([3, 2], gap="medium")
     with left, st.container(border=True, key="card_points"):
         st.markdown("**Your points** :gray[click where the next one of the chosen class goes]")
-        st.segmented_control(
-            "Class of the next point", canvas.CLASSES, default="A", key="point_class", required=True
-        )
+        st.segmented_control("Class of the next point", canvas.CLASSES, default="A", key="point_class", required=True)
         alt = f"Your points, {len(points)} so far. The fields beside it add one by number."
         plot(
-            charts.points(points, look), key="points", alt=alt, height=round(430 * look.scale),
+            charts.points(points, look),
+            key="points",
+            alt=alt,
+            height=round(430 * look.scale),
             on_click=lambda place: add(place["x"], place["y"]),
-        )  # fmt: skip
+        )
     with tools:
         by_number("x₁", "x₂", "point", add)
         edit(points, "point", canvas.POINT_STARTS, lambda name: canvas.starting_points(name))
@@ -201,9 +215,12 @@ def draw_function(look: style.Style) -> None:
         st.markdown("**Your function** :gray[click where it goes through]")
         alt = f"Your function through {len(knots)} places. The fields beside it add one by number."
         plot(
-            charts.function(knots, look), key="function", alt=alt, height=round(430 * look.scale),
+            charts.function(knots, look),
+            key="function",
+            alt=alt,
+            height=round(430 * look.scale),
             on_click=lambda place: add(place["x"], place["y"]),
-        )  # fmt: skip
+        )
     with tools:
         by_number("x", "y", "knot", add)
         edit(knots, "knot", canvas.CURVE_STARTS, lambda name: canvas.starting_knots(name))
@@ -221,9 +238,11 @@ def by_number(first: str, second: str, key: str, add: Callable[[float, float], N
     left.number_input(first, -reach, reach, 0.0, 0.25, key=f"{key}_first")
     right.number_input(second, -reach, reach, 0.0, 0.25, key=f"{key}_second")
     button.button(
-        "Add", key=f"{key}_add", icon=":material/add:",
+        "Add",
+        key=f"{key}_add",
+        icon=":material/add:",
         on_click=lambda: add(st.session_state[f"{key}_first"], st.session_state[f"{key}_second"]),
-    )  # fmt: skip
+    )
 
 
 def edit(drawing: list, key: str, starts: dict, start: Callable[[str], list]) -> None:
@@ -234,16 +253,13 @@ def edit(drawing: list, key: str, starts: dict, start: Callable[[str], list]) ->
 
     with st.container(horizontal=True, gap="small"):
         st.button(
-            "Remove last", key=f"{key}_undo", icon=":material/undo:", on_click=lambda: drawing.pop(),
-            disabled=not drawing,
-        )  # fmt: skip
-        st.button(
-            "Clear",
-            key=f"{key}_clear",
-            icon=":material/delete:",
-            on_click=drawing.clear,
+            "Remove last",
+            key=f"{key}_undo",
+            icon=":material/undo:",
+            on_click=lambda: drawing.pop(),
             disabled=not drawing,
         )
+        st.button("Clear", key=f"{key}_clear", icon=":material/delete:", on_click=drawing.clear, disabled=not drawing)
     st.caption("Start from")
     with st.container(horizontal=True, gap="small"):
         for name in starts:
@@ -256,9 +272,15 @@ def take_along(choice: Choice, content: bytes, file_name: str) -> None:
     with st.container(border=True, key="take"):
         open_in_lab(choice)
         st.download_button(
-            "Save as CSV", content, file_name, "text/csv", key="drawn_csv", on_click="ignore",
-            icon=":material/download:", help="A link to the run opens again with this file, in any session.",
-        )  # fmt: skip
+            "Save as CSV",
+            content,
+            file_name,
+            "text/csv",
+            key="drawn_csv",
+            on_click="ignore",
+            icon=":material/download:",
+            help="A link to the run opens again with this file, in any session.",
+        )
 
 
 PARTS = {"Upload a CSV": upload, "Click points": click_points, "Draw a function": draw_function}
@@ -269,7 +291,12 @@ st.markdown(
     "lab. It stays in this session: no link and no other reader gets it, and it is gone when you close the page."
 )
 part = st.segmented_control(
-    "Where the data comes from", list(PARTS), default="Upload a CSV", key="own", bind="query-params",
-    label_visibility="collapsed", required=True,
-)  # fmt: skip
+    "Where the data comes from",
+    list(PARTS),
+    default="Upload a CSV",
+    key="own",
+    bind="query-params",
+    label_visibility="collapsed",
+    required=True,
+)
 PARTS[part](style.current())

@@ -16,9 +16,7 @@ from nncore.measures.learned import confusion, decision_regions, fitted_curve, p
 
 LOOK = style.LIGHT
 RECORD = 12
-BASE = RunConfig(
-    dataset="moons", hidden=(6, 5, 4), steps=25, n_samples=60, optimizer="adam", learning_rate=0.02
-)
+BASE = RunConfig(dataset="moons", hidden=(6, 5, 4), steps=25, n_samples=60, optimizer="adam", learning_rate=0.02)
 OVER_TIME = (*gradients.HEATMAP_LABELS, "inactive_fraction", "dead_fraction")
 
 
@@ -48,9 +46,7 @@ def test_gradient_flow_draws_both_norms_at_both_steps(history: History, record: 
             np.testing.assert_array_equal(trace["x"], [1, 2, 3, 4])
             np.testing.assert_array_equal(trace["y"], measured[name][row])
     styles = {
-        (t["line"]["dash"], t["marker"]["symbol"], t["line"]["color"])
-        for t in drawn.values()
-        if "at step" in t["name"]
+        (t["line"]["dash"], t["marker"]["symbol"], t["line"]["color"]) for t in drawn.values() if "at step" in t["name"]
     }
     assert len(styles) == len(measured.axes["step"]) * 2
     assert all(
@@ -96,17 +92,13 @@ def test_update_ratio_draws_each_layer_with_the_guide(history: History) -> None:
     measured = m.over_time(history, "update_ratio")
     figure = gradients.update_ratio(measured, LOOK, 3)
     for layer in (1, 2, 3, 4):
-        np.testing.assert_array_equal(
-            traces(figure)[f"layer {layer}"]["y"], measured["update_ratio"][:, layer - 1]
-        )
+        np.testing.assert_array_equal(traces(figure)[f"layer {layer}"]["y"], measured["update_ratio"][:, layer - 1])
     assert any(shape["y0"] == shape["y1"] == 1e-3 for shape in figure["layout"]["shapes"])
     low, high = figure["layout"]["yaxis"]["range"]
     assert low < -3 < high
 
 
-@pytest.mark.parametrize(
-    ("activation", "name"), [("tanh", "saturated_fraction"), ("relu", "inactive_fraction")]
-)
+@pytest.mark.parametrize(("activation", "name"), [("tanh", "saturated_fraction"), ("relu", "inactive_fraction")])
 def test_saturation_draws_the_share_that_is_defined(activation: str, name: str) -> None:
     history = run(BASE.replace(activation=activation, gain=3.0))
     measured = m.over_time(history, (name, "dead_fraction"))
@@ -234,9 +226,7 @@ def test_gradient_flow_names_zeros_infinities_and_nan(history: History) -> None:
     measured = m.gradient_flow(history, RECORD)
     delta, gradient = measured["delta_norm"].copy(), measured["weight_gradient_norm"].copy()
     delta[1, :2], gradient[1, 2], gradient[1, 3] = 0.0, np.nan, np.inf
-    figure = gradients.gradient_flow(
-        with_values(measured, delta_norm=delta, weight_gradient_norm=gradient), LOOK
-    )
+    figure = gradients.gradient_flow(with_values(measured, delta_norm=delta, weight_gradient_norm=gradient), LOOK)
     assert "δ is exactly 0 in layer 1–2" in notes_of(figure)
     assert "∂E/∂W is not finite in layer 3–4" in notes_of(figure)
     assert np.isnan(traces(figure)[f"δ at step {RECORD}"]["y"][:2]).all()
@@ -322,9 +312,7 @@ def test_layers_take_their_colours_from_one_scale() -> None:
         assert layers == sorted(layers)
         assert len(layers) <= 7
         assert {layers[0], layers[-1]} == {1, 12}
-        assert [drawn[f"layer {n}"]["line"]["color"] for n in layers] == [
-            look.layers(12)[n - 1] for n in layers
-        ]
+        assert [drawn[f"layer {n}"]["line"]["color"] for n in layers] == [look.layers(12)[n - 1] for n in layers]
 
 
 @pytest.mark.parametrize("n_layers", [1, 2, 7, 8, 51])

@@ -131,20 +131,38 @@ def test_few_steps_are_ticked_one_by_one() -> None:
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        (0.0, "exactly 0"), (-0.0, "exactly 0"), (np.nan, "undefined"), (np.inf, "∞"), (-np.inf, "−∞"),
-        (3.21e-9, "3.2e-09"), (5e-324, "4.9e-324"), (0.002, "0.002"), (0.5, "0.5"), (12.53, "12.5"),
-        (9999.0, "1e+04"), (123456.0, "1.2e+05"), (-0.25, "-0.25"),
+        (0.0, "exactly 0"),
+        (-0.0, "exactly 0"),
+        (np.nan, "undefined"),
+        (np.inf, "∞"),
+        (-np.inf, "−∞"),
+        (3.21e-9, "3.2e-09"),
+        (5e-324, "4.9e-324"),
+        (0.002, "0.002"),
+        (0.5, "0.5"),
+        (12.53, "12.5"),
+        (9999.0, "1e+04"),
+        (123456.0, "1.2e+05"),
+        (-0.25, "-0.25"),
     ],
-)  # fmt: skip
+)
 def test_magnitudes_are_never_rounded_to_zero(value: float, words: str) -> None:
     assert number(value) == words
 
 
 @pytest.mark.parametrize(
     ("share", "words"),
-    [(0.0, "0 %"), (0.24, "24 %"), (0.0031, "0.31 %"), (1.11, "111 %"), (4e-7, "4.0e-05 %"), (np.nan, "undefined"),
-     (np.inf, "undefined"), (1.0, "100 %")],
-)  # fmt: skip
+    [
+        (0.0, "0 %"),
+        (0.24, "24 %"),
+        (0.0031, "0.31 %"),
+        (1.11, "111 %"),
+        (4e-7, "4.0e-05 %"),
+        (np.nan, "undefined"),
+        (np.inf, "undefined"),
+        (1.0, "100 %"),
+    ],
+)
 def test_shares_keep_the_digits_that_say_something(share: float, words: str) -> None:
     assert percent(share).replace("\u00a0", " ") == words
 

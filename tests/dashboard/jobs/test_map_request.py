@@ -54,19 +54,9 @@ def slow(monkeypatch) -> threading.Event:
 
 
 def test_settings_that_the_map_does_not_depend_on_make_the_same_request() -> None:
-    for changes in (
-        {"hidden": (4,) * 9},
-        {"gain": 7.0},
-        {"learning_rate": 3.0, "steps": 9, "optimizer": "adam"},
-    ):
+    for changes in ({"hidden": (4,) * 9}, {"gain": 7.0}, {"learning_rate": 3.0, "steps": 9, "optimizer": "adam"}):
         assert MapRequest.of(BASE.replace(**changes), DEPTH, GAIN, "initial_flow", 2) == SMALL
-    for changes in (
-        {"seed": 1},
-        {"activation": "relu"},
-        {"hidden": (5, 5)},
-        {"n_samples": 50},
-        {"dtype": "float32"},
-    ):
+    for changes in ({"seed": 1}, {"activation": "relu"}, {"hidden": (5, 5)}, {"n_samples": 50}, {"dtype": "float32"}):
         assert MapRequest.of(BASE.replace(**changes), DEPTH, GAIN, "initial_flow", 2) != SMALL
     assert len({SMALL, MapRequest.of(BASE, DEPTH, GAIN, "initial_flow", 2)}) == 1
 
@@ -94,17 +84,7 @@ def test_canonical_map_has_the_cells_of_the_config(y: str, quantity: str) -> Non
                     request.grid[run]
                 continue
             found = request.grid[run]
-            same = (
-                "hidden",
-                "activation",
-                "init",
-                "gain",
-                "bias_std",
-                "dataset",
-                "normalization",
-                "dtype",
-                "seed",
-            )
+            same = ("hidden", "activation", "init", "gain", "bias_std", "dataset", "normalization", "dtype", "seed")
             assert [getattr(found, each) for each in same] == [getattr(expected, each) for each in same]
             assert quantity == "initial_flow" or found == expected
 
@@ -306,10 +286,7 @@ def test_settings_come_from_the_environment_and_else_from_secrets(monkeypatch) -
         def load_if_toml_exists(self) -> bool:
             return True
 
-    for name, read in (
-        (limits.SCHEDULER, limits.scheduler),
-        (limits.SWEEPS, limits.sweeps),
-    ):
+    for name, read in ((limits.SCHEDULER, limits.scheduler), (limits.SWEEPS, limits.sweeps)):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.setattr(limits.st, "secrets", Secrets())
         assert read() is None
@@ -321,9 +298,7 @@ def test_settings_come_from_the_environment_and_else_from_secrets(monkeypatch) -
 
 def test_map_stays_within_two_at_once(shared: Runs, slow: threading.Event) -> None:
     works: list[MapTraining] = [
-        shared.ask_map(
-            f"session {seed}", MapRequest.of(BASE.replace(seed=seed), DEPTH, GAIN, "initial_flow", 2)
-        )
+        shared.ask_map(f"session {seed}", MapRequest.of(BASE.replace(seed=seed), DEPTH, GAIN, "initial_flow", 2))
         for seed in range(4)
     ]
     until(lambda: sum(work.cells.finished > 0 for work in works) == module.AT_ONCE)

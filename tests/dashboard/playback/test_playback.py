@@ -61,7 +61,9 @@ def test_play_sends_every_chart_its_frames_once() -> None:
         assert plot["frames"], key
         assert plot["frames"]["run"] == playing["run"], key
         assert len(plot["frames"]["at"]) == AT_MOST, key
-    history = run(RunConfig(dataset="circles", hidden=(4, 4), activation="sigmoid", init="xavier_normal", steps=150, n_samples=40))  # fmt: skip
+    history = run(
+        RunConfig(dataset="circles", hidden=(4, 4), activation="sigmoid", init="xavier_normal", steps=150, n_samples=40)
+    )
     record = playing["records"][31]
     flow = {trace.get("name"): trace for trace in played(drawn["chart_flow"]["frames"], 31)["data"]}
     expected = m.gradient_flow(history, record)["delta_norm"][1]
@@ -128,7 +130,10 @@ def test_every_kind_of_picture_of_what_was_learned_is_played(dataset: str) -> No
         np.testing.assert_allclose(one[key], decode(other[key]), rtol=1e-6)
 
 
-@pytest.mark.parametrize("query", [{"steps": "0"}, {"steps": "2", "learning_rate": "1000", "gain": "10", "activation": "linear", "depth": "50"}])  # fmt: skip
+@pytest.mark.parametrize(
+    "query",
+    [{"steps": "0"}, {"steps": "2", "learning_rate": "1000", "gain": "10", "activation": "linear", "depth": "50"}],
+)
 def test_run_with_one_finite_record_has_no_player(query: dict[str, str]) -> None:
     app = opened(**SMALL | query)
     check(app)
@@ -136,13 +141,7 @@ def test_run_with_one_finite_record_has_no_player(query: dict[str, str]) -> None
 
 
 def test_diverged_run_plays_its_finite_records() -> None:
-    query = {
-        "steps": "40",
-        "learning_rate": "1000",
-        "activation": "relu",
-        "dataset": "sine",
-        "init": "he_normal",
-    }
+    query = {"steps": "40", "learning_rate": "1000", "activation": "relu", "dataset": "sine", "init": "he_normal"}
     app = opened(**SMALL | query)
     assert "Diverged" in app.main.markdown[0].value
     tell(app, "play", 0)

@@ -106,7 +106,9 @@ def test_what_was_learned_is_played(dataset: str, batch, draw) -> None:
 
 def test_charts_over_time_send_little_but_their_marker() -> None:
     history = run(SMALL)
-    timeline = m.over_time(history, ("delta_norm", "update_ratio", "inactive_fraction", "saturated_fraction", "dead_fraction"))  # fmt: skip
+    timeline = m.over_time(
+        history, ("delta_norm", "update_ratio", "inactive_fraction", "saturated_fraction", "dead_fraction")
+    )
     charts = (
         partial(gradients.layer_by_step, timeline, "delta_norm", LOOK),
         partial(gradients.update_ratio, timeline.select("update_ratio"), LOOK),
@@ -130,10 +132,7 @@ def test_notes_that_come_and_go_are_played() -> None:
 
 
 def test_axes_hold_still_over_all_figures() -> None:
-    figures = [
-        {"data": [], "layout": {"xaxis": {}, "yaxis": {"range": [-k, k + 1], "dtick": k + 1}}}
-        for k in range(3)
-    ]
+    figures = [{"data": [], "layout": {"xaxis": {}, "yaxis": {"range": [-k, k + 1], "dtick": k + 1}}} for k in range(3)]
     held = [figure["layout"]["yaxis"] for figure in hold_axes(figures)]
     assert held == [{"range": [-2, 3], "dtick": 3}] * 3
     assert hold_axes(figures)[0]["layout"]["xaxis"] == {}
@@ -141,7 +140,7 @@ def test_axes_hold_still_over_all_figures() -> None:
 
 def test_axis_that_runs_downwards_or_by_itself_is_left_alone() -> None:
     for axis in ({"range": [3, -1]}, {"autorange": "reversed"}):
-        figures = [{"data": [], "layout": {"yaxis": axis}}, {"data": [], "layout": {"yaxis": {"range": [0, 9]}}}]  # fmt: skip
+        figures = [{"data": [], "layout": {"yaxis": axis}}, {"data": [], "layout": {"yaxis": {"range": [0, 9]}}}]
         assert hold_axes(figures)[0]["layout"]["yaxis"] == axis
 
 
@@ -167,7 +166,7 @@ def test_numbers_travel_in_the_smallest_type_that_holds_them(arrays: list[np.nda
 
 
 def test_values_that_cannot_be_stacked_travel_one_by_one() -> None:
-    for values in (["a", "b"], [np.arange(2.0), np.arange(3.0)], [np.array([]), np.array([])], [None, np.ones(2)]):  # fmt: skip
+    for values in (["a", "b"], [np.arange(2.0), np.arange(3.0)], [np.array([]), np.array([])], [None, np.ones(2)]):
         assert isinstance(pack(values), list)
         assert [np.shape(value) for value in unpack(pack(values))] == [np.shape(value) for value in values]
 

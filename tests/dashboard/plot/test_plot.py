@@ -87,9 +87,7 @@ def test_equal_figures_are_sent_byte_for_byte_the_same() -> None:
 
 
 @pytest.mark.parametrize(
-    "value",
-    [1j, {1, 2}, object(), b"bytes", datetime.date(2026, 1, 31)],
-    ids=lambda value: type(value).__name__,
+    "value", [1j, {1, 2}, object(), b"bytes", datetime.date(2026, 1, 31)], ids=lambda value: type(value).__name__
 )
 def test_what_json_cannot_hold_is_refused_by_name(value: Any) -> None:
     with pytest.raises(TypeError, match=f"a figure may hold None, text, .* of type {type(value).__name__}$"):
@@ -179,8 +177,10 @@ def test_click_is_returned_once() -> None:
     running = app(clickable_charts)
     click(running, "returning", x=2, y=2, curve=0, point=1)
     assert json.loads(running.json[0].value) == {
-        "callback": None, "returning": {"x": 2, "y": 2, "curve": 0, "point": 1}, "deaf": None,
-    }  # fmt: skip
+        "callback": None,
+        "returning": {"x": 2, "y": 2, "curve": 0, "point": 1},
+        "deaf": None,
+    }
     running.run()
     assert json.loads(running.json[0].value)["returning"] is None
 
@@ -188,8 +188,10 @@ def test_click_is_returned_once() -> None:
 def test_only_clickable_charts_tell_the_browser_to_report_clicks() -> None:
     charts = plots(app(clickable_charts))
     assert {key: chart["click"] for key, chart in charts.items()} == {
-        "callback": True, "returning": True, "deaf": False,
-    }  # fmt: skip
+        "callback": True,
+        "returning": True,
+        "deaf": False,
+    }
 
 
 @pytest.mark.parametrize(
@@ -198,9 +200,7 @@ def test_only_clickable_charts_tell_the_browser_to_report_clicks() -> None:
     ids=repr,
 )
 def test_wrong_figure_is_refused_with_what_arrived(figure: Any, got: str) -> None:
-    with pytest.raises(
-        ValueError, match=f'figure must be a dict with a list of traces under "data"; got {got}'
-    ):
+    with pytest.raises(ValueError, match=f'figure must be a dict with a list of traces under "data"; got {got}'):
         plot(figure, key="flow", alt="")
 
 

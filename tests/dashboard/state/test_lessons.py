@@ -72,9 +72,7 @@ def test_heading_holds_no_markup_but_its_own(text: str) -> None:
 
 
 def test_only_the_named_controls_remain_and_the_others_still_apply() -> None:
-    config = FIRST_SIGHT.replace(
-        hidden=(7,) * 3, activation="tanh", init="orthogonal", gain=1.5, skip=True, steps=9
-    )
+    config = FIRST_SIGHT.replace(hidden=(7,) * 3, activation="tanh", init="orthogonal", gain=1.5, skip=True, steps=9)
     app = opened(sidebar, **link(config), lesson=TITLE, only="depth,activation,skip,clip_norm")
     assert drawn_controls(app) - {"large"} == {"depth", "activation", "skip", "clip_norm"}
     assert config_of(app) == config

@@ -111,7 +111,7 @@ def test_any_text_is_a_pin_or_one_sentence(text: str) -> None:
         ("widths=" + ",".join(["2"] * 201), "at most 200 widths"),
         ("&".join(f"a{n}=1" for n in range(500)), "Max number of fields exceeded"),
     ],
-)  # fmt: skip
+)
 def test_pin_that_cannot_be_read_says_why(text: str, sentence: str) -> None:
     with pytest.raises(ValueError, match=re.escape(sentence)):
         decoded(text)
@@ -144,9 +144,7 @@ def test_name_says_what_the_run_is_and_what_sets_it_apart() -> None:
     assert proposed(FIRST_SIGHT.replace(init="he_normal"), [first]) == "sigmoid, 12 × 32, he_normal"
     assert proposed(FIRST_SIGHT.replace(seed=3), [first]) == "sigmoid, 12 × 32, seed 3"
     assert proposed(FIRST_SIGHT.replace(skip=True), [first]) == "sigmoid, 12 × 32, skip connections"
-    assert (
-        proposed(FIRST_SIGHT.replace(learning_rate=0.01), [first]) == "sigmoid, 12 × 32, learning rate 0.01"
-    )
+    assert proposed(FIRST_SIGHT.replace(learning_rate=0.01), [first]) == "sigmoid, 12 × 32, learning rate 0.01"
     assert proposed(FIRST_SIGHT.replace(hidden=(), activation="relu"), []) == "relu, no hidden layer"
 
 
@@ -179,9 +177,7 @@ def test_pin_button_puts_the_run_into_the_address_under_a_proposed_name() -> Non
     element(app, "activation").set_value("tanh").run()
     assert not element(app, "pin_this").disabled
     element(app, "pin_this").click().run()
-    assert in_address(app) == [
-        Pin("sigmoid, 2 × 4", TINY), Pin("tanh, 2 × 4", TINY.replace(activation="tanh")),
-    ]  # fmt: skip
+    assert in_address(app) == [Pin("sigmoid, 2 × 4", TINY), Pin("tanh, 2 × 4", TINY.replace(activation="tanh"))]
 
 
 def test_pins_come_along_to_every_page_and_back() -> None:

@@ -89,12 +89,35 @@ def test_labels_differ() -> None:
 # Moving a widget --------------------------------------------------------------------------------------------
 
 OTHER = {
-    "noise": 0.5, "n_classes": 5, "test_fraction": 0.35, "gain": 2.5, "bias_std": 0.5, "momentum": 0.9,
-    "schedule_factor": 0.1, "schedule_floor": 0.25, "learning_rate": 3e-3, "n_samples": 77, "steps": 33,
-    "batch_size": 16, "schedule_every": 7, "warmup_steps": 9, "seed": 2**32 - 1, "record_every": 3, "probe_size": 50,
-    "alpha": 0.3, "init_scale": 0.7, "epsilon": 1e-5, "weight_decay": 0.02, "clip_norm": 1e-6, "clip_value": 3.0,
-    "rms_alpha": 0.5, "beta_1": 0.5, "beta_2": 0.99, "l1": 1e-7, "l2": 0.125,
-}  # fmt: skip
+    "noise": 0.5,
+    "n_classes": 5,
+    "test_fraction": 0.35,
+    "gain": 2.5,
+    "bias_std": 0.5,
+    "momentum": 0.9,
+    "schedule_factor": 0.1,
+    "schedule_floor": 0.25,
+    "learning_rate": 3e-3,
+    "n_samples": 77,
+    "steps": 33,
+    "batch_size": 16,
+    "schedule_every": 7,
+    "warmup_steps": 9,
+    "seed": 2**32 - 1,
+    "record_every": 3,
+    "probe_size": 50,
+    "alpha": 0.3,
+    "init_scale": 0.7,
+    "epsilon": 1e-5,
+    "weight_decay": 0.02,
+    "clip_norm": 1e-6,
+    "clip_value": 3.0,
+    "rms_alpha": 0.5,
+    "beta_1": 0.5,
+    "beta_2": 0.99,
+    "l1": 1e-7,
+    "l2": 0.125,
+}
 
 
 ENABLING = {
@@ -250,9 +273,7 @@ def values_of(name: str) -> some.SearchStrategy:
 def configs(draw) -> RunConfig:
     names = draw(some.lists(some.sampled_from(sorted(set(CONTROLS) - {"hidden", "activation"})), unique=True))
     values = {name: draw(values_of(name)) for name in names}
-    uniform = some.tuples(some.integers(1, MAX_WIDTH), some.integers(0, MAX_DEPTH)).map(
-        lambda wd: (wd[0],) * wd[1]
-    )
+    uniform = some.tuples(some.integers(1, MAX_WIDTH), some.integers(0, MAX_DEPTH)).map(lambda wd: (wd[0],) * wd[1])
     listed = some.lists(some.integers(1, 4096), min_size=1, max_size=6).map(tuple)
     hidden = draw(uniform | listed)
     activation = draw(some.sampled_from(sorted(ACTIVATIONS)))
@@ -293,8 +314,11 @@ def test_settings_name_every_widget_of_the_sidebar() -> None:
     for key in settings_of(FIRST_SIGHT):
         element(app, key)
     assert set(settings_of(FIRST_SIGHT)) == set(CONTROLS) - {"hidden"} | {
-        "depth", "width", "widths", "layer_activations",
-    }  # fmt: skip
+        "depth",
+        "width",
+        "widths",
+        "layer_activations",
+    }
 
 
 @pytest.mark.parametrize("rate", [0.0, *LEARNING_RATES[::3]])
@@ -305,10 +329,39 @@ def test_link_carries_every_learning_rate(rate: float) -> None:
 # Hostile URLs -----------------------------------------------------------------------------------------------
 
 HOSTILE = [
-    "nan", "NaN", "inf", "-inf", "1e400", "-1", "0", "999", "1e-400", "9" * 5000, "0x10", "1_000", "१२", "1,5",
-    "<script>alert(1)</script>", "';DROP TABLE runs;--", "null", "None", "[]", "{}", "true", "\x00", "\ud7ff", " ", "",
-    "../../etc/passwd", "%00", ["1", "2"], ["nan", "nan", "nan"], ["sigmoid", "tanh"], ["", ""], ["x"] * 500,
-]  # fmt: skip
+    "nan",
+    "NaN",
+    "inf",
+    "-inf",
+    "1e400",
+    "-1",
+    "0",
+    "999",
+    "1e-400",
+    "9" * 5000,
+    "0x10",
+    "1_000",
+    "१२",
+    "1,5",
+    "<script>alert(1)</script>",
+    "';DROP TABLE runs;--",
+    "null",
+    "None",
+    "[]",
+    "{}",
+    "true",
+    "\x00",
+    "\ud7ff",
+    " ",
+    "",
+    "../../etc/passwd",
+    "%00",
+    ["1", "2"],
+    ["nan", "nan", "nan"],
+    ["sigmoid", "tanh"],
+    ["", ""],
+    ["x"] * 500,
+]
 KEYS = [
     *settings_of(FIRST_SIGHT),
     "large",
@@ -341,12 +394,5 @@ def test_any_text_in_any_parameter_gives_a_config_or_a_sentence(key: str, value:
 
 
 def test_value_out_of_range_falls_back_to_the_page_that_everybody_sees() -> None:
-    wrong = {
-        "depth": "999",
-        "width": "0",
-        "gain": "-3",
-        "learning_rate": "0.123",
-        "activation": "rleu",
-        "seed": "1e99",
-    }
+    wrong = {"depth": "999", "width": "0", "gain": "-3", "learning_rate": "0.123", "activation": "rleu", "seed": "1e99"}
     assert config_of(opened(sidebar, **wrong)) == FIRST_SIGHT

@@ -118,9 +118,16 @@ def test_buttons_take_back_and_set_again_every_kind_of_widget() -> None:
     app = opened(sidebar)
     assert element(app, "sidebar_undo").disabled and element(app, "sidebar_redo").disabled
     moves = {
-        "depth": 3, "activation": "tanh", "gain": 2.5, "learning_rate": 3e-3, "skip": True, "clip_norm": 0.5,
-        "steps": 33, "widths": "5, 4, 3", "layer_activations": "tanh, relu, selu",
-    }  # fmt: skip
+        "depth": 3,
+        "activation": "tanh",
+        "gain": 2.5,
+        "learning_rate": 3e-3,
+        "skip": True,
+        "clip_norm": 0.5,
+        "steps": 33,
+        "widths": "5, 4, 3",
+        "layer_activations": "tanh, relu, selu",
+    }
     configs = [config_of(app)]
     for key, value in moves.items():
         element(app, key).set_value(value).run()
@@ -156,9 +163,7 @@ def test_set_up_that_cannot_run_is_taken_back() -> None:
 
 def test_whole_set_up_applied_at_once_is_one_change() -> None:
     app = opened(sidebar)
-    other = FIRST_SIGHT.replace(
-        dataset="iris", hidden=(5, 4), activation=("tanh", "relu"), clip_norm=0.5, steps=9
-    )
+    other = FIRST_SIGHT.replace(dataset="iris", hidden=(5, 4), activation=("tanh", "relu"), clip_norm=0.5, steps=9)
     app.session_state["to_apply"] = other
     assert config_of(app.run()) == other
     assert "settings" in element(app, "sidebar_undo").help
@@ -168,9 +173,7 @@ def test_whole_set_up_applied_at_once_is_one_change() -> None:
     assert config_of(app) == other
 
 
-@pytest.mark.parametrize(
-    ("key", "value", "label"), [("depth", 3, "Depth"), ("init", "orthogonal", "Initializer")]
-)
+@pytest.mark.parametrize(("key", "value", "label"), [("depth", 3, "Depth"), ("init", "orthogonal", "Initializer")])
 def test_button_says_what_it_would_take_back(key: str, value: object, label: str) -> None:
     app = opened(sidebar)
     element(app, key).set_value(value).run()

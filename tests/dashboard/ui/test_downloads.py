@@ -95,12 +95,7 @@ def test_file_too_large_for_a_browser_is_not_offered_and_says_why(monkeypatch: p
 
 @pytest.mark.parametrize(
     ("size", "words"),
-    [
-        (10, "about 1 KB"),
-        (340 * 2**10, "about 340 KB"),
-        (12 * 2**20, "about 12 MB"),
-        (2**31, "about 2,048 MB"),
-    ],
+    [(10, "about 1 KB"), (340 * 2**10, "about 340 KB"), (12 * 2**20, "about 12 MB"), (2**31, "about 2,048 MB")],
 )
 def test_sizes_are_said_for_people(size: int, words: str) -> None:
     assert megabytes(size) == words

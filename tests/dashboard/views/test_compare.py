@@ -85,9 +85,7 @@ def test_runs_of_other_depth_length_and_data_stand_on_the_same_axes() -> None:
             traces(app, "ratio")[name]["y"], layers["delta_norm"][:, 0] / layers["delta_norm"][:, -1]
         )
         np.testing.assert_array_equal(traces(app, "updates")[name]["y"], layers["update_ratio"][:, 0])
-        np.testing.assert_array_equal(
-            traces(app, "accuracy")[name]["y"], m.performance(history)["test_accuracy"]
-        )
+        np.testing.assert_array_equal(traces(app, "accuracy")[name]["y"], m.performance(history)["test_accuracy"])
         np.testing.assert_array_equal(traces(app, "maps")[name]["customdata"], layers["delta_norm"].T)
     maps = plots(app)["chart_runs_maps"]["figure"]
     assert {trace["coloraxis"] for trace in maps["data"]} == {"coloraxis"}
@@ -110,9 +108,19 @@ def test_table_shows_only_what_differs_and_how_the_runs_ended() -> None:
     check(app)
     base, deep, blown = rows(app)
     assert set(base) == {
-        "run", "Data set", "Depth and width", "Activation", "Learning rate", "Steps", "ended", "loss", "accuracy",
-        "δ first / last", "verdict", "first weights",
-    }  # fmt: skip
+        "run",
+        "Data set",
+        "Depth and width",
+        "Activation",
+        "Learning rate",
+        "Steps",
+        "ended",
+        "loss",
+        "accuracy",
+        "δ first / last",
+        "verdict",
+        "first weights",
+    }
     assert (base["Depth and width"], deep["Depth and width"]) == ("2 × 4", "6 × 5")
     assert base["ended"] == "finished at step 4"
     where = run(DIVERGING).divergence
@@ -125,12 +133,19 @@ def test_table_shows_only_what_differs_and_how_the_runs_ended() -> None:
 
 
 def test_same_first_weights_are_said_only_where_they_are_the_same() -> None:
-    pins = [Pin("base", TINY), Pin("tanh", TINY.replace(activation="tanh")), Pin("twice", TINY.replace(gain=2.0)),
-            Pin("other", TINY.replace(seed=4))]  # fmt: skip
+    pins = [
+        Pin("base", TINY),
+        Pin("tanh", TINY.replace(activation="tanh")),
+        Pin("twice", TINY.replace(gain=2.0)),
+        Pin("other", TINY.replace(seed=4)),
+    ]
     app = compare_page(*pins)
     assert [row["first weights"] for row in rows(app)] == [
-        "what the others are compared with", "the same bits", "the same weights × 2", "other numbers",
-    ]  # fmt: skip
+        "what the others are compared with",
+        "the same bits",
+        "the same weights × 2",
+        "other numbers",
+    ]
 
 
 def test_share_and_step_choose_each_runs_record() -> None:
@@ -157,9 +172,7 @@ def test_flow_chart_shows_the_quantity_that_is_chosen(quantity: str) -> None:
     np.testing.assert_array_equal(traces(app, "flow")["deep"]["y"], expected)
 
 
-@pytest.mark.parametrize(
-    "config", [REGRESSION, DIVERGING, DARK, TINY.replace(hidden=()), TINY.replace(steps=0)]
-)
+@pytest.mark.parametrize("config", [REGRESSION, DIVERGING, DARK, TINY.replace(hidden=()), TINY.replace(steps=0)])
 def test_every_kind_of_run_is_shown_alone_and_beside_another(config: RunConfig) -> None:
     for found in ([Pin("odd", config)], [Pin("base", DEEP), Pin("odd", config)]):
         app = compare_page(*found)
@@ -178,9 +191,7 @@ def test_diverged_run_does_not_press_the_others_flat() -> None:
     largest = float(np.nanmax(m.gradient_flow(run(blown), run(blown).last_finite)["delta_norm"]))
     app = compare_page(Pin("base", TINY), Pin("deep", DEEP), Pin("blown", blown))
     check(app)
-    tame = np.concatenate(
-        [m.per_layer(run(config), "delta_norm")["delta_norm"].ravel() for config in (TINY, DEEP)]
-    )
+    tame = np.concatenate([m.per_layer(run(config), "delta_norm")["delta_norm"].ravel() for config in (TINY, DEEP)])
     for key in ("flow", "ratio", "updates", "loss"):
         low, high = plots(app)[f"chart_runs_{key}"]["figure"]["layout"]["yaxis"]["range"]
         assert high - low < 12, key
@@ -234,9 +245,7 @@ def test_long_runs_show_progress_and_stop_keeps_what_there_is(monkeypatch: pytes
     app.run()
     from dashboard.jobs.registry import runs
 
-    assert not any(
-        work.config == long and not work.done and work.waiting for work in runs().by_config.values()
-    )
+    assert not any(work.config == long and not work.done and work.waiting for work in runs().by_config.values())
 
 
 def test_what_a_chart_draws_stands_in_its_csv(monkeypatch: pytest.MonkeyPatch) -> None:

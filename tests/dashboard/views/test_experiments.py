@@ -58,9 +58,7 @@ def test_stored_file_is_strict_json_of_all_experiments_and_small() -> None:
 
 @every_experiment
 @pytest.mark.parametrize("style", [LIGHT, DARK], ids=["light", "dark"])
-def test_picture_draws_both_runs_inside_its_frame_and_names_them(
-    experiment: Experiment, style: Style
-) -> None:
+def test_picture_draws_both_runs_inside_its_frame_and_names_them(experiment: Experiment, style: Style) -> None:
     labels, lines = (experiment.label, experiment.against_label), pictures.stored()[experiment.name]
     drawn = picture(lines, labels, described(experiment.title, labels, lines), style)
     assert not re.search(r"\bnan\b|\binf\b|None", drawn)

@@ -21,9 +21,7 @@ from tests.conftest import plots
 from tests.dashboard.lab import APP, element
 
 SMALL = {"depth": "2", "width": "4", "steps": "12", "n_samples": "40", "activation": "tanh"}
-CHARTS = {
-    "f_scores", "f_flow", "f_distance", "f_updates", "f_learned_parent", "f_learned_fork", "f_difference",
-}  # fmt: skip
+CHARTS = {"f_scores", "f_flow", "f_distance", "f_updates", "f_learned_parent", "f_learned_fork", "f_difference"}
 BESIDE = RunConfig(n_samples=40, hidden=(4, 4), steps=12)
 
 
@@ -57,8 +55,11 @@ def drawn(app: AppTest) -> set[str]:
 
 
 def test_first_sight_is_forked_to_tanh_and_learns() -> None:
-    app = open_page(**{name: str(value) for name, value in (("depth", 12), ("width", 32), ("steps", 400))},
-                    n_samples="400", activation="sigmoid")  # fmt: skip
+    app = open_page(
+        **{name: str(value) for name, value in (("depth", 12), ("width", 32), ("steps", 400))},
+        n_samples="400",
+        activation="sigmoid",
+    )
     assert drawn(app) == CHARTS
     text = words(app)
     assert "Fork at step 120" in text and "**Activation** sigmoid → tanh" in text
@@ -79,7 +80,7 @@ def test_first_sight_is_forked_to_tanh_and_learns() -> None:
         ),
         ({"learning_rate": 0.0}, {}),
     ],
-)  # fmt: skip
+)
 def test_suggestion_follows_what_the_run_needs(changes: dict[str, Any], expected: dict[str, Any]) -> None:
     history = run(BESIDE.replace(**changes))
     found = suggestion(history)
@@ -97,9 +98,7 @@ def test_a_run_of_few_steps_has_a_page(steps: int) -> None:
         assert "The fork ends where it begins" in words(app)
 
 
-def test_the_labs_step_is_the_fork_point_unless_it_is_the_end_and_the_fork_is_there_again_on_the_way_back() -> (
-    None
-):
+def test_the_labs_step_is_the_fork_point_unless_it_is_the_end_and_the_fork_is_there_again_on_the_way_back() -> None:
     app = AppTest.from_file(str(APP), default_timeout=60)
     for name, value in SMALL.items():
         app.query_params[name] = value
@@ -121,16 +120,12 @@ def test_the_labs_step_is_the_fork_point_unless_it_is_the_end_and_the_fork_is_th
 
 
 def test_a_diverged_run_is_forked_before_it_diverges() -> None:
-    app = open_page(
-        learning_rate="1000", dataset="parabola", activation="relu", gain="3.0", steps="60", depth="3"
-    )
+    app = open_page(learning_rate="1000", dataset="parabola", activation="relu", gain="3.0", steps="60", depth="3")
     assert "does not diverge" in words(app) and drawn(app) == CHARTS
     assert "**Learning rate** 1000 → " in words(app)
 
 
-def test_a_long_fork_goes_on_training_while_the_page_is_used_and_stops_by_hand(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_long_fork_goes_on_training_while_the_page_is_used_and_stops_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "INLINE_SECONDS", 0.4)
     app = open_page(n_samples="42")
     long = {"f_steps": 900_000, "f_record_every": 1000}
@@ -152,17 +147,33 @@ def test_a_long_fork_goes_on_training_while_the_page_is_used_and_stops_by_hand(
 # Changes ----------------------------------------------------------------------------------------------------
 
 OTHER: dict[str, tuple[str, dict[str, str]]] = {
-    "activation": ("relu", {}), "alpha": ("0.3", {"activation": "leaky_relu"}), "normalization": ("layer", {}),
-    "skip": ("true", {}), "loss": ("mse", {"loss": "cross_entropy"}), "optimizer": ("adam", {}),
-    "learning_rate": ("0.5", {}), "momentum": ("0.5", {}), "nesterov": ("true", {"momentum": "0.5"}),
-    "rms_alpha": ("0.5", {"optimizer": "rmsprop"}), "beta_1": ("0.5", {"optimizer": "adam"}),
-    "beta_2": ("0.5", {"optimizer": "adam"}), "epsilon": ("0.001", {"optimizer": "adam"}), "weight_decay": ("0.1", {}),
-    "schedule": ("cosine", {}), "schedule_every": ("3", {"schedule": "step"}),
+    "activation": ("relu", {}),
+    "alpha": ("0.3", {"activation": "leaky_relu"}),
+    "normalization": ("layer", {}),
+    "skip": ("true", {}),
+    "loss": ("mse", {"loss": "cross_entropy"}),
+    "optimizer": ("adam", {}),
+    "learning_rate": ("0.5", {}),
+    "momentum": ("0.5", {}),
+    "nesterov": ("true", {"momentum": "0.5"}),
+    "rms_alpha": ("0.5", {"optimizer": "rmsprop"}),
+    "beta_1": ("0.5", {"optimizer": "adam"}),
+    "beta_2": ("0.5", {"optimizer": "adam"}),
+    "epsilon": ("0.001", {"optimizer": "adam"}),
+    "weight_decay": ("0.1", {}),
+    "schedule": ("cosine", {}),
+    "schedule_every": ("3", {"schedule": "step"}),
     "schedule_factor": ("0.1", {"schedule": "step", "schedule_every": "3"}),
-    "schedule_floor": ("0.5", {"schedule": "cosine"}), "warmup_steps": ("30", {}), "batch_size": ("7", {}),
-    "steps": ("15", {}), "l1": ("0.1", {}), "l2": ("0.1", {}), "clip_norm": ("0.01", {}), "clip_value": ("0.001", {}),
+    "schedule_floor": ("0.5", {"schedule": "cosine"}),
+    "warmup_steps": ("30", {}),
+    "batch_size": ("7", {}),
+    "steps": ("15", {}),
+    "l1": ("0.1", {}),
+    "l2": ("0.1", {}),
+    "clip_norm": ("0.01", {}),
+    "clip_value": ("0.001", {}),
     "record_every": ("3", {}),
-}  # fmt: skip
+}
 
 
 def test_every_changeable_setting_has_its_widget() -> None:
@@ -194,8 +205,7 @@ def test_with_nothing_changed_it_says_identical() -> None:
     assert "all 8 recorded steps from 5 on are the same, bit for bit" in text
     values = plots(app)["chart_f_scores"]["figure"]
     assert all(
-        t["name"] in ("parent", "fork", "difference", "accuracy, parent", "accuracy, fork")
-        for t in values["data"]
+        t["name"] in ("parent", "fork", "difference", "accuracy, parent", "accuracy, fork") for t in values["data"]
     )
 
 
@@ -212,9 +222,7 @@ def test_bit_for_bit_is_said_only_where_it_was_verified() -> None:
     assert "bit for bit" in fork_words.verified(parent, fork)
     grad = fork.grad.copy()
     grad[3, 7] = np.nextafter(grad[3, 7], 1)
-    tampered = History(
-        **{name: getattr(fork, name) for name in History.__dataclass_fields__} | {"grad": grad}
-    )
+    tampered = History(**{name: getattr(fork, name) for name in History.__dataclass_fields__} | {"grad": grad})
     assert fork_words.verified(parent, tampered) == ""
 
 
@@ -329,7 +337,7 @@ def test_a_network_without_hidden_layers_has_no_unit_to_kill() -> None:
         ({"f_step": "-3"}, ""),
         ({"f_step": "nan", "f_kind": "x", "f_layer": "77"}, ""),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_forked_is_said_in_a_sentence(query: dict[str, Any], says: str) -> None:
     app = open_page(**{"step": "5", **query})
     if says:

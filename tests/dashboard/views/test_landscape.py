@@ -55,8 +55,7 @@ def test_step_moves_the_star_and_the_lines() -> None:
     names = [trace["name"] for trace in after["chart_plane"]["figure"]["data"]]
     assert names == ["loss", "path", "step 0", "step 1"]
     layer = {
-        key: charts["chart_along_layers"]["figure"]["data"][0]["y"]
-        for key, charts in (("b", before), ("a", after))
+        key: charts["chart_along_layers"]["figure"]["data"][0]["y"] for key, charts in (("b", before), ("a", after))
     }
     assert not np.array_equal(layer["b"], layer["a"])
 

@@ -58,11 +58,7 @@ def complete(app: AppTest) -> AppTest:
 
 
 def words(app: AppTest) -> str:
-    texts = [
-        each.value
-        for kind in ("markdown", "caption", "info", "error", "warning")
-        for each in app.main.get(kind)
-    ]
+    texts = [each.value for kind in ("markdown", "caption", "info", "error", "warning") for each in app.main.get(kind)]
     return " ".join(texts)
 
 
@@ -121,27 +117,18 @@ def test_every_quantity_is_shown(quantity: str, seeds: str) -> None:
     assert CELL_QUANTITIES[quantity].label in str(drawn["customdata"])
     assert "δ, layer 1 … L: " in str(drawn["customdata"])
     assert ("2 finished" in str(drawn["customdata"])) == (seeds == "2")
-    assert ("Median of 2 seeds." in words(app)) == (
-        seeds == "2" and CELL_QUANTITIES[quantity].over == "median"
-    )
+    assert ("Median of 2 seeds." in words(app)) == (seeds == "2" and CELL_QUANTITIES[quantity].over == "median")
 
 
 def test_verdicts_have_letters_and_a_legend_with_titles() -> None:
     app = page(
-        m_colour="verdict",
-        m_depth_high="12",
-        activation="sigmoid",
-        m_gain_low="0.5",
-        m_gain_high="2",
-        m_gain_n="2",
+        m_colour="verdict", m_depth_high="12", activation="sigmoid", m_gain_low="0.5", m_gain_high="2", m_gain_n="2"
     )
     check(app)
     entries = [name for name in names(app) if re.match(r"[A-Z·] ", name or "")]
     numbers = {int(value) for value in heat(app)["z"].ravel()}
     assert entries == [f"{charts.LETTERS[place]} {charts.verdict_name(place)}" for place in sorted(numbers)]
-    letters = [
-        trace["text"] for trace in plots(app)["chart_map"]["figure"]["data"] if trace.get("mode") == "text"
-    ]
+    letters = [trace["text"] for trace in plots(app)["chart_map"]["figure"]["data"] if trace.get("mode") == "text"]
     assert sum(map(len, letters)) == heat(app)["z"].size
 
 
@@ -165,9 +152,7 @@ def test_reader_off_the_map_is_told_where() -> None:
     app = page(depth="9", gain="19", m_gain_high="2")
     check(app)
     assert "you are here" not in names(app)
-    assert "You are off this map. Gain: the sidebar's run has 19; Depth: the sidebar's run has 9." in words(
-        app
-    )
+    assert "You are off this map. Gain: the sidebar's run has 19; Depth: the sidebar's run has 9." in words(app)
     app = page(m_y="sigma_b2", m_x="sigma_w2", m_sigma_w2_n="2", m_sigma_b2_n="2", init="he_normal")
     assert "σ_w²: the sidebar's run has no place on this axis" in words(app)
 
@@ -176,9 +161,7 @@ def test_network_without_hidden_layers_is_a_marked_row() -> None:
     app = page(m_depth_low="0")
     check(app)
     assert np.isnan(heat(app)["z"][0]).all()
-    (mark,) = [
-        trace for trace in plots(app)["chart_map"]["figure"]["data"] if trace.get("text", [""])[0] == "–"
-    ]
+    (mark,) = [trace for trace in plots(app)["chart_map"]["figure"]["data"] if trace.get("text", [""])[0] == "–"]
     assert set(mark["y"]) == {0}
     assert "– is one without this number, such as the ratio of a single layer" in words(app)
     assert "depth 0" in heat(app)["customdata"][0][0]
@@ -251,9 +234,7 @@ def test_no_name_at_all_is_a_sentence() -> None:
 def test_map_over_budget_is_refused_with_what_to_reduce_and_a_button_that_does() -> None:
     app = page(m_colour="verdict", m_gain_n="60", m_seeds="64", steps="2000", width="64")
     assert not app.exception
-    assert re.search(
-        r"No map: these 11,520 runs would take about [\d,]+ s and 120 s are allowed", app.error[0].value
-    )
+    assert re.search(r"No map: these 11,520 runs would take about [\d,]+ s and 120 s are allowed", app.error[0].value)
     assert not plots(app)
     element(app, "m_fewer").click().run()
     assert element(app, "m_seeds").value == 1
@@ -273,16 +254,12 @@ def test_no_visitor_can_name_a_scheduler(monkeypatch) -> None:
 
     monkeypatch.setattr(map_request, "results", noted)
     address = "tcp://203.0.113.9:8786"
-    app = page(
-        scheduler=address, NNCORE_SCHEDULER=address, m_scheduler=address, nncore_sweeps="/etc", seed="77"
-    )
+    app = page(scheduler=address, NNCORE_SCHEDULER=address, m_scheduler=address, nncore_sweeps="/etc", seed="77")
     check(app)
     assert asked == [None]
     widgets = [w for kind in ("text_input", "text_area", "chat_input") for w in app.main.get(kind)]
     assert not widgets
-    assert not any(
-        "scheduler" in str(each.label).lower() for each in (*app.selectbox, *app.number_input, *app.button)
-    )
+    assert not any("scheduler" in str(each.label).lower() for each in (*app.selectbox, *app.number_input, *app.button))
 
 
 def test_scheduler_that_does_not_answer_is_a_sentence(monkeypatch) -> None:
@@ -372,10 +349,7 @@ def cells_of(values: Any, name: str = "initial_flow", endings: Any = None) -> Ce
     values = np.asarray(values, dtype=object)
     grid = Grid(
         RunConfig(hidden=(4,)),
-        {
-            "depth": tuple(range(1, len(values) + 1)),
-            "gain": tuple(np.geomspace(1, 8, values.shape[1]).tolist()),
-        },
+        {"depth": tuple(range(1, len(values) + 1)), "gain": tuple(np.geomspace(1, 8, values.shape[1]).tolist())},
         seeds=(0,),
     )
     cells = Cells(grid, CELL_QUANTITIES[name])
@@ -409,8 +383,12 @@ def test_each_mark_stands_on_its_cells_and_none_on_a_cell_that_is_not_computed()
     )
     found = charts.marks(cells.measurement(), "initial_flow")
     assert {mark: np.flatnonzero(mask).tolist() for mark, mask in found.items()} == {
-        "0": [0], "∞": [1], "×": [2], "!": [3], "–": [4]
-    }  # fmt: skip
+        "0": [0],
+        "∞": [1],
+        "×": [2],
+        "!": [3],
+        "–": [4],
+    }
     assert all(f"{mark} is " in charts.marks_in_words(cells.measurement(), "initial_flow") for mark in found)
 
 
@@ -430,11 +408,17 @@ def test_every_verdict_has_a_colour_and_a_letter_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("initial_flow", -np.inf, "exactly 0"), ("initial_flow", np.inf, "∞"), ("initial_flow", -8.5, "3.2e-09"),
-        ("final_flow", -310.4, "10^-310"), ("accuracy", 0.5, "50\u00a0%"), ("verdict", 0.0, "nothing wrong"),
-        ("verdict", 1.0, "diverged"), ("final_loss", 3.2e-9, "3.2e-09"), ("final_loss", np.nan, "none"),
+        ("initial_flow", -np.inf, "exactly 0"),
+        ("initial_flow", np.inf, "∞"),
+        ("initial_flow", -8.5, "3.2e-09"),
+        ("final_flow", -310.4, "10^-310"),
+        ("accuracy", 0.5, "50\u00a0%"),
+        ("verdict", 0.0, "nothing wrong"),
+        ("verdict", 1.0, "diverged"),
+        ("final_loss", 3.2e-9, "3.2e-09"),
+        ("final_loss", np.nan, "none"),
     ],
-)  # fmt: skip
+)
 def test_numbers_are_said_as_what_they_are(name: str, value: float, said: str) -> None:
     assert charts.value_words(name, value) == said
 
@@ -466,10 +450,7 @@ def test_findings_count_cells() -> None:
     cells = cells_of([["vanishing", "vanishing", ""]], "verdict")
     assert panel.finding(cells, cells.measurement()) == "Gradients vanish: 2 cells; nothing wrong: 1 cells."
     cells = cells_of([[True, False, False, False]], "trained")
-    assert (
-        panel.finding(cells, cells.measurement())
-        == "In 25\u00a0% of 4 cells every run trains, in 75\u00a0% none."
-    )
+    assert panel.finding(cells, cells.measurement()) == "In 25\u00a0% of 4 cells every run trains, in 75\u00a0% none."
 
 
 # The operator's sweeps --------------------------------------------------------------------------------------
@@ -525,22 +506,13 @@ def test_without_a_directory_there_is_no_part_about_sweeps() -> None:
 def test_finished_sweep_is_seen_as_a_map_and_a_click_opens_its_run(kept: Path, monkeypatch) -> None:
     monkeypatch.setenv(limits.SWEEPS, str(kept))
     app = page()
-    assert element(app, "m_s_folder").options == [
-        "broken",
-        "done",
-        "listed",
-        "more/running",
-        "nonsense",
-        "one axis",
-    ]
+    assert element(app, "m_s_folder").options == ["broken", "done", "listed", "more/running", "nonsense", "one axis"]
     assert "chart_sweep_map" not in plots(app)
     element(app, "m_s_folder").set_value("done").run()
     check(app)
     drawn = heat(app, "chart_sweep_map")
     assert drawn["z"].shape == (3, 3)
-    direct = sweeps.read(
-        Folder.open(kept / "done"), "initial_flow", ("depth", "gain"), {"learning_rate": 0.1}
-    )
+    direct = sweeps.read(Folder.open(kept / "done"), "initial_flow", ("depth", "gain"), {"learning_rate": 0.1})
     np.testing.assert_array_equal(drawn["z"], direct.measurement()["initial_flow"].astype(np.float32))
     assert np.isfinite(drawn["z"]).all()
     assert "Median of 2 seeds." in words(app)

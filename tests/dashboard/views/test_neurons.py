@@ -83,7 +83,7 @@ KINDS = {
     "wide": ({"width": "100", "depth": "1"}, "64 of 100 units, evenly spread."),
     "fifty layers": ({"depth": "50", "n_layer": "50"}, "layer 50, sigmoid"),
     "one probe row": ({"probe_size": "1"}, "linear on all rows"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("query", "said"), KINDS.values(), ids=KINDS)
@@ -93,9 +93,7 @@ def test_every_kind_of_run_is_shown(query: dict, said: str) -> None:
     assert said in words(app)
 
 
-CSV = b"a $x$,b,kind\n" + b"".join(
-    b"%d,%d,%s\n" % (n % 7, n % 5, [b"red", b"blue"][n % 2]) for n in range(40)
-)
+CSV = b"a $x$,b,kind\n" + b"".join(b"%d,%d,%s\n" % (n % 7, n % 5, [b"red", b"blue"][n % 2]) for n in range(40))
 
 
 def test_table_of_ones_own_is_shown_on_both_pages_and_to_nobody_else() -> None:
@@ -253,10 +251,7 @@ def test_what_a_chart_draws_stands_in_its_csv(monkeypatch: pytest.MonkeyPatch) -
         assert text.note.endswith(".")
         table = frame.select_dtypes("number").to_numpy(dtype=float)
         numbers = np.concatenate([table.ravel(), table.ravel().astype(np.float32)])
-        if key == "curve":
-            drawn = figure["data"][2]["y"]
-        else:
-            drawn = figure["data"][0]["z" if key == "responses" else "y"]
+        drawn = figure["data"][2]["y"] if key == "curve" else figure["data"][0]["z" if key == "responses" else "y"]
         assert np.isin(drawn, numbers).all(), key
 
 

@@ -19,15 +19,9 @@ from tests.dashboard.lab import element
 from tests.dashboard.lab import opened as app_at
 
 SMALL = RunConfig(hidden=(4, 3), steps=6, n_samples=40, probe_size=16)
-EXPLODING = RunConfig(
-    dataset="line", hidden=(3,), activation="linear", learning_rate=1e3, steps=60, n_samples=20
-)
+EXPLODING = RunConfig(dataset="line", hidden=(3,), activation="linear", learning_rate=1e3, steps=60, n_samples=20)
 FORK = Fork(
-    SMALL.replace(optimizer="adam", learning_rate=0.01),
-    at=3,
-    steps=8,
-    activation="relu",
-    edits=[ScaleLayer(1, 2.0)],
+    SMALL.replace(optimizer="adam", learning_rate=0.01), at=3, steps=8, activation="relu", edits=[ScaleLayer(1, 2.0)]
 )
 
 
@@ -53,9 +47,7 @@ def in_lab(content: bytes, name: str = "saved.parquet", app: AppTest | None = No
     assert not app.error
     element(app, "open_history").click().run()
     assert not app.exception and is_from_a_file(app)
-    return app.switch_page(
-        "views/lab/page.py"
-    ).run()  # the harness does not notice by itself that the page has changed
+    return app.switch_page("views/lab/page.py").run()  # the harness does not notice by itself that the page has changed
 
 
 def words(app: AppTest) -> str:
@@ -121,9 +113,7 @@ CONFIGS = {
     "first sight's own settings": FIRST_SIGHT.replace(steps=3),
     "regression": SMALL.replace(dataset="sine", optimizer="adam", learning_rate=0.01, activation="gelu"),
     "diverged": EXPLODING,
-    "sparse float32 batches": SMALL.replace(
-        dataset="blobs", steps=23, record_every=5, dtype="float32", batch_size=8
-    ),
+    "sparse float32 batches": SMALL.replace(dataset="blobs", steps=23, record_every=5, dtype="float32", batch_size=8),
     "no step": SMALL.replace(steps=0),
     "no hidden layer": SMALL.replace(hidden=()),
     "one activation each": SMALL.replace(activation=("relu", "tanh"), features=("x1_squared", "x1_x2")),
@@ -200,9 +190,7 @@ def test_every_page_about_a_run_takes_a_fork(name: str, trained: list[RunConfig]
 
 
 @pytest.mark.parametrize("step", [3, 5, 8])
-def test_fork_of_an_opened_fork_is_trained_for_this_session_alone(
-    step: int, trained: list[RunConfig]
-) -> None:
+def test_fork_of_an_opened_fork_is_trained_for_this_session_alone(step: int, trained: list[RunConfig]) -> None:
     app = in_lab(written(run(FORK))).switch_page("views/fork/page.py").run()
     assert not app.exception and not app.error and is_from_a_file(app)
     element(app, "step").set_value(step).run()
@@ -216,9 +204,8 @@ def test_settings_beyond_the_sidebar_stand_on_the_nearest_and_are_named(trained:
     history = run(config)
     app = in_lab(written(history))
     assert (element(app, "learning_rate").value, element(app, "gain").value) == (0.02, 20.0)
-    assert (
-        "where the nearest value stands: Gain 30, Bias deviation 7, Learning rate 0.017, Momentum 0.995."
-        in words(app)
+    assert "where the nearest value stands: Gain 30, Bias deviation 7, Learning rate 0.017, Momentum 0.995." in words(
+        app
     )
     drawn = {trace["name"]: trace for trace in plots(app)["chart_flow"]["figure"]["data"]}
     assert same(drawn["δ at step 6"]["y"], m.gradient_flow(history, 6)["delta_norm"][-1])
@@ -253,9 +240,15 @@ def test_another_session_is_not_given_it(trained: list[RunConfig], monkeypatch: 
     config = SMALL.replace(seed=77)
     history = run(config)
     forged = History(
-        config=config, step=history.step, loss=history.loss + 1, theta=history.theta * 2, grad=history.grad,
-        update_norm=history.update_norm, probe_x=history.probe_x, probe_y=history.probe_y,
-    )  # fmt: skip
+        config=config,
+        step=history.step,
+        loss=history.loss + 1,
+        theta=history.theta * 2,
+        grad=history.grad,
+        update_norm=history.update_norm,
+        probe_x=history.probe_x,
+        probe_y=history.probe_y,
+    )
     shared = registry.runs()
     shared.adopt("a", config, forged, "forged.csv")
     mine = shared.ask("a", config)

@@ -12,13 +12,7 @@ from dashboard.state.sidebar import FIRST_SIGHT, MAX_GAIN
 from dashboard.ui import card
 from dashboard.views.propagation import charts as charts
 from dashboard.views.propagation import charts_plane as plane
-from dashboard.views.propagation.words import (
-    advice,
-    criticality_words,
-    in_the_lab,
-    phase_words,
-    standing_words,
-)
+from dashboard.views.propagation.words import advice, criticality_words, in_the_lab, phase_words, standing_words
 from nncore import ACTIVATIONS, RunConfig
 from nncore.theory import fixed_point
 from nncore.theory.diagrams import c_staircase, critical_curve, extent, gain_curve, phase_map, q_staircase
@@ -73,9 +67,7 @@ def test_every_activation_has_its_diagram(name: str) -> None:
     assert any("chaotic" in label for label in labels)
     assert any("ordered" in label for label in labels) == (name != "sign")
     assert "you are here" in labels
-    assert ("critical line" in names(app) or "critical point" in names(app)) == (
-        name not in ("sign", "softplus")
-    )
+    assert ("critical line" in names(app) or "critical point" in names(app)) == (name not in ("sign", "softplus"))
 
 
 KINDS = {
@@ -98,7 +90,7 @@ KINDS = {
     "float32": ({"dtype": "float32"}, set(), "The network"),
     "large type": ({"large": "true"}, set(), "The network"),
     "too large to train": ({"widths": ", ".join(["4096"] * 50)}, {"chart_singular"}, "make it narrower"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("query", "missing", "said"), KINDS.values(), ids=KINDS)
@@ -106,9 +98,9 @@ def test_every_kind_of_config_is_shown_without_its_run(query: dict, missing: set
     app = page(**query)
     check(app, missing=frozenset(missing))
     assert said in words(app)
-    assert (
-        "you are here" in names(app) or "you are here:" in str(plots(app)["chart_phases"]["figure"]["layout"])
-    ) == (query.get("depth") != "0")
+    assert ("you are here" in names(app) or "you are here:" in str(plots(app)["chart_phases"]["figure"]["layout"])) == (
+        query.get("depth") != "0"
+    )
 
 
 def test_config_that_does_not_go_together_is_refused_in_a_sentence() -> None:
@@ -181,9 +173,7 @@ def test_point_outside_the_range_is_said_with_an_arrow() -> None:
     check(app)
     assert "you are here" not in names(app)
     (label,) = [
-        each
-        for each in plots(app)["chart_phases"]["figure"]["layout"]["annotations"]
-        if "you are here" in each["text"]
+        each for each in plots(app)["chart_phases"]["figure"]["layout"]["annotations"] if "you are here" in each["text"]
     ]
     assert label["text"] == "you are here: σ_w² = 225, σ_b² = 0"
     assert label["arrowhead"] == 2
@@ -236,8 +226,7 @@ def test_words_of_standing_and_advice() -> None:
 
 
 @pytest.mark.parametrize(
-    ("gain", "where"),
-    [("0.5", "in the ordered phase"), ("1", "on the critical line"), ("2", "in the chaotic phase")],
+    ("gain", "where"), [("0.5", "in the ordered phase"), ("1", "on the critical line"), ("2", "in the chaotic phase")]
 )
 def test_diagram_is_read_to_those_who_cannot_see_it(gain: str, where: str) -> None:
     app = page(activation="tanh", init="lecun_normal", gain=gain)
@@ -248,9 +237,7 @@ def test_diagram_is_read_to_those_who_cannot_see_it(gain: str, where: str) -> No
 
 def test_runs_that_differ_in_training_share_their_spectrum() -> None:
     one = at_the_start(FIRST_SIGHT)
-    assert one == at_the_start(
-        FIRST_SIGHT.replace(learning_rate=0.5, optimizer="adam", steps=7, batch_size=3)
-    )
+    assert one == at_the_start(FIRST_SIGHT.replace(learning_rate=0.5, optimizer="adam", steps=7, batch_size=3))
     assert one != at_the_start(FIRST_SIGHT.replace(seed=1))
     assert one.initial_theta().tobytes() == FIRST_SIGHT.initial_theta().tobytes()
 
@@ -261,9 +248,7 @@ def test_runs_that_differ_in_training_share_their_spectrum() -> None:
 @pytest.mark.parametrize("look", LOOKS, ids=("light", "dark"))
 def test_phase_diagram_draws_its_measurement_and_can_be_clicked_everywhere(look: style.Style) -> None:
     measured = phase_map("tanh", *extent("tanh"))
-    figure = plane.phase_diagram(
-        measured, critical_curve("tanh", *extent("tanh")), (1.0, 0.0), (2.0, 0.3), look
-    )
+    figure = plane.phase_diagram(measured, critical_curve("tanh", *extent("tanh")), (1.0, 0.0), (2.0, 0.3), look)
     heat = figure["data"][0]
     np.testing.assert_array_equal(heat["customdata"][..., 1], measured["chi_1"].astype(np.float32))
     np.testing.assert_array_equal(

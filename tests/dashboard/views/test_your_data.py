@@ -13,8 +13,7 @@ from tests.conftest import click, plots
 from tests.dashboard.lab import APP, element, opened
 
 CSV = b"id;x;colour;price\n" + b"".join(
-    b"%d;%d,5;%s;%s\n"
-    % (n + 1, n % 7, [b"red", b"blue", b"green"][n % 3], b"" if n == 5 else b"%d,25" % (3 * n))
+    b"%d;%d,5;%s;%s\n" % (n + 1, n % 7, [b"red", b"blue", b"green"][n % 3], b"" if n == 5 else b"%d,25" % (3 * n))
     for n in range(40)
 )
 DIGEST = read_table(CSV).digest

@@ -72,21 +72,15 @@ sys.exit(main(sys.argv[1:]))
 
 
 def test_ctrl_c_ends_a_run_and_keeps_its_history(tmp_path: Path) -> None:
-    arguments = [
-        "run",
-        "--steps",
-        "1000000",
-        "--record-every",
-        "1000",
-        "--hidden",
-        "4",
-        "--out",
-        "run.parquet",
-    ]
+    arguments = ["run", "--steps", "1000000", "--record-every", "1000", "--hidden", "4", "--out", "run.parquet"]
     process = subprocess.Popen(
-        [sys.executable, "-c", BEGUN, *arguments], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        text=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
+        [sys.executable, "-c", BEGUN, *arguments],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
     assert process.stdout is not None and process.stdout.readline() == "begun\n"
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
@@ -118,9 +112,7 @@ def test_ctrl_c_ends_a_sweep_and_keeps_the_runs_that_are_done(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("field", RunConfig.fields(), ids=lambda field: field.name)
-def test_every_setting_is_a_flag_with_its_help_and_default(
-    field: Any, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_every_setting_is_a_flag_with_its_help_and_default(field: Any, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["run", "--help"])
     text = " ".join(capsys.readouterr().out.split())
@@ -134,13 +126,22 @@ def test_every_setting_is_a_flag_with_its_help_and_default(
     [
         RunConfig(),
         RunConfig(
-            hidden=(64, 32, 32), activation=("tanh", "relu", "elu"), alpha=0.3, skip=True, standardize=False,
-            clip_norm=2.5, momentum=0.9, nesterov=True, weight_decay=1e-4, init="normal", init_scale=0.1,
+            hidden=(64, 32, 32),
+            activation=("tanh", "relu", "elu"),
+            alpha=0.3,
+            skip=True,
+            standardize=False,
+            clip_norm=2.5,
+            momentum=0.9,
+            nesterov=True,
+            weight_decay=1e-4,
+            init="normal",
+            init_scale=0.1,
         ),
         RunConfig(hidden=(), features=("x1_x2",)),
     ],
     ids=["defaults", "many", "no hidden layer"],
-)  # fmt: skip
+)
 def test_a_config_typed_as_flags_is_that_config(config: RunConfig, tmp_path: Path) -> None:
     for field in RunConfig.fields():
         value = getattr(config, field.name)
@@ -224,21 +225,14 @@ def test_a_run_that_diverges_is_told_by_its_exit_code(capsys: pytest.CaptureFixt
 
 
 def test_flags_take_the_place_of_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "run.toml").write_text(
-        '[base]\nhidden = [3]\nsteps = 2\nclip_norm = "none"\n', encoding="utf-8"
-    )
-    _, found = answered(
-        capsys, "run", "--toml", tmp_path / "run.toml", "--steps", 4, "--json", "--n-samples", 40
-    )
+    (tmp_path / "run.toml").write_text('[base]\nhidden = [3]\nsteps = 2\nclip_norm = "none"\n', encoding="utf-8")
+    _, found = answered(capsys, "run", "--toml", tmp_path / "run.toml", "--steps", 4, "--json", "--n-samples", 40)
     assert found["config"] == RunConfig(hidden=(3,), steps=4, n_samples=40).to_dict()
 
 
-def test_a_sweep_from_a_file_goes_on_where_it_stopped(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_sweep_from_a_file_goes_on_where_it_stopped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "grid.toml").write_text(
-        'seeds = 2\n[base]\nn_samples = 40\nsteps = 3\n[grid]\ndepth = [1, 2]\ngain = "0.5:1:0.5"\n',
-        encoding="utf-8",
+        'seeds = 2\n[base]\nn_samples = 40\nsteps = 3\n[grid]\ndepth = [1, 2]\ngain = "0.5:1:0.5"\n', encoding="utf-8"
     )
     folder = tmp_path / "s"
     grid = sweep.Grid(RunConfig(n_samples=40, steps=3), {"depth": (1, 2), "gain": (0.5, 1.0)}, seeds=range(2))
@@ -246,16 +240,7 @@ def test_a_sweep_from_a_file_goes_on_where_it_stopped(
     next(begun)
     begun.close()
     assert 0 < len(sweep.table(folder)) < 8
-    arguments = [
-        "sweep",
-        folder,
-        "--toml",
-        tmp_path / "grid.toml",
-        "--resume",
-        "--json",
-        "--csv",
-        tmp_path / "s.csv",
-    ]
+    arguments = ["sweep", folder, "--toml", tmp_path / "grid.toml", "--resume", "--json", "--csv", tmp_path / "s.csv"]
     code, found = answered(capsys, *arguments)
     assert code == 0
     assert (found["runs"], found["done"], found["endings"]) == (8, 8, {"finished": 8})
@@ -355,11 +340,5 @@ def test_without_the_app_the_dashboard_says_where_it_is(
 
 def test_the_command_loads_nothing_of_the_dashboard_or_a_cluster() -> None:
     code = "import nncore.command, sys; print(*sys.modules)"
-    seen = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=ROOT,
-    )
+    seen = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert not {"streamlit", "distributed", "dask", "pyarrow", "pandas", "joblib"} & set(seen.stdout.split())

@@ -30,9 +30,7 @@ def test_smaller_batches_and_sparser_records_cost_less() -> None:
     assert estimate(BASE.replace(record_every=10)).bytes < estimate(BASE).bytes / 8
 
 
-@pytest.mark.parametrize(
-    "changes", [{}, {"record_every": 7}, {"dtype": "float32"}, {"steps": 0}, {"hidden": ()}]
-)
+@pytest.mark.parametrize("changes", [{}, {"record_every": 7}, {"dtype": "float32"}, {"steps": 0}, {"hidden": ()}])
 def test_bytes_are_those_of_the_history(changes: dict) -> None:
     config = BASE.replace(**changes)
     assert estimate(config).bytes == run(config).nbytes

@@ -10,18 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nncore import (
-    Fork,
-    History,
-    KillUnit,
-    RunConfig,
-    ScaleLayer,
-    SetParameter,
-    cosine,
-    read_table,
-    run,
-    run_many,
-)
+from nncore import Fork, History, KillUnit, RunConfig, ScaleLayer, SetParameter, cosine, read_table, run, run_many
 from nncore.config.cost import check_budget, estimate
 from nncore.config.fork import CHANGEABLE, KEPT, MOST_GENERATIONS
 from nncore.diagnosis import flow, remedies, remedies_for, verdict
@@ -31,9 +20,7 @@ from nncore.model.optimizers import OPTIMIZERS, Optimizer
 from nncore.theory import predict_config
 from nncore.training import beginning
 
-TINY = RunConfig(
-    n_samples=20, hidden=(4, 3), steps=16, learning_rate=0.05, activation="tanh", bias_std=0.1, seed=3
-)
+TINY = RunConfig(n_samples=20, hidden=(4, 3), steps=16, learning_rate=0.05, activation="tanh", bias_std=0.1, seed=3)
 AT = 9
 
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -130,9 +117,7 @@ def test_recorded_gradients_and_training_again_give_the_same_state(optimizer: st
         assert np.array_equal(recorded.state[name], again.state[name]), name
 
 
-def test_an_optimizer_that_remembers_its_rate_is_told_the_scheduled_one(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_an_optimizer_that_remembers_its_rate_is_told_the_scheduled_one(monkeypatch: pytest.MonkeyPatch) -> None:
     def update(theta, grad, state, rate, out) -> None:
         state["travelled"] += rate
         np.subtract(theta, rate * grad, out=out)
@@ -215,9 +200,7 @@ def test_a_fork_may_end_where_it_begins() -> None:
     assert fork.step.tolist() == [16] and np.isnan(fork.update_norm).all()
 
 
-@pytest.mark.parametrize(
-    ("at", "every", "steps"), [(9, 4, 16), (8, 4, 16), (3, 7, 8), (5, 100, 16), (7, 7, 8)]
-)
+@pytest.mark.parametrize(("at", "every", "steps"), [(9, 4, 16), (8, 4, 16), (3, 7, 8), (5, 100, 16), (7, 7, 8)])
 def test_a_fork_records_its_first_step_and_then_its_parents_rhythm(at: int, every: int, steps: int) -> None:
     fork = Fork(TINY, at, record_every=every, steps=steps)
     expected = sorted({at, *(step for step in range(at, steps) if step % every == 0), steps})
@@ -229,18 +212,46 @@ def test_a_fork_records_its_first_step_and_then_its_parents_rhythm(at: int, ever
 @pytest.mark.parametrize("name", CHANGEABLE)
 def test_every_changeable_setting_is_taken(name: str) -> None:
     other = {
-        "activation": "relu", "alpha": 0.3, "normalization": "layer", "skip": True, "loss": "mse", "optimizer": "adam",
-        "learning_rate": 0.5, "momentum": 0.5, "nesterov": True, "rms_alpha": 0.5, "beta_1": 0.5, "beta_2": 0.5,
-        "epsilon": 1e-3, "weight_decay": 0.1, "schedule": "cosine", "schedule_every": 3, "schedule_factor": 0.1,
-        "schedule_floor": 0.5, "warmup_steps": 30, "batch_size": 4, "steps": 20, "l1": 0.1, "l2": 0.1,
-        "clip_norm": 0.01, "clip_value": 0.001, "record_every": 3,
-    }  # fmt: skip
+        "activation": "relu",
+        "alpha": 0.3,
+        "normalization": "layer",
+        "skip": True,
+        "loss": "mse",
+        "optimizer": "adam",
+        "learning_rate": 0.5,
+        "momentum": 0.5,
+        "nesterov": True,
+        "rms_alpha": 0.5,
+        "beta_1": 0.5,
+        "beta_2": 0.5,
+        "epsilon": 1e-3,
+        "weight_decay": 0.1,
+        "schedule": "cosine",
+        "schedule_every": 3,
+        "schedule_factor": 0.1,
+        "schedule_floor": 0.5,
+        "warmup_steps": 30,
+        "batch_size": 4,
+        "steps": 20,
+        "l1": 0.1,
+        "l2": 0.1,
+        "clip_norm": 0.01,
+        "clip_value": 0.001,
+        "record_every": 3,
+    }
     needs = {
-        "nesterov": {"momentum": 0.5}, "alpha": {"activation": "leaky_relu"}, "rms_alpha": {"optimizer": "rmsprop"},
-        "beta_1": {"optimizer": "adam"}, "beta_2": {"optimizer": "adam"}, "epsilon": {"optimizer": "adam"},
-        "schedule_every": {"schedule": "step"}, "schedule_factor": {"schedule": "step", "schedule_every": 3},
-        "schedule_floor": {"schedule": "cosine"}, "skip": {"hidden": (4, 4)}, "loss": {"loss": "cross_entropy"},
-    }  # fmt: skip
+        "nesterov": {"momentum": 0.5},
+        "alpha": {"activation": "leaky_relu"},
+        "rms_alpha": {"optimizer": "rmsprop"},
+        "beta_1": {"optimizer": "adam"},
+        "beta_2": {"optimizer": "adam"},
+        "epsilon": {"optimizer": "adam"},
+        "schedule_every": {"schedule": "step"},
+        "schedule_factor": {"schedule": "step", "schedule_every": 3},
+        "schedule_floor": {"schedule": "cosine"},
+        "skip": {"hidden": (4, 4)},
+        "loss": {"loss": "cross_entropy"},
+    }
     config = TINY.replace(**needs.get(name, {}))
     fork = Fork(config, AT, **{name: other[name]})
     assert fork.changes == {name: other[name]}
@@ -254,11 +265,23 @@ def test_every_changeable_setting_is_taken(name: str) -> None:
 @pytest.mark.parametrize("name", KEPT)
 def test_what_a_fork_keeps_cannot_be_changed(name: str) -> None:
     other = {
-        "dataset": "circles", "n_samples": 30, "noise": 0.5, "n_classes": 4, "test_fraction": 0.5, "standardize": False,
-        "features": ("x1_x2",), "table": read_table(b"a,b\n1,2\n2,3\n3,5\n4,7\n5,11\n").choose(),
-        "hidden": (4, 4), "init": "he_normal", "gain": 2.0, "init_scale": 0.5, "bias_std": 0.5, "seed": 4,
-        "dtype": "float32", "probe_size": 5,
-    }  # fmt: skip
+        "dataset": "circles",
+        "n_samples": 30,
+        "noise": 0.5,
+        "n_classes": 4,
+        "test_fraction": 0.5,
+        "standardize": False,
+        "features": ("x1_x2",),
+        "table": read_table(b"a,b\n1,2\n2,3\n3,5\n4,7\n5,11\n").choose(),
+        "hidden": (4, 4),
+        "init": "he_normal",
+        "gain": 2.0,
+        "init_scale": 0.5,
+        "bias_std": 0.5,
+        "seed": 4,
+        "dtype": "float32",
+        "probe_size": 5,
+    }
     with pytest.raises(ValueError, match=f"a fork keeps its parent's {name}"):
         Fork(TINY, AT, **{name: other[name]})
 
@@ -364,9 +387,7 @@ def test_a_fork_has_no_settings_of_its_own() -> None:
     assert {*KEPT, *CHANGEABLE} == {field.name for field in RunConfig.fields()}
 
 
-@pytest.mark.parametrize(
-    "settings_", [{}, {"parent": {}}, {"at": 3}, {"parent": {}, "at": 0, "edits": "kill"}]
-)
+@pytest.mark.parametrize("settings_", [{}, {"parent": {}}, {"at": 3}, {"parent": {}, "at": 0, "edits": "kill"}])
 def test_a_fork_that_is_not_whole_is_refused(settings_: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"must say what it forks|edits must be a list"):
         Fork.from_dict(settings_)
@@ -471,14 +492,7 @@ def test_train_refuses_to_end_before_it_starts() -> None:
     from nncore import LOSSES, MLP, Layout, sgd, train
 
     steps = train(
-        MLP(Layout((1, 1)), ()),
-        LOSSES["mse"],
-        sgd(),
-        np.zeros(2),
-        np.ones((1, 1)),
-        np.ones((1, 1)),
-        3,
-        start=4,
+        MLP(Layout((1, 1)), ()), LOSSES["mse"], sgd(), np.zeros(2), np.ones((1, 1)), np.ones((1, 1)), 3, start=4
     )
     with pytest.raises(ValueError, match="steps must be 4 or more; got 3"):
         next(steps)

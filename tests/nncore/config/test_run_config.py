@@ -24,18 +24,9 @@ from tests.nncore.refusal import refused
         ({"dataset": "parabola", "loss": "bce"}, "loss for regression must be mse; got 'bce'"),
         ({"dataset": "diabetes", "loss": "cross_entropy"}, "loss for regression must be mse"),
         ({"nesterov": True}, "nesterov needs a momentum above 0; got momentum 0"),
-        (
-            {"activation": "leaky_relu", "alpha": 2.0},
-            "alpha of leaky_relu must be a number from 0 to 1; got 2.0",
-        ),
-        (
-            {"dataset": "blobs", "n_classes": 10, "n_samples": 9},
-            "n_samples must be at least 10, the classes of blobs",
-        ),
-        (
-            {"dataset": "digits", "n_samples": 9},
-            "n_samples must be at least 10, the classes of digits; got 9",
-        ),
+        ({"activation": "leaky_relu", "alpha": 2.0}, "alpha of leaky_relu must be a number from 0 to 1; got 2.0"),
+        ({"dataset": "blobs", "n_classes": 10, "n_samples": 9}, "n_samples must be at least 10, the classes of blobs"),
+        ({"dataset": "digits", "n_samples": 9}, "n_samples must be at least 10, the classes of digits; got 9"),
         ({"n_samples": 4, "test_fraction": 0.9}, "at least 2 training rows are needed"),
         ({"dataset": "parabola", "features": ("x1_x2",)}, "2 inputs; parabola has 1"),
         ({"dataset": "iris", "features": ("sin_x1",)}, "2 inputs; iris has 4"),
@@ -93,11 +84,14 @@ def test_none_is_the_textbook_value(field: str) -> None:
 @pytest.mark.parametrize(
     ("dataset", "loss", "expected", "outputs"),
     [
-        ("moons", "auto", "bce", 1), ("moons", "mse", "mse", 2),
-        ("moons", "cross_entropy", "cross_entropy", 2), ("iris", "auto", "cross_entropy", 3),
-        ("parabola", "auto", "mse", 1), ("digits", "bce", "bce", 10),
+        ("moons", "auto", "bce", 1),
+        ("moons", "mse", "mse", 2),
+        ("moons", "cross_entropy", "cross_entropy", 2),
+        ("iris", "auto", "cross_entropy", 3),
+        ("parabola", "auto", "mse", 1),
+        ("digits", "bce", "bce", 10),
     ],
-)  # fmt: skip
+)
 def test_auto_picks_the_loss_that_fits(dataset: str, loss: str, expected: str, outputs: int) -> None:
     config = RunConfig(dataset=dataset, loss=loss, hidden=(4,))
     assert config.loss_name == expected and config.loss_function() is LOSSES[expected]
@@ -154,9 +148,12 @@ def test_the_schedule_is_made_from_its_settings() -> None:
 def test_changing_one_thing_leaves_the_random_numbers_of_the_others() -> None:
     config = RunConfig(hidden=(6, 6), n_samples=50, batch_size=5)
     for other in (
-        config.replace(steps=7), config.replace(learning_rate=1.0), config.replace(activation="relu"),
-        config.replace(probe_size=3), config.replace(batch_size=10),
-    ):  # fmt: skip
+        config.replace(steps=7),
+        config.replace(learning_rate=1.0),
+        config.replace(activation="relu"),
+        config.replace(probe_size=3),
+        config.replace(batch_size=10),
+    ):
         np.testing.assert_array_equal(other.initial_theta(), config.initial_theta())
         np.testing.assert_array_equal(other.data().x_train, config.data().x_train)
     deeper = config.replace(hidden=(6, 6, 6))

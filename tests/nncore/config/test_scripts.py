@@ -18,17 +18,11 @@ CONFIGS = [
     SMALL.replace(hidden=(4,) * 5, activation="relu", alpha=None, gain=0.1 + 0.2),
     SMALL.replace(activation=("leaky_relu", "gelu"), alpha=0.2, clip_norm=1.0, l2=0.1, seed=2**32 - 1),
     SMALL.replace(hidden=(), steps=0),
-    SMALL.replace(
-        dataset="iris", hidden=(5,), batch_size=7, skip=True, normalization="batch", warmup_steps=3
-    ),
+    SMALL.replace(dataset="iris", hidden=(5,), batch_size=7, skip=True, normalization="batch", warmup_steps=3),
     SMALL.replace(features=("x1_squared", "sin_x2")),
     SMALL.replace(dtype="float32", learning_rate=1e6, activation="linear"),
     Fork(SMALL, 2, learning_rate=0.5, activation=("relu", "tanh")),
-    Fork(
-        Fork(SMALL, 1, [SetParameter(1, None, 0, 0.1 + 0.2)], steps=6),
-        3,
-        [KillUnit(1, 0), ScaleLayer(2, 0.5)],
-    ),
+    Fork(Fork(SMALL, 1, [SetParameter(1, None, 0, 0.1 + 0.2)], steps=6), 3, [KillUnit(1, 0), ScaleLayer(2, 0.5)]),
 ]
 
 
@@ -38,11 +32,7 @@ def test_source_of_a_config_makes_that_config(config: RunConfig) -> None:
 
 
 def test_source_of_a_config_names_what_differs_from_the_defaults_alone() -> None:
-    assert config_source(SMALL).splitlines()[1:-1] == [
-        "    n_samples=20,",
-        "    hidden=(3, 3),",
-        "    steps=4,",
-    ]
+    assert config_source(SMALL).splitlines()[1:-1] == ["    n_samples=20,", "    hidden=(3, 3),", "    steps=4,"]
 
 
 @pytest.mark.parametrize("config", CONFIGS[1:], ids=str)
@@ -59,9 +49,7 @@ def test_nncore_script_writes_the_same_history(config: RunConfig, tmp_path, monk
 
 
 @pytest.mark.parametrize("header", [None, False])
-def test_scripts_of_a_run_on_a_table_ask_for_its_file(
-    header: bool | None, tmp_path, monkeypatch, capsys
-) -> None:
+def test_scripts_of_a_run_on_a_table_ask_for_its_file(header: bool | None, tmp_path, monkeypatch, capsys) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(table, "_SHELVES", [])
     rows = "".join(f"{n % 7}.5,{n}.25\n" for n in range(20))

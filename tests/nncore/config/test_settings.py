@@ -34,10 +34,14 @@ def test_every_field_says_what_a_control_needs_to_know() -> None:
 @pytest.mark.parametrize(
     ("field", "registry"),
     [
-        ("dataset", {**DATASETS, "table": None}), ("activation", ACTIVATIONS), ("init", INITIALIZERS), ("optimizer", OPTIMIZERS),
-        ("normalization", NORMALIZATIONS), ("features", FEATURES),
+        ("dataset", {**DATASETS, "table": None}),
+        ("activation", ACTIVATIONS),
+        ("init", INITIALIZERS),
+        ("optimizer", OPTIMIZERS),
+        ("normalization", NORMALIZATIONS),
+        ("features", FEATURES),
     ],
-)  # fmt: skip
+)
 def test_choices_are_the_registries(field: str, registry: dict[str, Any]) -> None:
     assert CHOICES[field].metadata["choices"] == tuple(registry)
 
@@ -56,21 +60,7 @@ def test_numbers_are_taken_up_to_their_bounds_and_refused_beyond(name: str) -> N
         value = getattr(RunConfig(**{**together, name: bound}), name)
         assert value == bound and type(value) is (int if facts["whole"] else float)
     beyond = (facts["low"] - 1, facts["high"] * 2 + 1)
-    for value in (
-        *beyond,
-        math.nan,
-        math.inf,
-        -math.inf,
-        10**400,
-        "1",
-        b"1",
-        True,
-        1j,
-        Decimal(1),
-        [1],
-        {},
-        object(),
-    ):
+    for value in (*beyond, math.nan, math.inf, -math.inf, 10**400, "1", b"1", True, 1j, Decimal(1), [1], {}, object()):
         message = refused(**{name: value})
         kind = "a whole number" if facts["whole"] else "a number"
         assert message.startswith(f"{name} must be {kind} from "), message
@@ -129,12 +119,13 @@ def test_two_hundred_hidden_layers_are_the_most() -> None:
 
 def test_numpy_numbers_and_lists_become_plain_values() -> None:
     config = RunConfig(
-        hidden=[np.int64(3), 4.0], activation=["tanh", np.str_("relu")], steps=np.int32(5),
-        learning_rate=np.float32(0.5), skip=np.bool_(True),
-    )  # fmt: skip
-    assert config == RunConfig(
-        hidden=(3, 4), activation=("tanh", "relu"), steps=5, learning_rate=0.5, skip=True
+        hidden=[np.int64(3), 4.0],
+        activation=["tanh", np.str_("relu")],
+        steps=np.int32(5),
+        learning_rate=np.float32(0.5),
+        skip=np.bool_(True),
     )
+    assert config == RunConfig(hidden=(3, 4), activation=("tanh", "relu"), steps=5, learning_rate=0.5, skip=True)
     assert [type(width) for width in config.hidden] == [int, int]
     json.dumps(config.to_dict())
 
@@ -144,12 +135,19 @@ def test_minus_zero_is_zero_because_the_two_are_equal() -> None:
 
 
 HOSTILE = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5), st.binary(max_size=3),
-    st.complex_numbers(), st.just(np.array([1, 2])), st.just(np.nan),
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=5),
+    st.binary(max_size=3),
+    st.complex_numbers(),
+    st.just(np.array([1, 2])),
+    st.just(np.nan),
     st.lists(st.one_of(st.integers(), st.floats(), st.text(max_size=3), st.none()), max_size=4),
     st.dictionaries(st.text(max_size=2), st.integers(), max_size=2),
     st.sampled_from([10**400, -(10**400), float, object(), Decimal("NaN"), np.float64(1e308), np.array(3.0)]),
-)  # fmt: skip
+)
 
 
 @settings(max_examples=600, deadline=None)

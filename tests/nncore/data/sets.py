@@ -2,9 +2,7 @@
 
 import numpy as np
 
-from nncore.data import (
-    DATASETS,
-)
+from nncore.data import DATASETS
 
 NAMES = list(DATASETS)
 TOYS = [name for name in NAMES if not DATASETS[name].real]

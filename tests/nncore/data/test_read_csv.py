@@ -44,9 +44,7 @@ def columns(content: bytes, **options: object) -> dict[str, list]:
 # What is recognised -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("separator", "name"), [(",", "comma"), (";", "semicolon"), ("\t", "tab"), ("|", "|")]
-)
+@pytest.mark.parametrize(("separator", "name"), [(",", "comma"), (";", "semicolon"), ("\t", "tab"), ("|", "|")])
 def test_separator_is_recognised(separator: str, name: str) -> None:
     content = PLAIN.replace(",", separator).encode()
     assert columns(content) == columns(PLAIN.encode())
@@ -60,17 +58,21 @@ def test_decimal_comma_is_recognised_where_the_comma_separates_nothing(separator
 
 
 def test_column_with_points_and_commas_is_text() -> None:
-    assert (
-        columns(b"a;b\n1.000,5;1\n1.000,5;2\n2.000,5;3\n2.000,5;4\n")["a"]
-        == ["1.000,5"] * 2 + ["2.000,5"] * 2
-    )
+    assert columns(b"a;b\n1.000,5;1\n1.000,5;2\n2.000,5;3\n2.000,5;4\n")["a"] == ["1.000,5"] * 2 + ["2.000,5"] * 2
 
 
 @pytest.mark.parametrize(
     ("encoding", "name"),
-    [("utf-8", "UTF-8"), ("utf-8-sig", "UTF-8"), ("utf-16", "UTF-16"), ("utf-16-le", "UTF-16"), ("utf-16-be", "UTF-16"),
-     ("latin-1", "Latin-1"), ("cp1252", "Latin-1")],
-)  # fmt: skip
+    [
+        ("utf-8", "UTF-8"),
+        ("utf-8-sig", "UTF-8"),
+        ("utf-16", "UTF-16"),
+        ("utf-16-le", "UTF-16"),
+        ("utf-16-be", "UTF-16"),
+        ("latin-1", "Latin-1"),
+        ("cp1252", "Latin-1"),
+    ],
+)
 def test_encoding_is_recognised(encoding: str, name: str) -> None:
     text = "größe,naïveté\n1,ä\n2,ö\n3,ä\n4,ö\n"
     table = read_table(text.encode(encoding))
@@ -106,10 +108,7 @@ def test_infinities_count_as_missing_and_are_counted() -> None:
 
 
 def test_spaces_around_cells_and_names_are_dropped() -> None:
-    assert columns(b" a ,  b  c\n 1 , x \n2,x\n3,y \n4, y\n") == {
-        "a": [1, 2, 3, 4],
-        "b c": ["x", "x", "y", "y"],
-    }
+    assert columns(b" a ,  b  c\n 1 , x \n2,x\n3,y \n4, y\n") == {"a": [1, 2, 3, 4], "b c": ["x", "x", "y", "y"]}
 
 
 def test_column_without_a_name_is_numbered_and_an_empty_one_is_dropped() -> None:
@@ -179,10 +178,8 @@ BOMB = b"a,b\n" + b"0" * 5_000_000
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\x00" * 100, "this is an old Excel workbook"),
         (b"%PDF-1.7\n", "this is a PDF"),
     ],
-)  # fmt: skip
-def test_file_that_is_no_table_is_refused_in_a_sentence_that_says_what_to_do(
-    content: bytes, sentence: str
-) -> None:
+)
+def test_file_that_is_no_table_is_refused_in_a_sentence_that_says_what_to_do(content: bytes, sentence: str) -> None:
     message = refused(content)
     assert sentence in message
     assert re.search(r": \w+|, or take it out$", message), message
@@ -190,10 +187,7 @@ def test_file_that_is_no_table_is_refused_in_a_sentence_that_says_what_to_do(
 
 def test_file_too_large_is_refused_unread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(read_csv, "MAX_BYTES", 3 * 2**20)
-    assert (
-        refused(b"a,b\n" + b"1,2\n" * 2**20)
-        == "the file has 4 MB and 3 MB are allowed: take fewer rows or columns"
-    )
+    assert refused(b"a,b\n" + b"1,2\n" * 2**20) == "the file has 4 MB and 3 MB are allowed: take fewer rows or columns"
 
     class Endless(io.RawIOBase):
         def read(self, size: int = -1) -> bytes:
@@ -235,9 +229,7 @@ def test_wide_cells_beyond_a_parsers_block_are_a_sentence(monkeypatch: pytest.Mo
 # Any table, any bytes ---------------------------------------------------------------------------------------
 
 NUMBERS = some.floats(-1e30, 1e30, allow_nan=False) | some.integers(-(10**15), 10**15).map(float)
-WORDS = some.text(
-    some.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1, max_size=8
-).filter(
+WORDS = some.text(some.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1, max_size=8).filter(
     lambda word: (
         word.lower() not in read_csv.MISSING
         and not read_csv._reads_as_number(word)

@@ -3,10 +3,7 @@
 import numpy as np
 import pytest
 
-from nncore.data import (
-    DATASETS,
-    load,
-)
+from nncore.data import DATASETS, load
 from tests.nncore.data.sets import REAL, rng
 
 
@@ -21,9 +18,7 @@ def test_entry_of_a_real_set_agrees_with_what_scikit_learn_ships(name):
     if dataset.classes:
         assert tuple(map(str, bunch.target_names)) == dataset.classes
     data = load(name, rng(), test_fraction=0.0, standardize=False)
-    x, y = getattr(datasets, f"load_{name}")(
-        return_X_y=True, **({"scaled": False} if name == "diabetes" else {})
-    )
+    x, y = getattr(datasets, f"load_{name}")(return_X_y=True, **({"scaled": False} if name == "diabetes" else {}))
     ours = np.column_stack([data.x_train, data.y_train])
     theirs = np.column_stack([x, y])
     assert np.array_equal(ours[np.lexsort(ours.T)], theirs[np.lexsort(theirs.T)])

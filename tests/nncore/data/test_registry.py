@@ -7,10 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from nncore.data import (
-    DATASETS,
-    load,
-)
+from nncore.data import DATASETS, load
 from nncore.data.features import FEATURES
 from tests.nncore.data.sets import GRIDS, NAMES, rng
 
@@ -133,7 +130,5 @@ def test_features_leave_rows_and_split_as_they_are() -> None:
 
 
 def test_features_of_one_input_or_three_are_refused() -> None:
-    with pytest.raises(
-        ValueError, match="features need a data set with 2 inputs; sine has 1: choose another"
-    ):
+    with pytest.raises(ValueError, match="features need a data set with 2 inputs; sine has 1: choose another"):
         load("sine", np.random.default_rng(0), features=["sin_x1"])

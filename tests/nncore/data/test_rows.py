@@ -3,11 +3,7 @@
 import numpy as np
 import pytest
 
-from nncore.data import (
-    DATASETS,
-    load,
-    prepare,
-)
+from nncore.data import DATASETS, load, prepare
 from tests.nncore.data.sets import CLASSIFICATION, GRIDS, NAMES, all_rows, rng
 
 
@@ -67,13 +63,7 @@ def test_targets_are_standardised_for_real_regression_only():
 def test_constant_feature_is_centred_and_not_divided_by_zero():
     x = np.column_stack([np.full(7, 0.1), np.arange(7.0)])
     data = prepare(
-        rng(),
-        x,
-        np.zeros((7, 1)),
-        task="regression",
-        feature_names=("a", "b"),
-        target_name="y",
-        standardize_y=True,
+        rng(), x, np.zeros((7, 1)), task="regression", feature_names=("a", "b"), target_name="y", standardize_y=True
     )
     assert data.x_std[0] == 1 == data.y_std
     assert np.abs(data.x_train[:, 0]).max() < 1e-15
@@ -101,13 +91,7 @@ def test_places_in_the_plane_are_given_the_same_features_as_rows() -> None:
 def test_differences_whose_squares_are_zero_count_as_none() -> None:
     x = np.array([[0.0], [1e-200], [0.0], [1e-200]])
     data = prepare(
-        np.random.default_rng(0),
-        x,
-        x,
-        task="regression",
-        feature_names=("x",),
-        target_name="y",
-        test_fraction=0.0,
+        np.random.default_rng(0), x, x, task="regression", feature_names=("x",), target_name="y", test_fraction=0.0
     )
     assert data.x_std.tolist() == [1.0]
     assert np.isfinite(data.x_train).all()

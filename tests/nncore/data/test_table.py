@@ -17,8 +17,7 @@ from nncore.measures.learned import confusion, decision_regions, predictions
 
 RNG = np.random.default_rng(0)
 LINES = [
-    f"{n + 1},{x:.3f},{'red' if x > 0 else 'blue'},{n % 3},{2 * x + 1:.3f}"
-    for n, x in enumerate(RNG.normal(size=60))
+    f"{n + 1},{x:.3f},{'red' if x > 0 else 'blue'},{n % 3},{2 * x + 1:.3f}" for n, x in enumerate(RNG.normal(size=60))
 ]
 CONTENT = ("id,x,colour,kind,y\n" + "\n".join(LINES) + "\n").encode()
 
@@ -83,15 +82,7 @@ def test_choice_is_text_in_one_form(table) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [
-        "x",
-        "5e" * 16,
-        f"{'5e' * 16}.c1",
-        f"{'5E' * 16}.c1.0",
-        f"{'5e' * 16}.x1.0",
-        f"{'5e' * 16}.c1.0,2",
-        "é" * 99,
-    ],
+    ["x", "5e" * 16, f"{'5e' * 16}.c1", f"{'5E' * 16}.c1.0", f"{'5e' * 16}.x1.0", f"{'5e' * 16}.c1.0,2", "é" * 99],
 )
 def test_text_that_is_no_choice_is_refused(text: str) -> None:
     message = refused(lambda: RunConfig(table=text))
@@ -107,7 +98,13 @@ def test_table_that_is_no_text_is_refused(value) -> None:
 @pytest.mark.parametrize(
     ("content", "target", "inputs", "task", "sentence"),
     [
-        ("a,b\n1,2\n2,2\n3,2\n4,2\n", "b", None, None, "the target 'b' is the same in every row: choose a column that varies"),
+        (
+            "a,b\n1,2\n2,2\n3,2\n4,2\n",
+            "b",
+            None,
+            None,
+            "the target 'b' is the same in every row: choose a column that varies",
+        ),
         ("a,b\n1,2\n2,3\n3,5\n", "b", None, None, "3 rows have a value of the target 'b': at least 4 are needed"),
         ("a,b\n1,\n2,\n3,5\n4,\n", "b", None, None, "1 row has a value of the target 'b': at least"),
         ("a,b\n1,x\n2,y\n3,x\n4,y\n", "b", None, "regression", "the target 'b' holds text: choose classification"),
@@ -117,11 +114,16 @@ def test_table_that_is_no_text_is_refused(value) -> None:
         ("a,b\n1,2\n1,3\n1,4\n1,5\n", "b", None, None, "no column is an input"),
         ("a,b\n,2\n,3\n,4\n,5\n", "b", ["a"], None, "'a' holds no value: take it out of the inputs"),
         ("a,b\n1,2\n1,2\n1,2\n1,2\n", None, None, None, "no column can be a target"),
-        ("a,b\n" + "".join(f"{n},{n}.5\n" for n in range(60)), "b", None, "classification",
-         "the target 'b' has 60 different values and 50 classes are allowed: choose regression, or another target"),
+        (
+            "a,b\n" + "".join(f"{n},{n}.5\n" for n in range(60)),
+            "b",
+            None,
+            "classification",
+            "the target 'b' has 60 different values and 50 classes are allowed: choose regression, or another target",
+        ),
         ("a,b\n1,2\n2,3\n3,4\n4,5\n", "b", None, "clustering", "task must be one of regression, classification"),
     ],
-)  # fmt: skip
+)
 def test_choice_that_cannot_be_learned_is_refused(content, target, inputs, task, sentence) -> None:
     message = refused(lambda: read_table(content.encode()).choose(target, inputs, task))
     assert sentence in message
@@ -129,11 +131,7 @@ def test_choice_that_cannot_be_learned_is_refused(content, target, inputs, task,
 
 def test_inputs_that_become_too_many_columns_are_refused() -> None:
     words = [",".join(f"w{(n * k) % 41}" for k in range(1, 61)) for n in range(200)]
-    content = (
-        ",".join(f"c{k}" for k in range(60))
-        + ",y\n"
-        + "".join(f"{row},{n}.5\n" for n, row in enumerate(words))
-    )
+    content = ",".join(f"c{k}" for k in range(60)) + ",y\n" + "".join(f"{row},{n}.5\n" for n, row in enumerate(words))
     message = refused(lambda: read_table(content.encode()).choose("y", [f"c{k}" for k in range(1, 60)]))
     assert "and 1,000 are allowed: choose fewer, above all fewer of text" in message
 
@@ -179,21 +177,14 @@ def test_missing_numbers_become_the_mean_of_the_training_rows() -> None:
 
 
 def test_text_becomes_a_column_for_each_value() -> None:
-    rows = [
-        f"{['s', 'm', 'l'][n % 3]},{['on', 'off'][n % 2]},{'' if n % 5 == 0 else 'k'},{n}.5"
-        for n in range(30)
-    ]
-    choice = read_table(("size,power,gap,y\n" + "\n".join(rows) + "\n").encode()).choose(
-        "y", ["size", "power", "gap"]
-    )
+    rows = [f"{['s', 'm', 'l'][n % 3]},{['on', 'off'][n % 2]},{'' if n % 5 == 0 else 'k'},{n}.5" for n in range(30)]
+    choice = read_table(("size,power,gap,y\n" + "\n".join(rows) + "\n").encode()).choose("y", ["size", "power", "gap"])
     data = config_for(choice, n_samples=30, standardize=False, test_fraction=0.0).data()
     assert data.feature_names == ("size = l", "size = m", "size = s", "power = on", "gap = k", "gap missing")
     assert set(data.x_train.ravel()) == {0.0, 1.0}
     np.testing.assert_array_equal(data.x_train[:, :3].sum(axis=1), 1)
     n = np.round(data.to_original_y(data.y_train)[:, 0] - 0.5).astype(int)
-    for column, expected in enumerate(
-        [n % 3 == 2, n % 3 == 1, n % 3 == 0, n % 2 == 0, n % 5 > 0, n % 5 == 0]
-    ):
+    for column, expected in enumerate([n % 3 == 2, n % 3 == 1, n % 3 == 0, n % 2 == 0, n % 5 > 0, n % 5 == 0]):
         np.testing.assert_array_equal(data.x_train[:, column], expected)
     assert "Missing text is a value of its own." in choice.notes()
 
@@ -207,8 +198,7 @@ def test_rare_values_of_text_share_a_column() -> None:
     assert data.feature_names[-1] == "word = another"
     np.testing.assert_array_equal(data.x_train.sum(axis=1), 1)
     assert (
-        f"Of 'word' the {MAX_LEVELS} most frequent values have a column each; the others share one."
-        in choice.notes()
+        f"Of 'word' the {MAX_LEVELS} most frequent values have a column each; the others share one." in choice.notes()
     )
 
 
@@ -268,11 +258,7 @@ def test_config_written_out_holds_no_row_and_no_name(table) -> None:
 
 def test_config_taken_along_keeps_its_rows(table) -> None:
     config = config_for(table.choose("y"))
-    for same in (
-        config.replace(seed=1),
-        RunConfig.from_dict(config.to_dict()),
-        pickle.loads(pickle.dumps(config)),
-    ):
+    for same in (config.replace(seed=1), RunConfig.from_dict(config.to_dict()), pickle.loads(pickle.dumps(config))):
         assert same.data().x_train.shape == config.data().x_train.shape
 
 

@@ -3,12 +3,7 @@
 import numpy as np
 import pytest
 
-from nncore.data import (
-    LOSSES_FOR,
-    default_loss,
-    encode_targets,
-    n_outputs,
-)
+from nncore.data import LOSSES_FOR, default_loss, encode_targets, n_outputs
 
 
 def test_targets_are_encoded_as_each_loss_wants_them():

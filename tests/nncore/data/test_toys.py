@@ -5,9 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nncore.data import (
-    load,
-)
+from nncore.data import load
 from tests.nncore.data.sets import CLASSIFICATION, TOYS, all_rows, rng
 
 

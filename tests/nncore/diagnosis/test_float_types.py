@@ -61,11 +61,7 @@ def test_underflow_counts_zeros_of_the_type_and_not_of_the_network() -> None:
     lost = underflow(run(tiny), 0)
     assert lost[0] == 1 and lost[-1] == 0
     assert underflow(run(tiny.replace(dtype="float64")), 0).max() == 0
-    for structural in (
-        SMALL.replace(activation="sign"),
-        SMALL.replace(init="zeros"),
-        SMALL.replace(activation="relu"),
-    ):
+    for structural in (SMALL.replace(activation="sign"), SMALL.replace(init="zeros"), SMALL.replace(activation="relu")):
         assert underflow(run(structural), 0).max() == 0
 
 

@@ -32,9 +32,7 @@ def test_parts_add_up_to_the_measured_ratio_of_delta_norms(config: RunConfig, re
     drawn = np.isfinite(found["total"])
     assert drawn.sum() >= 4
     np.testing.assert_allclose(found["total"][drawn], -np.diff(norms)[drawn], atol=tolerance)
-    np.testing.assert_allclose(
-        sum(found[part] for part in PARTS)[drawn], found["total"][drawn], atol=tolerance
-    )
+    np.testing.assert_allclose(sum(found[part] for part in PARTS)[drawn], found["total"][drawn], atol=tolerance)
     assert found.axes["layer"].tolist() == list(range(1, history.layout.n_layers))
 
 
@@ -80,9 +78,7 @@ def gradient_norm(history: History, record: int, layer: int, kind: str) -> float
 def test_each_part_is_what_differences_say(config: RunConfig) -> None:
     history = run(config)
     found = ledger(history, 2)
-    deltas = m.per_layer(history, "delta_norm", np.array([2]))["delta_norm"][0] / np.sqrt(
-        len(history.probe_x)
-    )
+    deltas = m.per_layer(history, "delta_norm", np.array([2]))["delta_norm"][0] / np.sqrt(len(history.probe_x))
     for layer in (1, 2, 3):
         row = layer - 1
         d_a, d_z_hat = (gradient_norm(history, 2, layer, kind) for kind in ("a", "z_hat"))
@@ -103,10 +99,7 @@ def test_a_scaled_weight_shows_in_its_own_part_alone() -> None:
 
 @pytest.mark.parametrize(
     ("changes", "layer", "part"),
-    [
-        ({"activation": ("tanh", "tanh", "sign", "tanh", "tanh")}, 3, "slope"),
-        ({"init": "zeros"}, 5, "weights"),
-    ],
+    [({"activation": ("tanh", "tanh", "sign", "tanh", "tanh")}, 3, "slope"), ({"init": "zeros"}, 5, "weights")],
     ids=["slope", "weights"],
 )
 def test_a_zero_is_named_where_it_arises_and_not_drawn(changes: dict, layer: int, part: str) -> None:

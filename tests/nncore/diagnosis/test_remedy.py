@@ -7,18 +7,7 @@ import numpy as np
 import pytest
 
 from nncore import History, RunConfig, run
-from nncore.diagnosis import (
-    RULES,
-    Finding,
-    Remedy,
-    Verdict,
-    flow,
-    held,
-    remedies,
-    remedies_for,
-    tried_out,
-    verdict,
-)
+from nncore.diagnosis import RULES, Finding, Remedy, Verdict, flow, held, remedies, remedies_for, tried_out, verdict
 from nncore.diagnosis.remedy import _changes, _helps
 from nncore.diagnosis.snapshot import Readings
 from nncore.theory import critical_sigma_w2
@@ -89,24 +78,19 @@ def test_without_a_critical_point_no_critical_gain_is_offered() -> None:
     sick = BASE.replace(activation=("tanh", "relu") * 4, gain=0.1, steps=0)
     assert not any("critical" in label for label in labels(sick, "vanishing"))
     assert not any(
-        "critical" in label
-        for label in labels(BASE.replace(activation="silu", gain=0.1, steps=0), "vanishing")
+        "critical" in label for label in labels(BASE.replace(activation="silu", gain=0.1, steps=0), "vanishing")
     )
 
 
 @pytest.mark.parametrize("normalization", ["batch", "layer"])
 def test_neither_gain_nor_initializer_is_offered_under_normalization(normalization: str) -> None:
-    sick = BASE.replace(
-        hidden=(16,) * 20, activation="sigmoid", normalization=normalization, gain=1e-3, steps=0
-    )
+    sick = BASE.replace(hidden=(16,) * 20, activation="sigmoid", normalization=normalization, gain=1e-3, steps=0)
     found = labels(sick, "vanishing")
     assert found and not any("gain" in label or "normalization" in label for label in found)
 
 
 def test_under_normalization_equal_units_still_get_another_initializer() -> None:
-    assert labels(BASE.replace(init="constant", normalization="batch"), "symmetric") == [
-        "xavier_normal, gain 1"
-    ]
+    assert labels(BASE.replace(init="constant", normalization="batch"), "symmetric") == ["xavier_normal, gain 1"]
 
 
 def test_no_learning_rate_is_offered_for_layers_that_are_decades_apart() -> None:
@@ -179,9 +163,7 @@ def test_a_trial_after_a_divergence_goes_beyond_it() -> None:
     history, fired, found = offered(CASES["diverged"][0], "diverged")
     assert history.divergence is not None
     for rule in verdict(history):
-        assert all(
-            each.tried > history.divergence.step for each in offered(CASES["diverged"][0], rule.rule)[2]
-        )
+        assert all(each.tried > history.divergence.step for each in offered(CASES["diverged"][0], rule.rule)[2])
     assert found and fired.rule == "diverged"
 
 

@@ -36,9 +36,7 @@ every_experiment = pytest.mark.parametrize("experiment", EXPERIMENTS.values(), i
 
 
 @every_experiment
-def test_claim_is_true_of_its_runs_and_false_the_other_way_round_and_of_a_near_miss(
-    experiment: Experiment,
-) -> None:
+def test_claim_is_true_of_its_runs_and_false_the_other_way_round_and_of_a_near_miss(experiment: Experiment) -> None:
     history, other = run(experiment.config), run(experiment.against)
     assert experiment.holds(history, other)
     assert not experiment.holds(other, history)

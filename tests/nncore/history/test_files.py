@@ -144,9 +144,7 @@ def test_every_float_survives(kind, dtype, data):
     width = 64 if dtype == "float64" else 32
     limit = float(np.finfo(dtype).max)
     edges = [value for value in EDGES if not math.isfinite(value) or abs(value) <= limit]
-    numbers = st.floats(width=width) | st.sampled_from(
-        [float(np.dtype(dtype).type(value)) for value in edges]
-    )
+    numbers = st.floats(width=width) | st.sampled_from([float(np.dtype(dtype).type(value)) for value in edges])
     theta = data.draw(hnp.arrays(dtype, (3, 7), elements=numbers))
     grad = data.draw(hnp.arrays(dtype, (3, 7), elements=numbers))
     loss = data.draw(hnp.arrays("float64", 3, elements=st.floats()))
@@ -181,10 +179,7 @@ def test_what_cannot_be_recomputed_is_kept(kind):
 def test_csv_says_only_what_the_settings_do_not(histories):
     def facts(history):
         cell = pd.read_csv(io.BytesIO(written(history, "csv")))["config"][0]
-        assert (
-            RunConfig.from_dict({k: v for k, v in json.loads(cell).items() if k != "history"})
-            == history.config
-        )
+        assert RunConfig.from_dict({k: v for k, v in json.loads(cell).items() if k != "history"}) == history.config
         return set(json.loads(cell)["history"])
 
     always = {"format", "n_records", "dtype", "stopped", "divergence"}
@@ -400,10 +395,7 @@ def rewritten(content, change):
         (lambda table, facts: facts.pop("stopped"), "stopped"),
         (lambda table, facts: facts.update(divergence={"stp": 1}), "stp"),
         (lambda table, facts: table.drop_columns(["grad"]), "column grad is missing"),
-        (
-            lambda table, facts: table.set_column(0, "step", table["step"].cast(pa.int32())),
-            "step must be int64",
-        ),
+        (lambda table, facts: table.set_column(0, "step", table["step"].cast(pa.int32())), "step must be int64"),
     ],
 )
 def test_damaged_parquet_is_refused_with_the_reason(history, change, message):

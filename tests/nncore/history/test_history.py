@@ -54,15 +54,19 @@ def test_even_records_have_the_first_and_the_last() -> None:
         assert len(records) == at_most and (np.diff(records) > 0).all() and records[-1] == 100
 
 
-@pytest.mark.parametrize(
-    ("theta", "grad", "expected"), [(np.inf, -np.inf, 8), (1e308, 1e308, 9), (0.0, np.nan, 8)]
-)
+@pytest.mark.parametrize(("theta", "grad", "expected"), [(np.inf, -np.inf, 8), (1e308, 1e308, 9), (0.0, np.nan, 8)])
 def test_the_last_finite_record_is_found_without_a_warning(theta: float, grad: float, expected: int) -> None:
     history = run(SMALL)
     changed = History(
-        SMALL, history.step, history.loss, history.theta.copy(), history.grad.copy(), history.update_norm,
-        history.probe_x, history.probe_y,
-    )  # fmt: skip
+        SMALL,
+        history.step,
+        history.loss,
+        history.theta.copy(),
+        history.grad.copy(),
+        history.update_norm,
+        history.probe_x,
+        history.probe_y,
+    )
     for array, value in ((changed.theta, theta), (changed.grad, grad)):
         array.base[-1, 5] = value  # type: ignore[union-attr,index]
     assert changed.last_finite == expected
@@ -84,9 +88,11 @@ def test_what_is_not_an_array_goes_into_a_dict() -> None:
     assert burst.divergence is not None
     found = burst.to_dict()["divergence"]
     assert found == {
-        "step": burst.divergence.step, "layer": burst.divergence.layer, "unit": burst.divergence.unit,
+        "step": burst.divergence.step,
+        "layer": burst.divergence.layer,
+        "unit": burst.divergence.unit,
         "quantity": burst.divergence.quantity,
-    }  # fmt: skip
+    }
 
 
 # Replay ---------------------------------------------------------------------------------------------------

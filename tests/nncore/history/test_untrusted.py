@@ -154,11 +154,17 @@ def test_history_over_budget_is_refused_before_it_is_held(monkeypatch, kind: str
     whole = run(config)
     content = written(
         History(
-            config=config, step=whole.step, loss=whole.loss, theta=theta, grad=theta, update_norm=whole.update_norm,
-            probe_x=whole.probe_x, probe_y=whole.probe_y,
+            config=config,
+            step=whole.step,
+            loss=whole.loss,
+            theta=theta,
+            grad=theta,
+            update_norm=whole.update_norm,
+            probe_x=whole.probe_x,
+            probe_y=whole.probe_y,
         ),
         kind,
-    )  # fmt: skip
+    )
     assert len(read(content, 2**25)) == 301
     monkeypatch.setattr(np, "empty", lambda *_: pytest.fail("memory was taken"))
     said = refused(content, 2**20)
@@ -219,12 +225,13 @@ def hostile(content: bytes, change: object) -> bytes:
         ),
         lambda facts: facts["history"].update(probe_x={"dtype": "|O", "shape": [1], "base64": ""}, probe_y={}),
         lambda facts: facts["history"].update(
-            probe_x={"dtype": "<f8", "shape": [0, 2], "base64": ""}, probe_y={"dtype": "<f8", "shape": [0, 1], "base64": ""}
+            probe_x={"dtype": "<f8", "shape": [0, 2], "base64": ""},
+            probe_y={"dtype": "<f8", "shape": [0, 1], "base64": ""},
         ),
         lambda facts: facts.update(steps=4),
         lambda facts: facts.update(record_every=2),
     ],
-)  # fmt: skip
+)
 def test_hostile_settings_are_one_sentence(contents: dict[str, bytes], change: object) -> None:
     refused(hostile(contents["csv"], change))
 
@@ -236,9 +243,7 @@ def test_settings_left_as_they_are_are_read(contents: dict[str, bytes], small: H
 # Anything ---------------------------------------------------------------------------------------------------
 
 EDITS = st.lists(
-    st.tuples(
-        st.sampled_from(("replace", "insert", "delete")), st.floats(0, 1), st.binary(min_size=1, max_size=12)
-    ),
+    st.tuples(st.sampled_from(("replace", "insert", "delete")), st.floats(0, 1), st.binary(min_size=1, max_size=12)),
     min_size=1,
     max_size=4,
 )

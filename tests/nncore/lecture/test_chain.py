@@ -78,9 +78,7 @@ def test_paths_are_the_products_that_an_enumeration_finds() -> None:
     slopes = [a[0] * (1 - a[0]) for a in tape.a[1:3]]
     error = 2 * (tape.z[-1][0, 0] - 0.2)
     found = chain(network, LOSSES["mse"], theta, x, y, 0, index=3, at_most=10)
-    expected = [
-        error * weights[2][j, 0] * slopes[1][j] * weights[1][1, j] * slopes[0][1] * 0.7 for j in range(3)
-    ]
+    expected = [error * weights[2][j, 0] * slopes[1][j] * weights[1][1, j] * slopes[0][1] * 0.7 for j in range(3)]
     assert sorted(product(path) for path in found.paths) == pytest.approx(sorted(expected))
 
 
@@ -127,9 +125,7 @@ def test_zero_theta_has_its_paths_too(index: int, skip: bool) -> None:
 def test_deep_zero_weights_do_not_invent_paths() -> None:
     network = MLP(Layout((2, 3, 3, 3, 1)), "tanh", skip=True)
     n = network.layout.n_params
-    found: Chain = chain(
-        network, LOSSES["mse"], np.zeros(n), np.ones((1, 2)), np.ones((1, 1)), 0, 0, at_most=1000
-    )
+    found: Chain = chain(network, LOSSES["mse"], np.zeros(n), np.ones((1, 2)), np.ones((1, 1)), 0, 0, at_most=1000)
     assert len(found.paths) == found.n_paths == 16
     assert found.total == 0
 
@@ -137,9 +133,7 @@ def test_deep_zero_weights_do_not_invent_paths() -> None:
 @pytest.mark.parametrize("x", [-700.0, 700.0])
 def test_saturated_units_pass_what_a_float_can_hold(x: float) -> None:
     theta = np.array([0.0, 0.0, 1.0, -1.0, 0.3, 0.7, -0.6])
-    found = chain(
-        MLP(Layout((1, 2, 1)), "sigmoid"), LOSSES["mse"], theta, np.array([[x]]), np.array([[1.0]]), 0, 0
-    )
+    found = chain(MLP(Layout((1, 2, 1)), "sigmoid"), LOSSES["mse"], theta, np.array([[x]]), np.array([[1.0]]), 0, 0)
     assert 0 < abs(found.output_slopes[0]) < 1e-300
     assert product(found.paths[0]) == pytest.approx(found.grad, rel=1e-12)
 

@@ -26,9 +26,7 @@ X = np.array([0.0, 0.5, 1.0, 1.5])
 
 def test_the_worked_example_is_reproduced() -> None:
     seen = forward(THETA, X)
-    np.testing.assert_allclose(
-        seen.f, [0.3973858296, 0.4698449013, 0.5393531982, 0.6043816884], rtol=0, atol=2e-10
-    )
+    np.testing.assert_allclose(seen.f, [0.3973858296, 0.4698449013, 0.5393531982, 0.6043816884], rtol=0, atol=2e-10)
     at_one = forward(THETA, np.array(1.0))
     np.testing.assert_allclose([at_one.u11, at_one.u12], [0.6, -0.6], rtol=1e-15)
     np.testing.assert_allclose([at_one.o11, at_one.o12], [0.6456563062, 0.3543436938], rtol=0, atol=5e-11)
@@ -52,9 +50,7 @@ def test_parts_add_up_to_the_networks_own_output(name: str) -> None:
     expected = MLP(ONE_TWO_ONE, name).forward(theta, x[:, None]).z[-1][:, 0]
     np.testing.assert_array_equal(seen.f, expected)
     np.testing.assert_allclose(seen.o11, ACTIVATIONS[name](theta[0] + theta[2] * x), rtol=1e-13, atol=1e-15)
-    np.testing.assert_allclose(
-        seen.slope_2, ACTIVATIONS[name].slope(theta[1] + theta[3] * x), rtol=1e-12, atol=1e-15
-    )
+    np.testing.assert_allclose(seen.slope_2, ACTIVATIONS[name].slope(theta[1] + theta[3] * x), rtol=1e-12, atol=1e-15)
 
 
 def test_shapes_follow_x() -> None:

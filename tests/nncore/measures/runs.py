@@ -7,9 +7,7 @@ import numpy as np
 from nncore import History, RunConfig, run
 from nncore.model.layout import Array
 
-SMALL = RunConfig(
-    dataset="moons", n_samples=30, hidden=(5, 5, 4), steps=6, learning_rate=0.3, bias_std=0.3, gain=1.5
-)
+SMALL = RunConfig(dataset="moons", n_samples=30, hidden=(5, 5, 4), steps=6, learning_rate=0.3, bias_std=0.3, gain=1.5)
 CONFIGS = {
     "tanh, bce": SMALL,
     "relu, cross entropy, adam": SMALL.replace(
@@ -33,9 +31,17 @@ ONE_SIDED = {"relu", "leaky_relu", "elu", "gelu"}
 def with_theta(history: History, theta: Array) -> History:
     """The same history with another theta, its early end kept."""
     return History(
-        history.config, history.step, history.loss, theta, history.grad, history.update_norm, history.probe_x,
-        history.probe_y, history.stopped, history.divergence,
-    )  # fmt: skip
+        history.config,
+        history.step,
+        history.loss,
+        theta,
+        history.grad,
+        history.update_norm,
+        history.probe_x,
+        history.probe_y,
+        history.stopped,
+        history.divergence,
+    )
 
 
 def diverged(**changes: Any) -> History:

@@ -43,12 +43,7 @@ def slow_layers(history: History, record: int) -> list[dict[str, Array]]:
             d_a = layers[index][0] @ deltas[0] + (d_a if skips[index] else 0)
         for index in range(len(layers)):
             output = inputs[index + 1] if index + 1 < len(layers) else zs[index]
-            for key, value in (
-                ("input", inputs[index]),
-                ("z", zs[index]),
-                ("a", output),
-                ("delta", deltas[index]),
-            ):
+            for key, value in (("input", inputs[index]), ("z", zs[index]), ("a", output), ("delta", deltas[index])):
                 found[index][key].append(value)
     return [{key: np.array(values) for key, values in layer.items()} for layer in found]
 

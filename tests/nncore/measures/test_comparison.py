@@ -34,7 +34,7 @@ def test_only_settings_that_are_not_the_same_in_all_differ() -> None:
         ({"hidden": (5, 6, 4)}, "shapes", "not comparable: 6 units in layer 2, not 5; layer 1 is the same bits"),
         ({"dataset": "iris"}, "shapes", "not comparable: 4 inputs, not 2"),
     ],
-)  # fmt: skip
+)
 def test_first_weights_are_judged_by_their_bits(changes: dict, kind: str, sentence: str) -> None:
     found = first_weights(run(BASE.replace(**changes)), run(BASE))
     assert found.kind == kind
@@ -62,7 +62,9 @@ def test_one_changed_bit_is_no_longer_the_same() -> None:
 
 def test_layers_of_runs_stand_side_by_side_with_blanks_beyond_the_shallow_one() -> None:
     deep, shallow = run(BASE), run(BASE.replace(hidden=(5,), dataset="wine"))
-    parts = {name: measures.per_layer(each, "delta_norm", np.array([2])) for name, each in (("a", deep), ("b", shallow))}  # fmt: skip
+    parts = {
+        name: measures.per_layer(each, "delta_norm", np.array([2])) for name, each in (("a", deep), ("b", shallow))
+    }
     found = by_layer("flow", parts)
     assert found["delta_norm"].shape == (2, 4)
     np.testing.assert_array_equal(found["delta_norm"][0], parts["a"]["delta_norm"][0])
@@ -76,7 +78,7 @@ def test_runs_of_different_length_keep_their_own_steps() -> None:
     parts = {
         "a": Measurement("m", {"step": np.array([0, 1, 2])}, {"q": np.array([3.0, 2.0, 1.0])}),
         "b": Measurement("m", {"step": np.array([0, 50])}, {"q": np.array([5.0, 4.0])}),
-    }  # fmt: skip
+    }
     found = over_steps("courses", parts, ("c",))
     np.testing.assert_array_equal(found["step"], [[0, 1, 2], [0, 50, np.nan]])
     np.testing.assert_array_equal(found["q"], [[3, 2, 1], [5, 4, np.nan]])
@@ -84,7 +86,10 @@ def test_runs_of_different_length_keep_their_own_steps() -> None:
 
 
 def test_maps_of_different_depth_and_length_are_padded() -> None:
-    parts = {str(depth): measures.over_time(run(BASE.replace(hidden=(4,) * depth, steps=depth)), "delta_norm") for depth in (1, 3)}  # fmt: skip
+    parts = {
+        str(depth): measures.over_time(run(BASE.replace(hidden=(4,) * depth, steps=depth)), "delta_norm")
+        for depth in (1, 3)
+    }
     found = over_steps("maps", parts)
     assert found["delta_norm"].shape == (2, 4, 4)
     assert list(found.axes) == ["run", "point", "layer"]

@@ -38,9 +38,7 @@ def test_scores_are_both_runs_own(parent: History, fork: History) -> None:
 
 def test_update_ratios_and_flows_carry_the_factor(parent: History, fork: History) -> None:
     updates = update_ratios(parent, fork)
-    np.testing.assert_array_equal(
-        updates["fork_update_ratio"], m.per_layer(fork, "update_ratio")["update_ratio"]
-    )
+    np.testing.assert_array_equal(updates["fork_update_ratio"], m.per_layer(fork, "update_ratio")["update_ratio"])
     np.testing.assert_allclose(updates["factor"][0], 3.0, rtol=1e-12)
     at = flows(parent, fork, 12)
     for name in ("delta_norm", "weight_gradient_norm"):
@@ -50,9 +48,7 @@ def test_update_ratios_and_flows_carry_the_factor(parent: History, fork: History
         np.testing.assert_array_equal(at[f"{name}_factor"], ours / theirs)
 
 
-def test_weight_distance_is_zero_at_the_fork_and_what_the_weights_say_after(
-    parent: History, fork: History
-) -> None:
+def test_weight_distance_is_zero_at_the_fork_and_what_the_weights_say_after(parent: History, fork: History) -> None:
     measured = weight_distance(parent, fork)
     assert not measured["distance"][0].any() and (measured["distance"][1:] > 0).all()
     for layer, ((ours, _), (theirs, _)) in enumerate(
@@ -85,9 +81,7 @@ def test_what_was_learned_is_laid_side_by_side(dataset: str, function, main: str
     np.testing.assert_array_equal(measured[f"parent_{main}"], function(one, 15)[main])
     np.testing.assert_array_equal(measured[f"fork_{main}"], function(other, 15 - AT)[main])
     if dataset == "moons":
-        np.testing.assert_array_equal(
-            measured["difference"], measured["fork_class"] != measured["parent_class"]
-        )
+        np.testing.assert_array_equal(measured["difference"], measured["fork_class"] != measured["parent_class"])
     else:
         expected = measured[f"fork_{main}"] - measured[f"parent_{main}"]
         np.testing.assert_array_equal(measured["difference"], expected)

@@ -13,11 +13,7 @@ from tests.nncore.measures.slowly import slow_layers
 @pytest.mark.parametrize("quantity", ["activation", "delta", "weight_gradient"])
 def test_the_bins_count_every_value_once(name: str, quantity: str) -> None:
     history = run(CONFIGS[name])
-    found, layers, n = (
-        measures.distribution(history, 2, quantity),
-        slow_layers(history, 2),
-        len(history.probe_x),
-    )
+    found, layers, n = (measures.distribution(history, 2, quantity), slow_layers(history, 2), len(history.probe_x))
     assert found.columns is not None
     low, high = found.columns["low"][1], found.columns["high"][1]
     assert (low < high).all()

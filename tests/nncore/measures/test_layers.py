@@ -19,13 +19,9 @@ def test_update_ratio_is_the_weights_next_step_over_the_weights(history: History
             if step == thin.config.steps:
                 assert np.isnan(found[record, index])
                 continue
-            before, after = (
-                whole.layout.split(whole.theta[t])[index][0].astype(float) for t in (step, step + 1)
-            )
+            before, after = (whole.layout.split(whole.theta[t])[index][0].astype(float) for t in (step, step + 1))
             expected = np.linalg.norm(after - before) / np.linalg.norm(before)
-            assert found[record, index] == pytest.approx(
-                expected, rel=1e-6 if thin.theta.dtype == "f4" else 1e-12
-            )
+            assert found[record, index] == pytest.approx(expected, rel=1e-6 if thin.theta.dtype == "f4" else 1e-12)
 
 
 def test_update_ratio_is_blank_where_the_weights_are_zero() -> None:
@@ -37,11 +33,7 @@ def test_update_ratio_is_blank_where_the_weights_are_zero() -> None:
 
 @pytest.mark.parametrize("block_bytes", [1, 20_000, 40_000])
 def test_no_number_depends_on_the_block_size(monkeypatch: pytest.MonkeyPatch, block_bytes: int) -> None:
-    for config in (
-        SMALL,
-        CONFIGS["float32"],
-        SMALL.replace(normalization="layer", activation="sigmoid", gain=1e-60),
-    ):
+    for config in (SMALL, CONFIGS["float32"], SMALL.replace(normalization="layer", activation="sigmoid", gain=1e-60)):
         history = run(config)
         reference = measures.summary(history), measures.performance(history)
         with monkeypatch.context() as patch:
@@ -100,9 +92,7 @@ def test_the_summary_has_every_measurement_and_fits_a_spreadsheet(monkeypatch: p
 
 def test_an_unknown_quantity_is_refused_with_the_choices() -> None:
     history = run(SMALL)
-    with pytest.raises(
-        ValueError, match=r"quantity must be one of delta_norm, .*; got 'delta_nrom' \(did you mean"
-    ):
+    with pytest.raises(ValueError, match=r"quantity must be one of delta_norm, .*; got 'delta_nrom' \(did you mean"):
         measures.per_layer(history, "delta_nrom")
     with pytest.raises(ValueError, match="activation, delta, weight_gradient; got 'theta'"):
         measures.distribution(history, 0, "theta")

@@ -83,9 +83,7 @@ def test_confusion_says_on_which_rows_it_was_counted() -> None:
 
 
 def test_rows_whose_output_is_nan_are_named_and_given_no_class() -> None:
-    config = SMALL.replace(
-        dataset="iris", activation="linear", hidden=(8,) * 4, optimizer="sgd", learning_rate=1e6
-    )
+    config = SMALL.replace(dataset="iris", activation="linear", hidden=(8,) * 4, optimizer="sgd", learning_rate=1e6)
     history = run(config.replace(steps=200))
     assert history.divergence
     broken = history.theta.copy()
@@ -141,9 +139,7 @@ def test_under_mse_outputs_beyond_the_targets_keep_their_order() -> None:
 
 def test_regions_are_drawn_with_the_features_that_the_network_was_trained_on() -> None:
     """A single layer on x1² and x2² draws a ring, which it cannot on x1 and x2 alone."""
-    config = RunConfig(
-        dataset="circles", hidden=(), n_samples=200, steps=200, learning_rate=1.0, test_fraction=0
-    )
+    config = RunConfig(dataset="circles", hidden=(), n_samples=200, steps=200, learning_rate=1.0, test_fraction=0)
     ring = run(config.replace(features=("x1_squared", "x2_squared")))
     regions = decision_regions(ring, len(ring) - 1)["class"]
     middle = regions.shape[0] // 2

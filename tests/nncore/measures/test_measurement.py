@@ -62,21 +62,7 @@ def test_picture_and_table_are_the_same_numbers() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [
-        "=1+1",
-        "+A1",
-        "-1+2",
-        "@SUM(A1)",
-        "\t=1",
-        "\r=1",
-        "\n=1",
-        "\r\n=1",
-        " =1",
-        "=cmd|' /C calc'!A0",
-        "＝1",
-        "-",
-        "+",
-    ],
+    ["=1+1", "+A1", "-1+2", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\r\n=1", " =1", "=cmd|' /C calc'!A0", "＝1", "-", "+"],
 )
 def test_no_cell_or_column_name_of_a_csv_begins_a_formula(text: str) -> None:
     measured = Measurement(

@@ -25,9 +25,7 @@ def test_a_layers_parameters_are_percentiles_over_its_weights() -> None:
         gradient, _ = history.layout.split(history.grad[record])[1]
         percentiles = found.axes["percentile"]
         np.testing.assert_allclose(found["theta"][record], np.percentile(weight, percentiles), rtol=1e-12)
-        np.testing.assert_allclose(
-            found["gradient"][record], np.percentile(gradient, percentiles), rtol=1e-12
-        )
+        np.testing.assert_allclose(found["gradient"][record], np.percentile(gradient, percentiles), rtol=1e-12)
     for layer in (0, 5):
         with pytest.raises(ValueError, match=f"layer must be between 1 and 4; got {layer}"):
             measures.layer_parameters(history, layer)

@@ -20,9 +20,7 @@ def test_every_quantity_is_its_definition(history: History) -> None:
             assert set(row) == set(LAYER_QUANTITIES)
             for name, expected in row.items():
                 value = found[name][record, index]
-                np.testing.assert_allclose(
-                    value, expected, rtol=tolerance, atol=tolerance * 1e-2, err_msg=name
-                )
+                np.testing.assert_allclose(value, expected, rtol=tolerance, atol=tolerance * 1e-2, err_msg=name)
                 seen[name].append(value)
     assert found.axes["step"].tolist() == history.step.tolist()
     assert found.axes["layer"].tolist() == list(range(1, history.layout.n_layers + 1))
@@ -30,9 +28,7 @@ def test_every_quantity_is_its_definition(history: History) -> None:
 
 def test_the_cases_above_have_flat_and_dead_units_to_count() -> None:
     counted = {
-        name: np.concatenate(
-            [measures.per_layer(run(config), name)[name].ravel() for config in CONFIGS.values()]
-        )
+        name: np.concatenate([measures.per_layer(run(config), name)[name].ravel() for config in CONFIGS.values()])
         for name in ("saturated_fraction", "inactive_fraction", "dead_fraction")
     }
     for values in counted.values():
@@ -45,9 +41,7 @@ def test_with_batch_normalization_delta_is_that_of_the_batchs_loss() -> None:
     loss, n = history.config.loss_function(), len(history.probe_x)
     for record in range(len(history)):
         tape = history.network.forward(history.theta[record], history.probe_x)
-        grad, deltas = history.network.backward(
-            history.theta[record], tape, loss.delta(tape.z[-1], history.probe_y)
-        )
+        grad, deltas = history.network.backward(history.theta[record], tape, loss.delta(tape.z[-1], history.probe_y))
         for index, delta in enumerate(deltas):
             own = [math.hypot(*(n * row)) for row in delta]
             assert found["delta_norm"][record, index] == pytest.approx(math.sqrt(np.mean(np.square(own))))
@@ -63,9 +57,15 @@ def test_delta_norm_does_not_depend_on_the_number_of_probe_rows() -> None:
     config = SMALL.replace(steps=0, test_fraction=0)
     history = run(config)
     doubled = History(
-        config, history.step, history.loss, history.theta, history.grad, history.update_norm,
-        np.tile(history.probe_x, (2, 1)), np.tile(history.probe_y, (2, 1)),
-    )  # fmt: skip
+        config,
+        history.step,
+        history.loss,
+        history.theta,
+        history.grad,
+        history.update_norm,
+        np.tile(history.probe_x, (2, 1)),
+        np.tile(history.probe_y, (2, 1)),
+    )
     for name in ("delta_norm", "weight_gradient_norm", "bias_gradient_norm", "signal"):
         once, twice = (measures.per_layer(h, name)[name] for h in (history, doubled))
         np.testing.assert_allclose(once, twice, rtol=1e-12)
@@ -74,9 +74,7 @@ def test_delta_norm_does_not_depend_on_the_number_of_probe_rows() -> None:
 @pytest.mark.parametrize(
     ("dtype", "scale", "depth", "below"), [("float64", 1e-18, 11, 1e-190), ("float32", 1e-8, 4, 1e-27)]
 )
-def test_norms_of_vanishing_numbers_do_not_underflow(
-    dtype: str, scale: float, depth: int, below: float
-) -> None:
+def test_norms_of_vanishing_numbers_do_not_underflow(dtype: str, scale: float, depth: int, below: float) -> None:
     config = SMALL.replace(
         hidden=(5,) * depth, init="normal", init_scale=scale, gain=1.0, bias_std=0, dtype=dtype, steps=0
     )
@@ -88,9 +86,7 @@ def test_norms_of_vanishing_numbers_do_not_underflow(
         centred = layer["z"] - layer["z"].mean(axis=0)
         gradient = sum(np.outer(a, d) / n for a, d in zip(layer["input"], layer["delta"], strict=True))
         assert found["delta_norm"][0, index] == pytest.approx(delta_norm, rel=1e-5)
-        assert found["weight_gradient_norm"][0, index] == pytest.approx(
-            math.hypot(*gradient.ravel()), rel=1e-5
-        )
+        assert found["weight_gradient_norm"][0, index] == pytest.approx(math.hypot(*gradient.ravel()), rel=1e-5)
         assert found["signal"][0, index] == pytest.approx(
             math.hypot(*centred.ravel()) / math.sqrt(centred.size), rel=1e-5
         )
@@ -101,9 +97,7 @@ def test_norms_of_vanishing_numbers_do_not_underflow(
 @pytest.mark.parametrize("activation", ["tanh", "relu", "linear", "gelu", "sign"])
 @pytest.mark.parametrize("normalization", ["none", "batch", "layer"])
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_a_diverged_history_is_measured_without_a_warning(
-    activation: str, normalization: str, dtype: str
-) -> None:
+def test_a_diverged_history_is_measured_without_a_warning(activation: str, normalization: str, dtype: str) -> None:
     history = diverged(activation=activation, normalization=normalization, dtype=dtype, record_every=7)
     summary = measures.summary(history)
     assert summary["delta_norm"].shape == (len(history), 4)
@@ -134,9 +128,7 @@ def test_shares_of_units_are_blank_where_z_is_not_a_number() -> None:
 
 
 def test_in_a_deep_sigmoid_network_the_spread_stays_and_the_signal_is_gone() -> None:
-    config = RunConfig(
-        dataset="moons", hidden=(32,) * 30, activation="sigmoid", init="xavier_normal", steps=0
-    )
+    config = RunConfig(dataset="moons", hidden=(32,) * 30, activation="sigmoid", init="xavier_normal", steps=0)
     found = measures.per_layer(run(config), ("z_std", "signal", "signal_floor", "delta_norm"))
     z_std, signal, floor = found["z_std"][0], found["signal"][0], found["signal_floor"][0]
     assert z_std[1:30].min() > 0.2 and z_std[1:30].max() < 1.0
@@ -150,9 +142,7 @@ def test_in_a_deep_sigmoid_network_the_spread_stays_and_the_signal_is_gone() -> 
 def test_delta_vanishes_in_a_deep_sigmoid_network_and_not_in_an_orthogonal_tanh_network() -> None:
     deep = RunConfig(hidden=(32,) * 20, steps=0)
     sigmoid = measures.per_layer(run(deep.replace(activation="sigmoid")), "delta_norm")["delta_norm"][0]
-    tanh = measures.per_layer(run(deep.replace(activation="tanh", init="orthogonal")), "delta_norm")[
-        "delta_norm"
-    ][0]
+    tanh = measures.per_layer(run(deep.replace(activation="tanh", init="orthogonal")), "delta_norm")["delta_norm"][0]
     assert (np.diff(np.log(sigmoid[:-1])) > math.log(2)).all()
     assert tanh[0] > 0.05 * tanh[-2]
 

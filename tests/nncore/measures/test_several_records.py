@@ -20,18 +20,14 @@ def assert_identical(one: Measurement, other: Measurement) -> None:
         np.testing.assert_array_equal(facts, other.columns[name][1], err_msg=name)
 
 
-@pytest.mark.parametrize(
-    "change", [{}, {"normalization": "batch"}, {"activation": "relu", "dtype": "float32"}]
-)
+@pytest.mark.parametrize("change", [{}, {"normalization": "batch"}, {"activation": "relu", "dtype": "float32"}])
 def test_several_records_are_measured_bit_for_bit_as_each_of_them(
     change: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     history = run(RunConfig(hidden=(5, 4), steps=9, n_samples=40).replace(**change))
     records, x = (0, 2, 3, 9), history.probe_x
     flows = measures.gradient_flows(history, records)
-    seen = {
-        quantity: measures.distributions(history, records, quantity) for quantity in measures.DISTRIBUTIONS
-    }
+    seen = {quantity: measures.distributions(history, records, quantity) for quantity in measures.DISTRIBUTIONS}
     answers = measures.responses(history, records, x)
     for place, record in enumerate(records):
         assert_identical(flows[place], measures.gradient_flow(history, record))

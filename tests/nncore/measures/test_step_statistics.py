@@ -65,9 +65,7 @@ def test_a_runs_numbers_do_not_depend_on_its_block(lead: tuple[int, ...]) -> Non
         one = tape
         for index in place:
             one = one.at(index)
-        np.testing.assert_array_equal(
-            together[place], layer_statistics(LAYOUT, theta[place], grad[place], one)
-        )
+        np.testing.assert_array_equal(together[place], layer_statistics(LAYOUT, theta[place], grad[place], one))
 
 
 def test_one_sample_and_one_unit_have_no_spread() -> None:
@@ -97,15 +95,7 @@ def test_steps_that_are_kept_are_measured_at_once(keep: int) -> None:
     thetas, grads = np.zeros((2, 12, LAYOUT.n_params))
     together: list[Array] = []
     for step in train(
-        network,
-        LOSSES["mse"],
-        sgd(0.1),
-        theta,
-        x,
-        y,
-        steps=8,
-        storage=lambda t: (thetas[t], grads[t]),
-        keep=keep,
+        network, LOSSES["mse"], sgd(0.1), theta, x, y, steps=8, storage=lambda t: (thetas[t], grads[t]), keep=keep
     ):
         if keep > 1 and ((step.index + 1) % keep == 0 or step.index == 8):
             block = slice(step.index // keep * keep, step.index // keep * keep + keep)

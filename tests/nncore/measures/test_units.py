@@ -9,9 +9,7 @@ from nncore import ACTIVATIONS, DATASETS, History, RunConfig, run
 from nncore.measures import over_time, response
 from nncore.measures import units as u
 
-TINY = RunConfig(
-    dataset="parabola", hidden=(2, 3), activation="tanh", steps=3, n_samples=20, test_fraction=0.0
-)
+TINY = RunConfig(dataset="parabola", hidden=(2, 3), activation="tanh", steps=3, n_samples=20, test_fraction=0.0)
 
 
 def planted(config: RunConfig, *weights: list[list[float]]) -> History:
@@ -54,9 +52,7 @@ def test_kinds_name_dead_flat_linear_and_bending_units() -> None:
 
 
 def test_dots_are_z_phi_and_slope_of_each_unit_and_row() -> None:
-    history = planted(
-        TINY, [[0.5, -1.0], [2.0, 0.0]], [[0.1, 0.2, 0.3], [1, 0, 2], [0, 1, -1]], [[0.0], [1], [1], [1]]
-    )
+    history = planted(TINY, [[0.5, -1.0], [2.0, 0.0]], [[0.1, 0.2, 0.3], [1, 0, 2], [0, 1, -1]], [[0.0], [1], [1], [1]])
     x = history.probe_x[:, 0]
     first = u.on_the_curve(history, 0, 1)
     np.testing.assert_allclose(first["z"], [0.5 + 2 * x, np.full_like(x, -1.0)], atol=1e-15)
@@ -83,9 +79,7 @@ def test_shares_of_zones_are_counted_exactly() -> None:
     assert u.layer_zones(history, 0, 3)["linear"].tolist() == [1.0]
 
 
-@pytest.mark.parametrize(
-    "name", [n for n, phi in ACTIVATIONS.items() if phi.kind in ("one-sided", "two-sided")]
-)
+@pytest.mark.parametrize("name", [n for n, phi in ACTIVATIONS.items() if phi.kind in ("one-sided", "two-sided")])
 def test_flat_share_is_the_labs_saturated_or_inactive_share(name: str) -> None:
     history = run(TINY.replace(dataset="moons", activation=name, gain=4.0, hidden=(8, 8)))
     label = "saturated_fraction" if ACTIVATIONS[name].kind == "two-sided" else "inactive_fraction"
@@ -97,13 +91,7 @@ def test_flat_share_is_the_labs_saturated_or_inactive_share(name: str) -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [
-        {},
-        {"normalization": "batch"},
-        {"normalization": "layer"},
-        {"skip": True},
-        {"features": ("x1_x2", "sin_x1")},
-    ],
+    [{}, {"normalization": "batch"}, {"normalization": "layer"}, {"skip": True}, {"features": ("x1_x2", "sin_x1")}],
     ids=str,
 )
 @pytest.mark.parametrize("dataset", ["moons", "sine"])

@@ -15,14 +15,25 @@ from hypothesis import strategies as st
 from nncore.model.activations import ACTIVATIONS, SELU_ALPHA, SELU_SCALE, Activation
 
 NAMES = (
-    "linear", "sign", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "softplus",
-    "softsign", "mish", "hard_tanh", "erf",
-)  # fmt: skip
+    "linear",
+    "sign",
+    "sigmoid",
+    "tanh",
+    "relu",
+    "leaky_relu",
+    "elu",
+    "selu",
+    "gelu",
+    "silu",
+    "softplus",
+    "softsign",
+    "mish",
+    "hard_tanh",
+    "erf",
+)
 MAGNITUDES = (0.0, 1e-300, 1e-8, 0.3, 1.0, 3.3, 5.0, 20.0, 37.4, 40.0, 300.0, 700.0, 1e4)
 GRID = np.array([sign * magnitude for magnitude in MAGNITUDES for sign in (1.0, -1.0)])
-DENSE = np.concatenate(
-    [GRID, np.random.default_rng(1).normal(scale=3.0, size=200), np.linspace(-9.0, 9.0, 181)]
-)
+DENSE = np.concatenate([GRID, np.random.default_rng(1).normal(scale=3.0, size=200), np.linspace(-9.0, 9.0, 181)])
 TINY = np.finfo(np.float64).tiny
 
 
@@ -114,9 +125,7 @@ def test_slope_matches_central_difference(activation):
     np.testing.assert_allclose(activation.slope(z), difference, rtol=1e-7, atol=1e-9)
 
 
-@pytest.mark.parametrize(
-    ("name", "z", "slope"), [("sigmoid", 40.0, 4.248354255291589e-18), ("tanh", 20.0, 1.7e-17)]
-)
+@pytest.mark.parametrize(("name", "z", "slope"), [("sigmoid", 40.0, 4.248354255291589e-18), ("tanh", 20.0, 1.7e-17)])
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 def test_saturated_slope_is_small_but_not_zero(name, z, slope, sign):
     z = np.array([sign * z])
@@ -200,11 +209,7 @@ def test_scalars_integers_and_empty_arrays_are_welcome(activation):
     assert activation(2).shape == () and activation(2).dtype == np.float64
     assert activation(2) == activation(np.array([2.0]))[0]
     assert activation.slope(np.array(2.0), activation(2)) == activation.slope(np.array([2.0]))[0]
-    assert (
-        activation(np.empty((0, 3))).shape
-        == activation.slope(np.empty((0, 3)), np.empty((0, 3))).shape
-        == (0, 3)
-    )
+    assert activation(np.empty((0, 3))).shape == activation.slope(np.empty((0, 3)), np.empty((0, 3))).shape == (0, 3)
 
 
 @given(z=st.lists(st.floats(-1e150, 1e150), min_size=1, max_size=20))
@@ -224,9 +229,7 @@ def test_any_finite_z_gives_finite_values_within_range_and_slope_bound(z):
 def test_slope_from_a_is_the_slope(z):
     z = np.array(z)
     for activation in ACTIVATIONS.values():
-        np.testing.assert_allclose(
-            activation.slope(z, activation(z)), activation.slope(z), rtol=3e-12, atol=0
-        )
+        np.testing.assert_allclose(activation.slope(z, activation(z)), activation.slope(z), rtol=3e-12, atol=0)
 
 
 def test_max_slope_is_attained(activation):
@@ -250,9 +253,7 @@ def test_range_is_filled(activation):
     a = activation(np.concatenate([[-1e4], np.linspace(-3.0, 3.0, 6_001), [1e4]]))
     low, high = activation.range
     assert (low == -math.inf and a.min() < -90.0) or a.min() == pytest.approx(low, abs=2e-4)
-    assert (high == math.inf and a.max() == pytest.approx(1e4, rel=0.06)) or a.max() == pytest.approx(
-        high, abs=2e-4
-    )
+    assert (high == math.inf and a.max() == pytest.approx(1e4, rel=0.06)) or a.max() == pytest.approx(high, abs=2e-4)
 
 
 def test_slope_jumps_at_the_kinks_and_nowhere_else(activation):
@@ -286,9 +287,7 @@ def test_alpha_of_elu_scales_its_negative_side_and_its_facts(alpha):
     elu = ACTIVATIONS["elu"].with_alpha(alpha)
     z = np.array([-30.0, -1.0, 0.0, 1.0])
     np.testing.assert_allclose(elu(z), [-alpha, alpha * math.expm1(-1.0), 0.0, 1.0], rtol=1e-12)
-    np.testing.assert_allclose(
-        elu.slope(z), [alpha * math.exp(-30.0), alpha / math.e, alpha, 1.0], rtol=1e-12
-    )
+    np.testing.assert_allclose(elu.slope(z), [alpha * math.exp(-30.0), alpha / math.e, alpha, 1.0], rtol=1e-12)
     assert elu.range[0] == -alpha and elu.max_slope == max(1.0, alpha) and elu.kinks == (0.0,)
 
 

@@ -113,7 +113,5 @@ def test_what_does_not_fit_the_network_is_refused() -> None:
         check_gradient(network, loss, theta[1:], x, y)
     with pytest.raises(ValueError, match=r"theta must be one vector and x one table; got shapes \(2, 13\)"):
         check_gradient(network, loss, np.stack([theta, theta]), x, y)
-    with pytest.raises(
-        ValueError, match=r"y for mse must have shape \(5, 1\), samples by outputs; got \(4, 1\)"
-    ):
+    with pytest.raises(ValueError, match=r"y for mse must have shape \(5, 1\), samples by outputs; got \(4, 1\)"):
         check_gradient(network, loss, theta, x, y[1:])

@@ -11,9 +11,20 @@ from nncore.model.layout import Layout
 from nncore.model.network import MLP
 
 NAMES = (
-    "zeros", "constant", "normal", "uniform", "xavier_normal", "xavier_uniform", "he_normal", "he_uniform",
-    "lecun_normal", "lecun_uniform", "orthogonal", "pytorch_default", "lsuv",
-)  # fmt: skip
+    "zeros",
+    "constant",
+    "normal",
+    "uniform",
+    "xavier_normal",
+    "xavier_uniform",
+    "he_normal",
+    "he_uniform",
+    "lecun_normal",
+    "lecun_uniform",
+    "orthogonal",
+    "pytorch_default",
+    "lsuv",
+)
 MATRIX = [name for name in NAMES if name != "lsuv"]
 RANDOM = [name for name in MATRIX if name not in ("zeros", "constant")]
 UNIFORM = {
@@ -69,9 +80,7 @@ def test_weights_have_mean_zero_and_the_stated_variance(name, fan_in, fan_out):
     std = initializer.std(fan_in, fan_out, gain=1.7)
     assert weight.shape == (fan_in, fan_out) and weight.dtype == np.float64
     assert abs(weight.mean()) < 5.0 * std / math.sqrt(weight.size)
-    excess = (
-        -1.2 if name in UNIFORM else 0.0
-    )  # variance of a sample variance: (2 + excess kurtosis) sigma^4 / n
+    excess = -1.2 if name in UNIFORM else 0.0  # variance of a sample variance: (2 + excess kurtosis) sigma^4 / n
     assert abs(weight.var() / std**2 - 1.0) < 5.0 * math.sqrt((2.0 + excess) / weight.size)
 
 
@@ -94,9 +103,7 @@ def test_orthogonal_weights_keep_lengths_on_their_smaller_side(fan_in, fan_out):
     weight = INITIALIZERS["orthogonal"](rng(4), fan_in, fan_out, gain=1.5)
     gram = weight.T @ weight if fan_in >= fan_out else weight @ weight.T
     np.testing.assert_allclose(gram, 1.5**2 * np.eye(min(fan_in, fan_out)), atol=1e-13)
-    assert np.mean(weight**2) == pytest.approx(
-        INITIALIZERS["orthogonal"].std(fan_in, fan_out, 1.5) ** 2, rel=1e-13
-    )
+    assert np.mean(weight**2) == pytest.approx(INITIALIZERS["orthogonal"].std(fan_in, fan_out, 1.5) ** 2, rel=1e-13)
 
 
 def test_orthogonal_weights_prefer_no_sign():
@@ -115,17 +122,13 @@ def test_scale_sets_the_spread(name, std):
     initializer = INITIALIZERS[name]
     assert initializer.std(9, 9, scale=0.3) == pytest.approx(std, rel=1e-15)
     assert initializer(rng(5), 300, 200, scale=0.3).std() == pytest.approx(std, rel=0.02)
-    np.testing.assert_array_equal(
-        initializer(rng(), 3, 2), initializer(rng(), 3, 2, scale=initializer.default_scale)
-    )
+    np.testing.assert_array_equal(initializer(rng(), 3, 2), initializer(rng(), 3, 2, scale=initializer.default_scale))
 
 
 @pytest.mark.parametrize("name", MATRIX)
 def test_twice_the_gain_is_exactly_twice_the_weights(name):
     initializer = INITIALIZERS[name]
-    np.testing.assert_array_equal(
-        initializer(rng(6), 7, 5, gain=2.6), 2.0 * initializer(rng(6), 7, 5, gain=1.3)
-    )
+    np.testing.assert_array_equal(initializer(rng(6), 7, 5, gain=2.6), 2.0 * initializer(rng(6), 7, 5, gain=1.3))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -147,10 +150,7 @@ def test_later_layers_do_not_change_earlier_ones(name):
 
 
 def test_normal_initializers_share_their_draws():
-    thetas = {
-        name: INITIALIZERS[name].theta(rng(11), network(4, 4, 4))
-        for name in ("lecun_normal", "xavier_normal")
-    }
+    thetas = {name: INITIALIZERS[name].theta(rng(11), network(4, 4, 4)) for name in ("lecun_normal", "xavier_normal")}
     np.testing.assert_allclose(thetas["lecun_normal"], thetas["xavier_normal"], rtol=1e-15)
 
 
@@ -178,9 +178,7 @@ def test_pytorch_default_draws_biases_from_the_weights_range():
     _, bias = net.layout.split(INITIALIZERS["pytorch_default"].theta(rng(14), net, gain=2.0))[0]
     assert 0.995 * 0.4 < np.abs(bias).max() <= 0.4
     assert abs(bias.var() / (0.4**2 / 3.0) - 1.0) < 5.0 * math.sqrt(0.8 / bias.size)
-    noisy = net.layout.split(INITIALIZERS["pytorch_default"].theta(rng(14), net, gain=2.0, bias_std=1.0))[0][
-        1
-    ]
+    noisy = net.layout.split(INITIALIZERS["pytorch_default"].theta(rng(14), net, gain=2.0, bias_std=1.0))[0][1]
     assert np.std(noisy - bias) == pytest.approx(1.0, rel=5.0 / math.sqrt(2.0 * bias.size))
 
 
@@ -256,23 +254,11 @@ def test_lsuv_has_no_deviation_before_it_has_data():
     [
         (lambda: INITIALIZERS["lsuv"].theta(rng(), network(3, 1)), r"x must be a batch .*; got None"),
         (lambda: INITIALIZERS["lsuv"](rng(), 3, 1), r"not one matrix: use lsuv.theta\(rng, network, x\)"),
-        (
-            lambda: INITIALIZERS["he_normal"](rng(), 3, 1, gain=-1.0),
-            r"gain must be .* not negative; got -1.0",
-        ),
+        (lambda: INITIALIZERS["he_normal"](rng(), 3, 1, gain=-1.0), r"gain must be .* not negative; got -1.0"),
         (lambda: INITIALIZERS["he_normal"](rng(), 3, 1, gain=math.nan), r"gain must be a finite number"),
-        (
-            lambda: INITIALIZERS["he_normal"](rng(), 3, 1, gain="2"),
-            r"gain must be a finite number .*; got '2'",
-        ),
-        (
-            lambda: INITIALIZERS["normal"](rng(), 3, 1, scale=math.inf),
-            r"scale must be a finite number .*; got inf",
-        ),
-        (
-            lambda: INITIALIZERS["zeros"].theta(rng(), network(3, 1), bias_std=-1.0),
-            r"bias_std must be .*; got -1.0",
-        ),
+        (lambda: INITIALIZERS["he_normal"](rng(), 3, 1, gain="2"), r"gain must be a finite number .*; got '2'"),
+        (lambda: INITIALIZERS["normal"](rng(), 3, 1, scale=math.inf), r"scale must be a finite number .*; got inf"),
+        (lambda: INITIALIZERS["zeros"].theta(rng(), network(3, 1), bias_std=-1.0), r"bias_std must be .*; got -1.0"),
         (
             lambda: INITIALIZERS["he_normal"](rng(), 3, 1, scale=0.1),
             r"he_normal takes no scale \(constant, normal, uniform do\), use gain; got 0.1",

@@ -74,9 +74,7 @@ def test_equal_layouts_are_equal_and_hash_alike() -> None:
 
 @pytest.mark.parametrize("widths", [(), (3,), (3, 0, 1), (3, -1), (2.0, 1), (1, 2.5), ("1", 2)])
 def test_impossible_widths_are_refused(widths: tuple[object, ...]) -> None:
-    with pytest.raises(
-        ValueError, match="widths must be two or more positive whole numbers, input first; got"
-    ):
+    with pytest.raises(ValueError, match="widths must be two or more positive whole numbers, input first; got"):
         Layout(widths)  # type: ignore[arg-type]
 
 
@@ -89,9 +87,7 @@ def test_split_refuses_another_last_axis(shape: tuple[int, ...]) -> None:
 def test_join_refuses_transposed_weights_and_missing_layers() -> None:
     layout = Layout((2, 3, 1))
     (weight, bias), last = layout.split(np.zeros(13))
-    with pytest.raises(
-        ValueError, match=r"expected weight \(2, 3\) and bias \(3,\); got \(3, 2\) and \(3,\)"
-    ):
+    with pytest.raises(ValueError, match=r"expected weight \(2, 3\) and bias \(3,\); got \(3, 2\) and \(3,\)"):
         layout.join([(weight.T, bias), last])
     with pytest.raises(ValueError, match=r"expected 2 pairs of \(weight, bias\); got 1"):
         layout.join([(weight, bias)])

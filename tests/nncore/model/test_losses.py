@@ -185,15 +185,11 @@ def test_logits_of_any_size_give_finite_values_and_bounded_deltas(z, seed):
 @given(shift=st.floats(-1e4, 1e4))
 def test_cross_entropy_ignores_a_common_shift(shift):
     z, y = np.array([[0.5, -1.0, 2.0]]), np.array([1])
-    assert LOSSES["cross_entropy"].value(z + shift, y) == pytest.approx(
-        LOSSES["cross_entropy"].value(z, y), rel=1e-11
-    )
+    assert LOSSES["cross_entropy"].value(z + shift, y) == pytest.approx(LOSSES["cross_entropy"].value(z, y), rel=1e-11)
 
 
 def test_cross_entropy_of_equal_logits_is_the_log_of_the_classes():
-    assert LOSSES["cross_entropy"].value(np.zeros((5, 7)), np.arange(5)) == pytest.approx(
-        math.log(7.0), rel=1e-15
-    )
+    assert LOSSES["cross_entropy"].value(np.zeros((5, 7)), np.arange(5)) == pytest.approx(math.log(7.0), rel=1e-15)
 
 
 def test_cross_entropy_of_two_classes_is_bce_of_their_difference():
@@ -241,42 +237,17 @@ def test_check_returns_targets_as_the_loss_computes_with_them():
     [
         ("mse", (3, 1), np.zeros(3), r"y for mse must have shape \(3, 1\), samples by outputs; got \(3,\)"),
         ("mse", (3, 2), np.zeros((3, 1)), r"must have shape \(3, 2\), samples by outputs; got \(3, 1\)"),
-        (
-            "mse",
-            (3, 1),
-            np.zeros((2, 3, 1)),
-            r"must have shape \(3, 1\), samples by outputs; got \(2, 3, 1\)",
-        ),
+        ("mse", (3, 1), np.zeros((2, 3, 1)), r"must have shape \(3, 1\), samples by outputs; got \(2, 3, 1\)"),
         ("mse", (1, 1), np.array([["a"]]), r"y for mse must be numbers; got <U1"),
         ("mse", (2, 1), np.array([[1.0], [np.nan]]), r"y for mse must be finite; got 1 values that are not"),
-        (
-            "bce",
-            (2, 1),
-            np.array([[0.0], [2.0]]),
-            r"y for bce must lie between 0 and 1; got values from 0.0 to 2.0",
-        ),
+        ("bce", (2, 1), np.array([[0.0], [2.0]]), r"y for bce must lie between 0 and 1; got values from 0.0 to 2.0"),
         ("bce", (2, 1), np.array([0, 1]), r"y for bce must have shape \(2, 1\)"),
         ("cross_entropy", (2, 1), np.array([0, 0]), r"needs one output per class, at least 2; got 1"),
         ("cross_entropy", (2, 3), np.eye(3)[:2], r"class indices of shape \(2,\); got shape \(2, 3\)"),
-        (
-            "cross_entropy",
-            (2, 3),
-            np.array([0.5, 1.0]),
-            r"whole-numbered class indices; got values from 0.5 to 1.0",
-        ),
+        ("cross_entropy", (2, 3), np.array([0.5, 1.0]), r"whole-numbered class indices; got values from 0.5 to 1.0"),
         ("cross_entropy", (2, 3), np.array(["a", "b"]), r"whole-numbered class indices; got <U1"),
-        (
-            "cross_entropy",
-            (2, 3),
-            np.array([0, 3]),
-            r"from 0 to 2, one output per class; got values from 0 to 3",
-        ),
-        (
-            "cross_entropy",
-            (2, 3),
-            np.array([-1, 1]),
-            r"from 0 to 2, one output per class; got values from -1 to 1",
-        ),
+        ("cross_entropy", (2, 3), np.array([0, 3]), r"from 0 to 2, one output per class; got values from 0 to 3"),
+        ("cross_entropy", (2, 3), np.array([-1, 1]), r"from 0 to 2, one output per class; got values from -1 to 1"),
     ],
 )
 def test_targets_that_do_not_fit_are_refused(name, shape, y, sentence):

@@ -219,11 +219,7 @@ def test_one_theta_goes_over_many_data_sets() -> None:
 def test_float32_stays_float32_and_close_to_float64() -> None:
     rng = np.random.default_rng(0)
     network = MLP(Layout((3, 8, 8, 1)), "gelu", "layer", skip=True)
-    theta, x, delta = (
-        rng.normal(size=network.layout.n_params),
-        rng.normal(size=(6, 3)),
-        rng.normal(size=(6, 1)),
-    )
+    theta, x, delta = (rng.normal(size=network.layout.n_params), rng.normal(size=(6, 3)), rng.normal(size=(6, 1)))
     exact = everything(network, theta, x, delta)
     single = everything(network, theta.astype(np.float32), x, delta.astype(np.float32))
     for a, b in zip(single, exact, strict=True):
@@ -251,11 +247,7 @@ def test_normalized_z_has_mean_0_and_variance_1(name: str, axis: int) -> None:
 def test_test_rows_are_normalized_with_the_training_rows_statistics() -> None:
     rng = np.random.default_rng(0)
     network = MLP(Layout((2, 4, 3, 1)), "tanh", "batch")
-    theta, train, test = (
-        rng.normal(size=network.layout.n_params),
-        rng.normal(size=(20, 2)),
-        rng.normal(size=(5, 2)),
-    )
+    theta, train, test = (rng.normal(size=network.layout.n_params), rng.normal(size=(20, 2)), rng.normal(size=(5, 2)))
     (w_1, b_1), (w_2, b_2), (w_3, b_3) = network.layout.split(theta)
 
     def normalized(z: Array, of: Array) -> Array:
@@ -317,9 +309,7 @@ def test_backward_writes_into_the_gradient_it_is_given_and_leaves_theta_alone() 
     tape = network.forward(theta, x)
     grad, _ = network.backward(theta, tape, np.ones((4, 1)), room[1])
     assert np.shares_memory(grad, room)
-    np.testing.assert_array_equal(
-        room[1], network.backward(theta, network.forward(theta, x), np.ones((4, 1)))[0]
-    )
+    np.testing.assert_array_equal(room[1], network.backward(theta, network.forward(theta, x), np.ones((4, 1)))[0])
     assert (room[0] == 7.0).all()
 
 
@@ -337,11 +327,7 @@ def test_an_activation_of_ones_own_needs_no_registration() -> None:
     sine = Activation(name="sine", phi=np.sin, dphi=np.cos)
     network = MLP(Layout((2, 3, 3, 1)), [sine, "tanh"])
     rng = np.random.default_rng(0)
-    theta, x, delta = (
-        rng.normal(size=network.layout.n_params),
-        rng.normal(size=(4, 2)),
-        rng.normal(size=(4, 1)),
-    )
+    theta, x, delta = (rng.normal(size=network.layout.n_params), rng.normal(size=(4, 2)), rng.normal(size=(4, 1)))
     _, _, _, grad = slow_pass(network, theta, x, delta)
     np.testing.assert_allclose(network.backward(theta, network.forward(theta, x), delta)[0], grad, rtol=1e-12)
 
@@ -367,9 +353,7 @@ def test_errors_say_what_was_expected_and_what_arrived() -> None:
         network.forward(np.zeros(5), np.zeros((4, 2)))
     with pytest.raises(ValueError, match="one for each of the 2 hidden layers; got 3"):
         MLP(layout, ["tanh"] * 3)
-    with pytest.raises(
-        ValueError, match=r"activation must be one of linear, .*; got 'rleu' \(did you mean 'relu'\?\)"
-    ):
+    with pytest.raises(ValueError, match=r"activation must be one of linear, .*; got 'rleu' \(did you mean 'relu'\?\)"):
         MLP(layout, "rleu")
     with pytest.raises(ValueError, match="normalization must be one of none, batch, layer; got 'group'"):
         MLP(layout, "tanh", "group")

@@ -47,9 +47,7 @@ def optimizer(request: pytest.FixtureRequest) -> Optimizer:
     return BY_HAND[request.param][0]
 
 
-def path(
-    optimizer: Optimizer, theta: Array, grads: Array, factor: Callable[[int], float] = lambda t: 1.0
-) -> Array:
+def path(optimizer: Optimizer, theta: Array, grads: Array, factor: Callable[[int], float] = lambda t: 1.0) -> Array:
     """theta after each of the gradients, stacked."""
     state, found = optimizer.init(theta), []
     for t, grad in enumerate(grads):
@@ -176,11 +174,7 @@ def test_schedules_have_their_textbook_values() -> None:
 
 @given(st.integers(0, 10**6), st.integers(1, 10**6), st.floats(0, 1))
 def test_schedules_stay_between_0_and_1(step: int, length: int, share: float) -> None:
-    for schedule in (
-        step_decay(length, share),
-        cosine(length, share),
-        warmup(length, cosine(length, share)),
-    ):
+    for schedule in (step_decay(length, share), cosine(length, share), warmup(length, cosine(length, share))):
         assert 0.0 <= schedule(step) <= 1.0 + 1e-15
 
 

@@ -21,9 +21,7 @@ def test_error_names_the_nearest_choice(name: str, near: str) -> None:
         choose("activation", name, CHOICES)
 
 
-@pytest.mark.parametrize(
-    "name", ["", "zzz", "relu ten times over", None, 3, 1.5, ("relu",), ["relu"], b"relu"]
-)
+@pytest.mark.parametrize("name", ["", "zzz", "relu ten times over", None, 3, 1.5, ("relu",), ["relu"], b"relu"])
 def test_error_offers_nothing_where_nothing_is_near(name: object) -> None:
     with pytest.raises(ValueError, match="one of linear, relu, tanh; got") as caught:
         choose("activation", name, CHOICES)

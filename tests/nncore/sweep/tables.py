@@ -38,9 +38,7 @@ def _same(found: Any, expected: Any) -> bool:
         lengths = found.value_lengths().equals(expected.value_lengths())
         return bool(lengths) and _same(found.flatten(), expected.flatten())
     if pa.types.is_floating(found.type):
-        bits = (
-            each.fill_null(0.0).to_numpy(zero_copy_only=False).view(np.int64) for each in (found, expected)
-        )
+        bits = (each.fill_null(0.0).to_numpy(zero_copy_only=False).view(np.int64) for each in (found, expected))
         return bool(np.array_equal(*bits))
     return bool(found.equals(expected))
 

@@ -8,17 +8,7 @@ import numpy as np
 import pytest
 
 from nncore import RunConfig
-from nncore.sweep import (
-    CELL_QUANTITIES,
-    VERDICTS,
-    Cells,
-    Grid,
-    Result,
-    is_geometric,
-    results,
-    settle,
-    theory_curves,
-)
+from nncore.sweep import CELL_QUANTITIES, VERDICTS, Cells, Grid, Result, is_geometric, results, settle, theory_curves
 from nncore.theory import fixed_point
 from nncore.theory.of_config import standing
 
@@ -135,9 +125,7 @@ def test_cell_keeps_endings_reasons_and_the_median_curve() -> None:
 
 def test_curves_of_different_depths_have_no_median() -> None:
     cells = Cells(
-        Grid(BASE, {"gain": (1.0,), "learning_rate": (0.1,), "depth": (1, 2)}),
-        FLOW,
-        ("gain", "learning_rate"),
+        Grid(BASE, {"gain": (1.0,), "learning_rate": (0.1,), "depth": (1, 2)}), FLOW, ("gain", "learning_rate")
     )
     cells.add(Result({0: row(0.0, delta_norm_at_0=[1.0, 1.0]), 1: row(0.0, delta_norm_at_0=[1.0, 1.0, 1.0])}))
     assert not len(cells.layers(0, 0))
@@ -198,14 +186,9 @@ def test_depth_curve_is_six_depth_scales_of_the_fixed_point(activation: str, axi
 @pytest.mark.parametrize("activation", ["tanh", "erf", "sigmoid"])
 @pytest.mark.parametrize("weight", ["sigma_w2", "gain"])
 @pytest.mark.parametrize("bias", ["sigma_b2", "bias_std"])
-def test_critical_line_has_chi_1_in_the_coordinates_of_both_axes(
-    activation: str, weight: str, bias: str
-) -> None:
+def test_critical_line_has_chi_1_in_the_coordinates_of_both_axes(activation: str, weight: str, bias: str) -> None:
     base = BASE.replace(hidden=(16,) * 4, activation=activation, init="he_normal")
-    x, y = (
-        (weight, tuple(np.linspace(0.5, 200, 9).tolist())),
-        (bias, tuple(np.linspace(0.0, 4.0, 9).tolist())),
-    )
+    x, y = ((weight, tuple(np.linspace(0.5, 200, 9).tolist())), (bias, tuple(np.linspace(0.0, 4.0, 9).tolist())))
     ((label, xs, ys),) = theory_curves(base, x, y)
     assert label == "χ₁ = 1"
     for place in range(0, len(xs), max(1, len(xs) // 6)):

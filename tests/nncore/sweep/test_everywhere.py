@@ -62,16 +62,7 @@ def dask_cluster(folder: Path) -> Iterator[tuple[str, list[subprocess.Popen[byte
     file = folder / "scheduler.json"
     local = ["--host", "127.0.0.1", "--no-dashboard"]
     scheduler = [*local, "--port", "0", "--scheduler-file", str(file)]
-    worker = [
-        *local,
-        "--scheduler-file",
-        str(file),
-        "--nthreads",
-        "1",
-        "--no-nanny",
-        "--local-directory",
-        str(folder),
-    ]
+    worker = [*local, "--scheduler-file", str(file), "--nthreads", "1", "--no-nanny", "--local-directory", str(folder)]
     started: list[subprocess.Popen[bytes]] = []
     try:
         started.append(_start("distributed.cli.dask_scheduler", scheduler, folder / "scheduler.log"))
@@ -79,9 +70,7 @@ def dask_cluster(folder: Path) -> Iterator[tuple[str, list[subprocess.Popen[byte
         for name in ("first", "second"):
             started.append(_start("distributed.cli.dask_worker", worker, folder / f"{name}.log"))
         logs = [folder / f"{name}.log" for name in ("first", "second")]
-        patiently(
-            lambda: all("Registered to" in log.read_text(encoding="utf-8") for log in logs), "the workers"
-        )
+        patiently(lambda: all("Registered to" in log.read_text(encoding="utf-8") for log in logs), "the workers")
         yield json.loads(file.read_text(encoding="utf-8"))["address"], started[1:]
     finally:
         for process in reversed(started):
@@ -111,11 +100,7 @@ def test_processes_give_the_same_table(thousand: pa.Table, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("kind", ["threads", "processes"])
 def test_any_executor_gives_the_same_table(kind: str, thousand: pa.Table, tmp_path: Path) -> None:
-    executor = (
-        ThreadPoolExecutor(3)
-        if kind == "threads"
-        else ProcessPoolExecutor(2, mp_context=get_context("spawn"))
-    )
+    executor = ThreadPoolExecutor(3) if kind == "threads" else ProcessPoolExecutor(2, mp_context=get_context("spawn"))
     with executor:
         exhaust(write(tmp_path / "s", THOUSAND, executor=executor, workers=3))
     assert same_bits(table(tmp_path / "s"), thousand)
@@ -171,18 +156,7 @@ sys.exit(main(sys.argv[1:]))
 
 def test_a_sweep_that_is_killed_goes_on_where_it_stopped(longer: pa.Table, tmp_path: Path) -> None:
     folder = tmp_path / "s"
-    arguments = [
-        "sweep",
-        str(folder),
-        "--workers",
-        "2",
-        "--seeds",
-        "24",
-        "--n-samples",
-        "40",
-        "--hidden",
-        "4x2",
-    ]
+    arguments = ["sweep", str(folder), "--workers", "2", "--seeds", "24", "--n-samples", "40", "--hidden", "4x2"]
     grid = ["--grid", "depth=1,2,3", "--grid", "gain=0.5,1,1.5", "--grid", "learning_rate=0.05,0.1,0.2"]
     command = [sys.executable, "-c", SCRIPT, *arguments, "--steps", "100", *grid]
     process = subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.DEVNULL)

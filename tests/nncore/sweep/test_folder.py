@@ -168,9 +168,7 @@ def test_runs_without_a_number_are_left_out_of_a_summary_and_counted(tmp_path: P
         ((("hidden",), ("loss_last",)), "hidden has a list in every cell"),
     ],
 )
-def test_a_summary_that_cannot_be_made_is_refused(
-    arguments: tuple[Any, ...], sentence: str, tmp_path: Path
-) -> None:
+def test_a_summary_that_cannot_be_made_is_refused(arguments: tuple[Any, ...], sentence: str, tmp_path: Path) -> None:
     exhaust(write(tmp_path / "s", Grid(BASE, {}, seeds=range(2))))
     with pytest.raises(ValueError, match=sentence):
         summarize(tmp_path / "s", *arguments)
@@ -195,9 +193,7 @@ def test_a_million_runs_are_summarized_without_loading_them_all(tmp_path: Path) 
             pa.array(known[field.name], field.type) if field.name in known else pa.nulls(size, field.type)
             for field in fields
         ]
-        pq.write_table(
-            pa.Table.from_arrays(columns, schema=fields), folder.path / "runs" / f"part-{start:08d}.parquet"
-        )
+        pq.write_table(pa.Table.from_arrays(columns, schema=fields), folder.path / "runs" / f"part-{start:08d}.parquet")
     before = pa.total_allocated_bytes()
     peak = pa.default_memory_pool().max_memory()
     found = summarize(tmp_path / "s", ("depth", "gain"), ("loss_last",))

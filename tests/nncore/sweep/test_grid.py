@@ -17,9 +17,7 @@ BASE = RunConfig(n_samples=40, hidden=(4, 4), steps=3)
 def test_the_last_axis_runs_fastest_and_seeds_behind_all() -> None:
     grid = Grid(BASE, {"gain": (0.5, 1.0), "init": ("normal", "orthogonal")}, seeds=(3, 4))
     found = [(config.gain, config.init, config.seed) for config in grid]
-    expected = [
-        (gain, init, seed) for gain in (0.5, 1.0) for init in ("normal", "orthogonal") for seed in (3, 4)
-    ]
+    expected = [(gain, init, seed) for gain in (0.5, 1.0) for init in ("normal", "orthogonal") for seed in (3, 4)]
     assert found == expected
     assert grid.shape == (2, 2, 2) and len(grid) == 8
     assert grid.coordinates(5) == {"gain": 1.0, "init": "normal", "seed": 4}
@@ -119,9 +117,7 @@ def test_a_million_runs_are_looked_at_one_by_one() -> None:
 
 def test_the_key_stands_for_all_settings() -> None:
     assert key(RunConfig()) == key(RunConfig(gain=1))
-    keys = {
-        key(config) for config in Grid(BASE, {"gain": (0.5, 1.0), "dtype": ("float64", "float32")}, range(5))
-    }
+    keys = {key(config) for config in Grid(BASE, {"gain": (0.5, 1.0), "dtype": ("float64", "float32")}, range(5))}
     assert len(keys) == 20
 
 

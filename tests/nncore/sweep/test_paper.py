@@ -16,9 +16,15 @@ DEPTHS = (2, 4, 7, 11, 16, 24, 36, 54)
 
 def test_trainable_depth_follows_the_depth_scale_of_theory() -> None:
     base = RunConfig(
-        dataset="two_gaussians", n_samples=40, test_fraction=0, hidden=(32,), activation="tanh", steps=40,
-        learning_rate=0.02, record_every=40,
-    )  # fmt: skip
+        dataset="two_gaussians",
+        n_samples=40,
+        test_fraction=0,
+        hidden=(32,),
+        activation="tanh",
+        steps=40,
+        learning_rate=0.02,
+        record_every=40,
+    )
     grid = Grid(base, {"sigma_b2": (SIGMA_B2,), "sigma_w2": SIGMA_W2, "depth": DEPTHS}, seeds=range(3))
     trained = np.zeros(len(grid))
     for result in results(grid, Report(steps=(0,), verdict=False), workers=1):

@@ -61,14 +61,16 @@ def expected_row(history: History, report: Report) -> dict[str, Any]:
     "grid",
     [
         Grid(BASE, {"gain": (0.0, 0.5, 3.0), "init": ("normal", "orthogonal")}, seeds=range(3)),
-        Grid(BASE.replace(activation="relu", skip=True, dtype="float32"), {"normalization": ("none", "batch", "layer")}),
+        Grid(
+            BASE.replace(activation="relu", skip=True, dtype="float32"), {"normalization": ("none", "batch", "layer")}
+        ),
         Grid(BASE.replace(dataset="blobs", batch_size=7), {"loss": ("mse", "cross_entropy")}, seeds=range(2)),
         Grid(DIVERGING, {"gain": (0.1, 30.0, 0.2)}),
         Grid(BASE.replace(test_fraction=0.0, hidden=()), {}, seeds=range(2)),
         Grid(BASE.replace(steps=0), {"gain": (0.5, 1.0)}),
     ],
     ids=["gains", "normalization", "classes", "diverging", "no test rows", "initialization"],
-)  # fmt: skip
+)
 def test_a_row_says_what_the_measurements_say(grid: Grid) -> None:
     for found, config in zip(rows(grid, ALL), grid, strict=True):
         expected = expected_row(run(config), ALL)

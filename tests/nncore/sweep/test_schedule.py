@@ -28,9 +28,7 @@ def test_blocks_hold_runs_of_one_shape_and_each_run_once() -> None:
     blocks = planned(GRID)
     assert [len({config.hidden for config in block.configs}) for block in blocks] == [1, 1]
     assert sorted(run for block in blocks for run in block.runs) == list(range(len(GRID)))
-    assert all(
-        GRID[run] == config for block in blocks for run, config in zip(block.runs, block.configs, strict=True)
-    )
+    assert all(GRID[run] == config for block in blocks for run, config in zip(block.runs, block.configs, strict=True))
 
 
 def test_runs_that_are_done_are_left_out() -> None:
@@ -160,9 +158,7 @@ def test_processes_replace_one_that_died() -> None:
         assert pool.submit(os.getpid).result() != first
 
 
-def test_processes_that_cannot_start_are_an_error_and_no_run_is_called_failed(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_processes_that_cannot_start_are_an_error_and_no_run_is_called_failed(monkeypatch: pytest.MonkeyPatch) -> None:
     import nncore.sweep.workers as workers
 
     class Stillborn:
@@ -229,10 +225,7 @@ def test_an_empty_sweep_has_no_results() -> None:
     ("how", "sentence"),
     [
         ({"workers": 0}, "workers must be 1 or more; got 0"),
-        (
-            {"executor": Here(), "scheduler": "tcp://localhost:1"},
-            "an executor or a scheduler's address, not both",
-        ),
+        ({"executor": Here(), "scheduler": "tcp://localhost:1"}, "an executor or a scheduler's address, not both"),
     ],
 )
 def test_a_way_to_run_that_does_not_exist_is_refused(how: dict[str, Any], sentence: str) -> None:

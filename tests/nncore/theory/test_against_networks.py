@@ -20,9 +20,7 @@ def measure(
     n = len(x)
     deltas, grads = [], []
     for seed in range(seeds):
-        theta = INITIALIZERS[init].theta(
-            np.random.default_rng((7, seed)), network, gain=gain, bias_std=bias_std
-        )
+        theta = INITIALIZERS[init].theta(np.random.default_rng((7, seed)), network, gain=gain, bias_std=bias_std)
         grad, delta = network.backward(theta, network.forward(theta, x), output / n)
         deltas.append([np.log((each**2).sum() * n) for each in delta])
         grads.append([np.log((weight**2).sum()) for weight, _ in network.layout.split(grad)])
@@ -136,9 +134,7 @@ def test_a_batch_through_unequal_widths_lies_on_its_curve() -> None:
     x, output = rng.standard_normal((n, features)), rng.standard_normal((n, 3))
     _, grads = measure(MLP(layout, "tanh"), "xavier_normal", 1.6, 0.2, x, output, seeds=24)
     variances = [variance("xavier_normal", fans, 1.6) for fans in layout.fans]
-    curves = predict(
-        layout, "tanh", variances, 0.04, x @ x.T / features, output_gram=output @ output.T, n_draws=2
-    )
+    curves = predict(layout, "tanh", variances, 0.04, x @ x.T / features, output_gram=output @ output.T, n_draws=2)
     found = np.log(np.exp(grads).mean(axis=0))
     unit = np.log((output**2).sum() / n)
     np.testing.assert_allclose(found - unit, curves.log_weight_grad2, atol=0.12)

@@ -24,9 +24,7 @@ def test_layer_curves_grow_at_the_layer_rate(name: str) -> None:
 @pytest.mark.parametrize("name", ["tanh", "relu"])
 def test_batch_curves_grow_at_the_batch_rate(name: str) -> None:
     x = np.random.default_rng(0).standard_normal((160, 400))
-    curves = predict(
-        (400,) * 10, name, 1.3 / 400, 0.2, x @ x.T / 400, normalization="batch", output_gram=np.eye(160)
-    )
+    curves = predict((400,) * 10, name, 1.3 / 400, 0.2, x @ x.T / 400, normalization="batch", output_gram=np.eye(160))
     np.testing.assert_allclose(curves.chi[3:-1], normalization_growth(name).batch, rtol=0.02)
 
 
@@ -34,13 +32,7 @@ def test_linear_batch_normalization_is_exact_at_any_batch() -> None:
     """Squared norms grow by (B - 2) / (B - 3) per layer."""
     batch = 9
     curves = predict(
-        (600,) * 26,
-        "linear",
-        1 / 600,
-        0.0,
-        np.eye(batch),
-        normalization="batch",
-        output_gram=np.eye(batch),
+        (600,) * 26, "linear", 1 / 600, 0.0, np.eye(batch), normalization="batch", output_gram=np.eye(batch)
     )
     growth = np.exp(np.log(curves.chi[2:-2]).mean())
     assert growth == pytest.approx((batch - 2) / (batch - 3), rel=0.012)

@@ -28,13 +28,7 @@ SMOOTH = [name for name, phi in ACTIVATIONS.items() if phi.kind != "threshold"]
 
 @pytest.mark.parametrize(
     ("init", "sigma_w2"),
-    [
-        ("lecun_uniform", 1.0),
-        ("he_normal", 2.0),
-        ("pytorch_default", 1 / 3),
-        ("orthogonal", 1.0),
-        ("zeros", 0.0),
-    ],
+    [("lecun_uniform", 1.0), ("he_normal", 2.0), ("pytorch_default", 1 / 3), ("orthogonal", 1.0), ("zeros", 0.0)],
 )
 def test_standing_is_fan_in_times_the_weights_variance(init: str, sigma_w2: float) -> None:
     here = standing(RunConfig(hidden=(20, 20, 20), init=init, gain=1.5, bias_std=0.4))
@@ -106,9 +100,7 @@ def test_critical_curve_runs_where_chi_is_one(name: str) -> None:
     assert len(w) > 20
     # q* of a half-stable point, where the line of gelu and its kin begins, is found to a few digits only
     for place in np.linspace(4, len(w) - 1, 4).round().astype(int):
-        found = [
-            fixed_point(name, w[place], b[place], q_start=q).chi_1 for q in (1e-3, w[place] + b[place], 1e3)
-        ]
+        found = [fixed_point(name, w[place], b[place], q_start=q).chi_1 for q in (1e-3, w[place] + b[place], 1e3)]
         assert min(abs(chi - 1) for chi in found) < 1e-3
     starts_at_zero = name in ("tanh", "softsign", "hard_tanh", "erf", "elu", "selu")
     assert (b[0] == 0) == starts_at_zero

@@ -4,13 +4,7 @@ import numpy as np
 import pytest
 
 from nncore import ACTIVATIONS, RunConfig
-from nncore.theory.hidden_jacobian import (
-    MOST_ROWS,
-    hidden_spectrum,
-    partner,
-    rows_affordable,
-    spectra,
-)
+from nncore.theory.hidden_jacobian import MOST_ROWS, hidden_spectrum, partner, rows_affordable, spectra
 from nncore.theory.of_config import standing
 
 SMALL = RunConfig(hidden=(6, 5, 4), activation="tanh", n_samples=40, gain=1.3, bias_std=0.3)

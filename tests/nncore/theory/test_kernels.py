@@ -24,9 +24,7 @@ def test_unrelated_inputs_share_their_means(name: str) -> None:
 
 @pytest.mark.parametrize("c", [-0.97, -0.3, 0.5, 0.9, 0.998])
 @pytest.mark.parametrize("name", ACTIVATIONS)
-def test_the_series_and_the_closed_forms_match_quadrature(
-    name: str, c: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_series_and_the_closed_forms_match_quadrature(name: str, c: float, monkeypatch: pytest.MonkeyPatch) -> None:
     found = two_point(name, c, 1.3, 0.4)
     monkeypatch.setattr(kernels, "SERIES_ERROR", -1.0)
     monkeypatch.setattr(kernels, "CLOSED_KERNELS", {})

@@ -160,9 +160,7 @@ def test_a_kink_of_ones_own_activation_costs_no_accuracy(kink: float) -> None:
 
 def test_ones_own_activation_may_bear_a_registered_name() -> None:
     own = Activation("erf", lambda u: np.tanh(u), lambda u: 1 - np.tanh(u) ** 2)
-    np.testing.assert_allclose(
-        gaussian_moments(own, 1.0), gaussian_moments("tanh", 1.0), rtol=1e-12, atol=1e-15
-    )
+    np.testing.assert_allclose(gaussian_moments(own, 1.0), gaussian_moments("tanh", 1.0), rtol=1e-12, atol=1e-15)
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)

@@ -73,9 +73,7 @@ def test_one_activation_per_hidden_layer() -> None:
 
 
 def test_lsuv_holds_q_in_every_layer() -> None:
-    curves = predict(
-        (6, 30, 50, 30, 2), "softplus", 0.0, gram=[[0.5, 0.1], [0.1, 2.0]], target_q=1.5, n_draws=2
-    )
+    curves = predict((6, 30, 50, 30, 2), "softplus", 0.0, gram=[[0.5, 0.1], [0.1, 2.0]], target_q=1.5, n_draws=2)
     np.testing.assert_allclose(curves.q, 1.5, rtol=1e-12)
 
 
@@ -104,8 +102,7 @@ def test_a_marginal_forward_direction_is_flagged(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "sigma_w2"),
-    [("linear", 1), ("relu", 2), ("tanh", 1), ("tanh", 2.8), ("elu", 1.2), ("sigmoid", 1)],
+    ("name", "sigma_w2"), [("linear", 1), ("relu", 2), ("tanh", 1), ("tanh", 2.8), ("elu", 1.2), ("sigmoid", 1)]
 )
 def test_where_theory_holds_nothing_is_flagged(name: str, sigma_w2: float) -> None:
     curves = predict((300,) * 21, name, sigma_w2 / 300)
@@ -136,9 +133,7 @@ def test_every_random_initializer_has_a_prediction(init: str) -> None:
 
 @pytest.mark.parametrize("init", ["xavier_uniform", "pytorch_default", "lsuv", "orthogonal"])
 def test_a_configs_curves_are_those_of_its_networks(init: str) -> None:
-    config = RunConfig(
-        dataset="moons", hidden=(100, 100, 80, 100), activation="tanh", init=init, bias_std=0.1
-    )
+    config = RunConfig(dataset="moons", hidden=(100, 100, 80, 100), activation="tanh", init=init, bias_std=0.1)
     x, _ = config.probe()
     measured = []
     for seed in range(12):
@@ -176,10 +171,7 @@ def test_inputs_that_are_all_zero() -> None:
     ("arguments", "message"),
     [
         (((3, 3), "rleu", 1.0), r"did you mean 'relu'"),
-        (
-            ((3, 3, 1), "tanh", -1.0),
-            "weight_variances must be a variance, zero or positive and finite; got -1",
-        ),
+        (((3, 3, 1), "tanh", -1.0), "weight_variances must be a variance, zero or positive and finite; got -1"),
         (((3, 3, 1), "tanh", [1.0, 1.0, 1.0]), r"one for each of 2 layers; got shape \(3,\)"),
         (((3, 3, 1), ["tanh", "tanh"], 1.0), "one for each of 1 hidden layers; got 2"),
         (((3, 0, 1), "tanh", 1.0), "widths must be"),

@@ -34,9 +34,7 @@ def test_c_star_is_a_fixed_point_of_the_c_map_with_the_slope_given(name: str) ->
     point = fixed_point(name, sigma_w2, 0.1)
     assert point.phase == "chaotic"
     assert 0 < point.c_star < 1
-    np.testing.assert_allclose(
-        c_map(name, point.c_star, point.q_star, sigma_w2, 0.1), point.c_star, rtol=1e-9
-    )
+    np.testing.assert_allclose(c_map(name, point.c_star, point.q_star, sigma_w2, 0.1), point.c_star, rtol=1e-9)
     near = c_map(name, point.c_star + np.array([-1e-6, 1e-6]), point.q_star, sigma_w2, 0.1)
     np.testing.assert_allclose(np.diff(near)[0] / 2e-6, point.c_slope, rtol=1e-6)
 
@@ -93,10 +91,7 @@ def test_chi_is_taken_at_the_q_given() -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (
-            lambda: fixed_point("tanh", -1.0),
-            "sigma_w2 must be a variance, zero or positive and finite; got -1",
-        ),
+        (lambda: fixed_point("tanh", -1.0), "sigma_w2 must be a variance, zero or positive and finite; got -1"),
         (lambda: phase_diagram("tanh", 1.0, [0.1, -0.2]), "sigma_b2 must be a variance"),
         (lambda: q_map("tanh", 1.0, 1.0, np.inf), "sigma_b2 must be a variance"),
         (lambda: c_map("tanh", -1.5, 1.0, 1.0), "c must be a correlation between -1 and 1"),

@@ -20,9 +20,7 @@ def network_jacobian(name: str, init: str, gain: float, width: int, depth: int, 
 @pytest.mark.parametrize(("name", "sigma_w2"), [("linear", 1.0), ("relu", 2.0), ("tanh", 1.5)])
 def test_singular_values_of_real_networks_spread_as_predicted(name: str, sigma_w2: float, init: str) -> None:
     width, depth = 192, 6
-    squares = np.array(
-        [network_jacobian(name, init, sigma_w2**0.5, width, depth, seed) ** 2 for seed in range(6)]
-    )
+    squares = np.array([network_jacobian(name, init, sigma_w2**0.5, width, depth, seed) ** 2 for seed in range(6)])
     q = predict((width,) * (depth + 1) + (1,), name, sigma_w2 / width, n_draws=2).q[:depth]
     measured = squares.var(axis=1).mean() / squares.mean() ** 2
     predicted = jacobian_variance(name, q, orthogonal=init == "orthogonal")

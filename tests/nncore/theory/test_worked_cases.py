@@ -131,9 +131,7 @@ def residual(inputs: dict[str, Any]) -> Any:
 def jacobian(inputs: dict[str, Any]) -> Any:
     if "q_star" not in inputs:
         return theory.gaussian_edge(inputs["depth"], inputs["sw2"])
-    return theory.jacobian_variance(
-        activation(inputs), inputs["q_star"], inputs["depth"], inputs["init"] == "orth"
-    )
+    return theory.jacobian_variance(activation(inputs), inputs["q_star"], inputs["depth"], inputs["init"] == "orth")
 
 
 def batch_gradient(inputs: dict[str, Any]) -> Any:

@@ -4,14 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from nncore import (
-    LOSSES,
-    MLP,
-    History,
-    Layout,
-    RunConfig,
-    train,
-)
+from nncore import LOSSES, MLP, History, Layout, RunConfig, train
 from nncore.model.layout import Array
 
 TAIL = 8

@@ -5,15 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nncore import (
-    LOSSES,
-    MLP,
-    Activation,
-    Layout,
-    run,
-    sgd,
-    train,
-)
+from nncore import LOSSES, MLP, Activation, Layout, run, sgd, train
 from nncore.history.history import Divergence
 from nncore.model.layout import Array
 from nncore.training import find_divergence
@@ -22,9 +14,7 @@ from tests.nncore.training.runs import DIVERGES, TAIL, problem
 
 @pytest.mark.parametrize("unit", [0, 2])
 def test_divergence_in_a_names_the_unit_whose_activation_is_infinite(unit: int) -> None:
-    explosive = Activation(
-        "explosive", phi=lambda z: np.where(z > 5, np.inf, z), dphi=np.ones_like, max_slope=1.0
-    )
+    explosive = Activation("explosive", phi=lambda z: np.where(z > 5, np.inf, z), dphi=np.ones_like, max_slope=1.0)
     network = MLP(Layout((1, 3, 2, 1)), [explosive, "linear"])
     theta = np.ones(network.layout.n_params)
     theta[unit] = 6.0  # the bias of that unit
@@ -44,9 +34,7 @@ def test_divergence_in_z_may_begin_in_a_hidden_layer() -> None:
     assert find_divergence(network.layout, step) == Divergence(step=0, layer=2, unit=1, quantity="z")
 
 
-def one_step(
-    theta: Array, x: Array, y: Array, widths: tuple[int, ...], rate: float, loss: str = "mse"
-) -> Any:
+def one_step(theta: Array, x: Array, y: Array, widths: tuple[int, ...], rate: float, loss: str = "mse") -> Any:
     network = MLP(Layout(widths), "linear")
     *_, last = train(network, LOSSES[loss], sgd(rate), theta, x, y, steps=1)
     return find_divergence(network.layout, last)

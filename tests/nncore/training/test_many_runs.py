@@ -47,12 +47,7 @@ def test_gains_and_initializers_may_differ() -> None:
 @pytest.mark.parametrize("record_every", [1, 7])
 def test_a_run_that_diverges_ends_and_disturbs_no_other(record_every: int) -> None:
     base = RunConfig(
-        dataset="diabetes",
-        hidden=(4, 3),
-        activation="linear",
-        learning_rate=0.02,
-        steps=60,
-        record_every=record_every,
+        dataset="diabetes", hidden=(4, 3), activation="linear", learning_rate=0.02, steps=60, record_every=record_every
     )
     configs = [base.replace(gain=gain) for gain in (0.1, 30.0, 0.2)]
     found = run_many(configs)

@@ -4,10 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nncore import (
-    RunConfig,
-    run,
-)
+from nncore import RunConfig, run
 from tests.nncore.training.runs import SMALL
 
 
@@ -25,9 +22,7 @@ def test_a_history_over_budget_is_refused_before_anything_is_allocated() -> None
 
 def test_a_pass_over_too_many_rows_is_refused_too() -> None:
     message = refusal(RunConfig(hidden=(256,) * 50, n_samples=20_000, steps=1), 2**30)
-    assert message.startswith(
-        "one pass over the 16,000 training rows would take 4,689 MB and 1,024 MB are allowed"
-    )
+    assert message.startswith("one pass over the 16,000 training rows would take 4,689 MB and 1,024 MB are allowed")
 
 
 @given(st.integers(1, 1000), st.integers(1, 4), st.integers(1, 50))

@@ -16,17 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from threadpoolctl import threadpool_info
 
-from nncore import (
-    ACTIVATIONS,
-    LOSSES,
-    MLP,
-    Layout,
-    RunConfig,
-    adam,
-    check_gradient,
-    run,
-    train,
-)
+from nncore import ACTIVATIONS, LOSSES, MLP, Layout, RunConfig, adam, check_gradient, run, train
 from nncore.training import find_divergence
 from tests.nncore.training.runs import SMALL, TAIL, assert_same, collect
 
@@ -44,15 +34,21 @@ def digest(config: RunConfig) -> str:
 
 
 def test_a_run_is_train_with_what_the_config_says() -> None:
-    config = SMALL.replace(
-        optimizer="adam", batch_size=7, l2=0.01, clip_norm=1.0, schedule="cosine", warmup_steps=3
-    )
+    config = SMALL.replace(optimizer="adam", batch_size=7, l2=0.01, clip_norm=1.0, schedule="cosine", warmup_steps=3)
     history, data = run(config), config.data()
     loss, theta, grad = collect(
-        config.network(), config.loss_function(), config.make_optimizer(), config.initial_theta(),
-        data.x_train, config.targets(data.y_train), config.steps, batches=config.batches(), l2=0.01,
-        clip_norm=1.0, schedule=config.make_schedule(),
-    )  # fmt: skip
+        config.network(),
+        config.loss_function(),
+        config.make_optimizer(),
+        config.initial_theta(),
+        data.x_train,
+        config.targets(data.y_train),
+        config.steps,
+        batches=config.batches(),
+        l2=0.01,
+        clip_norm=1.0,
+        schedule=config.make_schedule(),
+    )
     np.testing.assert_array_equal(history.loss, loss)
     np.testing.assert_array_equal(history.theta, theta)
     np.testing.assert_array_equal(history.grad, grad)
@@ -79,9 +75,7 @@ def test_a_run_has_the_same_bits_while_another_one_is_active() -> None:
     config = SMALL.replace(hidden=(64, 64), n_samples=400, steps=40)
     alone, ended = run(config), threading.Event()
     other = threading.Thread(
-        target=run,
-        args=(config.replace(seed=9, steps=100_000, record_every=1000),),
-        kwargs={"cancelled": ended.is_set},
+        target=run, args=(config.replace(seed=9, steps=100_000, record_every=1000),), kwargs={"cancelled": ended.is_set}
     )
     other.start()
     try:
@@ -128,9 +122,7 @@ def test_the_last_record_of_a_mini_batch_run_is_on_all_training_rows() -> None:
     history = run(SMALL.replace(batch_size=4))
     data, loss = history.config.data(), history.config.loss_function()
     z = history.network.forward(history.theta[-1], data.x_train).z[-1]
-    assert history.loss[-1] == pytest.approx(
-        float(loss.value(z, history.config.targets(data.y_train))), rel=1e-12
-    )
+    assert history.loss[-1] == pytest.approx(float(loss.value(z, history.config.targets(data.y_train))), rel=1e-12)
 
 
 def test_progress_is_told_of_every_step() -> None:
@@ -167,9 +159,7 @@ def test_a_stop_that_comes_with_the_last_step_stops_nothing() -> None:
     normalization=st.sampled_from(["none", "batch", "layer"]),
     skip=st.booleans(),
     dataset=st.sampled_from(["moons", "blobs", "parabola", "iris", "diabetes"]),
-    init=st.sampled_from(
-        ["xavier_normal", "he_uniform", "orthogonal", "lsuv", "zeros", "constant", "pytorch_default"]
-    ),
+    init=st.sampled_from(["xavier_normal", "he_uniform", "orthogonal", "lsuv", "zeros", "constant", "pytorch_default"]),
     gain=st.sampled_from([0.0, 1e-3, 1.0, 100.0]),
     optimizer=st.sampled_from(["sgd", "rmsprop", "adagrad", "adam", "adamw"]),
     learning_rate=st.sampled_from([0.0, 0.1, 1e6]),
@@ -194,9 +184,7 @@ def test_whatever_the_settings_a_run_ends_with_a_history(hidden: list[int], **se
     assert history.theta.dtype == config.dtype
 
 
-EXTREME = st.sampled_from(
-    [0.0, -0.0, 5e-324, 1e-300, -1e-160, 1.0, -1.0, 1e160, -1e300, 1.7e308, np.inf, np.nan]
-)
+EXTREME = st.sampled_from([0.0, -0.0, 5e-324, 1e-300, -1e-160, 1.0, -1.0, 1e160, -1e300, 1.7e308, np.inf, np.nan])
 
 
 @settings(max_examples=150, deadline=None)
@@ -215,9 +203,7 @@ def test_no_number_however_extreme_raises_or_warns(
     n_params = network.layout.n_params
     theta = data.draw(hnp.arrays(np.float64, (*lead, n_params), elements=EXTREME))
     x = data.draw(hnp.arrays(np.float64, (n, widths[0]), elements=EXTREME))
-    steps = list(
-        train(network, LOSSES["mse"], adam(0.1), theta, x, np.ones((n, widths[-1])), steps=2, clip_norm=1.0)
-    )
+    steps = list(train(network, LOSSES["mse"], adam(0.1), theta, x, np.ones((n, widths[-1])), steps=2, clip_norm=1.0))
     assert [step.index for step in steps] == [0, 1, 2]
     if not lead and not np.isfinite(np.r_[steps[0].loss, steps[0].theta, steps[0].grad]).all():
         found = find_divergence(network.layout, steps[0])
@@ -226,12 +212,14 @@ def test_no_number_however_extreme_raises_or_warns(
 
 
 def test_the_gradient_of_a_whole_run_is_right_at_its_end() -> None:
-    config = RunConfig(
-        dataset="wine", hidden=(6, 6, 6), activation="gelu", normalization="batch", skip=True, steps=20
-    )
+    config = RunConfig(dataset="wine", hidden=(6, 6, 6), activation="gelu", normalization="batch", skip=True, steps=20)
     history, data = run(config), config.data()
     worst = check_gradient(
-        history.network, config.loss_function(), history.theta[-1], data.x_train,
-        config.targets(data.y_train), grad=history.grad[-1],
-    )  # fmt: skip
+        history.network,
+        config.loss_function(),
+        history.theta[-1],
+        data.x_train,
+        config.targets(data.y_train),
+        grad=history.grad[-1],
+    )
     assert worst < 1

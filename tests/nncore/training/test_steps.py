@@ -9,18 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nncore import (
-    LOSSES,
-    MLP,
-    Layout,
-    adam,
-    adamw,
-    cosine,
-    rmsprop,
-    sgd,
-    step_decay,
-    train,
-)
+from nncore import LOSSES, MLP, Layout, adam, adamw, cosine, rmsprop, sgd, step_decay, train
 from nncore.model.layout import Array
 from nncore.model.optimizers import clip
 from tests.nncore.training.runs import collect, gradient, problem
@@ -53,10 +42,7 @@ def optimizer_of(spec: dict[str, Any]) -> Any:
 def test_every_step_is_pytorchs(case: dict[str, Any]) -> None:
     spec, expected = case["spec"], case["expected"]
     layout = Layout(tuple(spec["widths"]))
-    network, loss = (
-        MLP(layout, spec["activation"]),
-        LOSSES["cross_entropy" if spec["loss"] == "ce" else spec["loss"]],
-    )
+    network, loss = (MLP(layout, spec["activation"]), LOSSES["cross_entropy" if spec["loss"] == "ce" else spec["loss"]])
     first = [(np.array(w).T, np.array(b)) for w, b in zip(spec["W"], spec["b"], strict=True)]
     theta, x, y = layout.join(first), np.array(spec["X"]), np.array(spec["y"])
     count = 0
@@ -97,19 +83,13 @@ def test_equal_hidden_units_stay_equal_for_ever() -> None:
     theta = np.array([0.1, 0.1, 0.5, 0.5, 0.3, 0.7, 0.7])
     x = np.linspace(0, 1.5, 9)[:, None]
     for step in train(MLP(Layout((1, 2, 1)), "sigmoid"), LOSSES["mse"], sgd(0.1), theta, x, x**2, steps=50):
-        assert (
-            step.theta[0] == step.theta[1]
-            and step.theta[2] == step.theta[3]
-            and step.theta[5] == step.theta[6]
-        )
+        assert step.theta[0] == step.theta[1] and step.theta[2] == step.theta[3] and step.theta[5] == step.theta[6]
     assert abs(step.theta - theta).max() > 0.1
 
 
 def test_a_linear_network_leaves_the_saddle_at_zero_in_its_offset_alone() -> None:
     x = np.linspace(0, 1.5, 4)[:, None]
-    *_, last = train(
-        MLP(Layout((1, 2, 1)), "linear"), LOSSES["mse"], sgd(0.1), np.zeros(7), x, x**2, steps=200
-    )
+    *_, last = train(MLP(Layout((1, 2, 1)), "linear"), LOSSES["mse"], sgd(0.1), np.zeros(7), x, x**2, steps=200)
     assert last.theta[4] == pytest.approx(float((x**2).mean()))
     assert not np.delete(last.theta, 4).any()
 
@@ -148,23 +128,27 @@ def test_mini_batches_take_their_rows_and_the_last_record_takes_all() -> None:
 @pytest.mark.parametrize("loss_name", ["mse", "cross_entropy"])
 @pytest.mark.parametrize("shared_y", [True, False])
 @pytest.mark.parametrize("n", [4, 12])
-def test_runs_with_rows_of_their_own_train_as_they_would_alone(
-    loss_name: str, shared_y: bool, n: int
-) -> None:
+def test_runs_with_rows_of_their_own_train_as_they_would_alone(loss_name: str, shared_y: bool, n: int) -> None:
     rng = np.random.default_rng(0)
     network, loss = MLP(Layout((2, 5, 4)), "tanh", "batch"), LOSSES[loss_name]
     theta, x = rng.normal(size=(4, network.layout.n_params)), rng.normal(size=(4, n, 2))
     y = rng.normal(size=(4, n, 4)) if loss_name == "mse" else rng.integers(0, 4, (4, n))
     batches = [rng.permutation(n)[:3] for _ in range(6)]
     y = y[0] if shared_y else y
-    together = collect(
-        network, loss, adam(0.05), theta, x, y, steps=6, batches=batches, l2=0.1, clip_norm=0.5
-    )
+    together = collect(network, loss, adam(0.05), theta, x, y, steps=6, batches=batches, l2=0.1, clip_norm=0.5)
     for r in range(4):
         alone = collect(
-            network, loss, adam(0.05), theta[r], x[r], y if shared_y else y[r], steps=6, batches=batches,
-            l2=0.1, clip_norm=0.5,
-        )  # fmt: skip
+            network,
+            loss,
+            adam(0.05),
+            theta[r],
+            x[r],
+            y if shared_y else y[r],
+            steps=6,
+            batches=batches,
+            l2=0.1,
+            clip_norm=0.5,
+        )
         for many, one in zip(together, alone, strict=True):
             np.testing.assert_array_equal(many[:, r], one)
 
@@ -197,9 +181,7 @@ def test_penalties_are_on_weights_only_and_in_loss_and_gradient() -> None:
     (loss, *_), _, (grad, *_) = collect(network, LOSSES["mse"], sgd(0.1), theta, x, y, steps=0, l1=l1, l2=l2)
     weights = np.concatenate([w.ravel() for w, _ in network.layout.split(theta)])
     assert loss - plain_loss == pytest.approx(l1 * np.abs(weights).sum() + l2 * (weights**2).sum())
-    for (d_w, d_b), (w, _) in zip(
-        network.layout.split(grad - plain_grad), network.layout.split(theta), strict=True
-    ):
+    for (d_w, d_b), (w, _) in zip(network.layout.split(grad - plain_grad), network.layout.split(theta), strict=True):
         np.testing.assert_allclose(d_w, l1 * np.sign(w) + 2 * l2 * w, rtol=1e-9, atol=1e-14)
         assert not d_b.any()
 
@@ -214,8 +196,7 @@ def test_the_penalized_gradient_is_the_derivative_of_the_penalized_loss() -> Non
         unit = np.zeros_like(theta)
         unit[index] = h
         up, down = (
-            collect(network, LOSSES["mse"], sgd(0.1), theta + s * unit, x, y, **settings)[0][0]
-            for s in (1, -1)
+            collect(network, LOSSES["mse"], sgd(0.1), theta + s * unit, x, y, **settings)[0][0] for s in (1, -1)
         )
         assert (up - down) / (2 * h) == pytest.approx(grad[index], rel=1e-5, abs=1e-8)
 
@@ -236,9 +217,7 @@ def test_a_schedule_scales_each_step(schedule: Any) -> None:
     network, theta, x, y = problem()
     _, thetas, grads = collect(network, LOSSES["mse"], sgd(0.1), theta, x, y, steps=6, schedule=schedule)
     for t in range(6):
-        np.testing.assert_allclose(
-            thetas[t + 1] - thetas[t], -0.1 * schedule(t) * grads[t], rtol=1e-9, atol=1e-15
-        )
+        np.testing.assert_allclose(thetas[t + 1] - thetas[t], -0.1 * schedule(t) * grads[t], rtol=1e-9, atol=1e-15)
 
 
 def test_storage_says_where_a_step_is_written() -> None:
@@ -262,9 +241,7 @@ def test_errors_say_what_was_expected_and_what_arrived() -> None:
         first(theta[:-1], x, y)
     with pytest.raises(ValueError, match=r"x must have shape \(\.\.\., n_samples, 2\); got \(12, 1\)"):
         first(theta, x[:, :1], y)
-    with pytest.raises(
-        ValueError, match=r"y for mse must have shape \(12, 1\), samples by outputs; got \(11, 1\)"
-    ):
+    with pytest.raises(ValueError, match=r"y for mse must have shape \(12, 1\), samples by outputs; got \(11, 1\)"):
         first(theta, x, y[1:])
     with pytest.raises(ValueError, match="steps must be 0 or more; got -1"):
         list(train(network, LOSSES["mse"], sgd(0.1), theta, x, y, steps=-1))

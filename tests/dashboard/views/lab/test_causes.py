@@ -25,9 +25,7 @@ LOST = {**SMALL, "dataset": "diabetes", "activation": "linear", "learning_rate":
 def config_of(query: dict) -> RunConfig:
     """The run of a link with plain settings."""
     changes = {
-        name: type(getattr(FIRST_SIGHT, name))(value)
-        for name, value in query.items()
-        if name not in ("depth", "width")
+        name: type(getattr(FIRST_SIGHT, name))(value) for name, value in query.items() if name not in ("depth", "width")
     }
     return FIRST_SIGHT.replace(**changes, hidden=(int(query["width"]),) * int(query["depth"]))
 
@@ -128,8 +126,7 @@ def test_a_remedy_is_applied_by_one_click_and_held_to_its_prediction() -> None:
     text = words(app)
     assert "The prediction held" in text
     assert (
-        f"{remedy.before:.2g} before, {remedy.after:.2g} predicted; measured {remedy.after:.2g} at step 0, and"
-        in text
+        f"{remedy.before:.2g} before, {remedy.after:.2g} predicted; measured {remedy.after:.2g} at step 0, and" in text
     )
     element(app, "undo").click().run()
     until(app, lambda: bool(plots(app)))
@@ -192,9 +189,7 @@ def test_forensics_name_the_step_the_layer_the_unit_and_what_tipped() -> None:
     app = opened(**LOST)
     broke = run(config_of(LOST)).divergence
     assert broke is not None
-    assert re.search(
-        r"From step \d+ to \d+, .* grew .*-fold, more than anything else before the end", words(app)
-    )
+    assert re.search(r"From step \d+ to \d+, .* grew .*-fold, more than anything else before the end", words(app))
     assert f"first in layer {broke.layer}, unit {broke.unit}" in plots(app)["chart_place"]["alt"]
 
 
@@ -251,9 +246,7 @@ def test_sharpness_over_budget_is_refused_in_a_sentence(monkeypatch: pytest.Monk
 def test_distance_from_theory_and_where_it_need_not_hold_are_flagged(query: dict, badge: str) -> None:
     app = opened(**{**SMALL, **query})
     assert re.search(badge, words(app))
-    assert not re.search(
-        "in the band|need not hold|No theory", words(opened(**{**SMALL, **query}, theory="false"))
-    )
+    assert not re.search("in the band|need not hold|No theory", words(opened(**{**SMALL, **query}, theory="false")))
 
 
 # Errands ----------------------------------------------------------------------------------------------------

@@ -22,7 +22,9 @@ KINDS = {
     "vanishing": BASE.replace(hidden=(5,) * 10, activation="sigmoid"),
     "exploding": BASE.replace(activation="linear", gain=9.0, steps=0),
     "diverged at step 0": BASE.replace(dataset="diabetes", hidden=(8,) * 180, activation="linear", gain=100.0),
-    "diverged at step 1": BASE.replace(dataset="diabetes", hidden=(8,) * 30, activation="relu", gain=10.0, learning_rate=1e3),
+    "diverged at step 1": BASE.replace(
+        dataset="diabetes", hidden=(8,) * 30, activation="relu", gain=10.0, learning_rate=1e3
+    ),
     "diverged later": LOST,
     "zero gradient": BASE.replace(activation="sign"),
     "one threshold layer": BASE.replace(activation=("tanh", "sign", "tanh", "tanh")),
@@ -36,7 +38,7 @@ KINDS = {
     "float32": BASE.replace(dtype="float32", hidden=(4,) * 60, activation="sigmoid"),
     "coarse": BASE.replace(record_every=3, steps=10, batch_size=7),
     "no step": BASE.replace(steps=0),
-}  # fmt: skip
+}
 
 
 def traces(figure: style.Figure) -> dict[str, dict]:
@@ -145,9 +147,8 @@ def test_precision_draws_each_type_and_what_it_lost() -> None:
     np.testing.assert_array_equal(drawn["heatmap"]["z"][2], measured["exact_zeros"][2])
     gone = measured.axes["layer"][measured["exact_zeros"][2] == 1]
     assert len(gone) >= 15
-    assert (
-        f"Float16 is exactly 0 in {len(gone)} layers, 1–{gone[-1]}, where float64 is not"
-        in charts_causes.lost(measured)
+    assert f"Float16 is exactly 0 in {len(gone)} layers, 1–{gone[-1]}, where float64 is not" in charts_causes.lost(
+        measured
     )
 
 

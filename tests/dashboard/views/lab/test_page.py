@@ -18,10 +18,21 @@ from tests.dashboard.state.test_sidebar import ENABLING, HOSTILE, KEYS, OTHER
 CHARTS = {
     f"chart_{key}"
     for key in (
-        "flow", "heatmap", "ledger", "precision", "activation", "delta", "weight_gradient", "signal", "updates", "saturation", "loss",
-        "learned", "theta",
+        "flow",
+        "heatmap",
+        "ledger",
+        "precision",
+        "activation",
+        "delta",
+        "weight_gradient",
+        "signal",
+        "updates",
+        "saturation",
+        "loss",
+        "learned",
+        "theta",
     )
-}  # fmt: skip
+}
 
 
 def words(app) -> str:
@@ -64,9 +75,7 @@ def test_first_sight_tells_of_vanishing_gradients_and_one_click_mends_them() -> 
     element(app, "mend").click().run()
     check(settled(app))
     assert "Gradients flow" in words(app)
-    settings = {
-        key: app.session_state[key] for key in ("activation", "init", "depth", "normalization", "skip")
-    }
+    settings = {key: app.session_state[key] for key in ("activation", "init", "depth", "normalization", "skip")}
     depth = settings.pop("depth")
     mended = FIRST_SIGHT.replace(**settings)
     assert depth == FIRST_SIGHT.depth
@@ -83,8 +92,15 @@ def test_first_sight_tells_of_vanishing_gradients_and_one_click_mends_them() -> 
 def test_every_control_can_be_moved_one_after_another() -> None:
     app = opened(**SMALL)
     check(app, "at first")
-    for key, value in (("depth", 3), ("width", 5), ("large", True), ("widths", "5, 4, 3"), ("layer_activations", "relu, sign, elu"),
-                       ("layer_activations", ""), ("widths", "")):  # fmt: skip
+    for key, value in (
+        ("depth", 3),
+        ("width", 5),
+        ("large", True),
+        ("widths", "5, 4, 3"),
+        ("layer_activations", "relu, sign, elu"),
+        ("layer_activations", ""),
+        ("widths", ""),
+    ):
         element(app, key).set_value(value).run()
         check(app, key)
     for field in CONTROLS:
@@ -99,13 +115,7 @@ def test_every_control_can_be_moved_one_after_another() -> None:
             default, value = [], [value]
         widget = element(app, field)
         if widget.disabled:
-            assert field in ENABLING or field in (
-                "noise",
-                "standardize",
-                "gain",
-                "momentum",
-                "weight_decay",
-            ), field
+            assert field in ENABLING or field in ("noise", "standardize", "gain", "momentum", "weight_decay"), field
             continue
         widget.set_value(value).run()
         check(app, field)
@@ -119,9 +129,7 @@ def test_every_control_can_be_moved_one_after_another() -> None:
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_every_data_set_is_shown(dataset: str) -> None:
     for number, activation in enumerate(("tanh", "relu", "linear")):
-        app = opened(
-            **SMALL, dataset=dataset, activation=activation, test_fraction="0" if number == 1 else "0.25"
-        )
+        app = opened(**SMALL, dataset=dataset, activation=activation, test_fraction="0" if number == 1 else "0.25")
         check(app, (dataset, activation))
     expected = "Accuracy" if DATASETS[dataset].task == "classification" else "loss"
     assert expected in app.metric[2].label
@@ -166,8 +174,19 @@ def test_every_kind_of_run_is_shown_at_every_step(query: dict) -> None:
 
 def test_diverged_run_stands_on_the_last_finite_step_and_says_where_it_began() -> None:
     app = opened(**{**SMALL, **KINDS["diverging"]})
-    history = run(RunConfig(**{**FIRST_SIGHT.to_dict(), "hidden": (4, 4), "n_samples": 40, "dataset": "diabetes",
-                               "activation": "linear", "learning_rate": 5000.0, "steps": 200}))  # fmt: skip
+    history = run(
+        RunConfig(
+            **{
+                **FIRST_SIGHT.to_dict(),
+                "hidden": (4, 4),
+                "n_samples": 40,
+                "dataset": "diabetes",
+                "activation": "linear",
+                "learning_rate": 5000.0,
+                "steps": 200,
+            }
+        )
+    )
     where = history.divergence
     assert where is not None
     assert f"Diverged at step {where.step}" in words(app)
@@ -191,10 +210,7 @@ def test_diverged_run_stands_on_the_last_finite_step_and_says_where_it_began() -
     [
         ({"dataset": "parabola", "loss": "bce"}, "loss for regression must be mse; got 'bce'"),
         ({"widths": "3, wide"}, "width of each layer must be whole numbers separated by commas; got 'wide'"),
-        (
-            {"layer_activations": "tanh"},
-            "activation must be one name, or one for each of the 2 hidden layers; got 1",
-        ),
+        ({"layer_activations": "tanh"}, "activation must be one name, or one for each of the 2 hidden layers; got 1"),
         ({"nesterov": "true"}, "nesterov needs a momentum above 0"),
         ({"steps": "100000"}, "set record_every to"),
         ({"steps": "1000000", "record_every": "1000000", "depth": "50", "width": "256"}, "steps or fewer"),
@@ -250,9 +266,7 @@ def test_hostile_links_never_show_an_exception(place: int) -> None:
     for value in HOSTILE[place : place + 4]:
         app = opened(**{**dict.fromkeys(KEYS, value), **SMALL})
         assert not app.exception, value
-        app = opened(
-            **SMALL, step=value, heat=value, theta_index=value, theta_layer=value, theory=value, unknown=value
-        )
+        app = opened(**SMALL, step=value, heat=value, theta_index=value, theta_layer=value, theory=value, unknown=value)
         check(app, value)
 
 
@@ -280,9 +294,7 @@ def test_what_a_chart_draws_stands_in_its_csv(dataset: str, monkeypatch: pytest.
         if key == "learned" and dataset in ("moons", "parabola"):
             traces = [trace for trace in traces if trace.get("name") == "network"]
         for trace in traces:
-            drawn = np.asarray(
-                trace["customdata"] if trace["type"] == "heatmap" else trace["y"], dtype=float
-            ).ravel()
+            drawn = np.asarray(trace["customdata"] if trace["type"] == "heatmap" else trace["y"], dtype=float).ravel()
             drawn = drawn[np.isfinite(drawn)]
             if trace.get("name") == "perfect":
                 continue

@@ -48,9 +48,7 @@ def test_what_a_reader_writes_and_a_data_set_names_is_plain_text() -> None:
     text = report.page(run(CONFIG), 0, [card(hostile)], hostile, style.DARK)
     after_library = text[text.index("</head>") :]
     assert "<script>alert" not in after_library
-    named = Card(
-        "x", "", "", {"data": [{"type": "scatter", "y": np.ones(2), "name": hostile}], "layout": {}}, 300
-    )
+    named = Card("x", "", "", {"data": [{"type": "scatter", "y": np.ones(2), "name": hostile}], "layout": {}}, 300)
     drawn = report.page(run(CONFIG), 0, [named], "", style.DARK)
     assert "<script>alert" not in drawn[drawn.index("</head>") :]
 

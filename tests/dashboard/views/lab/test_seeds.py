@@ -67,9 +67,7 @@ def test_every_chart_per_layer_shows_median_and_band(n_seeds: int) -> None:
         if trace.get("name") == f"10–90 % of {n_seeds} seeds"
     ]
     expected = [
-        bands[f"{name}_{part}"][last]
-        for name in ("delta_norm", "weight_gradient_norm")
-        for part in ("p10", "p90")
+        bands[f"{name}_{part}"][last] for name in ("delta_norm", "weight_gradient_norm") for part in ("p10", "p90")
     ]
     drawn = np.sort(np.concatenate([trace["y"] for trace in area]))
     np.testing.assert_array_equal(drawn, np.sort(np.concatenate(expected)))
@@ -77,16 +75,13 @@ def test_every_chart_per_layer_shows_median_and_band(n_seeds: int) -> None:
         traces(app, "signal")[f"signal, median of {n_seeds} seeds"]["y"], bands["signal_median"][last]
     )
     np.testing.assert_array_equal(
-        traces(app, "updates")[f"update ratio, median of {n_seeds} seeds"]["y"],
-        bands["update_ratio_median"][last - 1],
+        traces(app, "updates")[f"update ratio, median of {n_seeds} seeds"]["y"], bands["update_ratio_median"][last - 1]
     )
     shares = traces(app, "saturation")[f"saturated share, median of {n_seeds} seeds"]["y"]
     np.testing.assert_array_equal(shares, bands["saturated_fraction_median"][last])
     scores = band(run_seeds(SeedRuns(TINY, n_seeds)).scores)
     loss = traces(app, "loss")
-    np.testing.assert_array_equal(
-        loss[f"train loss, median of {n_seeds} seeds"]["y"], scores["train_loss_median"]
-    )
+    np.testing.assert_array_equal(loss[f"train loss, median of {n_seeds} seeds"]["y"], scores["train_loss_median"])
     (own,) = [
         trace
         for trace in plots(app)["chart_loss"]["figure"]["data"]
@@ -97,14 +92,10 @@ def test_every_chart_per_layer_shows_median_and_band(n_seeds: int) -> None:
 
 def test_words_place_the_seed_shown_among_the_others() -> None:
     app = lab(seeds="9")
-    delta = [
-        m.per_layer(run(TINY.replace(seed=seed)), "delta_norm")["delta_norm"][-1, 0] for seed in range(9)
-    ]
+    delta = [m.per_layer(run(TINY.replace(seed=seed)), "delta_norm")["delta_norm"][-1, 0] for seed in range(9)]
     below = sum(each < delta[0] for each in delta)
     place = round(100 * (below + 0.5) / 9)
-    assert f"Seed 0 is at the **{ordinal(place)} percentile** of 9 seeds in δ of layer 1 at step 4" in said(
-        app
-    )
+    assert f"Seed 0 is at the **{ordinal(place)} percentile** of 9 seeds in δ of layer 1 at step 4" in said(app)
     assert "None of the 9 diverged." in said(app)
     app.slider(key="step").set_value(0).run()
     assert "in δ of layer 1 at step 0" in said(app)
@@ -141,10 +132,17 @@ def test_every_seed_diverged_is_still_a_page() -> None:
 
 @pytest.mark.parametrize(
     "query",
-    [{"depth": "0"}, {"steps": "0"}, {"activation": "sign"}, {"init": "zeros"}, {"activation": "relu"},
-     {"record_every": "3", "batch_size": "7", "steps": "20"}, {"dataset": "parabola", "test_fraction": "0"}],
+    [
+        {"depth": "0"},
+        {"steps": "0"},
+        {"activation": "sign"},
+        {"init": "zeros"},
+        {"activation": "relu"},
+        {"record_every": "3", "batch_size": "7", "steps": "20"},
+        {"dataset": "parabola", "test_fraction": "0"},
+    ],
     ids=str,
-)  # fmt: skip
+)
 def test_every_kind_of_run_has_its_seeds(query: dict) -> None:
     app = lab(seeds="3", **query)
     assert not app.error
@@ -174,18 +172,14 @@ def test_what_the_banded_charts_draw_stands_in_their_csv(monkeypatch: pytest.Mon
             assert np.isin(drawn[np.isfinite(drawn)], numbers).all(), (key, trace["name"])
 
 
-def test_seeds_over_budget_are_refused_in_a_sentence_and_the_run_is_shown(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_seeds_over_budget_are_refused_in_a_sentence_and_the_run_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SECONDS_ALLOWED", SeedRuns(TINY, 20).seconds())
     app = lab(seeds="64")
     assert re.search(r"No seed bands: 64 seeds would take about .* take (19|20) or fewer\.", said(app))
     assert "chart_flow" in plots(app)
 
 
-def test_long_seeds_train_beside_the_charts_and_stop_keeps_those_that_are_done(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_long_seeds_train_beside_the_charts_and_stop_keeps_those_that_are_done(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nncore.seeds, "runs_at_once", lambda config: 1)
     app = opened(**SMALL | {"steps": "3000", "record_every": "100", "seeds": "64"})
     while "chart_flow" not in plots(app):

@@ -30,18 +30,13 @@ def open_page(**query: str) -> AppTest:
 def numbers(app: AppTest) -> dict[tuple[str, str, str], float]:
     """The page's table of all numbers: (part, symbol, meaning) -> value."""
     rows = app.dataframe[-1].value
-    values = [
-        float(text.replace("−", "-").replace("∞", "inf").replace("undefined", "nan"))
-        for text in rows["value"]
-    ]
+    values = [float(text.replace("−", "-").replace("∞", "inf").replace("undefined", "nan")) for text in rows["value"]]
     return dict(zip(zip(rows["part"], rows["symbol"], rows["meaning"], strict=True), values, strict=True))
 
 
 def words(app: AppTest) -> str:
     return "\n".join(
-        element.value
-        for kind in ("markdown", "info", "error", "warning", "latex")
-        for element in app.get(kind)
+        element.value for kind in ("markdown", "info", "error", "warning", "latex") for element in app.get(kind)
     )
 
 
@@ -200,9 +195,7 @@ LAB = {"dataset": "moons", "depth": "3", "width": "4", "activation": "tanh", "st
 
 def test_the_inspector_opens_the_lab_s_run() -> None:
     app = open_page(b_part="Inspector", b_layer="2", b_from="3", b_to="1", b_row="6", step="7", **LAB)
-    config = RunConfig(
-        dataset="moons", hidden=(4,) * 3, activation="tanh", init="xavier_normal", steps=20, seed=5
-    )
+    config = RunConfig(dataset="moons", hidden=(4,) * 3, activation="tanh", init="xavier_normal", steps=20, seed=5)
     history = run(config)
     shown = numbers(app)
     index = history.layout.bounds[1][0] + 4 + 3 * 4 + 1

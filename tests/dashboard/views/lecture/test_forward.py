@@ -49,12 +49,8 @@ def open_page() -> Callable[..., AppTest]:
 
 def drawing(app: AppTest, words: str) -> str:
     """The page's SVG that contains the words."""
-    found = [
-        json.loads(e.proto.json)
-        for e in app.get("bidi_component")
-        if e.proto.component_name == "nncore_drawing"
-    ]
-    return next(data["svg"] for data in found if words in data["svg"])  # fmt: skip
+    found = [json.loads(e.proto.json) for e in app.get("bidi_component") if e.proto.component_name == "nncore_drawing"]
+    return next(data["svg"] for data in found if words in data["svg"])
 
 
 def formulas(app: AppTest) -> str:
@@ -85,9 +81,7 @@ def test_the_page_opens_on_the_worked_example(open_page: Callable[..., AppTest],
     assert value(recorded["forward"], "f(x)") == forward(EXAMPLE, np.array(1.0)).f
 
 
-def test_the_four_samples_are_in_the_table_and_in_the_csv(
-    open_page: Callable[..., AppTest], recorded: dict
-) -> None:
+def test_the_four_samples_are_in_the_table_and_in_the_csv(open_page: Callable[..., AppTest], recorded: dict) -> None:
     app = open_page()
     table = app.dataframe[0].value
     assert list(table["f(x)"]) == ["0.397386", "0.469845", "0.539353", "0.604382"]
@@ -97,9 +91,7 @@ def test_the_four_samples_are_in_the_table_and_in_the_csv(
 
 
 @pytest.mark.parametrize("k", range(7))
-def test_moving_a_theta_moves_the_curve_and_is_put_into_words(
-    open_page: Callable[..., AppTest], k: int
-) -> None:
+def test_moving_a_theta_moves_the_curve_and_is_put_into_words(open_page: Callable[..., AppTest], k: int) -> None:
     app = open_page()
     before = trace(app, "f(x)")["y"]
     app.slider(key=f"f_theta{k}").set_value(EXAMPLE[k] + 1.0).run()
@@ -132,9 +124,7 @@ def test_with_linear_units_the_collapsed_line_lies_on_f(open_page: Callable[...,
 def test_every_activation_can_be_switched_to(open_page: Callable[..., AppTest], phi: str) -> None:
     app = open_page(f_phi=phi)
     assert not app.exception
-    np.testing.assert_allclose(
-        trace(app, "f(x)")["y"], forward(EXAMPLE, trace(app, "f(x)")["x"], phi).f, rtol=1e-12
-    )
+    np.testing.assert_allclose(trace(app, "f(x)")["y"], forward(EXAMPLE, trace(app, "f(x)")["x"], phi).f, rtol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -147,18 +137,14 @@ def test_every_activation_can_be_switched_to(open_page: Callable[..., AppTest], 
         ("No curve left", "Depth buys nothing"),
     ],
 )
-def test_an_edge_case_is_one_button_away_and_named(
-    open_page: Callable[..., AppTest], name: str, named: str
-) -> None:
+def test_an_edge_case_is_one_button_away_and_named(open_page: Callable[..., AppTest], name: str, named: str) -> None:
     app = open_page()
     next(button for button in app.button if button.label == name).click().run()
     assert not app.exception
     assert named in words(app)
 
 
-def test_units_saturated_at_700_show_finite_numbers(
-    open_page: Callable[..., AppTest], recorded: dict
-) -> None:
+def test_units_saturated_at_700_show_finite_numbers(open_page: Callable[..., AppTest], recorded: dict) -> None:
     app = open_page(f_theta0=0, f_theta1=0, f_theta2=10, f_theta3=-10, f_x=70)
     table = recorded["forward"]
     assert (value(table, "U11"), value(table, "U12")) == (700.0, -700.0)
@@ -168,9 +154,7 @@ def test_units_saturated_at_700_show_finite_numbers(
     assert "nan" not in re.sub(r"<[^>]*>", "", drawing(app, "The 1-2-1 network")).lower()
 
 
-def test_the_typed_x_reaches_beyond_the_slider_and_the_slider_follows(
-    open_page: Callable[..., AppTest],
-) -> None:
+def test_the_typed_x_reaches_beyond_the_slider_and_the_slider_follows(open_page: Callable[..., AppTest]) -> None:
     app = open_page()
     app.number_input(key="f_x").set_value(70.0).run()
     assert app.slider(key="f_x_drag").value == 4.0
@@ -195,9 +179,7 @@ HOSTILE = ("nan", "1e400", "-1e400", "99999", "<script>alert(1)</script>", "", "
 
 
 @pytest.mark.parametrize("attack", HOSTILE, ids=lambda text: text[:12] or "empty")
-def test_a_hostile_address_opens_the_page_all_the_same(
-    open_page: Callable[..., AppTest], attack: str
-) -> None:
+def test_a_hostile_address_opens_the_page_all_the_same(open_page: Callable[..., AppTest], attack: str) -> None:
     app = open_page(f_theta0=attack, f_theta6=attack, f_x=attack, f_phi=attack, f_x_drag=attack)
     assert not app.exception
     assert np.isfinite(trace(app, "f(x)")["y"]).all()

@@ -47,12 +47,8 @@ def open_page() -> Callable[..., AppTest]:
 
 def drawings(app: AppTest) -> str:
     """All SVG of the page."""
-    found = [
-        json.loads(e.proto.json)
-        for e in app.get("bidi_component")
-        if e.proto.component_name == "nncore_drawing"
-    ]
-    return "\n".join(data["svg"] for data in found)  # fmt: skip
+    found = [json.loads(e.proto.json) for e in app.get("bidi_component") if e.proto.component_name == "nncore_drawing"]
+    return "\n".join(data["svg"] for data in found)
 
 
 def words(app: AppTest) -> str:
@@ -115,9 +111,7 @@ def test_the_last_theta_can_be_taken_up_to_the_sliders(open_page: Callable[..., 
         ({"n_alpha": 100}, "α is too large"),
     ],
 )
-def test_a_fit_that_does_not_arrive_says_why(
-    open_page: Callable[..., AppTest], settings: dict, sentence: str
-) -> None:
+def test_a_fit_that_does_not_arrive_says_why(open_page: Callable[..., AppTest], settings: dict, sentence: str) -> None:
     app = open_page(**settings)
     assert not app.exception
     assert sentence in app.warning[0].value and not app.success
@@ -148,7 +142,7 @@ def test_the_table_shows_every_activation_the_lectures_five_first(
     assert names[:5] == ["linear", "sign", "sigmoid", "relu", "tanh"] and len(names) == len(ACTIVATIONS)
     assert sum("Zero gradient everywhere" in element.value for element in app.markdown) == 1
     table = recorded["neuron"]
-    assert set(ACTIVATIONS) <= set(table.part)  # fmt: skip
+    assert set(ACTIVATIONS) <= set(table.part)
 
 
 def test_the_heat_map_is_blank_exactly_where_no_gradient_passes(open_page: Callable[..., AppTest]) -> None:
@@ -194,9 +188,7 @@ HOSTILE = ("nan", "1e400", "-1e400", "99999", "<script>alert(1)</script>", "", "
 
 
 @pytest.mark.parametrize("attack", HOSTILE, ids=lambda text: text[:12] or "empty")
-def test_a_hostile_address_opens_the_page_all_the_same(
-    open_page: Callable[..., AppTest], attack: str
-) -> None:
+def test_a_hostile_address_opens_the_page_all_the_same(open_page: Callable[..., AppTest], attack: str) -> None:
     names = ("n_theta0", "n_theta1", "n_x", "n_phi", "n_data", "n_alpha", "n_step", "n_x_drag")
     app = open_page(**dict.fromkeys(names, attack))
     assert not app.exception

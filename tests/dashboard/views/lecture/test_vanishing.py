@@ -107,11 +107,7 @@ def test_four_questions_are_asked_and_each_shows_its_numbers() -> None:
     app.run()
     assert not app.exception
     shown = words(app)
-    for chain in (
-        unit_chain(1.0, 0.0, 0.5, 10),
-        unit_chain(20.0, 0.0, 0.5, 10),
-        unit_chain(8.0, -4.0, 0.5001, 40),
-    ):
+    for chain in (unit_chain(1.0, 0.0, 0.5, 10), unit_chain(20.0, 0.0, 0.5, 10), unit_chain(8.0, -4.0, 0.5001, 40)):
         assert digits(float(chain.product[-1]), 3) in shown
     assert digits(2.0**30) in shown
 
