@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
+from streamlit.util import calc_hash
 
 APP = Path(__file__).parents[2] / "dashboard" / "app.py"
 
@@ -17,6 +18,12 @@ def opened(script: object = APP, **query: object) -> AppTest:
     for name, value in query.items():
         app.query_params[name] = value
     return app.run()
+
+
+def start_on(app: AppTest, address: str) -> AppTest:
+    """Let the first run be that of the page at this address, which the harness otherwise learns from a first run."""
+    app._page_hash = calc_hash(address)
+    return app
 
 
 def element(app: AppTest, key: str):

@@ -11,7 +11,7 @@ from dashboard.state.pins import LONGEST_NAME, MOST, Pin, clean, decoded, encode
 from dashboard.state.sidebar import FIRST_SIGHT
 from nncore import RunConfig, read_table
 from tests.conftest import plots
-from tests.dashboard.lab import SMALL, element, opened
+from tests.dashboard.lab import SMALL, element, opened, start_on
 from tests.dashboard.state.test_sidebar import HOSTILE, configs
 
 TINY = FIRST_SIGHT.replace(hidden=(4, 4), steps=4, n_samples=40)
@@ -55,7 +55,7 @@ def opened_at(**query):
     app = AppTest.from_file(str(APP), default_timeout=60)
     for name, value in query.items():
         app.query_params[name] = value
-    app.switch_page(COMPARE)
+    start_on(app, "compare")
     return app.run()
 
 

@@ -15,7 +15,7 @@ from dashboard.views.experiments.charts import described, picture
 from dashboard.views.lab import banner
 from nncore.experiments import BASE, EXPERIMENTS, TOPICS, Experiment
 from tests.conftest import plots
-from tests.dashboard.lab import APP, element, opened
+from tests.dashboard.lab import APP, element, opened, start_on
 from tests.dashboard.state.test_sidebar import config_of, sidebar
 
 every_experiment = pytest.mark.parametrize("experiment", EXPERIMENTS.values(), ids=EXPERIMENTS)
@@ -25,7 +25,7 @@ FEW = 10
 
 def gallery() -> AppTest:
     app = AppTest.from_file(APP, default_timeout=60)
-    app.switch_page("views/experiments/page.py")
+    start_on(app, "gallery")
     return app.run()
 
 

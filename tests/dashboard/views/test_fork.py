@@ -18,7 +18,7 @@ from nncore import Fork, History, KillUnit, RunConfig, ScaleLayer, SetParameter,
 from nncore.config.fork import CHANGEABLE
 from nncore.measures import fork_and_parent
 from tests.conftest import plots
-from tests.dashboard.lab import APP, element
+from tests.dashboard.lab import APP, element, start_on
 
 SMALL = {"depth": "2", "width": "4", "steps": "12", "n_samples": "40", "activation": "tanh"}
 CHARTS = {"f_scores", "f_flow", "f_distance", "f_updates", "f_learned_parent", "f_learned_fork", "f_difference"}
@@ -29,7 +29,7 @@ def open_page(**query: Any) -> AppTest:
     app = AppTest.from_file(str(APP), default_timeout=60)
     for name, value in {**SMALL, **query}.items():
         app.query_params[name] = value
-    app.switch_page("views/fork/page.py")
+    start_on(app, "fork")
     return finished(app.run())
 
 

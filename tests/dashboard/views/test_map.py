@@ -19,9 +19,8 @@ from dashboard.views.map.axes import AXES, beside
 from nncore import RunConfig
 from nncore.sweep import CELL_QUANTITIES, VERDICTS, Cells, Folder, Grid, Limits, Report, Result, write
 from tests.conftest import click, plots
-from tests.dashboard.lab import APP, SMALL, element
+from tests.dashboard.lab import APP, SMALL, element, start_on
 
-PAGE = "views/map/page.py"
 TINY = {"m_depth_low": "1", "m_depth_high": "3", "m_depth_n": "3", "m_gain_n": "3"}
 """A map of nine cells."""
 
@@ -37,7 +36,7 @@ def page(**query: object) -> AppTest:
     app = AppTest.from_file(APP, default_timeout=60)
     for name, value in {**SMALL, "activation": "tanh", **TINY, **query}.items():
         app.query_params[name] = in_address(value)
-    app.switch_page(PAGE)
+    start_on(app, "map")
     return complete(app.run())
 
 
@@ -134,7 +133,7 @@ def test_verdicts_have_letters_and_a_legend_with_titles() -> None:
 
 def test_default_map_is_depth_against_gain_at_initialization_with_theory_and_a_star() -> None:
     app = AppTest.from_file(APP, default_timeout=60)
-    app.switch_page(PAGE)
+    start_on(app, "map")
     complete(app.run())
     check(app)
     assert heat(app)["z"].shape == (15, 30)

@@ -12,7 +12,7 @@ from dashboard.views.neurons import charts as charts
 from nncore import ACTIVATIONS, DATASETS, History, RunConfig, run
 from nncore.measures import units as u
 from tests.conftest import click, plots
-from tests.dashboard.lab import APP, SMALL, element
+from tests.dashboard.lab import APP, SMALL, element, start_on
 
 PAGE = "views/neurons/page.py"
 CHARTS = {"chart_curve", "chart_responses", "chart_zones"}
@@ -24,7 +24,7 @@ def page(**query: object) -> AppTest:
     app = AppTest.from_file(APP, default_timeout=60)
     for name, value in {**SMALL, **query}.items():
         app.query_params[name] = value
-    app.switch_page(PAGE)
+    start_on(app, "neurons")
     return app.run()
 
 
@@ -100,7 +100,7 @@ def test_table_of_ones_own_is_shown_on_both_pages_and_to_nobody_else() -> None:
     app = AppTest.from_file(APP, default_timeout=60)
     for name, value in SMALL.items():
         app.query_params[name] = value
-    app.switch_page("views/your_data/page.py").run()
+    start_on(app, "your_data").run()
     app.file_uploader(key="table_file").set_value(("mine.csv", CSV, "text/csv")).run()
     element(app, "to_lab").click().run()
     query = dict(app.query_params)
@@ -110,11 +110,11 @@ def test_table_of_ones_own_is_shown_on_both_pages_and_to_nobody_else() -> None:
     app.switch_page("views/propagation/page.py").run()
     assert not app.exception
     assert len(plots(app)) == 5
-    for view in (PAGE, "views/propagation/page.py"):
+    for address in ("neurons", "propagation"):
         stranger = AppTest.from_file(APP, default_timeout=60)
         for name, value in query.items():
             stranger.query_params[name] = value
-        stranger.switch_page(view).run()
+        start_on(stranger, address).run()
         assert not stranger.exception
         assert not plots(stranger)
         assert "names a table of somebody's own" in stranger.warning[0].value

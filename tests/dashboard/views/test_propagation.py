@@ -19,9 +19,8 @@ from nncore.theory.diagrams import c_staircase, critical_curve, extent, gain_cur
 from nncore.theory.hidden_jacobian import hidden_spectrum, partner, spectra
 from nncore.theory.of_config import standing
 from tests.conftest import click, plots
-from tests.dashboard.lab import APP, SMALL, element
+from tests.dashboard.lab import APP, SMALL, element, start_on
 
-PAGE = "views/propagation/page.py"
 CHARTS = {"chart_phases", "chart_q_map", "chart_c_map", "chart_chi", "chart_singular"}
 LOOKS = (style.LIGHT, style.DARK)
 
@@ -31,7 +30,7 @@ def page(**query: object) -> AppTest:
     app = AppTest.from_file(APP, default_timeout=60)
     for name, value in {**SMALL, "steps": "0", **query}.items():
         app.query_params[name] = value
-    app.switch_page(PAGE)
+    start_on(app, "propagation")
     return app.run()
 
 

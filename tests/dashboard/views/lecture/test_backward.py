@@ -10,9 +10,9 @@ from streamlit.testing.v1 import AppTest
 from dashboard.views.lecture import backward_questions as questions
 from nncore import RunConfig, run
 from tests.conftest import plots
+from tests.dashboard.lab import start_on
 
 ROOT = Path(__file__).parents[4]
-PAGE = "views/lecture/backward.py"
 TRAJECTORIES = json.loads((ROOT / "tests" / "cases" / "trajectories.json").read_text(encoding="utf-8"))
 EXPECTED = next(c for c in TRAJECTORIES["cases"] if c["id"] == "public-lecture-1-2-1-sgd")["expected"]
 
@@ -21,7 +21,7 @@ def open_page(**query: str) -> AppTest:
     app = AppTest.from_file(str(ROOT / "dashboard" / "app.py"), default_timeout=60)
     for name, value in query.items():
         app.query_params[name] = value
-    app.switch_page(PAGE)
+    start_on(app, "lecture_backward")
     app.run()
     assert not app.exception
     return app

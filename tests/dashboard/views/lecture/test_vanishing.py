@@ -11,16 +11,16 @@ from dashboard.views.lecture.parts import digits
 from nncore import ACTIVATIONS
 from nncore.lecture.chain import unit_chain
 from tests.conftest import plots
+from tests.dashboard.lab import start_on
 
 ROOT = Path(__file__).parents[4]
-PAGE = "views/lecture/vanishing.py"
 
 
 def open_page(**query: str) -> AppTest:
     app = AppTest.from_file(str(ROOT / "dashboard" / "app.py"), default_timeout=60)
     for name, value in query.items():
         app.query_params[name] = value
-    app.switch_page(PAGE)
+    start_on(app, "lecture_vanishing")
     app.run()
     assert not app.exception
     return app
