@@ -16,9 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from nncore import files
 from nncore.config.run_config import RunConfig
-from nncore.history import csv, parquet
+from nncore.history import csv, csv_size, parquet, parquet_size, read_csv, read_parquet, write_csv, write_parquet
 from nncore.history.history import Divergence, History, update_norms
 from nncore.training import run
 
@@ -35,7 +34,7 @@ CONFIGS = {
     ),
     "no step": RunConfig(dataset="iris", hidden=(5,), steps=0),
 }
-WRITERS = {"csv": (files.write_csv, files.read_csv), "parquet": (files.write_parquet, files.read_parquet)}
+WRITERS = {"csv": (write_csv, read_csv), "parquet": (write_parquet, read_parquet)}
 
 
 def synthetic(theta, grad=None, loss=None, config=LECTURE, **changes):
@@ -247,8 +246,8 @@ def test_history_in_many_blocks_is_read_back(histories, monkeypatch, kind, name)
 def test_size_of_a_short_file_is_exact(histories, name):
     history = histories[name]
     if history.theta.size <= csv.SAMPLE:
-        assert files.csv_size(history) == len(written(history, "csv"))
-    assert files.parquet_size(history) == len(written(history, "parquet"))
+        assert csv_size(history) == len(written(history, "csv"))
+    assert parquet_size(history) == len(written(history, "parquet"))
 
 
 @pytest.mark.parametrize(
@@ -263,8 +262,8 @@ def test_size_of_a_short_file_is_exact(histories, name):
 def test_size_is_told_to_within_ten_percent(config):
     history = run(config)
     assert history.theta.size > csv.SAMPLE
-    assert files.csv_size(history) == pytest.approx(len(written(history, "csv")), rel=0.1)
-    assert files.parquet_size(history) == pytest.approx(len(written(history, "parquet")), rel=0.1)
+    assert csv_size(history) == pytest.approx(len(written(history, "csv")), rel=0.1)
+    assert parquet_size(history) == pytest.approx(len(written(history, "parquet")), rel=0.1)
 
 
 @pytest.mark.parametrize("kind", WRITERS)
@@ -273,8 +272,7 @@ def test_writing_takes_little_memory_beside_the_history(kind):
 import resource, sys
 import numpy as np, pyarrow.csv, pyarrow.parquet
 from nncore.config import RunConfig
-from nncore.history import History, update_norms
-from nncore import files
+from nncore.history import History, write_{kind}
 config = RunConfig(hidden=(32,) * 3, steps=1)
 rng = np.random.default_rng(0)
 theta = rng.standard_normal((2_500_000 // config.layout().n_params, config.layout().n_params))
@@ -287,9 +285,9 @@ history = History(config=config, step=np.arange(n), loss=np.zeros(n), theta=thet
 small = History(config=config, step=np.arange(2), loss=np.zeros(2), theta=theta[:2], grad=grad[:2],
                 update_norm=norms[:2], probe_x=x, probe_y=y)
 with open({"/dev/null"!r}, "wb") as file:
-    files.write_{kind}(small, file)
+    write_{kind}(small, file)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    files.write_{kind}(history, file)
+    write_{kind}(history, file)
 after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 print(history.nbytes // 2**20, (after - before) // (1 if sys.platform != "darwin" else 1024) // 1024)
 """

@@ -34,5 +34,5 @@ def test_several_records_are_measured_bit_for_bit_as_each_of_them(
         for quantity, found in seen.items():
             assert_identical(found[place], measures.distribution(history, record, quantity))
         np.testing.assert_array_equal(answers[place], measures.response(history, record, x))
-    monkeypatch.setattr("nncore.history.BLOCK_BYTES", 1)
+    monkeypatch.setattr("nncore.history.history.BLOCK_BYTES", 1)
     np.testing.assert_array_equal(measures.responses(history, records, x), answers)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from nncore import RunConfig
-from nncore.sweep import DEFAULT_LIMITS, Grid, Here, Limits, Processes, Report, estimated_seconds, results
+from nncore.sweep import DEFAULT_LIMITS, Grid, Here, Limits, Processes, Report, estimated_seconds, results, schedule
 from nncore.sweep.blocks import MOST_TOGETHER, Block, plan
 from nncore.sweep.report import DEFAULT_REPORT
 from nncore.sweep.schedule import TRIES
@@ -208,12 +208,10 @@ def test_progress_follows_every_block_to_the_end() -> None:
 
 
 def test_a_small_sweep_is_computed_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    import nncore.sweep.stream as stream
-
-    monkeypatch.setattr(stream, "Processes", None)
+    monkeypatch.setattr(schedule, "Processes", None)
     assert exhaust(results(GRID)) == len(GRID)
-    assert estimated_seconds(GRID, DEFAULT_REPORT) < stream.SMALL_SECONDS
-    assert estimated_seconds(Grid(RunConfig(), {}, seeds=range(100)), DEFAULT_REPORT) > stream.SMALL_SECONDS
+    assert estimated_seconds(GRID, DEFAULT_REPORT) < schedule.SMALL_SECONDS
+    assert estimated_seconds(Grid(RunConfig(), {}, seeds=range(100)), DEFAULT_REPORT) > schedule.SMALL_SECONDS
 
 
 def test_an_empty_sweep_has_no_results() -> None:
