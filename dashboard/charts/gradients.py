@@ -21,6 +21,7 @@ from dashboard.charts.style import (
 from dashboard.ui.card import Text
 from nncore import Measurement
 from nncore.measures import LAYER_QUANTITIES
+from nncore.numerics.spacing import evenly_spaced
 
 FLOW = Text(
     "Gradient flow",
@@ -280,7 +281,7 @@ def update_ratio(measured: Measurement, style: Style, step: int) -> Figure:
 
 def handful(n_layers: int, at_most: int = 7) -> np.ndarray:
     """Layer numbers to draw as lines: all of a few, else evenly spread with the first and the last."""
-    return np.unique(np.linspace(1, n_layers, min(n_layers, at_most)).round().astype(int))
+    return evenly_spaced(1, n_layers, at_most)
 
 
 def layer_lines(measured: Measurement, name: str, style: Style, step: int, dash: str = "solid") -> Figure:

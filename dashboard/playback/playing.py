@@ -19,6 +19,7 @@ from dashboard.state import sidebar_run
 from nncore import History
 from nncore import measures as m
 from nncore.diagnosis import flow_of
+from nncore.numerics.spacing import evenly_spaced
 
 T = TypeVar("T")
 
@@ -72,16 +73,13 @@ class Playback:
 
     def fewer(self, at_most: int) -> Playback:
         """The same playing for a chart that is costly to measure: it changes so many times at most."""
-        places = np.linspace(0, len(self.records) - 1, max(1, min(at_most, len(self.records))))
-        chosen = tuple(self.records[place] for place in np.unique(places.round().astype(int)))
+        chosen = tuple(self.records[place] for place in evenly_spaced(0, len(self.records) - 1, at_most))
         return replace(self, records=chosen, every=self.every or self.records)
 
 
 def records_to_play(history: History) -> tuple[int, ...]:
     """At most AT_MOST records, evenly spread over the finite ones, the first and the last among them."""
-    last = history.last_finite
-    places = np.linspace(0, last, min(AT_MOST, last + 1))
-    return tuple(int(record) for record in np.unique(places.round().astype(np.int64)))
+    return tuple(evenly_spaced(0, history.last_finite, AT_MOST).tolist())
 
 
 def timeline(training: Training) -> tuple[int, Playback]:

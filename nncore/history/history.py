@@ -14,6 +14,7 @@ from nncore.config.run_config import RunConfig
 from nncore.model.layout import Array, Layout
 from nncore.model.network import MLP, Tape
 from nncore.numerics.safe_norm import norm
+from nncore.numerics.spacing import evenly_spaced
 
 BLOCK_BYTES = 64 * 2**20
 """Largest block that replay computes at once."""
@@ -103,8 +104,7 @@ class History:
 
     def even_records(self, at_most: int) -> np.ndarray:
         """Indices of at most so many records, spread evenly, the first and the last among them."""
-        count = min(len(self), max(at_most, 1))
-        return np.unique(np.linspace(0, len(self) - 1, count).round().astype(np.int64))
+        return evenly_spaced(0, len(self) - 1, at_most)
 
     # Files ------------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from nncore.measures import OVER_TIME, per_layer, performance
 from nncore.measures.learned import confusion, decision_regions, fitted_curve, predictions
 from nncore.measures.measurement import Measurement
 from nncore.numerics.safe_norm import norm
+from nncore.numerics.spacing import evenly_spaced
 
 RUNS = ("parent", "fork")
 """First word of every quantity that both have."""
@@ -72,7 +73,7 @@ def weight_distance(parent: History, fork: History) -> Measurement:
     """
     _check_related(parent, fork)
     steps, ours, theirs = np.intersect1d(parent.step, fork.step, assume_unique=True, return_indices=True)
-    chosen = _even(len(steps))
+    chosen = evenly_spaced(0, len(steps) - 1, OVER_TIME)
     steps, ours, theirs = steps[chosen], ours[chosen], theirs[chosen]
     before, after = parent.theta[ours], fork.theta[theirs]
     distance = weight_change_norms(before, after, parent.layout)
@@ -141,11 +142,7 @@ def _steps(parent: History, fork: History) -> np.ndarray:
     """The steps from the fork on that either run recorded, at most OVER_TIME of them, evenly spread."""
     _check_related(parent, fork)
     steps = np.union1d(parent.step[parent.step >= fork.step[0]], fork.step)
-    return steps[_even(len(steps))]
-
-
-def _even(count: int) -> np.ndarray:
-    return np.unique(np.linspace(0, count - 1, min(count, OVER_TIME)).round().astype(np.int64))
+    return steps[evenly_spaced(0, len(steps) - 1, OVER_TIME)]
 
 
 def _laid_out(

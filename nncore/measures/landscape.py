@@ -12,6 +12,7 @@ from nncore.measures.measurement import Measurement
 from nncore.model.layout import Array
 from nncore.numerics.blas import blas_threads
 from nncore.numerics.safe_norm import norm
+from nncore.numerics.spacing import evenly_spaced
 
 LINE_MOST, LINE_LEAST = 61, 11
 """Points along a line, when the network is small and when it is large."""
@@ -152,7 +153,7 @@ def along_layers(history: History, record: int, reach: float = 1.0) -> Measureme
     from here by itself. At most nine layers, evenly spread.
     """
     layout, theta, grad = history.layout, *_theta_and_gradient(history, record)
-    layers = np.unique(np.linspace(1, layout.n_layers, min(LAYERS, layout.n_layers)).round().astype(np.int64))
+    layers = evenly_spaced(1, layout.n_layers, LAYERS)
     distance = np.linspace(-reach, reach, line_points(history, len(layers)))
     loss = np.full((len(layers), len(distance)), np.nan)
     still = []

@@ -12,6 +12,7 @@ from nncore.model.activations import ACTIVATIONS, Activation
 from nncore.model.layout import Array
 from nncore.model.network import Tape
 from nncore.numerics.blas import blas_threads
+from nncore.numerics.spacing import evenly_spaced
 
 UNITS = 64
 """Units of a layer whose responses a picture shows, spread evenly over a wider one."""
@@ -38,15 +39,6 @@ def layer_activation(history: History, layer: int) -> Activation:
     if not 1 <= layer <= len(functions):
         raise ValueError(f"layer must be a whole number from 1 to {len(functions)}; got {layer}")
     return functions[layer - 1]
-
-
-def shown_units(width: int, at_most: int = UNITS) -> np.ndarray:
-    """Indices of at most so many units, spread evenly over a layer.
-
-    >>> shown_units(3).tolist(), len(shown_units(256)), shown_units(5, 3).tolist()
-    ([0, 1, 2], 64, [0, 2, 4])
-    """
-    return np.linspace(0, width - 1, min(width, at_most)).round().astype(np.int64)
 
 
 def straight_slope(activation: Activation) -> float:
@@ -100,7 +92,7 @@ def on_the_curve(history: History, record: int, layer: int) -> Measurement:
     """
     activation = layer_activation(history, layer)
     z = _seen(history, record, layer)
-    units, rows = shown_units(len(z), DOTTED_UNITS), shown_units(z.shape[1], DOTTED_ROWS)
+    units, rows = evenly_spaced(0, len(z) - 1, DOTTED_UNITS), evenly_spaced(0, z.shape[1] - 1, DOTTED_ROWS)
     kinds = kind_of(activation, _slopes(activation, z))
     shown = z[np.ix_(units, rows)]
     with np.errstate(all="ignore"):
@@ -151,7 +143,7 @@ def responses(history: History, record: int, layer: int) -> Measurement:
     layer_activation(history, layer)
     data = history.config.data()
     n_inputs = data.n_inputs
-    units = shown_units(history.layout.widths[layer])
+    units = evenly_spaced(0, history.layout.widths[layer] - 1, UNITS)
     name = f"responses of layer {layer}"
     cut = cut_note("units", len(units), history.layout.widths[layer])
     if n_inputs > 2:

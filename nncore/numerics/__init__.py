@@ -1,1 +1,1 @@
-"""Numbers and processors: norms that do not overflow, BLAS threads, a cache by size, choices by name."""
+"""Numbers and processors: norms that do not overflow, BLAS threads, a cache by size, choices by name, even spacing."""

@@ -13,6 +13,7 @@ from nncore.model.initializers import INITIALIZERS, LayerSequentialUnitVariance
 from nncore.model.layout import Array
 from nncore.model.network import Tape
 from nncore.numerics.blas import blas_threads
+from nncore.numerics.spacing import evenly_spaced
 from nncore.theory.moments import gaussian_moments
 from nncore.theory.of_config import SAME_UNITS, standing
 from nncore.theory.propagation import q_map
@@ -106,7 +107,7 @@ def hidden_spectrum(config: RunConfig, rows: int) -> Spectrum:
         raise ValueError(f"hidden must have two layers or more; got {config.depth}")
     network = config.network()
     x = config.probe()[0].astype(np.float64)
-    picked = np.linspace(0, len(x) - 1, min(rows, len(x))).round().astype(int)
+    picked = evenly_spaced(0, len(x) - 1, rows)
     with blas_threads(1), np.errstate(all="ignore"):
         theta = config.initial_theta().astype(np.float64)
         tape = network.forward(theta, x)

@@ -9,6 +9,7 @@ import numpy as np
 from nncore.config.fork import Fork
 from nncore.config.run_config import RunConfig
 from nncore.model.initializers import INITIALIZERS, LayerSequentialUnitVariance, PyTorchDefault
+from nncore.numerics.spacing import evenly_spaced
 from nncore.theory.moments import Array, gaussian_moments
 from nncore.theory.prediction import Prediction, predict
 
@@ -118,7 +119,7 @@ def predict_config(config: RunConfig, rows: int = ROWS, n_draws: int | None = No
     lsuv = isinstance(INITIALIZERS[config.init], LayerSequentialUnitVariance)
     weight, bias = variances(config)
     x, y = config.probe()
-    picked = np.linspace(0, len(x) - 1, min(rows, len(x))).round().astype(int)
+    picked = evenly_spaced(0, len(x) - 1, rows)
     x = x[picked].astype(np.float64)
     return predict(
         config.layout(),

@@ -22,6 +22,7 @@ from dashboard.charts.style import (
 )
 from dashboard.ui.card import Text
 from nncore import Measurement
+from nncore.numerics.spacing import evenly_spaced
 
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "8px,2px,2px,2px", "2px,6px")
 MARKERS = ("circle", "square", "diamond", "triangle-up", "x", "star", "triangle-down", "hexagon")
@@ -192,7 +193,7 @@ def maps(measured: Measurement, name: str, style: Style, sound: np.ndarray) -> F
                 "showgrid": False,
                 "showticklabels": column == 0,
                 "title": {"text": "layer" if column == 0 else ""},
-                "tickvals": _few_layers(n_layers),
+                "tickvals": evenly_spaced(1, n_layers, 4),
             },
         )
         titles.append(
@@ -257,11 +258,6 @@ def in_view(values: np.ndarray, sound: np.ndarray) -> np.ndarray:
         low, high = positive.min() / BEYOND, positive.max() * BEYOND
     others = values[~sound]
     return np.concatenate([ours.ravel(), others[(others >= low) & (others <= high)]])
-
-
-def _few_layers(n_layers: int) -> np.ndarray:
-    """Layers to label on a small axis: the first, the last, and at most two between."""
-    return np.unique(np.linspace(1, n_layers, min(n_layers, 4)).round().astype(int))
 
 
 def _notes(measured: Measurement, name: str, log: bool, style: Style, sound: np.ndarray) -> dict[str, Any]:

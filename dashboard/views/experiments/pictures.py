@@ -13,6 +13,7 @@ from nncore import History, RunConfig, run
 from nncore import measures as m
 from nncore.experiments import EXPERIMENTS, Experiment
 from nncore.measures.learned import fitted_curve
+from nncore.numerics.spacing import evenly_spaced
 
 FILE = Path(__file__).with_suffix(".json")
 
@@ -63,7 +64,7 @@ def _values(history: History, quantity: str, step: int) -> Line:
     last = history.last_finite
     record = min(history.nearest(step), last)
     if quantity == "loss":
-        chosen = np.unique(np.linspace(0, last, min(last + 1, STEPS_DRAWN)).round().astype(int))
+        chosen = evenly_spaced(0, last, STEPS_DRAWN)
         return {"x": history.step[chosen].tolist(), "y": _short(history.loss[chosen])}
     if quantity == "fit":
         curve = fitted_curve(history, record)

@@ -23,6 +23,7 @@ from dashboard.ui.card import Text
 from dashboard.views.map.axes import shown
 from nncore import Measurement
 from nncore.diagnosis import RULES
+from nncore.numerics.spacing import evenly_spaced
 from nncore.sweep import ENDINGS, VERDICTS, Cells, is_geometric
 from nncore.sweep.overlay import Curve
 
@@ -345,7 +346,7 @@ def sparkline(delta: np.ndarray, most: int = 24) -> str:
     """
     if not len(delta):
         return ""
-    picked = delta[np.unique(np.linspace(0, len(delta) - 1, min(len(delta), most)).round().astype(int))]
+    picked = delta[evenly_spaced(0, len(delta) - 1, most)]
     sound = np.isfinite(picked) & (picked > 0)
     heights = np.log10(picked, where=sound, out=np.full(len(picked), np.nan))
     low, high = (heights[sound].min(), heights[sound].max()) if sound.any() else (0.0, 1.0)
