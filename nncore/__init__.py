@@ -14,7 +14,8 @@ from nncore.model.gradcheck import GradientMismatch, check_gradient
 from nncore.model.initializers import INITIALIZERS
 from nncore.model.layout import Layout
 from nncore.model.losses import LOSSES
-from nncore.model.network import MLP, NORMALIZATIONS, Tape
+from nncore.model.network import MLP, Tape
+from nncore.model.normalization import NORMALIZATIONS
 from nncore.model.optimizers import OPTIMIZERS, adagrad, adam, adamw, cosine, rmsprop, sgd, step_decay, warmup
 from nncore.training import Step, run, train
 from nncore.training.many_runs import run_many

@@ -16,7 +16,7 @@ from nncore.data.table import Choice
 from nncore.model.activations import ACTIVATIONS
 from nncore.model.initializers import INITIALIZERS
 from nncore.model.losses import LOSSES
-from nncore.model.network import NORMALIZATIONS
+from nncore.model.normalization import NORMALIZATIONS
 from nncore.model.optimizers import OPTIMIZERS
 from nncore.numerics.choices import choose
 

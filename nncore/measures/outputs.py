@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -10,8 +10,16 @@ from nncore.history.history import History, block_length
 from nncore.measures.measurement import Measurement
 from nncore.measures.spread import OVER_TIME, caveats
 from nncore.model.layout import Array
-from nncore.model.network import MLP, Tape
+from nncore.model.losses import Loss
+from nncore.model.network import MLP
+from nncore.model.normalization import inference_statistics
 from nncore.numerics.blas import blas_threads
+
+SCORES = ("train_loss", "test_loss", "train_accuracy", "test_accuracy")
+"""What is measured on the training and the test rows."""
+
+Rows = tuple[Array, np.ndarray]
+"""x and y of rows, as network and loss want them."""
 
 
 def performance(history: History, records: np.ndarray | None = None) -> Measurement:
@@ -23,31 +31,35 @@ def performance(history: History, records: np.ndarray | None = None) -> Measurem
     records = history.even_records(OVER_TIME) if records is None else np.asarray(records)
     config, loss = history.config, history.config.loss_function()
     data = config.data()
-    values = {name: np.full(len(records), np.nan) for name in ("train_loss", "test_loss")}
-    values |= {name: np.full(len(records), np.nan) for name in ("train_accuracy", "test_accuracy")}
     train = (data.x_train.astype(config.dtype), config.targets(data.y_train))
     test = (data.x_test.astype(config.dtype), config.targets(data.y_test)) if len(data.x_test) else None
     size = block_length(history.layout, len(train[0]), history.theta.dtype)
+    values = {"loss": history.loss[records].copy()} | {name: np.full(len(records), np.nan) for name in SCORES}
     with blas_threads(1), np.errstate(all="ignore"):
         for start in range(0, len(records), size):
             rows = slice(start, start + size)
-            theta = history.theta[records[rows]]
-            tape = history.network.forward(theta, train[0])
-            for part, y, z in _parts(history.network, theta, tape, train, test):
-                values[f"{part}_loss"][rows] = loss.value(z, y)
-                if data.task == "classification":
-                    values[f"{part}_accuracy"][rows] = loss.accuracy(z, y)
-    values = {"loss": history.loss[records].copy(), **values}
+            found = scores(history.network, loss, history.theta[records[rows]], train, test, data.task)
+            for name, each in found.items():
+                values[name][rows] = each
     return Measurement("performance", {"step": history.step[records]}, values, caveats=caveats(history, records))
 
 
-def _parts(
-    network: MLP, theta: Array, tape: Tape, train: tuple[Array, Array], test: tuple[Array, Array] | None
-) -> Iterator[tuple[str, Array, Array]]:
-    """(part, y, the output's z): training rows, then test rows with the training rows' statistics."""
-    yield "train", train[1], tape.z[-1]
+def scores(network: MLP, loss: Loss, theta: Array, train: Rows, test: Rows | None, task: str) -> dict[str, Array]:
+    """SCORES, each (n,), of theta (n, n_params) on the training rows and on the test rows, if there are any.
+
+    Penalty excluded; test rows are normalized with the training rows' statistics. NaN where there are no test rows,
+    or no classes (a regression `task`).
+    """
+    values = {name: np.full(len(theta), np.nan) for name in SCORES}
+    tape = network.forward(theta, train[0])
+    outputs = {"train": (tape.z[-1], train[1])}
     if test is not None:
-        yield "test", test[1], network.forward(theta, test[0], statistics=tape.statistics).z[-1]
+        outputs["test"] = (network.forward(theta, test[0], statistics=tape.statistics).z[-1], test[1])
+    for part, (z, y) in outputs.items():
+        values[f"{part}_loss"] = loss.value(z, y)
+        if task == "classification":
+            values[f"{part}_accuracy"] = loss.accuracy(z, y)
+    return values
 
 
 def response(history: History, record: int, x: Array) -> Array:
@@ -61,16 +73,13 @@ def responses(history: History, records: Sequence[int], x: Array) -> Array:
     In blocks of 64 MB, and a record's bits do not depend on its block.
     """
     network, x = history.network, x.astype(history.config.dtype)
-    rows = None
-    if network.normalization is not None:
-        rows = history.config.data().x_train.astype(history.config.dtype)
-    size = block_length(history.layout, len(x) + (0 if rows is None else len(rows)), history.theta.dtype)
-    z, tape, statistics = [], None, None
+    rows = history.config.data().x_train.astype(history.config.dtype)
+    size = block_length(history.layout, len(x) + len(rows), history.theta.dtype)
+    z, tape = [], None
     with blas_threads(1), np.errstate(all="ignore"):
         for start in range(0, len(records), size):
             theta = history.theta[list(records[start : start + size])]
-            if rows is not None:
-                statistics = network.forward(theta, rows).statistics
+            statistics = inference_statistics(network, theta, rows)
             if tape is None or len(tape.z[-1]) != len(theta):
                 tape = network.tape(theta, x)
             z.append(network.forward(theta, x, tape, statistics).z[-1].copy())

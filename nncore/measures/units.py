@@ -11,6 +11,7 @@ from nncore.measures.measurement import Measurement
 from nncore.model.activations import ACTIVATIONS, Activation
 from nncore.model.layout import Array
 from nncore.model.network import Tape
+from nncore.model.normalization import inference_statistics
 from nncore.numerics.blas import blas_threads
 from nncore.numerics.spacing import evenly_spaced
 
@@ -179,10 +180,8 @@ def _tape(history: History, record: int, x: Array | None = None) -> Tape:
     with blas_threads(1), np.errstate(all="ignore"):
         if x is None:
             return network.forward(theta, history.probe_x)
-        statistics = None
-        if network.normalization is not None and network.normalization.over_samples:
-            rows = history.config.data().x_train.astype(history.config.dtype)
-            statistics = network.forward(theta, rows).statistics
+        rows = history.config.data().x_train.astype(history.config.dtype)
+        statistics = inference_statistics(network, theta, rows)
         return network.forward(theta, x.astype(history.config.dtype), statistics=statistics)
 
 

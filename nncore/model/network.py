@@ -4,57 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import copy
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from nncore.model.activations import ACTIVATIONS, Activation
 from nncore.model.layout import Array, Layout
+from nncore.model.normalization import NORMALIZATIONS, Statistics
 from nncore.numerics.choices import choose
-
-EPSILON = 1e-5
-"""Added to the variance by batch and layer normalization, as in Ioffe & Szegedy 2015 and Ba et al. 2016."""
-
-
-@dataclass(frozen=True)
-class Normalization:
-    """Parameter-free normalization of z along one axis: z_hat = (z - mean) / sqrt(var + epsilon).
-
-    `axis` counts in the tape's memory order, (..., units, samples): -1 normalizes each unit over the samples
-    (batch normalization), -2 each sample over the units (layer normalization).
-    """
-
-    name: str
-    axis: int
-
-    @property
-    def over_samples(self) -> bool:
-        """Do the statistics belong to the rows together, so that other rows can be normalized with them?"""
-        return self.axis == -1
-
-    def statistics(self, z: Array) -> tuple[Array, Array]:
-        """(mean, 1 / sqrt(var + epsilon)) along the axis, which is kept with length 1."""
-        mean = z.mean(axis=self.axis, keepdims=True)
-        centred = z - mean
-        variance = (centred * centred).mean(axis=self.axis, keepdims=True)
-        return mean, 1.0 / np.sqrt(variance + z.dtype.type(EPSILON))
-
-    def backward(self, delta_hat: Array, z_hat: Array, inverse_std: Array) -> Array:
-        """dE/dz from dE/dz_hat: the mean and the variance depend on z too.
-
-        dE/dz = (g - mean(g) - z_hat mean(g z_hat)) / sqrt(var + epsilon) with g = dE/dz_hat.
-        """
-        mean_g = delta_hat.mean(axis=self.axis, keepdims=True)
-        mean_gz = (delta_hat * z_hat).mean(axis=self.axis, keepdims=True)
-        return (delta_hat - mean_g - z_hat * mean_gz) * inverse_std
-
-
-NORMALIZATIONS: dict[str, Normalization | None] = {
-    "none": None,
-    "batch": Normalization("batch", axis=-1),
-    "layer": Normalization("layer", axis=-2),
-}
 
 
 class Tape:
@@ -90,7 +47,7 @@ class Tape:
             self.z_hat_columns[:-1] = [columns(width) for width in widths[1:-1]]
         self.delta_columns: list[Array] = []
         self.slope_columns: list[Array] = []
-        self.statistics: list[tuple[Array, Array]] = []
+        self.statistics: Statistics = []
 
         self.z = [_rows(z) for z in self.z_columns]
         self.z_hat = [_rows(z) for z in self.z_hat_columns]
@@ -191,9 +148,7 @@ class MLP:
         lead = np.broadcast_shapes(theta.shape[:-1], x.shape[:-2])
         return Tape(self, lead, x.shape[:-2], x.shape[-2], theta.dtype)
 
-    def forward(
-        self, theta: Array, x: Array, tape: Tape | None = None, statistics: list[tuple[Array, Array]] | None = None
-    ) -> Tape:
+    def forward(self, theta: Array, x: Array, tape: Tape | None = None, statistics: Statistics | None = None) -> Tape:
         """All layers' z and a: z_l = a_{l-1} W_l + b_l and a_l = phi(z_l).
 
         theta (..., n_params), x (..., n_samples, n_features). With `statistics`, another tape's, batch
@@ -221,7 +176,7 @@ class MLP:
         self.backward_pass(Views(self.layout, theta), tape, Views(self.layout, grad))
         return grad, list(tape.deltas)
 
-    def forward_pass(self, theta: Views, tape: Tape, statistics: list[tuple[Array, Array]] | None = None) -> None:
+    def forward_pass(self, theta: Views, tape: Tape, statistics: Statistics | None = None) -> None:
         """z_l = a_{l-1} W_l + b_l and a_l = phi(z_l), from the rows on the tape; nothing is checked."""
         if self.normalization is not None:
             tape.statistics = []
@@ -259,7 +214,7 @@ class MLP:
                 d_a[...] = self.normalization.backward(d_a, z_hat, inverse_std)
         np.matmul(tape.ones_and_a[0], tape.deltas[0], out=grad.blocks[0])
 
-    def _normalize(self, index: int, tape: Tape, statistics: list[tuple[Array, Array]] | None) -> None:
+    def _normalize(self, index: int, tape: Tape, statistics: Statistics | None) -> None:
         """z_hat = (z - mean) / sqrt(var + epsilon), with the rows' own statistics or with those given."""
         assert self.normalization is not None
         z, z_hat = tape.z_columns[index], tape.z_hat_columns[index]

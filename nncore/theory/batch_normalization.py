@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nncore.model.activations import Activation
-from nncore.model.network import EPSILON
+from nncore.model.normalization import EPSILON
 from nncore.theory.moments import Array
 
 UNITS = 2048  # drawn per layer, and four per sample at least: a width at which one unit's noise averages out

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from nncore.model.activations import Activation
-from nncore.model.network import EPSILON
+from nncore.model.normalization import EPSILON
 from nncore.theory.moments import Array, gaussian_moments
 from nncore.theory.random_networks import Ensemble
 

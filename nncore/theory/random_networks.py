@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from nncore.model.activations import Activation
 from nncore.model.layout import Layout
-from nncore.model.network import NORMALIZATIONS
+from nncore.model.normalization import NORMALIZATIONS
 from nncore.numerics.choices import choose
 from nncore.theory.moments import Array, as_activation, non_negative
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nncore.model.network import EPSILON
+from nncore.model.normalization import EPSILON
 from nncore.theory.batch_normalization import BatchNormalizedUnits
 from nncore.theory.kernels import pair_kernels
 from nncore.theory.moments import Array, gaussian_moments

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from nncore import ACTIVATIONS, LOSSES, MLP, NORMALIZATIONS, Activation, Layout
 from nncore.model.layout import Array
-from nncore.model.network import EPSILON, Tape
+from nncore.model.network import Tape
+from nncore.model.normalization import EPSILON
 
 LECTURE = np.array([0.1, -0.2, 0.5, -0.4, 0.3, 0.7, -0.6])
 LECTURE_X = np.array([[0.0], [0.5], [1.0], [1.5]])
