@@ -15,6 +15,7 @@ from nncore.config.run_config import RunConfig
 from nncore.history.history import Divergence, History
 from nncore.measures import per_layer, performance
 from nncore.measures.measurement import Measurement
+from nncore.measures.outputs import SCORES
 from nncore.model.layout import Array
 from nncore.theory import Prediction
 from nncore.training import MEMORY_BUDGET
@@ -33,7 +34,7 @@ STEPS_PER_MEASUREMENT = 1.5
 
 PERCENTILES = {"p10": 10, "median": 50, "p90": 90}
 
-LAYER_QUANTITIES = (
+SEED_QUANTITIES = (
     "delta_norm",
     "weight_gradient_norm",
     "update_ratio",
@@ -42,9 +43,6 @@ LAYER_QUANTITIES = (
     "inactive_fraction",
     "dead_fraction",
 )
-
-
-SCORES = ("train_loss", "test_loss", "train_accuracy", "test_accuracy")
 
 
 @dataclass(frozen=True)
@@ -113,14 +111,14 @@ class SeedRuns:
     def history_bytes(self) -> int:
         """Memory of what is kept: the measurements, not the histories."""
         records, n_layers = min(self.config.steps, MEASURED_STEPS) + 2, self.config.layout().n_layers
-        return 8 * self.n_seeds * records * (n_layers * len(LAYER_QUANTITIES) + 5)
+        return 8 * self.n_seeds * records * (n_layers * len(SEED_QUANTITIES) + 5)
 
 
 @dataclass(frozen=True, eq=False)
 class Seeds:
     """What was measured on every seed.
 
-    layers: axes seed, step, layer; one value for each of LAYER_QUANTITIES. scores: axes seed, step; the
+    layers: axes seed, step, layer; one value for each of SEED_QUANTITIES. scores: axes seed, step; the
     losses and accuracies of `performance`. NaN after a seed's last step, and where a quantity is not defined.
     divergence: (n_seeds,) where each became non-finite. Fewer seeds than `asked` when stopped by hand.
     """
@@ -186,9 +184,7 @@ def run_seeds(
     axes = {"seed": np.array(request.seeds[: len(measured)], np.int64), "step": steps}
     n_layers, lead = planned.layout().n_layers, (len(measured), len(steps))
     caveats = _caveats(request, planned, len(measured))
-    layers = {
-        name: np.array([each[name] for each, _ in measured]).reshape(*lead, n_layers) for name in LAYER_QUANTITIES
-    }
+    layers = {name: np.array([each[name] for each, _ in measured]).reshape(*lead, n_layers) for name in SEED_QUANTITIES}
     scores = {name: np.array([each[name] for _, each in measured]).reshape(lead) for name in SCORES}
     return Seeds(
         Measurement("seeds", axes | {"layer": np.arange(1, n_layers + 1)}, layers, caveats=caveats),
@@ -216,7 +212,7 @@ def _measured(history: History, steps: np.ndarray) -> tuple[dict[str, Array], di
     stop = len(history) - (history.divergence is not None)
     records = np.flatnonzero(np.isin(history.step[:stop], steps))
     rows = np.searchsorted(steps, history.step[records])
-    found = (per_layer(history, LAYER_QUANTITIES, records).values, performance(history, records).values)
+    found = (per_layer(history, SEED_QUANTITIES, records).values, performance(history, records).values)
     placed: list[dict[str, Array]] = []
     for values in found:
         placed.append({name: np.full((len(steps), *each.shape[1:]), np.nan) for name, each in values.items()})

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from dashboard.charts.gradients import HEATMAP_TITLES, layer_lines
+from dashboard.charts.gradients import layer_lines
 from dashboard.charts.seeds import Line, bands
 from dashboard.charts.style import Figure, Style, layer_axis, log_axis, log_ticks, merge
 from dashboard.ui.card import Text
 from nncore import Measurement
+from nncore.measures import LAYER_QUANTITIES
 
 DISTRIBUTIONS = {
     "activation": Text(
@@ -164,11 +165,10 @@ def saturation(measured: Measurement, style: Style, step: int) -> Figure:
         trace |= {"showlegend": False, "hovertemplate": trace["hovertemplate"].replace("layer", "dead units, layer")}
     shown = [trace for trace in dead["data"] if np.nanmax(trace["y"], initial=0) > 0]
     figure["data"] += shown
-    label = HEATMAP_TITLES[name]
     values = np.concatenate([np.ravel(trace["y"]) for trace in figure["data"]] or [np.zeros(1)])
     top = max(0.05, 1.08 * float(np.nanmax(values, initial=0.0)))
     figure["layout"]["yaxis"] = merge(
         figure["layout"]["yaxis"],
-        {"title": {"text": label}, "range": [-0.02 * top, min(top, 1.04)], "tickformat": ".0%"},
+        {"title": {"text": LAYER_QUANTITIES[name].label}, "range": [-0.02 * top, min(top, 1.04)], "tickformat": ".0%"},
     )
     return figure

@@ -30,28 +30,10 @@ FLOW = Text(
     "while δ falls, so look at its level too.",
 )
 
-HEATMAP_NOTES = {
-    "delta_norm": "Bright rows receive gradient, dark rows do not: a dark lower edge is a network whose first layers learn nothing.",
-    "weight_gradient_norm": "Bright rows have weights that feel the loss; compare the level, not only the slope.",
-    "activation_std": "Rows that keep one shade through depth carry the signal on; rows that go dark have lost it.",
-    "saturated_fraction": "Bright rows sit on the flat part of their activation, where the slope lets no gradient through.",
-    "update_ratio": "Rows near −3 learn at a healthy pace; rows far below stand still.",
-}
-HEATMAP_TITLES = {
-    "delta_norm": "δ norm",
-    "weight_gradient_norm": "∂E/∂W norm",
-    "activation_std": "activation std",
-    "saturated_fraction": "saturated share",
-    "inactive_fraction": "share on the flat side",
-    "update_ratio": "update ratio",
-}
-HEATMAP_LABELS = {
-    "delta_norm": "δ",
-    "weight_gradient_norm": "∂E/∂W",
-    "activation_std": "std a",
-    "saturated_fraction": "saturated",
-    "update_ratio": "update",
-}
+
+def heat_maps() -> dict[str, str]:
+    """The quantities that the heat map over layers and steps can show, with their short names."""
+    return {name: quantity.menu for name, quantity in LAYER_QUANTITIES.items() if quantity.menu}
 
 
 def gradient_flow(measured: Measurement, style: Style) -> Figure:
@@ -161,13 +143,13 @@ def ranges(numbers: np.ndarray) -> str:
 
 
 def layer_by_step(measured: Measurement, name: str, style: Style, step: int) -> Figure:
-    """One quantity for every layer at every step, as a heat map; magnitudes as log10."""
+    """One quantity for every layer at every step, as a heat map; magnitudes as log10, what has a sign in two colours."""
     steps, layers, values = measured.axes["step"], measured.axes["layer"], measured[name].T
-    log = is_log(name)
+    quantity = LAYER_QUANTITIES[name]
     with np.errstate(all="ignore"):
-        shades = np.log10(np.where(values > 0, values, np.nan)) if log else values
-    low, high = (0.0, 1.0) if name.endswith("_fraction") else shade_range(shades)
-    label = HEATMAP_TITLES[name]
+        shades = np.log10(np.where(values > 0, values, np.nan)) if quantity.log else values
+    low, high = quantity.span or shade_range(shades)
+    signed, share = quantity.span is not None and low < 0, quantity.span == (0, 1)
     return {
         "data": [
             {
@@ -178,10 +160,10 @@ def layer_by_step(measured: Measurement, name: str, style: Style, step: int) -> 
                 "customdata": values,
                 "zmin": low,
                 "zmax": high,
-                "colorscale": CIVIDIS,
-                "hovertemplate": f"layer %{{y}}, step %{{x}}<br>{label} %{{customdata:.2e}}<extra></extra>",
+                "colorscale": style.diverging if signed else CIVIDIS,
+                "hovertemplate": f"layer %{{y}}, step %{{x}}<br>{quantity.label} %{{customdata:.2e}}<extra></extra>",
                 "colorbar": {
-                    "title": {"text": "log₁₀" if log else "share" if "fraction" in name else "", "side": "top"},
+                    "title": {"text": "log₁₀" if quantity.log else "share" if share else "", "side": "top"},
                     "thickness": 12,
                     "outlinewidth": 0,
                     "tickfont": style.font(12) | {"color": style.muted},
@@ -199,11 +181,6 @@ def layer_by_step(measured: Measurement, name: str, style: Style, step: int) -> 
     }
 
 
-def is_log(name: str) -> bool:
-    """Is the quantity a magnitude, drawn by its logarithm?"""
-    return name == "update_ratio" or LAYER_QUANTITIES[name].log
-
-
 def flat_share(timeline: Measurement) -> str:
     """The share that is defined for the network's units: saturated, or for relu and its kin inactive."""
     saturated = np.isfinite(timeline["saturated_fraction"]).any()
@@ -214,7 +191,7 @@ def gaps(measured: Measurement, name: str) -> str:
     """What the blank cells of a logarithmic heat map are."""
     values = measured[name]
     zeros, endless = np.count_nonzero(values == 0), np.count_nonzero(np.isinf(values))
-    if not is_log(name) or not zeros + endless:
+    if not LAYER_QUANTITIES[name].log or not zeros + endless:
         return ""
     named = [f"{count:,} are {what}" for count, what in ((zeros, "exactly 0"), (endless, "infinite")) if count]
     return f"Blank cells: {' and '.join(named)}."

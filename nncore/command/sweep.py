@@ -39,7 +39,7 @@ def add_sweep(parser: argparse.ArgumentParser) -> None:
         "--quantity",
         metavar="NAME",
         action="append",
-        help=f"noted for every layer; may be given again (delta_norm); any of {', '.join(LAYER_QUANTITIES)}, update_ratio",
+        help=f"noted for every layer; may be given again (delta_norm); any of {', '.join(LAYER_QUANTITIES)}",
     )
     parser.add_argument(
         "--at", type=int, metavar="STEP", action="append", help="step to note them at, -1 for the last (0 and -1)"

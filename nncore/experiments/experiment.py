@@ -19,7 +19,7 @@ class Experiment:
     `label` and `against_label` tell the two runs apart in a few words. `claim` says what is so, `look_for` where it
     is seen; every number in the claim is a bound that `true_of` checks. `charts` are keys of the lab's charts to
     look at, the first one first; `step` is the step to stand on. `picture` names the quantities of a small picture:
-    keys of `measures.LAYER_QUANTITIES` at `step`, or one of "update_ratio", "loss", "fit" and "weights". `view` holds
+    keys of `measures.LAYER_QUANTITIES` at `step`, or one of "loss", "fit" and "weights". `view` holds
     further settings of the lab's page, name and value.
     """
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nncore.history.history import History, replay
+from nncore.history.history import History
 from nncore.measures.measurement import Measurement
-from nncore.measures.quantities import LayerView
+from nncore.measures.quantities import LayerView, blocks
 from nncore.model.layout import Array
 from nncore.numerics.blas import blas_threads
 from nncore.numerics.choices import choose
@@ -32,9 +32,8 @@ def distributions(history: History, records: Sequence[int], quantity: str) -> tu
     choose("quantity", quantity, DISTRIBUTIONS)
     found = []
     with blas_threads(1):
-        for block in replay(history, np.asarray(records)):
-            layers = range(1, history.layout.n_layers + 1)
-            views = [LayerView(block, number, history.theta[0]) for number in layers]
+        for block in blocks(history, np.asarray(records)):
+            views = [LayerView(block, number) for number in range(1, history.layout.n_layers + 1)]
             if quantity == "activation":
                 rows = [view.a for view in views[:-1]] or [views[-1].a]
             elif quantity == "delta":

@@ -2,35 +2,131 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
-from nncore.history.history import Replay
+from nncore.history.history import History, block_length
 from nncore.model.activations import Activation
 from nncore.model.layout import Array
+from nncore.model.network import Tape
 from nncore.numerics.safe_norm import norm
 
 SATURATED_BELOW = 0.01
 """A unit counts as saturated where |phi'(z)| is below this share of the largest |phi'|."""
 
+Layers = list[tuple[Array, Array]]
+"""(weight, bias) of each layer, with leading axis records."""
+
+
+class Block:
+    """Records that are measured at once: (n,) of one history, or one of each of n histories of one shape.
+
+    What training stored of them, and their forward and backward pass on the probe rows, are fetched when a quantity
+    first asks. `room`: a tape whose memory is used again.
+    """
+
+    def __init__(self, histories: Sequence[History], records: np.ndarray, room: Tape | None = None) -> None:
+        self.histories, self.records, self.room = histories, records, room
+        self.network = histories[0].network
+        self.n_samples = len(histories[0].probe_x)
+
+    def stored(self, name: str) -> Array:
+        """An array of the histories at these records: theta, grad, update_norm; (n, ...)."""
+        if len(self.histories) == 1:
+            return np.asarray(getattr(self.histories[0], name)[self.records])
+        pairs = zip(self.histories, self.records, strict=True)
+        return np.stack([getattr(history, name)[record] for history, record in pairs])
+
+    @cached_property
+    def theta(self) -> Array:
+        """(n, n_params)."""
+        return self.stored("theta")
+
+    @cached_property
+    def tape(self) -> Tape:
+        """The forward pass."""
+        room = self.room if self.room is not None and len(self.room.z[-1]) == len(self.records) else None
+        with np.errstate(all="ignore"):
+            return self.network.forward(self.theta, self._of_each("probe_x"), room)
+
+    @cached_property
+    def backward(self) -> tuple[Array, list[Array]]:
+        """dE/dtheta, (n, n_params), and each layer's dE/dz, (n, width, n_samples); penalty excluded."""
+        loss, y = self.histories[0].config.loss_function(), self._of_each("probe_y")
+        with np.errstate(all="ignore"):
+            grad, _ = self.network.backward(self.theta, self.tape, loss.delta(self.tape.z[-1], y))
+        return grad, self.tape.delta_columns
+
+    @cached_property
+    def layers(self) -> Layers:
+        """theta's layers."""
+        return self.network.layout.split(self.theta)
+
+    @cached_property
+    def first_layers(self) -> Layers:
+        """theta's layers at the first record of each history."""
+        return self.network.layout.split(np.stack([history.theta[0] for history in self.histories]))
+
+    @cached_property
+    def gradients(self) -> Layers:
+        """The layers of dE/dtheta on the probe rows."""
+        return self.network.layout.split(self.backward[0])
+
+    @cached_property
+    def training_gradients(self) -> Layers:
+        """The layers of the gradient that training took: on its own rows, penalty included, before clipping."""
+        return self.network.layout.split(self.stored("grad"))
+
+    @cached_property
+    def update_norm(self) -> Array:
+        """‖W(t+1) − W(t)‖ of the step that follows each record, NaN where none does, (n, n_layers)."""
+        return self.stored("update_norm")
+
+    @cached_property
+    def before(self) -> Block:
+        """The records before these; before the first one there is none, and it stands there itself."""
+        return Block(self.histories, np.maximum(self.records - 1, 0))
+
+    def _of_each(self, name: str) -> Any:
+        """Probe rows or their targets: those of the one history, or each record its own."""
+        if len(self.histories) == 1:
+            return getattr(self.histories[0], name)
+        return np.stack([getattr(history, name) for history in self.histories])
+
+
+def blocks(history: History, records: np.ndarray, replayed: bool = True) -> Iterator[Block]:
+    """The records in blocks bounded to 64 MB, with their passes where they are `replayed`.
+
+    A block's passes are overwritten by those of the next one.
+    """
+    size, room = block_length(history.layout, len(history.probe_x) if replayed else 0, history.theta.dtype), None
+    for start in range(0, len(records), size):
+        block = Block((history,), records[start : start + size], room)
+        yield block
+        room = vars(block).get("tape")
+
 
 class LayerView:
-    """What the quantities below look at: layer `number` (1 ... L) of a replayed block, leading axis records.
-
-    `first_theta` (n_params,), or (n_block, n_params) where each of the block has its own.
+    """What the quantities below look at: layer `number` (1 ... L) of a block, leading axis records.
 
     z, a, slope and delta are flat over units and samples, (n_block, width * n_samples), units first.
     """
 
-    def __init__(self, block: Replay, number: int, first_theta: Array) -> None:
-        self.block, self.number, self.first_theta = block, number, first_theta
+    def __init__(self, block: Block, number: int) -> None:
+        self.block, self.number = block, number
         self.index = number - 1
-        self.n_samples = block.tape.z[0].shape[-2]
+        self.n_samples = block.n_samples
         self.width = block.network.layout.widths[number]
         self.is_output = number == block.network.layout.n_layers
+
+    @property
+    def before(self) -> LayerView:
+        """The same layer at the records before."""
+        return LayerView(self.block.before, self.number)
 
     @property
     def activation(self) -> Activation | None:
@@ -51,7 +147,7 @@ class LayerView:
     @cached_property
     def delta(self) -> Array:
         """dE/dz of the mean loss over the probe rows."""
-        return flat(self.block.tape.delta_columns[self.index])
+        return flat(self.block.backward[1][self.index])
 
     @cached_property
     def steepness(self) -> Array:
@@ -69,48 +165,95 @@ class LayerView:
     @cached_property
     def weight(self) -> Array:
         """(n_block, fan_in * fan_out)."""
-        return flat(self.block.network.layout.split(self.block.theta)[self.index][0])
+        return flat(self.block.layers[self.index][0])
 
     @cached_property
     def first_weight(self) -> Array:
-        """The weights of the first record."""
-        return flat(self.block.network.layout.split(np.atleast_2d(self.first_theta))[self.index][0])
+        """The weights of the first record, with a leading axis of 1, or of each record's own history."""
+        return flat(self.block.first_layers[self.index][0])
 
     @cached_property
     def gradients(self) -> tuple[Array, Array]:
         """(weight, bias) gradients on the probe rows, flat."""
-        weight, bias = self.block.network.layout.split(self.block.grad)[self.index]
+        weight, bias = self.block.gradients[self.index]
         return flat(weight), bias
+
+    @cached_property
+    def training_gradient(self) -> Array:
+        """The weight gradient that training took, flat; NaN where nothing has been trained."""
+        return flat(self.block.training_gradients[self.index][0])
+
+    @property
+    def update_norm(self) -> Array:
+        """‖W(t+1) − W(t)‖ of the step that follows each record, NaN where none does, (n_block,)."""
+        return self.block.update_norm[:, self.index]
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """One number per layer and record: its formula in code, and what a page needs to name and draw it."""
+    """One number per layer and record: its formula in code, and what a page needs to name and draw it.
+
+    `formula` is a function of one LayerView, or with records = 2 of two: the record before, and this one. It looks at
+    the passes over the probe rows unless `replayed` is False: then at what training stored alone, which is quick.
+    `span`: the ends of its range, where they are known. `menu`: its short name in the lab's choice of heat maps, which its
+    address shows; "" keeps it out. `note`: what such a heat map tells.
+    """
 
     name: str
     label: str
     symbol: str
     log: bool
     about: str
-    of: Callable[[LayerView], Array]
+    formula: Callable[..., Array]
+    records: int = 1
+    replayed: bool = True
+    span: tuple[float, float] | None = None
+    menu: str = ""
+    note: str = ""
+
+    def of(self, layer: LayerView) -> Array:
+        """Its value at each record, (n_block,); over two records NaN at a history's first."""
+        if self.records == 1:
+            return self.formula(layer)
+        has_one_before = layer.block.records > 0
+        if not has_one_before.any():
+            return _undefined(layer)
+        return np.where(has_one_before, self.formula(layer.before, layer), np.nan)
 
 
 LAYER_QUANTITIES: dict[str, Quantity] = {}
 
 
-def _quantity(label: str, symbol: str, log: bool = True) -> Callable[[Callable[[LayerView], Array]], Quantity]:
+def measured(block: Block, names: Iterable[str]) -> dict[str, Array]:
+    """The named quantities of every layer at the records of a block: name -> (n_block, n_layers)."""
+    n_layers, quantities = block.network.layout.n_layers, [LAYER_QUANTITIES[name] for name in names]
+    values = {quantity.name: np.full((len(block.records), n_layers), np.nan) for quantity in quantities}
+    with np.errstate(all="ignore"):
+        for number in range(1, n_layers + 1):
+            layer = LayerView(block, number)
+            for quantity in quantities:
+                values[quantity.name][:, number - 1] = quantity.of(layer)
+    return values
+
+
+def _quantity(label: str, symbol: str, log: bool = True, **more: Any) -> Callable[[Callable[..., Array]], Quantity]:
     """Enter a function into LAYER_QUANTITIES under its own name; its docstring becomes `about`."""
 
-    def enter(function: Callable[[LayerView], Array]) -> Quantity:
+    def enter(function: Callable[..., Array]) -> Quantity:
         name = function.__name__
         about = " ".join((function.__doc__ or "").split())
-        LAYER_QUANTITIES[name] = Quantity(name, label, symbol, log, about, function)
+        LAYER_QUANTITIES[name] = Quantity(name, label, symbol, log, about, function, **more)
         return LAYER_QUANTITIES[name]
 
     return enter
 
 
-@_quantity("δ norm", "‖δ‖")
+@_quantity(
+    "δ norm",
+    "‖δ‖",
+    menu="δ",
+    note="Bright rows receive gradient, dark rows do not: a dark lower edge is a network whose first layers learn nothing.",
+)
 def delta_norm(layer: LayerView) -> Array:
     """√(mean over probe rows of ‖∂E_s/∂z‖²), each row with its own loss E_s."""
     return np.sqrt(layer.n_samples) * norm(layer.delta)
@@ -122,19 +265,24 @@ def delta_rms(layer: LayerView) -> Array:
     return delta_norm.of(layer) / np.sqrt(layer.width)
 
 
-@_quantity("weight-gradient norm", "‖∂E/∂W‖")
+@_quantity(
+    "∂E/∂W norm",
+    "‖∂E/∂W‖",
+    menu="∂E/∂W",
+    note="Bright rows have weights that feel the loss; compare the level, not only the slope.",
+)
 def weight_gradient_norm(layer: LayerView) -> Array:
     """Euclidean norm of ∂E/∂W over the probe rows, penalty excluded."""
     return norm(layer.gradients[0])
 
 
-@_quantity("weight-gradient RMS", "rms ∂E/∂W")
+@_quantity("∂E/∂W RMS", "rms ∂E/∂W")
 def weight_gradient_rms(layer: LayerView) -> Array:
     """Weight-gradient norm divided by the square root of the number of weights."""
     return weight_gradient_norm.of(layer) / np.sqrt(layer.gradients[0].shape[-1])
 
 
-@_quantity("bias-gradient norm", "‖∂E/∂b‖")
+@_quantity("∂E/∂b norm", "‖∂E/∂b‖")
 def bias_gradient_norm(layer: LayerView) -> Array:
     """Euclidean norm of ∂E/∂b over the probe rows."""
     return norm(layer.gradients[1])
@@ -146,7 +294,13 @@ def activation_mean(layer: LayerView) -> Array:
     return layer.a.mean(axis=-1, dtype=np.float64)
 
 
-@_quantity("activation std", "std a", log=False)
+@_quantity(
+    "activation std",
+    "std a",
+    log=False,
+    menu="std a",
+    note="Rows that keep one shade through depth carry the signal on; rows that go dark have lost it.",
+)
 def activation_std(layer: LayerView) -> Array:
     """Standard deviation of a, pooled over units and probe rows."""
     return _std(layer.a)
@@ -183,19 +337,26 @@ def signal_floor(layer: LayerView) -> Array:
     return 8 * np.finfo(layer.z_columns.dtype).eps * np.sqrt(np.square(mean).mean(axis=-1))
 
 
-@_quantity("saturated fraction", "saturated", log=False)
+@_quantity(
+    "saturated share",
+    "saturated",
+    log=False,
+    span=(0, 1),
+    menu="saturated",
+    note="Bright rows sit on the flat part of their activation, where the slope lets no gradient through.",
+)
 def saturated_fraction(layer: LayerView) -> Array:
     """Share of units × rows where |φ′(z)| is below 1 % of its largest value; for two-sided units."""
     return _flat_share(layer, "two-sided")
 
 
-@_quantity("inactive fraction", "inactive", log=False)
+@_quantity("share on the flat side", "inactive", log=False, span=(0, 1))
 def inactive_fraction(layer: LayerView) -> Array:
     """Share of units × rows where |φ′(z)| is below 1 % of its largest value; for relu and its kin."""
     return _flat_share(layer, "one-sided")
 
 
-@_quantity("dead units", "dead", log=False)
+@_quantity("dead units", "dead", log=False, span=(0, 1))
 def dead_fraction(layer: LayerView) -> Array:
     """Share of units with φ′(z) = 0 on every probe row; not defined for sign."""
     if layer.activation is None or layer.activation.kind == "threshold":
@@ -204,16 +365,54 @@ def dead_fraction(layer: LayerView) -> Array:
     return np.where(layer.is_defined, dead.mean(axis=-1), np.nan)
 
 
-@_quantity("weight norm", "‖W‖")
+@_quantity("weight norm", "‖W‖", replayed=False)
 def weight_norm(layer: LayerView) -> Array:
     """Euclidean norm of W."""
     return norm(layer.weight)
 
 
-@_quantity("distance from initialization", "‖W − W₀‖")
+@_quantity("distance from initialization", "‖W − W₀‖", replayed=False)
 def distance(layer: LayerView) -> Array:
     """‖W − W₀‖: how far the layer's weights have travelled from the first record."""
     return norm(layer.weight - layer.first_weight)
+
+
+@_quantity(
+    "update ratio",
+    "‖ΔW‖ / ‖W‖",
+    replayed=False,
+    menu="update",
+    note="Rows near −3 learn at a healthy pace; rows far below stand still.",
+)
+def update_ratio(layer: LayerView) -> Array:
+    """‖W(t+1) − W(t)‖ / ‖W(t)‖ of the step that follows; not defined where ‖W‖ = 0 or no step follows."""
+    weight = norm(layer.weight)
+    return np.where(weight > 0, layer.update_norm / weight, np.nan)
+
+
+@_quantity(
+    "cosine of successive gradients",
+    "cos(g₋₁, g)",
+    log=False,
+    records=2,
+    replayed=False,
+    span=(-1, 1),
+    menu="cosine",
+    note="Rows near 1 go straight on and would bear larger steps; rows below 0 turn back at every step: they overshoot.",
+)
+def gradient_cosine(before: LayerView, layer: LayerView) -> Array:
+    """g₋₁ · g / (‖g₋₁‖ ‖g‖) of ∂E/∂W as training took it at the record before and at this one, each on its own
+    rows; not defined at the first record or where a norm is 0. Where it is positive, a larger step would have
+    lowered the loss further, to first order (Baydin et al. 2018, hypergradient descent).
+    """
+    first, second = (_unit(each.training_gradient) for each in (before, layer))
+    return np.clip((first * second).sum(axis=-1), -1.0, 1.0)
+
+
+def _unit(vectors: Array) -> Array:
+    """Each divided by its length, in float64; NaN where that is 0."""
+    scaled = vectors / np.abs(vectors).max(axis=-1, keepdims=True, initial=0.0).astype(np.float64)
+    return scaled / norm(scaled)[..., None]
 
 
 def _undefined(layer: LayerView) -> Array:

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from nncore.config.run_config import RunConfig
-from nncore.history.history import History, Replay
-from nncore.measures import LAYER_QUANTITIES, LayerView
-from nncore.measures import per_layer as per_layer_alone
+from nncore.history.history import History
+from nncore.measures.outputs import scores
+from nncore.measures.quantities import Block, measured
 from nncore.model.layout import Array
 from nncore.numerics.blas import blas_threads
 from nncore.training.many_runs import runs_at_once
@@ -24,22 +24,13 @@ def per_layer(histories: Sequence[History], names: Iterable[str], records: np.nd
 
     The histories are of one shape, with as many probe rows each.
     """
-    names = list(names)
-    first, count = histories[0], records.shape[1]
-    theta = np.concatenate([history.theta[chosen] for history, chosen in zip(histories, records, strict=True)])
-    initial = np.concatenate([np.repeat(history.theta[:1], count, axis=0) for history in histories])
-    x = np.stack([history.probe_x for history in histories]).repeat(count, axis=0)
-    y = np.stack([history.probe_y for history in histories]).repeat(count, axis=0)
-    values = _measured(first.config, [name for name in names if name != "update_ratio"], theta, initial, x, y)
-    found = {name: each.reshape(*records.shape, -1) for name, each in values.items()}
-    if "update_ratio" in names:
-        found["update_ratio"] = np.stack(
-            [
-                per_layer_alone(history, "update_ratio", chosen)["update_ratio"]
-                for history, chosen in zip(histories, records, strict=True)
-            ]
-        )
-    return found
+    names, first = list(names), histories[0]
+    runs = [history for history in histories for _ in range(records.shape[1])]
+    found: list[dict[str, Array]] = []
+    with blas_threads(1):
+        for part in _parts(len(runs), first.config):
+            found.append(measured(Block(runs[part], records.ravel()[part]), names))
+    return {name: np.concatenate([each[name] for each in found]).reshape(*records.shape, -1) for name in names}
 
 
 def initial_per_layer(configs: Sequence[RunConfig], names: Iterable[str]) -> dict[str, Array]:
@@ -49,44 +40,36 @@ def initial_per_layer(configs: Sequence[RunConfig], names: Iterable[str]) -> dic
     >>> found["delta_norm"].shape
     (2, 1, 3)
     """
-    names = list(names)
-    theta = np.stack([config.initial_theta() for config in configs])
-    x, y = (np.stack(each) for each in zip(*(config.probe() for config in configs), strict=True))
-    values = _measured(configs[0], [name for name in names if name != "update_ratio"], theta, theta, x, y)
-    if "update_ratio" in names:
-        values["update_ratio"] = np.full((len(configs), configs[0].layout().n_layers), np.nan)
-    return {name: each[:, None] for name, each in values.items()}
+    return per_layer([_untrained(config) for config in configs], names, np.zeros((len(configs), 1), np.int64))
 
 
-def scores(histories: Sequence[History], records: np.ndarray) -> list[dict[str, float]]:
+def _untrained(config: RunConfig) -> History:
+    """A run before its first step: theta is known, what training adds to a record is not."""
+    theta = config.initial_theta()[None]
+    unknown = np.full((1, config.layout().n_layers), np.nan)
+    return History(
+        config, np.zeros(1, np.int64), unknown[:, 0], theta, np.full_like(theta, np.nan), unknown, *config.probe()
+    )
+
+
+def final_scores(histories: Sequence[History], records: np.ndarray) -> list[dict[str, float]]:
     """Loss (penalty excluded) and accuracy on training and test rows of each history at its record.
 
     NaN where there are no test rows or no classes: `measures.performance` at one record each.
     """
     first = histories[0]
-    network, loss = first.network, first.config.loss_function()
     found: list[dict[str, float]] = []
     with blas_threads(1), np.errstate(all="ignore"):
         for part in _parts(len(histories), first.config):
-            chosen = [(histories[index], records[index]) for index in range(part.start, part.stop)]
-            theta = np.stack([history.theta[record] for history, record in chosen])
-            data = [history.config.data() for history, _ in chosen]
-            x, y = _rows([history.config for history, _ in chosen], [(d.x_train, d.y_train) for d in data])
-            tape = network.forward(theta, x)
-            values = {"train": (tape.z[-1], y)}
-            if len(data[0].x_test):
-                x, y = _rows([history.config for history, _ in chosen], [(d.x_test, d.y_test) for d in data])
-                values["test"] = (network.forward(theta, x, statistics=tape.statistics).z[-1], y)
-            measured = {
-                f"{name}_{kind}": np.full(len(chosen), np.nan)
-                for kind in ("loss", "accuracy")
-                for name in ("train", "test")
-            }
-            for name, (z, targets) in values.items():
-                measured[f"{name}_loss"] = loss.value(z, targets)
-                if data[0].task == "classification":
-                    measured[f"{name}_accuracy"] = loss.accuracy(z, targets)
-            found += [{name: float(each[index]) for name, each in measured.items()} for index in range(len(chosen))]
+            configs = [history.config for history in histories[part]]
+            theta = np.stack(
+                [history.theta[record] for history, record in zip(histories[part], records[part], strict=True)]
+            )
+            data = [config.data() for config in configs]
+            train = _rows(configs, [(each.x_train, each.y_train) for each in data])
+            test = _rows(configs, [(each.x_test, each.y_test) for each in data]) if len(data[0].x_test) else None
+            measured = scores(first.network, first.config.loss_function(), theta, train, test, data[0].task)
+            found += [{name: float(each[row]) for name, each in measured.items()} for row in range(len(configs))]
     return found
 
 
@@ -114,31 +97,6 @@ def _xlogx(shares: Array) -> Array:
 def _rows(configs: list[RunConfig], parts: list[tuple[Array, Array]]) -> tuple[Array, np.ndarray]:
     x = np.stack([rows.astype(config.dtype) for config, (rows, _) in zip(configs, parts, strict=True)])
     return x, np.stack([config.targets(y) for config, (_, y) in zip(configs, parts, strict=True)])
-
-
-def _measured(
-    config: RunConfig, names: list[str], theta: Array, initial: Array, x: Array, y: np.ndarray
-) -> dict[str, Array]:
-    """name -> (n, n_layers) for theta (n, n_params) on x (n, n_rows, n_features), in blocks for the cache."""
-    n_layers = config.layout().n_layers
-    values = {name: np.full((len(theta), n_layers), np.nan) for name in names}
-    if not names:
-        return values
-    with blas_threads(1), np.errstate(all="ignore"):
-        for part in _parts(len(theta), config):
-            block = _replayed(config, theta[part], x[part], y[part])
-            for number in range(1, n_layers + 1):
-                layer = LayerView(block, number, initial[part])
-                for name in names:
-                    values[name][part, number - 1] = LAYER_QUANTITIES[name].of(layer)
-    return values
-
-
-def _replayed(config: RunConfig, theta: Array, x: Array, y: np.ndarray) -> Replay:
-    network, loss = config.network(), config.loss_function()
-    tape = network.forward(theta, x)
-    grad, deltas = network.backward(theta, tape, loss.delta(tape.z[-1], y))
-    return Replay(np.arange(len(theta)), network, theta, tape, deltas, grad)
 
 
 def _parts(count: int, config: RunConfig) -> Iterator[slice]:

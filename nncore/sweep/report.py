@@ -14,6 +14,7 @@ from nncore.diagnosis.rules import judge
 from nncore.diagnosis.snapshot import LAYER_NAMES, Readings
 from nncore.history.history import History
 from nncore.measures import LAYER_QUANTITIES
+from nncore.measures.outputs import SCORES
 from nncore.model.layout import Array
 from nncore.numerics.choices import choose
 from nncore.sweep import batched_measures
@@ -35,7 +36,7 @@ Row = dict[str, Any]
 class Report:
     """What is noted of every run.
 
-    `quantities` (keys of LAYER_QUANTITIES, or "update_ratio") are noted for every layer at each of `steps`,
+    `quantities` (keys of LAYER_QUANTITIES) are noted for every layer at each of `steps`,
     step numbers or LAST, in columns such as delta_norm_at_0 and delta_norm_at_last; empty where a run ended
     before. `scores`: losses and accuracies on training and test rows at the end, and whether it trained.
     `verdict`: what the diagnosis finds there. `layers`: the same quantities as a table of their own too, a row
@@ -55,7 +56,7 @@ class Report:
 
     def __post_init__(self) -> None:
         for name in self.quantities:
-            choose("quantity", name, (*LAYER_QUANTITIES, "update_ratio"))
+            choose("quantity", name, LAYER_QUANTITIES)
         for step in self.steps:
             if not isinstance(step, int) or step < LAST:
                 raise ValueError(f"steps must be whole numbers from 0 on, or -1 for the last; got {step!r}")
@@ -95,8 +96,6 @@ DEFAULT_REPORT = Report()
 
 INITIAL_FLOW = Report(steps=(0,), scores=False, verdict=False, training=False)
 """δ norms at initialization and nothing else: no run is trained."""
-
-SCORES = ("train_loss", "test_loss", "train_accuracy", "test_accuracy")
 
 
 def column(quantity: str, step: int) -> str:
@@ -139,7 +138,7 @@ def note(histories: Sequence[History], report: Report) -> list[Row]:
             first_and_last = {name: measured[name][index, column_of[:2]] for name in LAYER_NAMES}
             _note_verdict(row, Readings(history, int(last[index]), first_and_last, sentences=False))
     if report.scores:
-        for row, history, scores in zip(rows, histories, batched_measures.scores(histories, last), strict=True):
+        for row, history, scores in zip(rows, histories, batched_measures.final_scores(histories, last), strict=True):
             row.update(scores)
             row["trained"] = scores["train_loss"] < TRAINED * batched_measures.constant_loss(history.config)
     return rows

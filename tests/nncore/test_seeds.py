@@ -6,10 +6,10 @@ import pytest
 from nncore import Fork, Measurement, RunConfig, measures, run
 from nncore import seeds as module
 from nncore.seeds import (
-    LAYER_QUANTITIES,
     MEASURED_STEPS,
     MOST_SEEDS,
     SCORES,
+    SEED_QUANTITIES,
     SeedRuns,
     band,
     inside_theory,
@@ -37,8 +37,8 @@ def test_every_number_is_that_of_the_run_alone(settings: dict) -> None:
     for place, seed in enumerate(found.seeds.tolist()):
         history = run(config.replace(seed=seed))
         np.testing.assert_array_equal(history.step, found.steps)
-        layers, scores = measures.per_layer(history, LAYER_QUANTITIES), measures.performance(history)
-        for name in LAYER_QUANTITIES:
+        layers, scores = measures.per_layer(history, SEED_QUANTITIES), measures.performance(history)
+        for name in SEED_QUANTITIES:
             np.testing.assert_array_equal(found.layers[name][place], layers[name], err_msg=name)
         for name in SCORES:
             np.testing.assert_array_equal(found.scores[name][place], scores[name], err_msg=name)

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from dashboard.charts.gradients import HEATMAP_TITLES, is_log
 from dashboard.charts.seeds import guide_line
 from dashboard.charts.style import (
     CIVIDIS,
@@ -22,6 +21,7 @@ from dashboard.charts.style import (
 )
 from dashboard.ui.card import Text
 from nncore import Measurement
+from nncore.measures import LAYER_QUANTITIES
 from nncore.numerics.spacing import evenly_spaced
 
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "8px,2px,2px,2px", "2px,6px")
@@ -134,13 +134,14 @@ def over_steps(
 def maps(measured: Measurement, name: str, style: Style, sound: np.ndarray) -> Figure:
     """Layer × step of every run, two side by side, on the same axes and with one colour scale."""
     runs, values, steps = measured.axes["run"], measured[name], measured["step"]
-    log = is_log(name)
+    quantity = LAYER_QUANTITIES[name]
+    log = quantity.log
     with np.errstate(all="ignore"):
         shades = np.log10(np.where(values > 0, values, np.nan)) if log else values
     with np.errstate(all="ignore"):
         seen = in_view(values, sound)
         finite = np.log10(seen[seen > 0]) if log else seen
-    low, high = (0.0, 1.0) if name.endswith("_fraction") else shade_range(finite)
+    low, high = quantity.span or shade_range(finite)
     columns = min(2, len(runs))
     rows = -(-len(runs) // columns)
     traces, titles = [], []
@@ -226,7 +227,7 @@ def maps(measured: Measurement, name: str, style: Style, sound: np.ndarray) -> F
 
 def map_text(name: str) -> Text:
     """The words around the maps of a quantity."""
-    return Text("Over training", f"{HEATMAP_TITLES[name]}, every layer and step of each run", MAPS)
+    return Text("Over training", f"{LAYER_QUANTITIES[name].label}, every layer and step of each run", MAPS)
 
 
 def _colour(place: int, style: Style) -> str:

@@ -8,13 +8,13 @@ import numpy as np
 import streamlit as st
 
 from dashboard.charts import style
-from dashboard.charts.gradients import HEATMAP_LABELS
 from dashboard.charts.style import escape
 from dashboard.jobs.progress import finished_runs, session_id
 from dashboard.jobs.registry import PINS, runs
 from dashboard.state import pins, sidebar
 from dashboard.ui import card
 from dashboard.views.compare import charts, pinned_runs
+from nncore.measures import LAYER_QUANTITIES
 
 MAPPED = ("delta_norm", "weight_gradient_norm", "update_ratio")
 
@@ -196,7 +196,7 @@ def flow_chart(found: pinned_runs.Runs, records: list[int], sound: np.ndarray, l
 
 def map_chart(found: pinned_runs.Runs, sound: np.ndarray, look: style.Style) -> None:
     """Small maps of layer × step, one colour scale for all."""
-    labels = {name: HEATMAP_LABELS[name] for name in MAPPED}
+    labels = {name: LAYER_QUANTITIES[name].menu for name in MAPPED}
     from_url = {label: name for name, label in labels.items()}.get(st.query_params.get("maps"), "delta_norm")
     name = st.session_state.get("maps", from_url)
     measured = pinned_runs.timelines(found).select("step", name)

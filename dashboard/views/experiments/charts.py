@@ -91,9 +91,7 @@ def _vertical(lines: Sequence[Line]) -> _Axis:
     quantity = lines[0]["quantity"]
     if quantity in ("saturated_fraction", "dead_fraction"):
         return _Axis([0.0, 1.0], BOTTOM, TOP)
-    log = quantity == "update_ratio" or (quantity in LAYER_QUANTITIES and LAYER_QUANTITIES[quantity].log)
-    if quantity == "distance":
-        log = False
+    log = quantity in LAYER_QUANTITIES and LAYER_QUANTITIES[quantity].log and quantity != "distance"
     known = [value for value in both if value is not None]
     runs_off = not log and max(known) > 100 * max(value for value in own if value is not None)
     zero = [0.0] if quantity in ("loss", "distance") and not (runs_off and log) else []

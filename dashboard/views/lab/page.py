@@ -20,12 +20,10 @@ from nncore import History
 from nncore import measures as m
 from nncore.diagnosis import Flow, flow, theory_gap
 
-OVER_TIME = (*gradients.HEATMAP_LABELS, "inactive_fraction", "dead_fraction")
-
 
 def over_time(history: History) -> m.Measurement:
     """Every quantity that a chart over time shows, from one replay."""
-    return m.over_time(history, OVER_TIME)
+    return m.over_time(history, (*gradients.heat_maps(), "inactive_fraction", "dead_fraction"))
 
 
 @st.fragment
@@ -154,13 +152,13 @@ def banded(measured: m.Measurement, repeated: SeedTraining | None) -> m.Measurem
 
 def layer_by_step(timeline: m.Measurement, look: style.Style, step: int, play: Playback) -> None:
     """The layer × step heat map, of a quantity to choose."""
-    labels = gradients.HEATMAP_LABELS
+    labels = gradients.heat_maps()
     from_url = {label: name for name, label in labels.items()}.get(st.query_params.get("heat"), "delta_norm")
     chosen = st.session_state.get("heat", from_url)  # its widget is drawn below the title
     name = gradients.flat_share(timeline) if chosen == "saturated_fraction" else chosen
     measured = timeline.select(name)
-    title = f"{gradients.HEATMAP_TITLES[name]}, every layer and step"
-    text = card.Text("Over training", title, gradients.HEATMAP_NOTES[chosen])
+    title = f"{m.LAYER_QUANTITIES[name].label}, every layer and step"
+    text = card.Text("Over training", title, m.LAYER_QUANTITIES[chosen].note)
     drawn = partial(gradients.layer_by_step, measured, name, look)
     pick = partial(
         st.segmented_control,

@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard.charts import seeds as charts
-from dashboard.charts.gradients import HEATMAP_TITLES, ranges
+from dashboard.charts.gradients import ranges
 from dashboard.charts.style import Style, current, number, percent
 from dashboard.jobs.progress import QUIET_SECONDS, finished, session_id
 from dashboard.jobs.registry import SEEDS, SeedTraining, Training, runs
@@ -178,7 +178,7 @@ def saturation(training: Training, repeated: SeedTraining, record: int, name: st
     row = repeated.seeds.nearest(int(training.history.step[record]))
     measured = _at(training, repeated, row, name, "dead_fraction")
     lines = [
-        charts.Line(name, HEATMAP_TITLES[name], look.activation, "circle"),
+        charts.Line(name, m.LAYER_QUANTITIES[name].label, look.activation, "circle"),
         charts.Line("dead_fraction", "dead units", look.ink, "x"),
     ]
     figure = charts.per_layer(measured, lines, look, title="share")

@@ -17,7 +17,7 @@ from nncore.measures.learned import confusion, decision_regions, fitted_curve, p
 LOOK = style.LIGHT
 RECORD = 12
 BASE = RunConfig(dataset="moons", hidden=(6, 5, 4), steps=25, n_samples=60, optimizer="adam", learning_rate=0.02)
-OVER_TIME = (*gradients.HEATMAP_LABELS, "inactive_fraction", "dead_fraction")
+OVER_TIME = (*gradients.heat_maps(), "inactive_fraction", "dead_fraction")
 
 
 @pytest.fixture(scope="module")
@@ -56,14 +56,14 @@ def test_gradient_flow_draws_both_norms_at_both_steps(history: History, record: 
     )
 
 
-@pytest.mark.parametrize("name", gradients.HEATMAP_LABELS)
+@pytest.mark.parametrize("name", gradients.heat_maps())
 def test_heat_map_draws_every_layer_and_step(history: History, name: str) -> None:
     measured = m.over_time(history, name)
     (trace,) = gradients.layer_by_step(measured, name, LOOK, 3)["data"]
     np.testing.assert_array_equal(trace["x"], history.step)
     np.testing.assert_array_equal(trace["y"], [1, 2, 3, 4])
     np.testing.assert_array_equal(trace["customdata"], measured[name].T)
-    is_log = name == "update_ratio" or m.LAYER_QUANTITIES[name].log
+    is_log = m.LAYER_QUANTITIES[name].log
     expected = np.log10(measured[name].T) if is_log else measured[name].T
     np.testing.assert_allclose(trace["z"], expected, rtol=1e-6)
     finite = trace["z"][np.isfinite(trace["z"])]
@@ -285,7 +285,7 @@ def test_every_chart_draws_every_kind_of_run(changes: dict, look: style.Style) -
             loss.performance(m.performance(history), look, step),
             weights.layer_bands(m.layer_parameters(history, 1), look, step),
             weights.one_parameter(m.parameter(history, 0), look, step),
-            *(gradients.layer_by_step(timeline, name, look, step) for name in gradients.HEATMAP_LABELS),
+            *(gradients.layer_by_step(timeline, name, look, step) for name in gradients.heat_maps()),
             *(
                 activations.distribution(m.distribution(history, record, name), name, look)
                 for name in activations.DISTRIBUTIONS

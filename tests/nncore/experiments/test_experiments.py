@@ -52,7 +52,7 @@ def test_experiment_is_complete_in_words_and_cheap_to_run(experiment: Experiment
     assert experiment.claim.endswith(".") and experiment.look_for.endswith(".")
     assert 3 <= len(experiment.title.split()) <= 8
     assert experiment.charts and set(experiment.charts) <= set(CHARTS)
-    assert set(experiment.picture) <= {*m.LAYER_QUANTITIES, "update_ratio", "loss", "fit", "weights"}
+    assert set(experiment.picture) <= {*m.LAYER_QUANTITIES, "loss", "fit", "weights"}
     for config in (experiment.config, experiment.against):
         assert 0 <= experiment.step <= config.steps
         assert estimate(config).seconds < 2

@@ -79,7 +79,18 @@ def slow_quantities(history: History, record: int) -> list[dict[str, float]]:
             "saturated_fraction": math.nan,
             "inactive_fraction": math.nan,
             "dead_fraction": math.nan,
+            "update_ratio": math.nan,
+            "gradient_cosine": math.nan,
         }
+        if record + 1 < len(history):
+            following = history.layout.split(history.theta[record + 1])[index][0].astype(float)
+            row["update_ratio"] = np.linalg.norm(following - weight) / np.linalg.norm(weight)
+        if record > 0:
+            g, g_before = (
+                history.layout.split(history.grad[place])[index][0].astype(float) for place in (record, record - 1)
+            )
+            lengths = np.linalg.norm(g) * np.linalg.norm(g_before)
+            row["gradient_cosine"] = (g * g_before).sum() / lengths if lengths else math.nan
         if index < len(history.network.activations):
             phi = history.network.activations[index]
             slopes = phi.slope(layer["z"])

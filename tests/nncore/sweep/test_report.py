@@ -16,7 +16,7 @@ BASE = RunConfig(n_samples=60, hidden=(5, 4), steps=12, probe_size=20)
 DIVERGING = RunConfig(
     dataset="diabetes", n_samples=60, hidden=(4, 3), activation="linear", learning_rate=0.02, steps=60
 )
-ALL = Report(quantities=(*LAYER_QUANTITIES, "update_ratio"), steps=(0, 7, LAST))
+ALL = Report(quantities=tuple(LAYER_QUANTITIES), steps=(0, 7, LAST))
 
 
 def rows(runs: Any, report: Report = DEFAULT_REPORT, **how: Any) -> list[dict[str, Any]]:
