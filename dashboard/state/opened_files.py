@@ -142,7 +142,7 @@ def _value(name: str, value: Any) -> str:
             return inert(_listed(value))
         return f"{len(value)} × {value[0]}" if value else "no hidden layer"
     if name == "table":
-        return inert(uploads.sentence(value)) or "none"
+        return inert(uploads.sentence(str(value))) or "none"
     return inert(_listed(value) if isinstance(value, tuple) else fork_words.in_words(value, name))
 
 
@@ -153,7 +153,7 @@ def _listed(values: tuple[Any, ...]) -> str:
 def said(history: History) -> str:
     """What was read, in words: what it is of, how far it goes and how it ended."""
     config, first, last = history.config, int(history.step[0]), int(history.step[-1])
-    about = uploads.sentence(config.table) if config.dataset == TABLE else config.dataset
+    about = uploads.sentence(str(config.table)) if config.dataset == TABLE else config.dataset
     parts = [f"A run on **{about}**, {ending(history)}."]
     if history.stopped:
         parts.append(plain(history.stopped))

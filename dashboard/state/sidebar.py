@@ -16,7 +16,7 @@ from dashboard.state import hidden_settings, lessons, undo_buttons, uploads
 from nncore import ACTIVATIONS, DATASETS, RunConfig
 from nncore.config.run_config import TABLE
 from nncore.data.features import FEATURES
-from nncore.data.table import Choice
+from nncore.data.table import TableChoice
 
 FIRST_SIGHT = RunConfig(dataset="circles", hidden=(32,) * 12, activation="sigmoid", init="xavier_normal", steps=400)
 """The run that the page opens on: a deep sigmoid network whose first layers learn nothing."""
@@ -213,7 +213,7 @@ def _has_two_inputs(so_far: dict[str, Any]) -> bool:
     if so_far["dataset"] != TABLE:
         return DATASETS[so_far["dataset"]].n_features == 2
     try:
-        return Choice(so_far["table"]).dataset.n_features == 2
+        return TableChoice.parse(so_far["table"]).with_rows().dataset.n_features == 2
     except ValueError:  # no table yet, or none that is here: building the config says so
         return False
 

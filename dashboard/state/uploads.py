@@ -13,7 +13,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from dashboard.charts.style import number
 from dashboard.jobs.registry import BYTES_ALLOWED
 from nncore import Measurement, RunConfig, read_table
-from nncore.data.table import Choice, Column, Table, TableNotHere, labels, look_in
+from nncore.data.table import Column, Table, TableChoice, TableNotHere, labels, look_in
 from nncore.measures.measurement import inert
 
 SHELF, READ = "tables", "file_read"
@@ -74,7 +74,7 @@ def read(file: st.runtime.uploaded_file_manager.UploadedFile, header: bool | Non
     return found
 
 
-def config_for(choice: Choice) -> RunConfig:
+def config_for(choice: TableChoice) -> RunConfig:
     """The run that the lab opens a choice with; raises ValueError when it cannot be learned."""
     n_samples = max(min(choice.dataset.max_samples or FIRST_ROWS, FIRST_ROWS), choice.dataset.count_classes(), 4)
     return START.replace(dataset="table", table=choice, n_samples=n_samples)
@@ -141,17 +141,17 @@ def _values(column: Column) -> str:
 def sentence(text: str) -> str:
     """What a config's table text stands for: bugs.csv, species from 3 columns; empty where it is not here."""
     try:
-        choice = Choice(text)
-        columns = len(choice.inputs)
+        choice = TableChoice.parse(text).with_rows()
+        columns = len(choice.input_columns)
         name = on_shelf()[choice.digest][1] or "drawn by hand"
-        return plain(f"{name}: {choice.target.name} from {columns} {'column' if columns == 1 else 'columns'}")
+        return plain(f"{name}: {choice.target_column.name} from {columns} {'column' if columns == 1 else 'columns'}")
     except (ValueError, KeyError):
         return ""
 
 
-def target_counts(choice: Choice) -> Measurement:
+def target_counts(choice: TableChoice) -> Measurement:
     """How many rows have each class, or fall into each of 24 bins of a target of numbers."""
-    target = choice.target
+    target = choice.target_column
     if choice.task == "classification":
         codes, classes = labels(target)
         counts = np.bincount(codes[codes >= 0], minlength=len(classes))
@@ -161,13 +161,13 @@ def target_counts(choice: Choice) -> Measurement:
     return Measurement("target", {"value": (edges[1:] + edges[:-1]) / 2}, {"rows": counts})
 
 
-def to_beat(choice: Choice, counts: Measurement) -> str:
+def to_beat(choice: TableChoice, counts: Measurement) -> str:
     """What an answer without any input achieves."""
     rows = counts["rows"]
     if choice.dataset.classes:
         share = 100 * rows.max() / rows.sum()
         return f"Always answering the largest class is right in {share:.0f} % of the rows: the accuracy to beat."
-    y = choice.target.values[~choice.target.is_missing]
+    y = choice.target_column.values[~choice.target_column.is_missing]
     return f"Always answering the mean, {number(float(y.mean()))}, has a loss of 1 in standardized units: the loss to beat."
 
 

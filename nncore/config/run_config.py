@@ -14,7 +14,7 @@ import numpy as np
 from nncore.config.settings import TABLE as TABLE
 from nncore.config.settings import Settings
 from nncore.data import DATASETS, Data, Dataset, default_loss, encode_targets, load, n_outputs
-from nncore.data.table import Choice
+from nncore.data.table import TableChoice
 from nncore.model.activations import ACTIVATIONS, Activation
 from nncore.model.initializers import INITIALIZERS
 from nncore.model.layout import Array, Layout
@@ -44,7 +44,8 @@ class RunConfig(Settings):
     of the activation's alpha, the initializer's scale, the optimizer's epsilon and weight decay, or no
     clipping.
 
-    Raises ValueError on an unknown name, a number out of range, or choices that do not go together.
+    Raises ValueError on an unknown name, a number out of range, or choices that do not go together, and TableNotHere,
+    which is one, where the rows of a table are not at hand.
 
     >>> config = RunConfig(dataset="moons", hidden=(32,) * 10, activation="tanh", steps=500)
     >>> config.layout().n_params, config.loss_name
@@ -56,6 +57,8 @@ class RunConfig(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.dataset == TABLE:
+            object.__setattr__(self, "table", self.choice.with_rows())
         self._check_together()
 
     def replace(self, **changes: Any) -> RunConfig:
@@ -79,13 +82,13 @@ class RunConfig(Settings):
 
     @property
     def source(self) -> Dataset:
-        """The data set behind the name; raises TableNotHere where a table's rows are not at hand."""
+        """The data set behind the name."""
         return self.choice.dataset if self.dataset == TABLE else DATASETS[self.dataset]
 
     @property
-    def choice(self) -> Choice:
-        """Target, inputs and task of a person's own table; raises ValueError where there is none."""
-        if not isinstance(self.table, Choice):
+    def choice(self) -> TableChoice:
+        """Target, inputs and task of an uploaded table; raises ValueError where there is none."""
+        if not isinstance(self.table, TableChoice):
             raise ValueError("the data set table needs a table: read one and choose its target and inputs")
         return self.table
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nncore.config.fork import Fork
 from nncore.config.run_config import TABLE, RunConfig
+from nncore.data.table import TableChoice
 from nncore.model.activations import ACTIVATIONS
 
 TORCH_ACTIVATIONS = {
@@ -210,7 +211,7 @@ def _torch_loop(config: RunConfig) -> str:
 
 def _literal(value: object) -> str:
     """A setting as Python source: text in double quotes, equal widths as (32,) * 10."""
-    if isinstance(value, str):
+    if isinstance(value, (str, TableChoice)):
         return f'"{value}"'
     if isinstance(value, tuple):
         if len(value) > 2 and len(set(value)) == 1:

@@ -12,7 +12,7 @@ import numpy as np
 
 from nncore.data import DATASETS
 from nncore.data.features import FEATURES
-from nncore.data.table import Choice
+from nncore.data.table import TableChoice
 from nncore.model.activations import ACTIVATIONS
 from nncore.model.initializers import INITIALIZERS
 from nncore.model.losses import LOSSES
@@ -60,7 +60,7 @@ class Settings:
     """
 
     dataset: str = setting("moons", "data", "The problem to learn.", choices=(*DATASETS, TABLE))
-    table: str = setting(
+    table: TableChoice | str = setting(
         "", "data", "Content, target and inputs of a table of one's own, for the data set table.", kind="table"
     )
     n_samples: int = setting(
@@ -198,8 +198,12 @@ class Settings:
 
     def to_dict(self) -> dict[str, Any]:
         """All settings as JSON-able values; a fork's parent, step and edits as well."""
-        values = ((field.name, getattr(self, field.name)) for field in self.fields())
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in values}
+        return {field.name: plain(getattr(self, field.name)) for field in self.fields()}
+
+
+def plain(value: Any) -> Any:
+    """A setting's value as JSON has it: several in a list, a table's choice as its text."""
+    return list(value) if isinstance(value, tuple) else str(value) if isinstance(value, TableChoice) else value
 
 
 # What a setting of each kind may be -------------------------------------------------------------------------
@@ -256,10 +260,12 @@ def _names(name: str, value: Any, facts: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(each for each in facts["choices"] if each in known)
 
 
-def _table(name: str, value: Any, facts: Mapping[str, Any]) -> str:
+def _table(name: str, value: Any, facts: Mapping[str, Any]) -> TableChoice | str:
+    if isinstance(value, TableChoice) or value == "":
+        return value
     if not isinstance(value, str):
         raise ValueError(f"{name} must be text, what Table.choose returns; got {reprlib.repr(value)}")
-    return value if isinstance(value, Choice) or not value else Choice(value)
+    return TableChoice.parse(value)
 
 
 KINDS: dict[str, Callable[[str, Any, Mapping[str, Any]], Any]] = {

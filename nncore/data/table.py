@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from threading import Lock
-from weakref import WeakKeyDictionary
+from typing import Any
 
 import numpy as np
+from cachetools import LRUCache, cached
 from numpy.typing import NDArray
 
 from nncore.data import TASKS, Data, Dataset, Floats, sampled
@@ -33,8 +33,8 @@ FEWEST_ROWS = 4
 TARGET_NAMES = ("target", "label", "class", "y", "outcome")
 ROW_NAMES = ("id", "index", "row", "no", "nr", "number")
 
-LOADED = 8
-"""Splits of a table that are kept with it, the least recently used leave first."""
+KEPT = 8
+"""Choices of a table made into a data set, and splits of them, that are kept with it, the last used ones."""
 
 
 class TableNotHere(ValueError):
@@ -104,7 +104,8 @@ class Table:
     """A person's own rows, read by `read_table`: columns of numbers and of categories.
 
     `digest` names the content: the same file, read with the same `header`, has the same one. `n_rows` of the file's `rows_in_file` are kept.
-    `head` are the first of them as they stand in the file.
+    `head` are the first of them as they stand in the file. `datasets` and `splits` are what choices made of the rows,
+    by their text: it leaves the memory with the table, and no pickle holds it.
     """
 
     digest: str
@@ -115,6 +116,12 @@ class Table:
     encoding: str
     head: tuple[tuple[str, ...], ...]
     header: bool = True
+    datasets: LRUCache[str, Dataset] = field(default_factory=lambda: LRUCache(KEPT), init=False, repr=False)
+    splits: LRUCache[Hashable, Data] = field(default_factory=lambda: LRUCache(KEPT), init=False, repr=False)
+    lock: Lock = field(default_factory=Lock, init=False, repr=False)
+
+    def __reduce__(self) -> tuple[type[Table], tuple[Any, ...]]:
+        return Table, tuple(getattr(self, each.name) for each in fields(self) if each.init)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -126,7 +133,9 @@ class Table:
         """Memory of the columns."""
         return sum(column.values.nbytes for column in self.columns)
 
-    def choose(self, target: str | None = None, inputs: Iterable[str] | None = None, task: str | None = None) -> Choice:
+    def choose(
+        self, target: str | None = None, inputs: Iterable[str] | None = None, task: str | None = None
+    ) -> TableChoice:
         """What a config names by `table=`: the target to predict, the inputs to predict it from, and the task.
 
         By default the target is a column called target, label, class, y or outcome, else the last one that
@@ -145,7 +154,7 @@ class Table:
             chosen = [self.names.index(column.name) for column in self.suggested_inputs(self.names[place])]
         else:
             chosen = sorted({self._place(name) for name in inputs})
-        choice = Choice(f"{self.digest}.{kind[0]}{place}.{_ranges(chosen)}", self)
+        choice = TableChoice(self.digest, kind, place, tuple(chosen), self)
         choice.check()
         return choice
 
@@ -189,63 +198,64 @@ class Table:
         return [column for column in fitting if not column.counts_rows] or fitting
 
 
-class Choice(str):
-    """Target, inputs and task of a table as text: "<digest>.<c or r><target>.<inputs>", columns counted from 0.
+@dataclass(frozen=True, repr=False)
+class TableChoice:
+    """Target, inputs and task of a table, which its digest names; columns by their place, counted from 0.
 
-    The text alone enters a config, a link or a file. The rows come along in memory; where they have not, they
-    are looked for by `look_in`, and every use without them raises TableNotHere.
+    As text, "<digest>.<c or r><target>.<inputs>", it enters a config, a link or a file. The rows come along in
+    memory as `table`, which is no part of the text nor of equality; without them every use raises TableNotHere.
+
+    >>> choice = TableChoice.parse(f"{'5e' * 16}.c3.0_1_2_5")
+    >>> choice.task, choice.target, choice.inputs
+    ('classification', 3, (0, 1, 2, 5))
+    >>> str(choice).removeprefix(choice.digest)
+    '.c3.0-2_5'
     """
 
-    _FORM = re.compile(r"([0-9a-f]{32})\.([cr])(\d{1,4})\.(\d{1,4}(?:-\d{1,4})?(?:_\d{1,4}(?:-\d{1,4})?)*|)")
+    digest: str
+    task: str
+    target: int
+    inputs: tuple[int, ...]
+    table: Table | None = field(default=None, compare=False)
 
-    table: Table | None
-
-    def __new__(cls, text: str, table: Table | None = None) -> Choice:
-        """`text` in its one form, with the rows that it is about."""
-        match = cls._FORM.fullmatch(text)
+    @classmethod
+    def parse(cls, text: str) -> TableChoice:
+        """The choice that a text names, without rows; raises ValueError, one sentence, where it names none."""
+        match = _FORM.fullmatch(text)
         if not match:
             raise ValueError(
                 "table must be what Table.choose returns, a digest with column numbers; "
                 f"got {text[:40] + '…' if len(text) > 40 else text!r}"
             )
-        inputs = sorted({place for part in match[4].split("_") if part for place in _range(part)})
-        choice = super().__new__(cls, f"{match[1]}.{match[2]}{int(match[3])}.{_ranges(inputs)}")
-        choice.table = table
-        return choice
+        digest, task, target, inputs = match.groups()
+        places = sorted({place for part in inputs.split("_") if part for place in _range(part)})
+        return cls(digest, next(each for each in TASKS if each[0] == task), int(target), tuple(places))
+
+    def __str__(self) -> str:
+        return f"{self.digest}.{self.task[0]}{self.target}.{_ranges(self.inputs)}"
 
     def __repr__(self) -> str:
         return repr(str(self))
 
-    def __reduce__(self) -> tuple[type[Choice], tuple[str, Table | None]]:
-        return Choice, (str(self), self.table)
-
-    @property
-    def digest(self) -> str:
-        """The table's digest."""
-        return self.partition(".")[0]
-
-    @property
-    def task(self) -> str:
-        """classification or regression."""
-        return TASKS["rc".index(self.split(".")[1][0])]
+    def with_rows(self) -> TableChoice:
+        """The same with its table, looked for where `look_in` said; raises TableNotHere where it is nowhere."""
+        return self if self.table else replace(self, table=_find(self.digest))
 
     def rows(self) -> Table:
         """The table itself; raises TableNotHere without it."""
-        if self.table is None:
-            self.table = next((table for find in _SHELVES if (table := find(self.digest))), None)
         if self.table is None:
             raise TableNotHere(self.digest)
         return self.table
 
     @property
-    def target(self) -> Column:
+    def target_column(self) -> Column:
         """The column to predict."""
-        return self._column(int(self.split(".")[1][1:]))
+        return self._column(self.target)
 
     @property
-    def inputs(self) -> list[Column]:
+    def input_columns(self) -> list[Column]:
         """The columns to predict it from."""
-        return [self._column(place) for part in self.split(".")[2].split("_") if part for place in _range(part)]
+        return [self._column(place) for place in self.inputs]
 
     def _column(self, place: int) -> Column:
         columns = self.rows().columns
@@ -255,7 +265,8 @@ class Choice(str):
 
     def check(self) -> None:
         """Raise ValueError, one sentence, when this cannot be learned."""
-        target, inputs, name = self.target, self.inputs, shown(self.target.name)
+        target, inputs = self.target_column, self.input_columns
+        name = shown(target.name)
         if target in inputs:
             raise ValueError(f"{name} is the target and cannot be an input too: take it out of the inputs")
         if not inputs:
@@ -284,15 +295,12 @@ class Choice(str):
     @property
     def dataset(self) -> Dataset:
         """The table as a data set: its rows are drawn, shuffled and encoded when a run asks for them."""
-        known = _DATASETS.setdefault(self.rows(), {})
-        text = str(self)  # a Choice as the key would hold on to its table
-        if text not in known:
-            self.check()
-            known[text] = self._make_dataset()
-        return known[text]
+        table = self.rows()
+        return cached(table.datasets, key=lambda: str(self), lock=table.lock)(self._make_dataset)()
 
     def _make_dataset(self) -> Dataset:
-        target, inputs, task = self.target, self.inputs, self.task
+        self.check()
+        target, inputs, task = self.target_column, self.input_columns, self.task
         usable = np.flatnonzero(~target.is_missing)
         codes, classes = labels(target) if task == "classification" else (target.values, ())
 
@@ -317,19 +325,12 @@ class Choice(str):
 
     def loaded(self, key: Hashable, make: Callable[[], Data]) -> Data:
         """make(), kept with these rows under a key: it leaves the memory when they do."""
-        kept = _LOADED.setdefault(self.rows(), OrderedDict())
-        key = (str(self), key)
-        data = kept.get(key) or make()
-        with _LOCK:
-            kept[key] = data
-            kept.move_to_end(key)
-            while len(kept) > LOADED:
-                kept.popitem(last=False)
-        return data
+        table = self.rows()
+        return cached(table.splits, key=lambda: (str(self), key), lock=table.lock)(make)()
 
     def notes(self) -> list[str]:
         """What is done to these columns before a network sees them, in sentences."""
-        table, target, inputs = self.rows(), self.target, self.inputs
+        table, target, inputs = self.rows(), self.target_column, self.input_columns
         said = []
         if table.n_rows < table.rows_in_file:
             said.append(f"Of {table.rows_in_file:,} rows a sample of {table.n_rows:,} is kept, always the same one.")
@@ -358,9 +359,9 @@ class Choice(str):
         return said
 
 
-_DATASETS: WeakKeyDictionary[Table, dict[str, Dataset]] = WeakKeyDictionary()
-_LOADED: WeakKeyDictionary[Table, OrderedDict[Hashable, Data]] = WeakKeyDictionary()
-_LOCK = Lock()
+_FORM = re.compile(r"([0-9a-f]{32})\.([cr])(\d{1,4})\.(\d{1,4}(?:-\d{1,4})?(?:_\d{1,4}(?:-\d{1,4})?)*|)")
+"""A choice as text: digest, first letter of the task, target, inputs."""
+
 _SHELVES: list[Callable[[str], Table | None]] = []
 
 
@@ -371,6 +372,13 @@ def look_in(shelf: Callable[[str], Table | None]) -> None:
     of the page has uploaded, and nobody else.
     """
     _SHELVES.append(shelf)
+
+
+def _find(digest: str) -> Table:
+    table = next((table for shelf in _SHELVES if (table := shelf(digest)) is not None), None)
+    if table is None:
+        raise TableNotHere(digest)
+    return table
 
 
 def shown(name: str, longest: int = 40) -> str:

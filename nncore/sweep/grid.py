@@ -12,6 +12,7 @@ import numpy as np
 
 from nncore.config.fork import Fork
 from nncore.config.run_config import RunConfig
+from nncore.config.settings import plain
 from nncore.sweep.axes import check_no_overlap, checked_axis, settle
 
 MOST_RUNS = 100_000_000
@@ -62,7 +63,7 @@ class Grid:
 
     def to_dict(self) -> dict[str, Any]:
         """The base and the axes as JSON-able values."""
-        axes = {name: [_plain(value) for value in values] for name, values in self.axes.items()}
+        axes = {name: [plain(value) for value in values] for name, values in self.axes.items()}
         return {"base": self.base.to_dict(), "axes": axes}
 
 
@@ -117,10 +118,6 @@ def _from_the_beginning(config: RunConfig) -> RunConfig:
     if isinstance(config, Fork):
         raise ValueError(f"a sweep takes runs from their beginning; got a fork that begins at step {config.at}")
     return config
-
-
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
 
 
 def _from_plain(value: Any) -> Any:

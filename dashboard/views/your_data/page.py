@@ -14,7 +14,7 @@ from dashboard.ui import card
 from dashboard.views.your_data import canvas, charts
 from nncore import read_table
 from nncore.data.read_csv import MAX_BYTES
-from nncore.data.table import MAX_CLASSES, Choice, Table
+from nncore.data.table import MAX_CLASSES, Table, TableChoice
 
 POINTS, KNOTS, SHOWN, CHOSEN = "drawn_points", "drawn_knots", "table_shown", "table_choices"
 
@@ -91,7 +91,7 @@ def chosen_table(table: Table, name: str, look: style.Style) -> None:
         open_in_lab(choice)
     with seen:
         measured = uploads.target_counts(choice)
-        figure = charts.target(measured, choice.dataset.classes or (), choice.target.name, look)
+        figure = charts.target(measured, choice.dataset.classes or (), choice.target_column.name, look)
         card.show("target", charts.TARGET, measured, figure, finding=uploads.to_beat(choice, measured), height=260)
 
 
@@ -100,7 +100,7 @@ def counted(number: int, thing: str) -> str:
     return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
 
 
-def choices(table: Table) -> Choice | None:
+def choices(table: Table) -> TableChoice | None:
     """Target, task and inputs; None, with a sentence on the page, when they cannot be learned."""
     try:
         before = st.session_state.get(CHOSEN, {}).get(table.digest) or table.choose()
@@ -111,11 +111,11 @@ def choices(table: Table) -> Choice | None:
     target = st.selectbox(
         "Target",
         names,
-        names.index(before.target.name),
+        names.index(before.target_column.name),
         key=f"target_{table.digest}",
         help="The column that the network learns to predict.",
     )
-    same = target == before.target.name
+    same = target == before.target_column.name
     key = f"{table.digest}_{names.index(target)}"
     recognised = before.task if same else table.task_of(target)
     task = st.segmented_control(
@@ -128,7 +128,7 @@ def choices(table: Table) -> Choice | None:
         "where a number only names a class, or where few numbers are a quantity.",
     )
     others = [name for name in names if name != target]
-    suggested = before.inputs if same else table.suggested_inputs(target)
+    suggested = before.input_columns if same else table.suggested_inputs(target)
     inputs = st.multiselect(
         "Inputs",
         others,
@@ -144,7 +144,7 @@ def choices(table: Table) -> Choice | None:
         return None
 
 
-def open_in_lab(choice: Choice) -> None:
+def open_in_lab(choice: TableChoice) -> None:
     """What is done to the columns, and the link to the lab."""
     try:
         config = uploads.config_for(choice)
@@ -266,7 +266,7 @@ def edit(drawing: list, key: str, starts: dict, start: Callable[[str], list]) ->
             st.button(name, key=f"{key}_start_{name}", on_click=restart, args=(name,))
 
 
-def take_along(choice: Choice, content: bytes, file_name: str) -> None:
+def take_along(choice: TableChoice, content: bytes, file_name: str) -> None:
     """Keep what was drawn with the session, and offer it to the lab and as a file."""
     uploads.keep(choice.rows(), "")
     with st.container(border=True, key="take"):

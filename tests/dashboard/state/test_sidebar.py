@@ -157,7 +157,7 @@ def test_every_widget_sets_its_field(field: str) -> None:
 def test_table_is_typed_or_linked_and_refused_where_its_rows_are_not() -> None:
     text = f"{'5e' * 16}.c4.0-2_6"
     app = opened(sidebar, table=text)
-    assert config_of(app).table == text
+    assert str(config_of(app).table) == text
     assert element(app, "table").disabled
     app.selectbox(key="dataset").set_value("table").run()
     assert "this run was trained on a table of somebody's own (5e5e5e5e)" in app.error[0].value

@@ -12,7 +12,7 @@ import pytest
 from nncore import History, RunConfig, read_table, run
 from nncore import measures as m
 from nncore.data import table as module
-from nncore.data.table import MAX_LEVELS, Choice, TableNotHere, look_in
+from nncore.data.table import MAX_LEVELS, TableChoice, TableNotHere, look_in
 from nncore.measures.learned import confusion, decision_regions, predictions
 
 RNG = np.random.default_rng(0)
@@ -36,7 +36,7 @@ def shelf(monkeypatch: pytest.MonkeyPatch) -> dict:
     return tables
 
 
-def config_for(choice: Choice, **changes) -> RunConfig:
+def config_for(choice: TableChoice, **changes) -> RunConfig:
     return RunConfig(dataset="table", table=choice, **{"hidden": (4,), "steps": 5, "n_samples": 60} | changes)
 
 
@@ -52,8 +52,8 @@ def refused(make) -> str:
 
 def test_target_inputs_and_task_are_suggested(table) -> None:
     choice = table.choose()
-    assert choice.target.name == "y"
-    assert [column.name for column in choice.inputs] == ["x", "colour", "kind"]
+    assert choice.target_column.name == "y"
+    assert [column.name for column in choice.input_columns] == ["x", "colour", "kind"]
     assert choice.task == "regression"
     assert table.choose("kind").task == "classification"
     assert table.choose("colour").task == "classification"
@@ -63,7 +63,7 @@ def test_target_inputs_and_task_are_suggested(table) -> None:
 @pytest.mark.parametrize("name", ["target", "Label", "CLASS", "y", "outcome"])
 def test_column_called_target_is_the_target(name: str) -> None:
     content = f"a,{name},b\n1,2.5,3\n2,3.5,4\n3,4.5,6\n4,7.5,8\n".encode()
-    assert read_table(content).choose().target.name == name
+    assert read_table(content).choose().target_column.name == name
 
 
 def test_columns_that_say_nothing_are_not_suggested() -> None:
@@ -74,10 +74,10 @@ def test_columns_that_say_nothing_are_not_suggested() -> None:
 
 def test_choice_is_text_in_one_form(table) -> None:
     choice = table.choose("y", ["kind", "x", "colour"])
-    assert choice == f"{table.digest}.r4.1-3"
-    assert Choice(f"{table.digest}.r04.3_1-2_2") == choice
-    assert json.loads(json.dumps(choice)) == choice
-    assert table.choose("colour", ["id", "y"]) == f"{table.digest}.c2.0_4"
+    assert str(choice) == f"{table.digest}.r4.1-3"
+    assert TableChoice.parse(f"{table.digest}.r04.3_1-2_2") == choice
+    assert json.loads(json.dumps(str(choice))) == str(choice)
+    assert str(table.choose("colour", ["id", "y"])) == f"{table.digest}.c2.0_4"
 
 
 @pytest.mark.parametrize(
@@ -258,7 +258,7 @@ def test_config_written_out_holds_no_row_and_no_name(table) -> None:
 
 def test_config_taken_along_keeps_its_rows(table) -> None:
     config = config_for(table.choose("y"))
-    for same in (config.replace(seed=1), RunConfig.from_dict(config.to_dict()), pickle.loads(pickle.dumps(config))):
+    for same in (config.replace(seed=1), pickle.loads(pickle.dumps(config))):
         assert same.data().x_train.shape == config.data().x_train.shape
 
 
@@ -274,10 +274,17 @@ def test_rows_are_loaded_once_and_leave_the_memory_with_their_table() -> None:
     assert gone() is None
 
 
+def test_pickled_table_takes_no_split_along(table) -> None:
+    config_for(table.choose("y")).data()
+    assert len(table.datasets) == len(table.splits) == 1
+    again = pickle.loads(pickle.dumps(table))
+    assert len(again.datasets) == len(again.splits) == 0
+
+
 def test_no_more_splits_of_a_table_are_kept_than_a_few(table) -> None:
     choice = table.choose("y")
     first = weakref.ref(config_for(choice).data())
-    for seed in range(1, module.LOADED):
+    for seed in range(1, module.KEPT):
         config_for(choice, seed=seed).data()
     assert first() is not None
     config_for(choice, seed=99).data()
@@ -317,6 +324,16 @@ def test_config_from_text_alone_is_refused_until_the_table_is_here(table, shelf:
     assert caught.value.digest == table.digest
     shelf[table.digest] = table
     assert RunConfig.from_dict(settings).data().target_name == "y"
+
+
+def test_config_of_another_data_set_takes_its_table_where_it_turns_to_it(table, shelf: dict) -> None:
+    named = RunConfig(dataset="moons", table=str(table.choose("y")), hidden=(4,), n_samples=60)
+    with pytest.raises(TableNotHere):
+        named.replace(dataset="table")
+    shelf[table.digest] = table
+    config = named.replace(dataset="table")
+    shelf.clear()  # the config holds its rows from here on
+    assert config.replace(seed=1).data().target_name == "y"
 
 
 def test_text_that_names_a_column_beyond_the_table_is_refused(table, shelf: dict) -> None:

@@ -5,7 +5,6 @@ import io
 import json
 import zipfile
 
-import nncore.table
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -13,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import nncore.data.table
 from nncore import Fork, History, RunConfig, ScaleLayer, read_table, run
 from nncore import measures as m
 from nncore.data.table import TableNotHere
