@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+from filelock import FileLock, Timeout
 
 from nncore.config.run_config import RunConfig
 from nncore.data.table import TableNotHere
@@ -155,7 +156,7 @@ def write(
     {'run': 2, 'gain': 1.0, 'seed': 0, 'ending': 'finished'}
     """
     folder = _begun(path, runs, report, limits, resume)
-    with _held(folder.path):
+    with _locked(folder.path):
         folder.sweep_up()
         waiting, started = Result(), time.monotonic()
         flushed = started
@@ -218,26 +219,9 @@ def write_whole(path: Path, write_to: Callable[[IO[bytes]], Any]) -> None:
     draft.replace(path)
 
 
-class _held:
+def _locked(path: Path) -> AbstractContextManager[object]:
     """One process at a time writes into a folder; the lock ends with the process, however that ends."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __enter__(self) -> None:
-        self.file = (self.path / ".lock").open("a+b")
-        try:
-            if sys.platform == "win32":
-                import msvcrt
-
-                msvcrt.locking(self.file.fileno(), msvcrt.LK_NBLCK, 1)
-            else:
-                import fcntl
-
-                fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self.file.close()
-            raise ValueError(f"another process is writing into {self.path}: wait for it, or end it") from None
-
-    def __exit__(self, *ignored: object) -> None:
-        self.file.close()
+    try:
+        return FileLock(path / ".lock", thread_local=False).acquire(blocking=False)
+    except Timeout:
+        raise ValueError(f"another process is writing into {path}: wait for it, or end it") from None
