@@ -10,7 +10,17 @@ from typing import Any
 from dashboard.jobs.initialization import at_the_start
 from nncore import RunConfig
 from nncore.config.run_config import TABLE
-from nncore.sweep import CELL_QUANTITIES, CellQuantity, Cells, Grid, Limits, Result, estimated_seconds, results, settle
+from nncore.sweep import (
+    CELL_QUANTITIES,
+    CellQuantity,
+    Cells,
+    Grid,
+    Limits,
+    Result,
+    apply_axes,
+    estimated_seconds,
+    results,
+)
 from nncore.sweep.workers import cores
 
 MOST_CELLS = 3600
@@ -43,7 +53,7 @@ class MapRequest:
         base = config if CELL_QUANTITIES[quantity].report.training else at_the_start(config)
         for name, values in (y, x):
             try:
-                base = settle(base, {name: 1 if name == "depth" else values[0]})
+                base = apply_axes(base, {name: 1 if name == "depth" else values[0]})
             except ValueError:  # a value that goes only with one of the other axis
                 continue
         return cls(base, y, x, quantity, n_seeds)

@@ -1,6 +1,6 @@
 """Measurements -> why a run fails: flow, ledger of causes, verdicts, remedies, forensics, curvature."""
 
-from nncore.diagnosis.divergence import Forensics, Tipping, forensics
+from nncore.diagnosis.divergence import Forensics, LargestGrowth, forensics
 from nncore.diagnosis.float_types import FLOAT_TYPES, precision, underflow
 from nncore.diagnosis.flows import EXPLODED, VANISHED, Flow, flow, flow_of, initial_flow
 from nncore.diagnosis.gradient_ledger import PARTS, ledger
@@ -21,7 +21,7 @@ __all__ = [
     "Forensics",
     "Remedy",
     "Rule",
-    "Tipping",
+    "LargestGrowth",
     "Verdict",
     "curvature",
     "curvature_seconds",

@@ -20,7 +20,7 @@ def as_it_is(array: Array) -> Array:
 
 
 @dataclass(frozen=True)
-class Passage:
+class BackwardStep:
     """The gradient on its way through hidden layer `layer`, each array (units, n_samples).
 
     delta_above: dE/dz_{l+1}. through_weights: W_{l+1} delta_above. d_a: dE/da_l, what comes around a skip
@@ -73,7 +73,7 @@ def walk_back(
     delta: Array,
     store: Store = as_it_is,
     rescale: bool = False,
-) -> Iterator[Passage]:
+) -> Iterator[BackwardStep]:
     """The chain rule from the output's delta down, hidden layer L-1 first.
 
     delta (n_out, n_samples). The chain is linear in delta: with `rescale`, delta is brought near 1 by a power
@@ -92,7 +92,7 @@ def walk_back(
         d_z = d_z_hat
         if network.normalization is not None:
             d_z = store(network.normalization.backward(d_z_hat, seen, inverse_std[index - 1]))
-        yield Passage(index, delta, through_weights, d_a, d_z_hat, d_z)
+        yield BackwardStep(index, delta, through_weights, d_a, d_z_hat, d_z)
         around = d_a if network.skips[index - 1] else None
         delta = d_z
 

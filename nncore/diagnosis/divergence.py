@@ -17,7 +17,7 @@ AS_PRINTED = {**QUANTITIES, "loss": "the loss"}
 
 
 @dataclass(frozen=True)
-class Tipping:
+class LargestGrowth:
     """The largest growth from one step to the next among finite numbers.
 
     `quantity` is "theta", "z", "delta" or "loss"; `layer` is None for the loss; `factor` is the value at
@@ -40,17 +40,17 @@ class Tipping:
 
 @dataclass(frozen=True)
 class Forensics:
-    """Where a run broke (`divergence`), what led there (`measurement`) and what tipped it (`tipping`)."""
+    """Where a run broke (`divergence`), what led there (`measurement`) and what tipped it (`largest_growth`)."""
 
     divergence: Divergence
     measurement: Measurement
-    tipping: Tipping | None
+    largest_growth: LargestGrowth | None
 
     def sentence(self) -> str:
         """The finding in words."""
         tipped = (
-            self.tipping.sentence()
-            if self.tipping
+            self.largest_growth.sentence()
+            if self.largest_growth
             else "No number grew between two finite steps: the very step before it was too large."
             if self.divergence.step
             else "It was so from the start: the initialization is too large."
@@ -84,7 +84,7 @@ def forensics(history: History) -> Forensics:
         {"loss": ("step", loss)},
         tuple(caveats),
     )
-    return Forensics(history.divergence, measurement, _tipping(steps, values, loss))
+    return Forensics(history.divergence, measurement, _largest_growth(steps, values, loss))
 
 
 def _largest(history: History, theta: Array) -> dict[str, Array]:
@@ -103,9 +103,9 @@ def _largest(history: History, theta: Array) -> dict[str, Array]:
     return {name: np.array(numbers, np.float64) for name, numbers in largest.items()}
 
 
-def _tipping(steps: np.ndarray, values: dict[str, Array], loss: Array) -> Tipping | None:
+def _largest_growth(steps: np.ndarray, values: dict[str, Array], loss: Array) -> LargestGrowth | None:
     """The largest ratio between neighbouring steps, both ends finite; None where nothing grew."""
-    found: list[Tipping] = []
+    found: list[LargestGrowth] = []
     for name, table in (*values.items(), ("loss", loss[:, None])):
         if len(steps) < 2:
             break
@@ -114,6 +114,6 @@ def _tipping(steps: np.ndarray, values: dict[str, Array], loss: Array) -> Tippin
         growth[~np.isfinite(growth)] = 0.0
         row, column = np.unravel_index(int(np.argmax(growth)), growth.shape)
         layer = None if name == "loss" else int(column) + 1
-        found.append(Tipping(name, layer, int(steps[row + 1]), float(growth[row, column])))
-    largest = max(found, key=lambda tipping: tipping.factor, default=None)
+        found.append(LargestGrowth(name, layer, int(steps[row + 1]), float(growth[row, column])))
+    largest = max(found, key=lambda each: each.factor, default=None)
     return largest if largest and largest.factor > 1 else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nncore.diagnosis.backward_pass import Passage, walk_back
+from nncore.diagnosis.backward_pass import BackwardStep, walk_back
 from nncore.history.history import History, replay
 from nncore.measures.measurement import Measurement
 from nncore.model.layout import Array
@@ -39,19 +39,19 @@ def ledger(history: History, record: int) -> Measurement:
     with blas_threads(1), np.errstate(all="ignore"):
         (block,) = replay(history, np.array([range(len(history))[record]]))
         deltas = [delta[0] for delta in block.tape.delta_columns]
-        passages = walk_back(
+        steps = walk_back(
             block.network,
             block.theta[0],
             [z_hat[0] for z_hat in block.tape.z_hat_columns],
             [inverse_std[0] for _, inverse_std in block.tape.statistics],
             deltas[-1],
         )
-        for passage in passages:
-            row = passage.layer - 1
-            for part, (after, before) in _factors(passage).items():
+        for step in steps:
+            row = step.layer - 1
+            for part, (after, before) in _factors(step).items():
                 values[part][row] = _log_ratio(after, before)
             values["total"][row] = _log_ratio(_size(deltas[row]), _size(deltas[row + 1]))
-            caveats += _named(passage)
+            caveats += _named(step)
             if not deltas[row].any():
                 caveats += _receive_nothing(row)
                 break
@@ -60,26 +60,18 @@ def ledger(history: History, record: int) -> Measurement:
     return Measurement("gradient ledger", {"layer": layers}, values, caveats=tuple(caveats))
 
 
-def _factors(passage: Passage) -> dict[str, tuple[float, float]]:
+def _factors(step: BackwardStep) -> dict[str, tuple[float, float]]:
     """Part -> (norm behind it, norm in front of it), in the order in which the gradient meets them."""
-    norms = [
-        _size(array)
-        for array in (passage.delta_above, passage.through_weights, passage.d_a, passage.d_z_hat, passage.d_z)
-    ]
+    norms = [_size(array) for array in (step.delta_above, step.through_weights, step.d_a, step.d_z_hat, step.d_z)]
     return {part: (norms[place + 1], norms[place]) for place, part in enumerate(PARTS)}
 
 
-def _named(passage: Passage) -> list[str]:
+def _named(step: BackwardStep) -> list[str]:
     """What has no logarithm in this layer, in words: where the zero arises, not where it is passed on."""
-    product = {
-        "weights": f"δ{passage.layer + 1} · Wᵀ",
-        "skip": "∂E/∂a",
-        "slope": "φ′ ⊙ ∂E/∂a",
-        "normalization": "∂E/∂z",
-    }
+    product = {"weights": f"δ{step.layer + 1} · Wᵀ", "skip": "∂E/∂a", "slope": "φ′ ⊙ ∂E/∂a", "normalization": "∂E/∂z"}
     sentences: list[str] = []
-    for part, (after, before) in _factors(passage).items():
-        where = f"Layer {passage.layer}, {part}"
+    for part, (after, before) in _factors(step).items():
+        where = f"Layer {step.layer}, {part}"
         if not (np.isfinite(after) and np.isfinite(before)):
             return [*sentences, f"{where}: {product[part]} is not finite."]
         if before > 0 and after == 0:

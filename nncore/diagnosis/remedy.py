@@ -12,7 +12,7 @@ from nncore.config.cost import seconds_per_step
 from nncore.config.run_config import RunConfig
 from nncore.diagnosis.flows import initial_flow
 from nncore.diagnosis.rules import RULES, Finding, Rule, Verdict
-from nncore.diagnosis.snapshot import WINDOW, Readings
+from nncore.diagnosis.snapshot import WINDOW, Snapshot
 from nncore.history.history import History
 from nncore.model.activations import Activation
 from nncore.theory import critical_sigma_w2
@@ -97,7 +97,7 @@ def remedies_for(verdict: Verdict, history: History) -> tuple[Remedy, ...]:
 def tried_out(verdict: Verdict, history: History) -> Iterator[Remedy | None]:
     """`remedies_for` one trial at a time: the remedy, or None where the change did not help."""
     rule, config = RULES[verdict.rule], history.config
-    before = Readings(history, verdict.record)
+    before = Snapshot(history, verdict.record)
     steps = _trial_steps(rule, before)
     found: list[Remedy] = []
     for alternatives in _candidates(rule.name, before, steps):
@@ -126,19 +126,19 @@ def held(remedy: Remedy, history: History) -> tuple[bool, str]:
     """
     if history.config != remedy.config:
         raise ValueError("history must be the run of the remedy's own config; got one of another config")
-    readings = Readings(history, history.last_finite)
-    tried = Readings(history, min(history.nearest(remedy.tried), history.last_finite))
+    snapshot = Snapshot(history, history.last_finite)
+    tried = Snapshot(history, min(history.nearest(remedy.tried), history.last_finite))
     if not remedy.rule:
-        kept = readings.flow.kind == "flowing" and history.divergence is None
+        kept = snapshot.flow.kind == "flowing" and history.divergence is None
         numbers = f"First over last δ: {remedy.ratio:.2g} predicted"
-        there, here = tried.flow.ratio, readings.flow.ratio
+        there, here = tried.flow.ratio, snapshot.flow.ratio
     else:
         rule = RULES[remedy.rule]
-        finding = rule.measure(readings)
+        finding = rule.measure(snapshot)
         kept = not rule.fires(finding) and history.divergence is None
         numbers = f"{_capital(rule.metric)}: {remedy.before:.2g} before, {_number(remedy.after)} predicted"
         there, here = rule.measure(tried).value, finding.value
-    first, last = (int(history.step[each.record]) for each in (tried, readings))
+    first, last = (int(history.step[each.record]) for each in (tried, snapshot))
     at_trial = f"{_number(there)} at step {first}, and " if first < last else ""
     numbers += f"; measured {at_trial}{_number(here)} at step {last}"
     ended = "" if history.divergence is None else " The run diverged."
@@ -148,7 +148,7 @@ def held(remedy: Remedy, history: History) -> tuple[bool, str]:
 # Trials -----------------------------------------------------------------------------------------------------
 
 
-def _trial_steps(rule: Rule, before: Readings) -> int:
+def _trial_steps(rule: Rule, before: Snapshot) -> int:
     """Steps to train for, if affordable: none for what is there at step 0, otherwise as far as the finding.
 
     Where the run diverged, past that step: no change is offered after which it would diverge again.
@@ -163,17 +163,17 @@ def _trial_steps(rule: Rule, before: Readings) -> int:
     elif rule.name == "updates_too_large":
         wanted = max(step, WINDOW)
     else:
-        wanted = 0 if rule.fires(rule.measure(Readings(history, 0))) else step
+        wanted = 0 if rule.fires(rule.measure(Snapshot(history, 0))) else step
     return min(wanted, max(WINDOW, int(TRIAL_SECONDS / seconds_per_step(config))))
 
 
-def _trial(config: RunConfig, steps: int) -> Readings:
+def _trial(config: RunConfig, steps: int) -> Snapshot:
     """The changed run's first steps, read at the last finite one; a cosine schedule ends with the trial."""
     history = run(config.replace(steps=config.first_step + steps, record_every=max(1, steps // 100)))
-    return Readings(history, history.last_finite)
+    return Snapshot(history, history.last_finite)
 
 
-def _helps(rule: Rule, before: Readings, trial: Readings, after: Finding) -> bool:
+def _helps(rule: Rule, before: Snapshot, trial: Snapshot, after: Finding) -> bool:
     """Is the rule's number over its threshold, and is the gradient's way no worse for it?"""
     too_large = RULES["updates_too_large"]
     if trial.history.divergence is not None or rule.fires(after):
@@ -207,7 +207,7 @@ _WAYS = {
 }
 
 
-def _candidates(rule: str, before: Readings, steps: int) -> Iterator[list[tuple[str, Changes]]]:
+def _candidates(rule: str, before: Snapshot, steps: int) -> Iterator[list[tuple[str, Changes]]]:
     """Groups of (label, changes); of each group the first that helps is enough.
 
     What training brought about (steps > 0) may be the learning rate's doing. No learning rate serves layers

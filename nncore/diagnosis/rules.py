@@ -10,7 +10,7 @@ import numpy as np
 
 from nncore.diagnosis.flows import EXPLODED, VANISHED
 from nncore.diagnosis.gradient_ledger import PARTS, ledger
-from nncore.diagnosis.snapshot import WINDOW, Readings
+from nncore.diagnosis.snapshot import WINDOW, Snapshot
 from nncore.history.history import History
 
 CHARTS = (
@@ -57,7 +57,7 @@ class Rule:
     severity: int
     chart: str
     source: str
-    measure: Callable[[Readings], Finding]
+    measure: Callable[[Snapshot], Finding]
 
     def fires(self, finding: Finding) -> bool:
         """Is the number on the wrong side? Never for NaN."""
@@ -98,12 +98,12 @@ def verdict(history: History, record: int | None = None) -> tuple[Verdict, ...]:
     >>> verdict(run(RunConfig(hidden=(16,) * 12, activation="sigmoid", steps=0)))[0].rule
     'vanishing'
     """
-    return judge(Readings(history, history.last_finite if record is None else record))
+    return judge(Snapshot(history, history.last_finite if record is None else record))
 
 
-def judge(readings: Readings) -> tuple[Verdict, ...]:
-    """The same for readings at hand."""
-    found = [(rule, rule.measure(readings)) for rule in RULES.values()]
+def judge(snapshot: Snapshot) -> tuple[Verdict, ...]:
+    """The same for a snapshot that is there already."""
+    found = [(rule, rule.measure(snapshot)) for rule in RULES.values()]
     verdicts = [
         Verdict(
             rule.name,
@@ -116,8 +116,8 @@ def judge(readings: Readings) -> tuple[Verdict, ...]:
             finding.sentence,
             rule.chart,
             rule.source,
-            int(readings.history.step[readings.record]),
-            readings.record,
+            int(snapshot.history.step[snapshot.record]),
+            snapshot.record,
         )
         for rule, finding in found
         if rule.fires(finding)
@@ -130,10 +130,10 @@ RULES: dict[str, Rule] = {}
 
 def _rule(
     title: str, metric: str, threshold: float, above: bool, severity: int, chart: str, source: str
-) -> Callable[[Callable[[Readings], Finding]], Rule]:
+) -> Callable[[Callable[[Snapshot], Finding]], Rule]:
     """Enter a measuring function into RULES under its own name."""
 
-    def enter(measure: Callable[[Readings], Finding]) -> Rule:
+    def enter(measure: Callable[[Snapshot], Finding]) -> Rule:
         name, quiet = measure.__name__, np.errstate(all="ignore")(measure)
         RULES[name] = Rule(name, title, metric, threshold, above, severity, chart, source, quiet)
         return RULES[name]
@@ -153,7 +153,7 @@ def _rule(
     "loss",
     "One number that is not finite makes every later one so.",
 )
-def diverged(seen: Readings) -> Finding:
+def diverged(seen: Snapshot) -> Finding:
     """(t - first) / (last - first + 1) when step t is the first that is not finite; wrong below 1."""
     history = seen.history
     if history.divergence is None:
@@ -172,7 +172,7 @@ def diverged(seen: Readings) -> Finding:
     "flow",
     "A weight whose gradient is exactly 0 never moves; SageMaker Debugger's AllZero asks the same.",
 )
-def zero_gradient(seen: Readings) -> Finding:
+def zero_gradient(seen: Snapshot) -> Finding:
     """The number of layers with ‖∂E/∂W‖ = 0; wrong above 0."""
     layers = _where(seen.now("weight_gradient_norm") == 0)
     if not layers:
@@ -198,7 +198,7 @@ UNDERFLOW = 0.01
     "One entry in a hundred, by convention: below that a sum over rows loses no digit that a chart shows. "
     "Micikevicius et al. 2018 rescale the loss for this reason.",
 )
-def underflow(seen: Readings) -> Finding:
+def underflow(seen: Snapshot) -> Finding:
     """Largest share of a layer's δ that is 0 in this float type alone; wrong above 0.01."""
     lost = seen.underflow
     layers, dtype = _where(lost > UNDERFLOW), seen.history.theta.dtype
@@ -222,7 +222,7 @@ def underflow(seen: Readings) -> Finding:
     "below 1e-3 end at a loss of 0.32 or, five of them, where they began, at ln 2; all twelve that start "
     "above 1e-2 end below 0.18.",
 )
-def vanishing(seen: Readings) -> Finding:
+def vanishing(seen: Snapshot) -> Finding:
     """‖δ_1‖ / ‖δ_L‖; wrong below 1e-3. The layers named are those below 1e-3 ‖δ_L‖."""
     return _end_to_end(seen, lambda ratio: ratio < VANISHED, "of")
 
@@ -236,7 +236,7 @@ def vanishing(seen: Readings) -> Finding:
     "flow",
     "Three decades, as for vanishing: one learning rate cannot serve layers whose gradients differ by more.",
 )
-def exploding(seen: Readings) -> Finding:
+def exploding(seen: Snapshot) -> Finding:
     """‖δ_1‖ / ‖δ_L‖; wrong above 1e3. The layers named are those above 1e3 ‖δ_L‖."""
     return _end_to_end(seen, lambda ratio: ratio > EXPLODED, "times")
 
@@ -250,7 +250,7 @@ def exploding(seen: Readings) -> Finding:
     "theta",
     "Two units with equal incoming and outgoing weights receive equal gradients: one of them is wasted for ever.",
 )
-def symmetric(seen: Readings) -> Finding:
+def symmetric(seen: Snapshot) -> Finding:
     """Largest share of a layer's units with a twin of equal weights in and out; wrong above 0."""
     layers, worst = _where(seen.twins > 0), float(seen.twins.max())
     return Finding(
@@ -275,7 +275,7 @@ POOR_DECADES = 3.0
     "PoorWeightInitialization asks for variances within a factor 10, which relu with He initialization "
     "misses at 20 layers while it passes the gradient.",
 )
-def poor_initialization(seen: Readings) -> Finding:
+def poor_initialization(seen: Snapshot) -> Finding:
     """max over l of |log10(signal_l / signal_1)| at step 0; wrong above 3, infinite where a signal is 0."""
     signal = seen.first("signal")
     if not (np.isfinite(signal).all() and signal[0] > 0):
@@ -305,7 +305,7 @@ SATURATED = 0.5
     "SaturatedActivation draws the line at |z| = 9.5 for tanh, where φ′ is 2e-8; 1 % is where a layer's "
     "gradient has lost two decades.",
 )
-def saturated(seen: Readings) -> Finding:
+def saturated(seen: Snapshot) -> Finding:
     """Largest saturated_fraction of a layer; wrong above 0.5."""
     return _share(seen, "saturated_fraction", SATURATED, "of units × rows lie where φ′ is below 1 % of its largest")
 
@@ -325,7 +325,7 @@ DEAD = 0.75
     "(samples become alike with depth, and a unit is then on for all or none); SageMaker Debugger's "
     "DeadRelu asks for 50 %.",
 )
-def dead(seen: Readings) -> Finding:
+def dead(seen: Snapshot) -> Finding:
     """Largest dead_fraction of a layer; wrong above 0.75."""
     return _share(seen, "dead_fraction", DEAD, "of the units have φ′ = 0 on every probe row")
 
@@ -343,7 +343,7 @@ FLAT = 10.0
     "Glorot & Bengio 2010, figures 7 and 8: δ shrinks with depth and the activations shrink the other way, "
     "so that their product hides it. A factor 10 is what one look at a log axis calls flat.",
 )
-def flat_weight_gradient(seen: Readings) -> Finding:
+def flat_weight_gradient(seen: Snapshot) -> Finding:
     """max / min of ‖∂E/∂W‖ over three or more hidden layers whose δ vanishes; misleading below 10."""
     norms, flow = seen.now("weight_gradient_norm")[:-1], seen.flow
     if flow.kind != "vanishing" or len(norms) < 3 or not (norms > 0).all():
@@ -373,7 +373,7 @@ TOO_SMALL, TOO_LARGE = 1e-5, 0.1
     "hidden layers, rates 1e-5 to 100, 500 steps: where no layer's updates exceed 1e-5, the loss falls by "
     "less than 2 %. SageMaker Debugger's WeightUpdateRatio asks for 1e-8.",
 )
-def updates_too_small(seen: Readings) -> Finding:
+def updates_too_small(seen: Snapshot) -> Finding:
     """min over layers of the largest update_ratio so far; wrong below 1e-5."""
     largest = seen.largest_updates
     if np.isnan(largest).all():
@@ -399,7 +399,7 @@ def updates_too_small(seen: Readings) -> Finding:
     "end above 0.1 end at ten times the loss they started from or more; those that reach a loss below 0.01 "
     "end below 7e-4. SageMaker Debugger's WeightUpdateRatio asks for 10.",
 )
-def updates_too_large(seen: Readings) -> Finding:
+def updates_too_large(seen: Snapshot) -> Finding:
     """max over layers of the median of the last update ratios; wrong above 0.1."""
     recent = seen.recent_updates
     if np.isnan(recent).all():
@@ -416,7 +416,7 @@ def updates_too_large(seen: Readings) -> Finding:
 # Words ------------------------------------------------------------------------------------------------------
 
 
-def _end_to_end(seen: Readings, is_wrong: Callable[[Any], Any], word: str) -> Finding:
+def _end_to_end(seen: Snapshot, is_wrong: Callable[[Any], Any], word: str) -> Finding:
     """First over last δ, and the layers whose own δ over the last one is wrong as well."""
     flow = seen.flow
     if flow.kind in ("zero", "not finite", "single"):
@@ -427,7 +427,7 @@ def _end_to_end(seen: Readings, is_wrong: Callable[[Any], Any], word: str) -> Fi
     return Finding(flow.ratio, _where(is_wrong(flow.delta / flow.delta[-1])), sentence.strip())
 
 
-def _share(seen: Readings, name: str, threshold: float, what: str) -> Finding:
+def _share(seen: Snapshot, name: str, threshold: float, what: str) -> Finding:
     """The largest share over the layers where it is defined."""
     shares = seen.now(name)
     if np.isnan(shares).all():
@@ -438,7 +438,7 @@ def _share(seen: Readings, name: str, threshold: float, what: str) -> Finding:
     )
 
 
-def _shares(seen: Readings) -> str:
+def _shares(seen: Snapshot) -> str:
     """What the ledger puts down to each part, where every layer has its logarithms."""
     if not seen.sentences:
         return ""

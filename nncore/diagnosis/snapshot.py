@@ -19,7 +19,7 @@ WINDOW = 10
 LAYER_NAMES = ("delta_norm", "weight_gradient_norm", "weight_norm", "signal", "saturated_fraction", "dead_fraction")
 
 
-class Readings:
+class Snapshot:
     """The measurements of `history` at `record` and at its first record; everything (n_layers,)."""
 
     def __init__(

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from nncore.config.run_config import RunConfig
-from nncore.diagnosis.snapshot import Readings
+from nncore.diagnosis.snapshot import Snapshot
 from nncore.history.history import History
 
-Claim = Callable[[Readings, Readings], bool]
+Claim = Callable[[Snapshot, Snapshot], bool]
 
 
 @dataclass(frozen=True)
@@ -43,4 +43,4 @@ class Experiment:
 
         history: a run in the place of `config`; other: one in the place of `against`.
         """
-        return self.true_of(*(Readings(each, each.last_finite) for each in (history, other)))
+        return self.true_of(*(Snapshot(each, each.last_finite) for each in (history, other)))

@@ -1,6 +1,6 @@
 """From one run to a map of thousands: grids of runs over processes or a cluster, into a table."""
 
-from nncore.sweep.axes import NAMED_AXES, axis_names, coordinate, settle
+from nncore.sweep.axes import NAMED_AXES, apply_axes, axis_names, coordinate
 from nncore.sweep.blocks import DEFAULT_LIMITS, Limits, Result
 from nncore.sweep.cells import CELL_QUANTITIES, VERDICTS, CellQuantity, Cells
 from nncore.sweep.folder import Folder, write
@@ -42,7 +42,7 @@ __all__ = [
     "key",
     "layers",
     "results",
-    "settle",
+    "apply_axes",
     "summarize",
     "table",
     "theory_curves",

@@ -129,10 +129,10 @@ def check_no_overlap(names: Iterable[str]) -> None:
                 raise ValueError(f"{other} and {name} both set {setting}: leave one of them out of the grid")
 
 
-def settle(base: RunConfig, values: Mapping[str, Any]) -> RunConfig:
+def apply_axes(base: RunConfig, values: Mapping[str, Any]) -> RunConfig:
     """The base with one value of each axis; raises ValueError where they do not go together.
 
-    >>> config = settle(RunConfig(), {"width": 8, "depth": 3, "sigma_w2": 2.25})
+    >>> config = apply_axes(RunConfig(), {"width": 8, "depth": 3, "sigma_w2": 2.25})
     >>> config.hidden, config.init, config.gain
     ((8, 8, 8), 'lecun_normal', 1.5)
     """

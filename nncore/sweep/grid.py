@@ -13,7 +13,7 @@ import numpy as np
 from nncore.config.fork import Fork
 from nncore.config.run_config import RunConfig
 from nncore.config.settings import plain
-from nncore.sweep.axes import check_no_overlap, checked_axis, settle
+from nncore.sweep.axes import apply_axes, check_no_overlap, checked_axis
 
 MOST_RUNS = 100_000_000
 
@@ -51,7 +51,7 @@ class Grid:
         return math.prod(self.shape)
 
     def __getitem__(self, run: int) -> RunConfig:
-        return settle(self.base, self.coordinates(run))
+        return apply_axes(self.base, self.coordinates(run))
 
     def __iter__(self) -> Iterator[RunConfig]:
         return (self[run] for run in range(len(self)))

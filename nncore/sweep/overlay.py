@@ -11,15 +11,12 @@ import numpy as np
 from nncore.config.run_config import RunConfig
 from nncore.model.activations import Activation
 from nncore.model.layout import Array
-from nncore.sweep.axes import WIDTH, settle
-from nncore.theory import critical_line, phase_diagram, standing
+from nncore.sweep.axes import WIDTH, apply_axes
+from nncore.theory import TRAINABLE_DEPTH, critical_line, phase_diagram, standing
 from nncore.theory.of_config import SAME_UNITS
 
 POINTS = 81
 """Along an axis of numbers."""
-
-DEPTHS = 6.0
-"""Networks deeper than so many depth scales hardly train: Schoenholz et al. 2017."""
 
 NEEDED_DEPTH = 3
 """Hidden layers from which variances of layers behind the first can be read off a config."""
@@ -53,7 +50,7 @@ def theory_curves(base: RunConfig, x: tuple[str, tuple[Any, ...]], y: tuple[str,
             deep = np.where((deep >= depths[1][0]) & (deep <= depths[1][-1]), deep, np.nan)
             if np.isnan(deep).all():
                 return []
-            label = f"{DEPTHS:g} ξ, depth that trains"
+            label = f"{TRAINABLE_DEPTH:g} ξ, depth that trains"
             return [(label, at, deep)] if y[0] == "depth" else [(label, deep, at)]
         for weight, bias in ((x, y), (y, x)):
             if bias[0] in SIGMA_AXES.get(weight[0], ()):
@@ -65,7 +62,7 @@ def theory_curves(base: RunConfig, x: tuple[str, tuple[Any, ...]], y: tuple[str,
 
 
 def _depths(base: RunConfig, name: str, values: tuple[Any, ...]) -> tuple[np.ndarray, Array]:
-    """(values of the axis, DEPTHS depth scales at each), NaN where there is none."""
+    """(values of the axis, TRAINABLE_DEPTH depth scales at each), NaN where there is none."""
     numbers = not isinstance(values[0], (str, tuple, bool)) and name != "width"
     at: list[Any] = list(_between(values)) if numbers else list(values)
     width = base.hidden[0] if base.hidden else WIDTH
@@ -75,7 +72,7 @@ def _depths(base: RunConfig, name: str, values: tuple[Any, ...]) -> tuple[np.nda
     functions: dict[str, Activation] = {}
     for place, value in enumerate(at):
         try:
-            config = settle(deep, {name: value})
+            config = apply_axes(deep, {name: value})
             point = standing(config).point
         except ValueError:  # an initializer without its scale, a name that does not go with the rest
             continue
@@ -87,7 +84,7 @@ def _depths(base: RunConfig, name: str, values: tuple[Any, ...]) -> tuple[np.nda
         places, sigma_w2, sigma_b2 = (np.array(each) for each in zip(*standings, strict=True))
         chi = phase_diagram(functions[phi_name], sigma_w2, sigma_b2).chi_1
         with np.errstate(divide="ignore"):
-            found[places.astype(np.int64)] = DEPTHS / np.abs(np.log(chi))
+            found[places.astype(np.int64)] = TRAINABLE_DEPTH / np.abs(np.log(chi))
     return np.array([", ".join(map(str, v)) if isinstance(v, tuple) else v for v in at]), found
 
 

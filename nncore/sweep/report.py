@@ -11,7 +11,7 @@ import numpy as np
 from nncore.config.run_config import RunConfig
 from nncore.diagnosis.flows import flow_of
 from nncore.diagnosis.rules import judge
-from nncore.diagnosis.snapshot import LAYER_NAMES, Readings
+from nncore.diagnosis.snapshot import LAYER_NAMES, Snapshot
 from nncore.history.history import History
 from nncore.measures import LAYER_QUANTITIES
 from nncore.measures.outputs import SCORES
@@ -136,7 +136,7 @@ def note(histories: Sequence[History], report: Report) -> list[Row]:
                 _note_layers(row, report, step, {name: measured[name][index, column_index] for name in names})
         if report.verdict:
             first_and_last = {name: measured[name][index, column_of[:2]] for name in LAYER_NAMES}
-            _note_verdict(row, Readings(history, int(last[index]), first_and_last, sentences=False))
+            _note_verdict(row, Snapshot(history, int(last[index]), first_and_last, sentences=False))
     if report.scores:
         for row, history, scores in zip(rows, histories, batched_measures.final_scores(histories, last), strict=True):
             row.update(scores)
@@ -164,7 +164,7 @@ def _note_layers(row: Row, report: Report, step: int, measured: dict[str, Array]
         row[column(name, step)] = measured[name].tolist()
 
 
-def _note_verdict(row: Row, seen: Readings) -> None:
+def _note_verdict(row: Row, seen: Snapshot) -> None:
     found = judge(seen)
     row["verdicts"] = [each.rule for each in found]
     row["verdict"] = found[0].rule if found else ""

@@ -17,6 +17,7 @@ from nncore.theory.moments import Moments, gaussian_moments
 from nncore.theory.of_config import Standing, first_q, predict_config, standing
 from nncore.theory.prediction import Prediction, predict
 from nncore.theory.propagation import (
+    TRAINABLE_DEPTH,
     FixedPoint,
     PhaseDiagram,
     c_map,
@@ -32,6 +33,7 @@ from nncore.theory.spectrum import gaussian_edge, jacobian, jacobian_singular_va
 
 __all__ = [
     "CRITERIA",
+    "TRAINABLE_DEPTH",
     "CriticalLine",
     "CriticalPoint",
     "Ensemble",

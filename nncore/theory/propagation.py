@@ -55,6 +55,10 @@ class FixedPoint:
     """"ordered", "critical" or "chaotic\""""
 
 
+TRAINABLE_DEPTH = 6
+"""Depth scales of the gradient beyond which a network hardly trains (Schoenholz et al. 2017)."""
+
+
 def depth_scale(slope: ArrayLike) -> Array:
     """-1 / ln(slope) in layers: 0 at slope 0, inf at 1, negative above 1 (growth). Schoenholz et al. 2017.
 

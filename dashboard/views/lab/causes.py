@@ -74,7 +74,7 @@ def ending(training: Training, look: Style) -> None:
         return
     report_charts.kept().begin("ending")
     found = training.measured(forensics)
-    tipped = "" if found.tipping is None else found.tipping.sentence()
+    tipped = "" if found.largest_growth is None else found.largest_growth.sentence()
     left, right = st.columns(2)
     with left:
         figure, tipped = (end.growth(found.measurement, look), f"{tipped} {end.gone(found.measurement)}".strip())

@@ -16,7 +16,7 @@ from dashboard.views.map import panel, sweeps
 from dashboard.views.map.axes import AXES, PREFIX, beside, choose
 from nncore import RunConfig
 from nncore.seeds import MOST_SEEDS
-from nncore.sweep import CELL_QUANTITIES, coordinate, settle, theory_curves
+from nncore.sweep import CELL_QUANTITIES, apply_axes, coordinate, theory_curves
 from nncore.sweep.overlay import Curve
 
 
@@ -111,7 +111,7 @@ def picture(work: MapTraining, config: RunConfig, here: tuple[Any, Any], theory:
 
     def config_at(row: int, column: int) -> RunConfig:
         values = {name: cells.grid.axes[name][place] for name, place in ((cells.y, row), (cells.x, column))}
-        return settle(config, values)
+        return apply_axes(config, values)
 
     panel.show(cells, theory, here, config_at, style.current())
 
@@ -145,7 +145,7 @@ def own_map(config: RunConfig) -> None:
             st.caption(f"{' and '.join(without_effect)}: without effect before the first step. Choose another colour.")
 
         def config_at(row: int, column: int) -> RunConfig:
-            return settle(config, {request.y[0]: request.y[1][row], request.x[0]: request.x[1][column]})
+            return apply_axes(config, {request.y[0]: request.y[1][row], request.x[0]: request.x[1][column]})
 
         panel.chosen_cell(work.cells, here, config_at, style.current())
     with left:

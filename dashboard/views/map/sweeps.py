@@ -22,10 +22,10 @@ from nncore.sweep import (
     Folder,
     Grid,
     Result,
+    apply_axes,
     column,
     coordinate,
     dataset,
-    settle,
     theory_curves,
 )
 
@@ -181,7 +181,7 @@ def choices(folder: Folder) -> tuple[tuple[str, str], str, dict[str, Any]]:
 def _theory(runs: Any, axes: tuple[str, str], fixed: Mapping[str, Any]) -> list[Any]:
     y, x = ((name, runs.axes[name]) for name in axes)
     try:
-        return theory_curves(settle(runs.base, fixed), x, y)
+        return theory_curves(apply_axes(runs.base, fixed), x, y)
     except ValueError:
         return []
 

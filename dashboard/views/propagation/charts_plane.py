@@ -9,12 +9,13 @@ import numpy as np
 from dashboard.charts.style import Figure, Style, fade
 from dashboard.ui.card import Text
 from nncore import Measurement
+from nncore.theory import TRAINABLE_DEPTH
 
 PHASES = Text(
     "Phase diagram",
     "what depth does to a signal",
     "Colour fades towards the critical line: near it a gradient survives many layers. The dotted lines, at 3, 10, 30 and 100 layers, are ξ: |δ|² "
-    "changes by a factor e over ξ layers, and networks much deeper than 6 ξ hardly train (Schoenholz et al. 2017). Click anywhere "
+    f"changes by a factor e over ξ layers, and networks much deeper than {TRAINABLE_DEPTH} ξ hardly train (Schoenholz et al. 2017). Click anywhere "
     "to start the network there.",
 )
 NO_PHASES = (

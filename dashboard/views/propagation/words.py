@@ -7,15 +7,12 @@ import numpy as np
 from dashboard.charts.style import number, percent
 from dashboard.state.sidebar import MAX_BIAS_STD, MAX_GAIN
 from nncore import Activation, RunConfig
-from nncore.theory import CRITERIA, FixedPoint, critical_point, normalization_growth
+from nncore.theory import CRITERIA, TRAINABLE_DEPTH, FixedPoint, critical_point, normalization_growth
 from nncore.theory.diagrams import mean_factor
 from nncore.theory.of_config import SAME_UNITS, Standing
 
 UNSETTLED = 0.05
 """Difference in ln of the factor per layer from which q* misleads at the network's depth."""
-
-TRAINABLE = 6
-"""Depth scales that a network may be deep and still train (Schoenholz et al. 2017)."""
 
 
 def in_the_lab(config: RunConfig, sigma_w2: float, sigma_b2: float) -> RunConfig:
@@ -106,7 +103,7 @@ def phase_words(found: FixedPoint, phi: Activation, chosen: tuple[float, float])
     size = percent(factor) if found.phase == "ordered" else f"{factor:.4g}"
     return (
         f"{at} **{found.phase}**, χ₁ = {precise(found.chi_1)}: each layer {verb} {size}{' of' if found.phase == 'ordered' else ''} ‖δ‖ "
-        f"going back. The depth scale is {rounded(scale)} layers: beyond about {rounded(TRAINABLE * scale)} layers a network hardly trains."
+        f"going back. The depth scale is {rounded(scale)} layers: beyond about {rounded(TRAINABLE_DEPTH * scale)} layers a network hardly trains."
     )
 
 

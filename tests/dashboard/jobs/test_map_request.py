@@ -14,7 +14,7 @@ from dashboard.jobs.map_request import MapRequest
 from dashboard.jobs.registry import MAP, Abandoned, MapTraining, Runs
 from dashboard.views.map.axes import AXES, beside, nearest
 from nncore import RunConfig, read_table
-from nncore.sweep import Grid, settle
+from nncore.sweep import Grid, apply_axes
 from nncore.sweep.axes import check_no_overlap
 from tests.dashboard.jobs.test_registry import finished, until
 
@@ -78,7 +78,7 @@ def test_canonical_map_has_the_cells_of_the_config(y: str, quantity: str) -> Non
             values = request.grid.coordinates(run)
             values.pop("seed")
             try:
-                expected = settle(config, values)
+                expected = apply_axes(config, values)
             except ValueError:
                 with pytest.raises(ValueError):
                     request.grid[run]

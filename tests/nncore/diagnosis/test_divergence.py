@@ -43,7 +43,7 @@ def test_values_are_the_largest_of_theta_z_and_each_rows_own_delta() -> None:
 
 def test_the_tipping_ratio_is_the_largest_between_finite_steps() -> None:
     found = forensics(run(BURST))
-    tipping, measured = found.tipping, found.measurement
+    tipping, measured = found.largest_growth, found.measurement
     assert tipping is not None
     ratios = []
     for values in measured.values.values():
@@ -63,7 +63,7 @@ def test_the_tipping_ratio_is_the_largest_between_finite_steps() -> None:
 
 def test_a_run_that_is_lost_from_the_start_has_no_tipping_ratio() -> None:
     found = forensics(run(BURST.replace(hidden=(16,) * 180, gain=100.0)))
-    assert found.divergence.step == 0 and found.tipping is None
+    assert found.divergence.step == 0 and found.largest_growth is None
     assert "from the start" in found.sentence()
 
 

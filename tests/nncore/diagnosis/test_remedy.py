@@ -9,7 +9,7 @@ import pytest
 from nncore import History, RunConfig, run
 from nncore.diagnosis import RULES, Finding, Remedy, Verdict, flow, held, remedies, remedies_for, tried_out, verdict
 from nncore.diagnosis.remedy import _changes, _helps
-from nncore.diagnosis.snapshot import Readings
+from nncore.diagnosis.snapshot import Snapshot
 from nncore.theory import critical_sigma_w2
 from tests.nncore.diagnosis.cases import BASE, CASES, RELU
 
@@ -116,9 +116,9 @@ def test_a_clip_is_offered_where_it_tightens(clip_norm: float | None, offers: bo
 
 
 def test_a_trial_that_diverges_or_stops_the_gradient_does_not_help() -> None:
-    sick = Readings(run(BASE.replace(gain=0.2, steps=0)), 0)
-    healthy, lost = Readings(run(BASE), -1), Readings(run(CASES["diverged"][0]), 0)
-    stopped = Readings(run(BASE.replace(activation="sign", steps=0)), 0)
+    sick = Snapshot(run(BASE.replace(gain=0.2, steps=0)), 0)
+    healthy, lost = Snapshot(run(BASE), -1), Snapshot(run(CASES["diverged"][0]), 0)
+    stopped = Snapshot(run(BASE.replace(activation="sign", steps=0)), 0)
     for rule in (RULES["vanishing"], RULES["saturated"]):
         assert _helps(rule, sick, healthy, Finding(rule.threshold))
         assert not _helps(rule, sick, lost, Finding(rule.threshold))

@@ -8,7 +8,7 @@ import pytest
 from nncore import RunConfig, run
 from nncore import measures as m
 from nncore.diagnosis import CHARTS, RULES, Verdict, share_of_twins, verdict
-from nncore.diagnosis.snapshot import WINDOW, Readings
+from nncore.diagnosis.snapshot import WINDOW, Snapshot
 from tests.nncore.diagnosis.cases import BASE, CASES, RELU, SHALLOW
 
 
@@ -90,18 +90,18 @@ def test_updates_are_judged_from_ten_on() -> None:
 
 
 def test_updates_of_a_layer_without_weights_are_left_out() -> None:
-    readings = Readings(run(SHALLOW.replace(init="zeros")), -1)
-    assert np.isnan(readings.largest_updates).all()
-    assert np.isnan(RULES["updates_too_small"].measure(readings).value)
-    assert np.isnan(RULES["updates_too_large"].measure(readings).value)
+    snapshot = Snapshot(run(SHALLOW.replace(init="zeros")), -1)
+    assert np.isnan(snapshot.largest_updates).all()
+    assert np.isnan(RULES["updates_too_small"].measure(snapshot).value)
+    assert np.isnan(RULES["updates_too_large"].measure(snapshot).value)
 
 
 def test_the_extremes_of_the_updates_are_those_measured() -> None:
     history = run(SHALLOW)
     ratios = m.per_layer(history, "update_ratio")["update_ratio"][:-1]
-    readings = Readings(history, -1)
-    np.testing.assert_array_equal(readings.largest_updates, ratios.max(axis=0))
-    np.testing.assert_array_equal(readings.recent_updates, np.median(ratios[-WINDOW:], axis=0))
+    snapshot = Snapshot(history, -1)
+    np.testing.assert_array_equal(snapshot.largest_updates, ratios.max(axis=0))
+    np.testing.assert_array_equal(snapshot.recent_updates, np.median(ratios[-WINDOW:], axis=0))
 
 
 def test_twins_need_equal_weights_in_and_out() -> None:

@@ -8,7 +8,17 @@ import numpy as np
 import pytest
 
 from nncore import RunConfig
-from nncore.sweep import CELL_QUANTITIES, VERDICTS, Cells, Grid, Result, is_geometric, results, settle, theory_curves
+from nncore.sweep import (
+    CELL_QUANTITIES,
+    VERDICTS,
+    Cells,
+    Grid,
+    Result,
+    apply_axes,
+    is_geometric,
+    results,
+    theory_curves,
+)
 from nncore.theory import fixed_point
 from nncore.theory.of_config import standing
 
@@ -175,7 +185,7 @@ def test_depth_curve_is_six_depth_scales_of_the_fixed_point(activation: str, axi
     inside = np.flatnonzero(np.isfinite(ys))
     assert len(inside) > 3
     for place in inside[:: max(1, len(inside) // 5)]:
-        config = settle(base, {axis[0]: float(xs[place])})
+        config = apply_axes(base, {axis[0]: float(xs[place])})
         chi = fixed_point(activation, *standing(config).point).chi_1
         assert ys[place] == pytest.approx(6 / abs(math.log(chi)), rel=1e-4)
     ((_, again_y, again_x),) = theory_curves(base, DEPTHS, axis)
@@ -192,7 +202,7 @@ def test_critical_line_has_chi_1_in_the_coordinates_of_both_axes(activation: str
     ((label, xs, ys),) = theory_curves(base, x, y)
     assert label == "χ₁ = 1"
     for place in range(0, len(xs), max(1, len(xs) // 6)):
-        config = settle(base, {weight: float(xs[place]), bias: float(ys[place])})
+        config = apply_axes(base, {weight: float(xs[place]), bias: float(ys[place])})
         assert fixed_point(activation, *standing(config).point).chi_1 == pytest.approx(1, abs=2e-3)
     ((_, other_x, other_y),) = theory_curves(base, y, x)
     np.testing.assert_array_equal(other_x, ys)
