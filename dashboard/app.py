@@ -10,10 +10,7 @@ if str(ROOT) not in sys.path:  # `streamlit run` puts only this script's folder 
 import streamlit as st  # noqa: E402
 
 from dashboard.charts import style  # noqa: E402
-from dashboard.jobs import progress  # noqa: E402
-from dashboard.state import opened_files, pins, sidebar  # noqa: E402
-from dashboard.ui import layout, report_charts  # noqa: E402
-from dashboard.views.lab import banner  # noqa: E402
+from dashboard.state.session import begin_page  # noqa: E402
 
 VIEWS = Path(__file__).parent / "views"
 
@@ -24,8 +21,6 @@ def page(file: str, address: str, title: str, icon: str, **options: bool) -> st.
 
 
 st.set_page_config(page_title="Gradient lab", page_icon="📉", layout="wide")
-sidebar.forget_infinities(but=pins.PARAMETER)
-report_charts.forget()
 style.page()
 shown = st.navigation(
     {
@@ -54,10 +49,5 @@ shown = st.navigation(
     },
     position="top",
 )
-layout.clear()
-if pins.keep_across_pages(shown.url_path):
-    progress.leave_others()
-    opened_files.forget()
-banner.bring_back(shown.url_path)
-sidebar.keep_across_pages(shown.url_path)
+begin_page(shown.url_path)
 shown.run()

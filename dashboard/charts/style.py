@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from dashboard.state.session import peek
+
 Figure = dict[str, Any]
 
 FONT = "Source Sans, Source Sans Pro, system-ui, sans-serif"
@@ -158,8 +160,8 @@ def current() -> Style:
 
 
 def is_large() -> bool:
-    """Is the page in large type? Before its switch is drawn for the first time, the URL tells."""
-    return bool(st.session_state.get(LARGE_KEY, st.query_params.get(LARGE_KEY) == "true"))
+    """Is the page in large type?"""
+    return peek(LARGE_KEY, False)
 
 
 def page() -> None:

@@ -16,6 +16,7 @@ from dashboard.jobs.registry import Training
 from dashboard.playback.component import player
 from dashboard.plot import fitting
 from dashboard.state import sidebar_run
+from dashboard.state.session import STEP, session
 from nncore import History
 from nncore import measures as m
 from nncore.diagnosis import flow_of
@@ -29,9 +30,6 @@ AT_MOST = 60
 
 WIDTH = 372
 """Pixels of the player's buttons; while playing it takes the slider's place too."""
-
-COUNT = "playings"
-"""Key of how often this session has played, so that each playing has a name of its own."""
 
 
 @dataclass(frozen=True)
@@ -95,8 +93,8 @@ def timeline(training: Training) -> tuple[int, Playback]:
         place = st.container(key="player_box", width=round(WIDTH * style.current().scale))
         with st.container(key="step_box"):
             record = sidebar_run.step_slider(history)
-    playing = st.session_state.get(sidebar_run.PLAYING, {})
-    run, playing["drawn"] = playing.get("run", ""), True
+    run = session().playing
+    session().playing_is_drawn = True
     data: dict[str, Any] = {
         "record": record,
         "last": history.last_finite,
@@ -143,13 +141,14 @@ def _start(records: Sequence[int], record: int) -> int:
 
 
 def _play(_: Any) -> None:
-    count = st.session_state[COUNT] = st.session_state.get(COUNT, 0) + 1
-    st.session_state[sidebar_run.PLAYING] = {"run": f"playing {count}", "drawn": False}
+    now = session()
+    now.playings += 1
+    now.playing, now.playing_is_drawn = f"playing {now.playings}", False
 
 
 def _stop(step: Any) -> None:
-    st.session_state.pop(sidebar_run.PLAYING, None)
-    st.session_state[sidebar_run.STEP] = max(int(step), 0)
+    session().playing = ""
+    st.session_state[STEP] = max(int(step), 0)
 
 
 def _go(history: History) -> Callable[[Any], None]:

@@ -12,6 +12,7 @@ from dashboard.jobs.progress import session_id
 from dashboard.jobs.registry import BYTES_ALLOWED, Opened, Training, runs
 from dashboard.state import sidebar, uploads
 from dashboard.state.address import nearest
+from dashboard.state.session import session
 from dashboard.state.uploads import plain
 from dashboard.views.compare.pinned_runs import ending
 from dashboard.views.fork import fork_words
@@ -19,8 +20,6 @@ from nncore import Fork, History, RunConfig
 from nncore.config.run_config import TABLE
 from nncore.history.untrusted import read_history
 from nncore.measures.measurement import inert
-
-READ, NAMES = "history_read", "opened_names"
 
 LONGEST_NAME = 80
 
@@ -30,32 +29,26 @@ READING = threading.Lock()
 
 def read(file: st.runtime.uploaded_file_manager.UploadedFile) -> History:
     """The history in an uploaded file, read once; raises ValueError, one sentence, when there is none."""
-    kept = st.session_state.get(READ)
-    if kept is None or kept[0] != file.file_id:
-        st.session_state.pop(READ, None)
+    now = session()
+    if now.history_read is None or now.history_read[0] != file.file_id:
+        now.history_read = None
         with READING:
-            history = read_history(file, BYTES_ALLOWED)
-        kept = st.session_state[READ] = (file.file_id, history)
-    return kept[1]
-
-
-def forget() -> None:
-    """Let go of what was read and not opened: what a change of page begins with."""
-    st.session_state.pop(READ, None)
+            now.history_read = (file.file_id, read_history(file, BYTES_ALLOWED))
+    return now.history_read[1]
 
 
 def take(history: History, file_name: str) -> RunConfig:
     """Give a history to this session's pages; returns the settings for which they show it."""
     config, name = nearest(history.config), short(file_name)
     runs().adopt(session_id(), config, history, name)
-    st.session_state.setdefault(NAMES, {})[config] = name
+    session().opened[config] = name
     return config
 
 
 def close(config: RunConfig) -> None:
     """Give up the history that stands for these settings: they are trained here again. A callback."""
     runs().close(session_id(), config)
-    st.session_state.get(NAMES, {}).pop(config, None)
+    session().opened.pop(config, None)
 
 
 def link(config: RunConfig) -> dict[str, str | list[str]]:
@@ -78,9 +71,9 @@ def say(config: RunConfig, training: Training | None) -> None:
             args=(config,),
             help="Puts the file away and trains the sidebar's settings from step 0.",
         )
-    elif config in st.session_state.get(NAMES, {}):
+    elif config in session().opened:
         st.caption(
-            f":material/folder_off: The history of {plain(st.session_state[NAMES][config])} made room for others and is "
+            f":material/folder_off: The history of {plain(session().opened[config])} made room for others and is "
             "not here any more: this run is trained from the same settings. Open the file again to see its own."
         )
 

@@ -12,15 +12,12 @@ import streamlit as st
 from dashboard.charts.style import escape
 from dashboard.state import sidebar
 from dashboard.state.address import from_link
+from dashboard.state.session import MOST_PINS, PIN, session
 from nncore import RunConfig
 from nncore.config.run_config import TABLE
 from nncore.measures.comparison import differences
 
-PARAMETER = "pin"
 NAME = "name"
-KEPT = "pins_kept"
-
-MOST = 8
 LONGEST_NAME = 40
 FORMULA = "=+-@"
 """What a name must not begin with: a spreadsheet would compute it."""
@@ -41,8 +38,8 @@ def read() -> tuple[list[Pin], list[str]]:
     """(the pins in the address, a sentence for each that was left out)."""
     pins: list[Pin] = []
     problems: list[str] = []
-    texts = st.query_params.get_all(PARAMETER)
-    for place, text in enumerate(texts[:MOST], 1):
+    texts = st.query_params.get_all(PIN)
+    for place, text in enumerate(texts[:MOST_PINS], 1):
         try:
             pin = decoded(text)
         except ValueError as problem:
@@ -52,27 +49,16 @@ def read() -> tuple[list[Pin], list[str]]:
             problems.append(f"Pin {place} of the link was left out: its run is pinned already.")
             continue
         pins.append(replace(pin, name=unused(pin.name, pins)))
-    if len(texts) > MOST:
-        problems.append(f"The link holds {len(texts)} pins: only the first {MOST} were read, the most there can be.")
+    if len(texts) > MOST_PINS:
+        problems.append(
+            f"The link holds {len(texts)} pins: only the first {MOST_PINS} were read, the most there can be."
+        )
     return pins, problems
 
 
 def write(pins: Sequence[Pin]) -> None:
     """Put pins into the address, in their order."""
-    st.query_params[PARAMETER] = [encoded(pin) for pin in pins]
-    st.session_state[KEPT] = st.query_params.get_all(PARAMETER)
-
-
-def keep_across_pages(page: str) -> bool:
-    """Bring the pins along when the page changes, which empties the address; True when it has changed.
-
-    Call it before `controls.keep_across_pages`, which notes the page.
-    """
-    changed = bool(st.session_state.get(sidebar.PAGE, page) != page)
-    if changed and PARAMETER not in st.query_params and st.session_state.get(KEPT):
-        st.query_params[PARAMETER] = st.session_state[KEPT]
-    st.session_state[KEPT] = st.query_params.get_all(PARAMETER)[: MOST + 1]
-    return changed
+    st.query_params[PIN] = session().pins = [encoded(pin) for pin in pins]
 
 
 def may_travel(config: RunConfig) -> bool:
@@ -122,7 +108,7 @@ def clean(name: str) -> str:
 def unused(name: str, pins: Sequence[Pin]) -> str:
     """The name, with a number behind it when another pin has it."""
     taken = {pin.name for pin in pins}
-    numbered = (f"{name[: LONGEST_NAME - 4]} ({count})" for count in range(2, MOST + 2))
+    numbered = (f"{name[: LONGEST_NAME - 4]} ({count})" for count in range(2, MOST_PINS + 2))
     return name if name not in taken else next(each for each in numbered if each not in taken)
 
 
@@ -184,8 +170,8 @@ def button(config: RunConfig) -> None:
     is_pinned = config in [pin.config for pin in pins]
     if is_pinned:
         help = "This run is pinned. Change a setting and pin again, or compare."
-    elif len(pins) >= MOST:
-        help = f"{MOST} runs are pinned, the most there can be: remove one on the Compare page."
+    elif len(pins) >= MOST_PINS:
+        help = f"{MOST_PINS} runs are pinned, the most there can be: remove one on the Compare page."
     elif not may_travel(config):
         help = "This run cannot be pinned: its address does not describe it completely, or its data is your own."
     else:
@@ -198,21 +184,21 @@ def button(config: RunConfig) -> None:
             args=(config,),
             help=help,
             icon=":material/keep:",
-            disabled=is_pinned or len(pins) >= MOST or not may_travel(config),
+            disabled=is_pinned or len(pins) >= MOST_PINS or not may_travel(config),
         )
         if pins:
             st.page_link(
                 "views/compare/page.py",
                 label=f"Compare ({len(pins)})",
                 icon=":material/compare_arrows:",
-                query_params=[(PARAMETER, encoded(pin)) for pin in pins],
+                query_params=[(PIN, encoded(pin)) for pin in pins],
             )
 
 
 def add(config: RunConfig) -> None:
     """Pin a run under the name that is proposed for it."""
     pins, _ = read()
-    if len(pins) < MOST and may_travel(config) and config not in [pin.config for pin in pins]:
+    if len(pins) < MOST_PINS and may_travel(config) and config not in [pin.config for pin in pins]:
         write([*pins, Pin(proposed(config, pins), config)])
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import reprlib
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -12,7 +11,8 @@ from typing import Any
 import streamlit as st
 
 from dashboard.charts.style import LARGE_KEY
-from dashboard.state import hidden_settings, lessons, undo_buttons, uploads
+from dashboard.state import hidden_settings, lessons, undo, uploads
+from dashboard.state.session import STEP, peek, session
 from nncore import ACTIVATIONS, DATASETS, RunConfig
 from nncore.config.run_config import TABLE
 from nncore.data.features import FEATURES
@@ -149,7 +149,7 @@ def _number(control: Control, so_far: dict[str, Any]) -> float:
 
 def _hidden(control: Control, so_far: dict[str, Any]) -> tuple[int, ...]:
     """Depth and width; a list of widths, folded away below, takes their place."""
-    common = {"bind": "query-params", "disabled": bool(_before("widths").strip())}
+    common = {"bind": "query-params", "disabled": bool(peek("widths", "").strip())}
     depth, width = _setting("depth"), _setting("width")
     if hidden_settings.remains("depth"):
         depth = st.slider(
@@ -177,31 +177,6 @@ def _hidden(control: Control, so_far: dict[str, Any]) -> tuple[int, ...]:
 def _setting(key: str) -> Any:
     """The setting under a widget's key, be the widget drawn or not."""
     return hidden_settings.value(key, settings_of(FIRST_SIGHT)[key], BOUNDS.get(key))
-
-
-def forget_infinities(but: str = "") -> None:
-    """Drop infinite numbers from the URL, on which Streamlit's whole-number inputs stop; others it drops itself.
-
-    `but` names a parameter that is no widget's.
-    """
-    endless = [key for key in st.query_params if any(map(_is_endless, st.query_params.get_all(key)))]
-    endless = [key for key in endless if key != but]
-    for key in endless:
-        del st.query_params[key]
-    if endless:
-        st.rerun()
-
-
-def _is_endless(text: str) -> bool:
-    try:
-        return math.isinf(float(text))
-    except ValueError:
-        return False
-
-
-def _before(key: str) -> str:
-    """A widget's value as text before it is drawn; on the page's first run the URL tells."""
-    return str(st.session_state.get(key, st.query_params.get(key, "")))
 
 
 def _has(so_far: dict[str, Any], fact: str) -> bool:
@@ -377,8 +352,6 @@ CONTROLS = {
 GROUPS = {"data": "Data", "network": "Network", "initialization": "Initialization", "training": "Training"}
 
 
-LAST, PAGE = "last_settings", "page_shown"
-
 LISTS = ("widths", "layer_activations")
 """Keys of the two lists that name every layer."""
 
@@ -389,27 +362,6 @@ LABELS = {
     "layer_activations": "Activation of each layer",
 }
 """Labels of the widgets that set the hidden layers."""
-
-
-def keep_across_pages(page: str) -> None:
-    """On a change of page, bring the set-up along; a set-up in the address takes its place, and all of it.
-
-    Streamlit empties the address, and with it every bound widget, on the way from one page to another. Call it before
-    the page is drawn.
-    """
-    settings = st.session_state.get(LAST, {})
-    if st.session_state.get(PAGE, page) != page:
-        if settings.keys() & st.query_params.to_dict().keys():
-            for key in settings.keys() - st.query_params.to_dict().keys():
-                st.session_state.pop(key, None)
-        else:
-            st.session_state.update(settings)
-    st.session_state[PAGE] = page
-
-
-def bring_along(key: str, value: Any) -> None:
-    """Let a widget's value come along to the next page, as the set-up does."""
-    st.session_state[LAST] = st.session_state.get(LAST, {}) | {key: value}
 
 
 def sidebar() -> RunConfig:
@@ -445,13 +397,13 @@ def sidebar() -> RunConfig:
     for key in settings:
         if not hidden_settings.remains(key):
             hidden_settings.follow(key, None if settings[key] == first[key] else _in_url(key, settings[key]))
-    undo_buttons.show(buttons, settings, label)
+    undo.buttons(buttons, settings, label)
     if widths:
         values["hidden"] = tuple(width_of(text) for text in widths)
     if names:
         values["activation"] = tuple(names)
     config = RunConfig(**values)
-    st.session_state[LAST] = st.session_state.get(LAST, {}) | settings_of(config)
+    session().widgets.update(settings_of(config))
     return config
 
 
@@ -529,7 +481,7 @@ def apply(config: RunConfig) -> None:
 
 def stands_on(config: RunConfig) -> bool:
     """Do the widgets, as the sidebar last drew them, describe this config?"""
-    return undo_buttons.trail().now == settings_of(config)
+    return undo.trail().now == settings_of(config)
 
 
 def labels() -> dict[str, str]:
@@ -546,9 +498,9 @@ def link(config: RunConfig) -> dict[str, str | list[str]]:
 
 def remember(config: RunConfig) -> None:
     """Let the next page of a run open on this config, at its last step."""
-    kept = st.session_state.get(LAST, {}) | settings_of(config)
-    st.session_state[LAST] = {name: value for name, value in kept.items() if name != "step"}
-    st.session_state.pop("step", None)
+    session().widgets.update(settings_of(config))
+    session().widgets.pop(STEP, None)
+    st.session_state.pop(STEP, None)
 
 
 def _in_url(name: str, value: Any) -> str | list[str]:

@@ -7,21 +7,19 @@ import streamlit as st
 from dashboard.jobs.progress import finished_run
 from dashboard.jobs.registry import BYTES_ALLOWED, Training
 from dashboard.state import opened_files, sidebar, uploads
+from dashboard.state.session import STEP, peek, session
 from nncore import History, RunConfig
 from nncore.config.run_config import TABLE
 from nncore.data.table import TableNotHere
 
-STEP = "step"
-"""Key of the step slider: a page about the same run opens on the same step."""
-
-PLAYING = "playing"
-"""Key of what is being played, {"run", "drawn"}: the next full run of a page ends it, since settings may have changed."""
-
 
 def config() -> RunConfig | None:
-    """Draw the sidebar and return what it describes; None when the choices do not go together, which the page says."""
-    if st.session_state.get(PLAYING, {}).get("drawn"):
-        del st.session_state[PLAYING]
+    """Draw the sidebar and return what it describes; None when the choices do not go together, which the page says.
+
+    It ends what is played: settings may have changed.
+    """
+    if session().playing_is_drawn:
+        session().playing = ""
     try:
         return sidebar.sidebar()
     except TableNotHere as missing:
@@ -51,7 +49,7 @@ def training() -> Training | None:
 def _refuse(problem: ValueError) -> None:
     """Say in a sentence why a set-up cannot run."""
     st.error(f"This set-up cannot run: {uploads.plain(str(problem))}.", icon=":material/block:")
-    if st.session_state.get("dataset") == TABLE:
+    if peek("dataset", "") == TABLE:
         st.page_link("views/your_data/page.py", label="Choose your data", icon=":material/upload_file:")
 
 
@@ -72,7 +70,7 @@ def step_slider(history: History) -> int:
         bind="query-params",
         help="The step of training that the page shows. The arrow keys move it.",
     )
-    sidebar.bring_along(STEP, chosen)
+    session().widgets[STEP] = chosen
     return history.nearest(chosen)
 
 

@@ -1,10 +1,15 @@
-"""The way through the set-ups that a reader has tried: back, and forth again."""
+"""Undo and redo at the top of the sidebar: the set-ups of a session, back and forth."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
+
+import streamlit as st
+
+from dashboard.state.session import session
 
 Settings = Mapping[str, Any]
 
@@ -66,3 +71,49 @@ class Trail:
 def difference(before: Settings, after: Settings) -> tuple[str, ...]:
     """Names whose values differ."""
     return tuple(name for name in after if name not in before or before[name] != after[name])
+
+
+# The buttons ------------------------------------------------------------------------------------------------
+
+
+def trail() -> Trail:
+    """The set-ups of this session, as the sidebar last found them."""
+    return session().undo or Trail()
+
+
+def buttons(place: st.delta_generator.DeltaGenerator, settings: Settings, label: Callable[[str], str]) -> None:
+    """Note the widgets' settings, and draw two buttons that go back and forth through those before.
+
+    `label` says what the widget under a key is called. Call it after the widgets are drawn.
+    """
+    now = trail().changed(settings, time.monotonic())
+    session().undo = now
+    for name, shortcut, steps, after in (
+        ("Undo", "Alt+Z", now.past, now.undone()),
+        ("Redo", "Alt+Y", now.future, now.redone()),
+    ):
+        help = f"{name} {_what(now, after, label)}." if steps else f"There is nothing to {name.lower()}."
+        place.button(
+            name,
+            key=f"sidebar_{name.lower()}",
+            icon=f":material/{name.lower()}:",
+            type="tertiary",
+            disabled=not steps,
+            help=help,
+            shortcut=shortcut,
+            on_click=_go,
+            args=(after,),
+        )
+
+
+def _go(there: Trail) -> None:
+    session().undo = there
+    st.session_state.update(there.now or {})
+
+
+def _what(now: Trail, after: Trail, label: Callable[[str], str]) -> str:
+    """What would change, in words."""
+    names = difference(now.now or {}, after.now or {})
+    if len(names) > 3:
+        return f"the change of {len(names)} settings"
+    return f"the change of {' and '.join(map(label, names))}"

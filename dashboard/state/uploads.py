@@ -12,11 +12,10 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from dashboard.charts.style import number
 from dashboard.jobs.registry import BYTES_ALLOWED
+from dashboard.state.session import session
 from nncore import Measurement, RunConfig, read_table
 from nncore.data.table import Column, Table, TableChoice, TableNotHere, labels, look_in
 from nncore.measures.measurement import inert
-
-SHELF, READ = "tables", "file_read"
 
 KEPT_BYTES = BYTES_ALLOWED // 2
 """Tables kept in a session, the one read longest ago leaves first."""
@@ -37,7 +36,7 @@ FILE_TYPES = ["csv", "tsv", "txt", "dat", "data", "tab"]
 
 def keep(table: Table, name: str) -> None:
     """Put a table on this session's shelf."""
-    shelf: OrderedDict[str, tuple[Table, str]] = st.session_state.setdefault(SHELF, OrderedDict())
+    shelf = session().tables
     shelf[table.digest] = (table, name)
     shelf.move_to_end(table.digest)
     while len(shelf) > 1 and sum(each.nbytes for each, _ in shelf.values()) > KEPT_BYTES:
@@ -48,7 +47,7 @@ def on_shelf() -> OrderedDict[str, tuple[Table, str]]:
     """This session's tables and their names, by digest; nobody else's."""
     if get_script_run_ctx(suppress_warning=True) is None:
         return OrderedDict()
-    return st.session_state.get(SHELF, OrderedDict())
+    return session().tables
 
 
 def find(digest: str) -> Table | None:
@@ -62,13 +61,13 @@ look_in(find)
 def read(file: st.runtime.uploaded_file_manager.UploadedFile, header: bool | None) -> Table:
     """The table in an uploaded file, read once; raises ValueError, one sentence, when there is none."""
     key = (file.file_id, header)
-    if st.session_state.get(READ, (None, None))[0] != key:
+    now = session()
+    if now.table_read is None or now.table_read[0] != key:
         try:
-            found: Table | str = read_table(file.getvalue(), header)
+            now.table_read = (key, read_table(file.getvalue(), header))
         except ValueError as problem:
-            found = str(problem)
-        st.session_state[READ] = (key, found)
-    found = st.session_state[READ][1]
+            now.table_read = (key, str(problem))
+    found = now.table_read[1]
     if isinstance(found, str):
         raise ValueError(found)
     return found

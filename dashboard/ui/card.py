@@ -11,7 +11,8 @@ import streamlit as st
 
 from dashboard.charts import style
 from dashboard.plot import Point, plot
-from dashboard.ui import layout, report_charts
+from dashboard.state.session import Card, session
+from dashboard.ui import layout
 from nncore import Measurement
 
 
@@ -47,7 +48,7 @@ def show(
         return
     scaled = round(height * style.current().scale)
     caption = " ".join([finding, text.note, *measurement.caveats]).strip()
-    report_charts.kept().add(key, report_charts.Card(text.title, text.subtitle, caption, figure, scaled))
+    session().cards.add(key, Card(text.title, text.subtitle, caption, figure, scaled))
     with layout.place(key, text.title), st.container(border=True, key=f"card_{key}", height="stretch", gap="xsmall"):
         with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
             st.markdown(f"**{text.title}** :gray[{text.subtitle}]", width="stretch")

@@ -12,6 +12,7 @@ from dashboard.charts.style import escape
 from dashboard.jobs.progress import finished_runs, session_id
 from dashboard.jobs.registry import PINS, runs
 from dashboard.state import pins, sidebar
+from dashboard.state.session import peek
 from dashboard.ui import card
 from dashboard.views.compare import charts, pinned_runs
 from nncore.measures import LAYER_QUANTITIES
@@ -176,8 +177,7 @@ def step_of_all(found: pinned_runs.Runs) -> list[int]:
 def flow_chart(found: pinned_runs.Runs, records: list[int], sound: np.ndarray, look: style.Style) -> None:
     """One quantity per layer, a line a run."""
     labels = charts.FLOW_LABELS
-    from_url = {label: name for name, label in labels.items()}.get(st.query_params.get("flow"), "delta_norm")
-    name = st.session_state.get("flow", from_url)
+    name = peek("flow", "delta_norm", {label: name for name, label in labels.items()})
     measured = pinned_runs.flow_beside(found, records).select(name)
     pick = partial(
         st.segmented_control,
@@ -197,8 +197,7 @@ def flow_chart(found: pinned_runs.Runs, records: list[int], sound: np.ndarray, l
 def map_chart(found: pinned_runs.Runs, sound: np.ndarray, look: style.Style) -> None:
     """Small maps of layer × step, one colour scale for all."""
     labels = {name: LAYER_QUANTITIES[name].menu for name in MAPPED}
-    from_url = {label: name for name, label in labels.items()}.get(st.query_params.get("maps"), "delta_norm")
-    name = st.session_state.get("maps", from_url)
+    name = peek("maps", "delta_norm", {label: name for name, label in labels.items()})
     measured = pinned_runs.timelines(found).select("step", name)
     pick = partial(
         st.segmented_control,

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard.charts import style
-from dashboard.state import sidebar, sidebar_run
+from dashboard.state.session import STEP, session
 from dashboard.state.sidebar import CONTROLS, LEARNING_RATES
 from nncore import Edit, Fork, History, KillUnit, RunConfig, ScaleLayer, SetParameter, edits_from_text, run
 from nncore.config.cost import seconds_per_step
@@ -18,7 +18,6 @@ from nncore.numerics.safe_norm import norm
 
 PREFIX = "f_"
 CHANGES, EDITS = "f_change", "f_edits"
-SUGGESTED = "fork_suggested"
 
 EARLY = 0.3
 """Share of the run after which a fork is suggested: enough has happened, and enough is to come."""
@@ -110,7 +109,7 @@ def chosen(history: History, suggested: Suggestion) -> Fork:
                 "unit 1, b2[1] = 0 a bias, W2 * 0.5 multiplies a layer's weights, kill 1:4 cuts out unit 4 of layer 1; "
                 "separated by semicolons. Units are counted from 0.",
             )
-            sidebar.bring_along(EDITS, text)
+            session().widgets[EDITS] = text
             edits = edits_from_text(text)
             before = Fork(config, at, edits)
             _list_of(edits)
@@ -121,11 +120,11 @@ def chosen(history: History, suggested: Suggestion) -> Fork:
 
 def _follow(config: RunConfig, suggested: Suggestion) -> None:
     """A suggestion that nobody has touched makes way for the next run's."""
-    state = st.session_state
-    before, state[SUGGESTED] = state.get(SUGGESTED), (config, suggested)
+    state, now = st.session_state, session()
+    before, now.fork_suggested = now.fork_suggested, (config, suggested.changes)
     if before is None or before[0] == config or CHANGES not in state:
         return
-    old = before[1].changes
+    old = before[1]
     values = {name: state.get(PREFIX + name, value) for name, value in old.items()}
     if [*state[CHANGES]] == [LABELS[name] for name in old] and values == old:
         state[CHANGES] = [LABELS[name] for name in suggested.changes]
@@ -138,8 +137,8 @@ def _fork_point(history: History, suggested: Suggestion) -> int:
         st.markdown(f"The run has one step, {history.step[0]}: the fork begins there.")
         return int(history.step[0])
     first, last = int(history.step[0]), int(history.step[-1]) - 1
-    if not first <= st.session_state.get(sidebar_run.STEP, first) <= last:  # brought along from another page
-        st.session_state[sidebar_run.STEP] = suggested.at
+    if not first <= st.session_state.get(STEP, first) <= last:  # brought along from another page
+        st.session_state[STEP] = suggested.at
     step = first
     if last > first:
         step = st.slider(
@@ -147,12 +146,12 @@ def _fork_point(history: History, suggested: Suggestion) -> int:
             first,
             last,
             suggested.at,
-            key=sidebar_run.STEP,
+            key=STEP,
             bind="query-params",
             help="The fork takes θ, the optimizer's state and the batches of this step of the sidebar's run, and goes on. "
             "The arrow keys move it.",
         )
-        sidebar.bring_along(sidebar_run.STEP, step)
+        session().widgets[STEP] = step
     return int(history.step[min(history.nearest(step), len(history) - 2)])
 
 
@@ -167,7 +166,7 @@ def _changes(config: RunConfig, suggested: Suggestion) -> dict[str, Any]:
         placeholder="none: the fork repeats its parent",
         help="Everything that leaves θ its shape. Each starts at the parent's value.",
     )
-    sidebar.bring_along(CHANGES, names)
+    session().widgets[CHANGES] = names
     one = config.activation if isinstance(config.activation, str) else next(iter(config.activation), "tanh")
     start = config.replace(activation=one).replace(**suggested.changes)
     so_far = {field.name: getattr(config, field.name) for field in RunConfig.fields()}
@@ -178,7 +177,7 @@ def _changes(config: RunConfig, suggested: Suggestion) -> dict[str, Any]:
         with columns[place % 2]:
             control = CONTROLS[name].again(PREFIX, start)
             so_far[name] = changes[name] = control.draw(control, so_far)
-        sidebar.bring_along(PREFIX + name, changes[name])
+        session().widgets[PREFIX + name] = changes[name]
     return changes
 
 

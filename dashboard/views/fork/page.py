@@ -12,6 +12,7 @@ from dashboard.charts import style
 from dashboard.jobs.progress import finished_run, session_id
 from dashboard.jobs.registry import FORK, Training, runs
 from dashboard.state import sidebar, sidebar_run, uploads
+from dashboard.state.session import STEP
 from dashboard.ui import card, downloads
 from dashboard.views import learned
 from dashboard.views.fork import charts, charts_learned, fork_words, form
@@ -90,7 +91,7 @@ def say(parent: Training, fork: Training) -> None:
                 "views/lab/page.py",
                 label="From step 0",
                 icon=":material/science:",
-                query_params=sidebar.link(config.from_the_start()) | {sidebar_run.STEP: str(config.steps)},
+                query_params=sidebar.link(config.from_the_start()) | {STEP: str(config.steps)},
                 help="Opens the lab with the fork's settings from the start, without its parent's past and without edits.",
             )
 

@@ -6,18 +6,10 @@ import streamlit as st
 
 from dashboard.charts.style import unbroken
 from dashboard.state import lessons, sidebar
-from dashboard.state.sidebar_run import STEP
+from dashboard.state.session import CAME_FOR, EXPERIMENT, STEP, session
 from dashboard.ui import layout
 from nncore import RunConfig
 from nncore.experiments import EXPERIMENTS, Experiment
-
-EXPERIMENT = "experiment"
-KEPT = (*lessons.PARAMETERS, EXPERIMENT)
-"""Query parameters that say what the reader came for."""
-
-REMEMBERED = "came_for"
-LAB = ""
-"""The lab's address: it is the default page."""
 
 
 def link(experiment: Experiment, config: RunConfig) -> dict[str, str | list[str]]:
@@ -65,21 +57,9 @@ def end() -> None:
 
 def leave() -> None:
     """Forget the lesson or the experiment; its set-up stays."""
-    for name in KEPT:
+    for name in CAME_FOR:
         st.query_params.pop(name, None)
-    st.session_state.pop(REMEMBERED, None)
-
-
-def bring_back(page: str) -> None:
-    """Let a lesson or an experiment outlast a look at another page. Call it before the page is drawn."""
-    if page != LAB:
-        return
-    came_for = {name: st.query_params[name] for name in KEPT if name in st.query_params}
-    returns = st.session_state.get(sidebar.PAGE, page) != page and not st.query_params.to_dict()
-    if returns and not came_for:
-        st.query_params.update(st.session_state.get(REMEMBERED, {}))
-    else:
-        st.session_state[REMEMBERED] = came_for
+    session().came_for = {}
 
 
 def _experiment() -> Experiment | None:

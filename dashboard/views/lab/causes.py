@@ -12,7 +12,8 @@ from dashboard.charts.style import Style, number
 from dashboard.jobs.measurements import Errand, errands, watched
 from dashboard.jobs.registry import SECONDS_ALLOWED, Training
 from dashboard.playback import Playback
-from dashboard.ui import card, report_charts
+from dashboard.state.session import peek, session
+from dashboard.ui import card
 from dashboard.views.lab import charts_causes
 from dashboard.views.lab import charts_divergence as end
 from nncore import History, Measurement, RunConfig
@@ -72,7 +73,7 @@ def ending(training: Training, look: Style) -> None:
     """The steps before a run diverged, at the top of the page; nothing for one that stayed finite."""
     if training.history.divergence is None:
         return
-    report_charts.kept().begin("ending")
+    session().cards.begin("ending")
     found = training.measured(forensics)
     tipped = "" if found.largest_growth is None else found.largest_growth.sentence()
     left, right = st.columns(2)
@@ -123,8 +124,8 @@ def _times(factor: float) -> str:
 
 
 def wants_sharpness() -> bool:
-    """Is sharpness switched on? Before its switch is drawn for the first time, the URL tells."""
-    return bool(st.session_state.get(SHARPNESS, st.query_params.get(SHARPNESS) == "true"))
+    """Is sharpness switched on?"""
+    return peek(SHARPNESS, False)
 
 
 def sharpness_switch(config: RunConfig) -> None:

@@ -7,9 +7,8 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from dashboard.state import lessons, sidebar
-from dashboard.state.sidebar_run import STEP
+from dashboard.state.session import CAME_FOR, STEP
 from dashboard.ui import layout
-from dashboard.views.lab import banner
 
 
 def offer() -> None:
@@ -91,7 +90,7 @@ def _listed(names: dict[str, str]) -> str:
 def query(title: str, note: str, only: list[str], show: list[str]) -> dict[str, str | list[str]]:
     """The query parameters of a lesson on the run, the step and the view that the address tells of now."""
     now: dict[str, str | list[str]] = {
-        name: st.query_params.get_all(name) for name in st.query_params if name not in banner.KEPT
+        name: st.query_params.get_all(name) for name in st.query_params if name not in CAME_FOR
     }
     if STEP in st.session_state:
         now[STEP] = str(st.session_state[STEP])

@@ -13,7 +13,8 @@ from dashboard.charts import activations, gradients, loss, style, weights
 from dashboard.jobs.registry import SeedTraining, Training
 from dashboard.playback import Playback
 from dashboard.state import pins, sidebar_run
-from dashboard.ui import card, downloads, layout, report_charts
+from dashboard.state.session import peek, session
+from dashboard.ui import card, downloads, layout
 from dashboard.views import learned
 from dashboard.views.lab import banner, causes, findings, headline, lesson_maker, report, seeds
 from nncore import History
@@ -36,7 +37,7 @@ def charts(training: Training) -> None:
             record, play = playback.timeline(training)
         n_seeds = seeds.control()
         pins.button(training.config)
-    report_charts.kept().begin("charts", record)
+    session().cards.begin("charts", record)
     step = int(history.step[record])
     repeated = seeds.study(training, record, n_seeds)
     timeline = training.measured(over_time)
@@ -115,7 +116,7 @@ def gradient_flow(
     """δ and weight-gradient norms per layer, with what theory predicts for step 0 and the bands of many seeds."""
     measured = training.measured(m.gradient_flow, record)
     finding, distance, problem, predicted = headline.flow_sentence(seen), None, "", None
-    if st.session_state.get("theory", st.query_params.get("theory") != "false") and training.config.depth:
+    if peek("theory", True) and training.config.depth:
         try:
             predicted = training.measured(theory_gap.prediction)
             measured = theory_gap.beside_theory(measured, predicted)
@@ -153,8 +154,7 @@ def banded(measured: m.Measurement, repeated: SeedTraining | None) -> m.Measurem
 def layer_by_step(timeline: m.Measurement, look: style.Style, step: int, play: Playback) -> None:
     """The layer × step heat map, of a quantity to choose."""
     labels = gradients.heat_maps()
-    from_url = {label: name for name, label in labels.items()}.get(st.query_params.get("heat"), "delta_norm")
-    chosen = st.session_state.get("heat", from_url)  # its widget is drawn below the title
+    chosen = peek("heat", "delta_norm", {label: name for name, label in labels.items()})
     name = gradients.flat_share(timeline) if chosen == "saturated_fraction" else chosen
     measured = timeline.select(name)
     title = f"{m.LAYER_QUANTITIES[name].label}, every layer and step"

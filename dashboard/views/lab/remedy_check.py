@@ -6,16 +6,15 @@ import streamlit as st
 
 from dashboard.jobs.registry import Training
 from dashboard.state import sidebar
+from dashboard.state.session import session
 from nncore import History, RunConfig
 from nncore.diagnosis import Remedy, held
-
-PROMISE = "promise"
 
 
 def take(remedy: Remedy, before: RunConfig) -> None:
     """Set the sidebar to a remedy and remember what it promised. A callback."""
     sidebar.apply(remedy.config)
-    st.session_state[PROMISE] = (remedy, before)
+    session().remedy = (remedy, before)
 
 
 def button(remedy: Remedy, before: RunConfig, key: str, label: str, help: str, *, primary: bool = False) -> None:
@@ -37,10 +36,11 @@ def button(remedy: Remedy, before: RunConfig, key: str, label: str, help: str, *
 
 def show(training: Training) -> None:
     """Whether the promise was kept, in this run, and a way back; nothing for a run that nobody promised about."""
-    remedy, before = st.session_state.get(PROMISE, (None, None))
-    if remedy is None or remedy.config != training.config:
-        st.session_state.pop(PROMISE, None)
+    taken = session().remedy
+    if taken is None or taken[0].config != training.config:
+        session().remedy = None
         return
+    remedy, before = taken
     kept, sentence = training.measured(_held, remedy)
     verdict, _, numbers = sentence.partition(". ")
     badge = f":green-badge[:material/check: {verdict}]" if kept else f":orange-badge[:material/close: {verdict}]"
@@ -62,5 +62,5 @@ def _held(history: History, remedy: Remedy) -> tuple[bool, str]:
 
 
 def _undo(before: RunConfig) -> None:
-    st.session_state.pop(PROMISE, None)
+    session().remedy = None
     sidebar.apply(before)

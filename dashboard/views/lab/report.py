@@ -15,8 +15,8 @@ from dashboard.charts import style
 from dashboard.jobs.registry import Training
 from dashboard.plot import encode
 from dashboard.state import sidebar
-from dashboard.ui import downloads, report_charts
-from dashboard.ui.report_charts import Card
+from dashboard.state.session import Card, session
+from dashboard.ui import downloads
 from dashboard.views.lab import headline
 from nncore import Fork, History, RunConfig
 from nncore.config.run_config import TABLE
@@ -42,7 +42,7 @@ pre { padding: 1rem; background: %(raised)s; border-radius: .5rem; overflow-x: a
 @st.fragment
 def show(training: Training) -> None:
     """A popover: a field for notes, a button that makes the report of the page as it stands, another that saves it."""
-    drawn = report_charts.kept()
+    drawn = session().cards
     with st.popover("Report", icon=":material/description:", key="report"):
         st.caption("One file with everything above, the charts still interactive. It opens without a network.")
         with st.form("report_form", border=False):

@@ -12,7 +12,7 @@ from dashboard.charts.gradients import ranges
 from dashboard.charts.style import Style, current, number, percent
 from dashboard.jobs.progress import QUIET_SECONDS, finished, session_id
 from dashboard.jobs.registry import SEEDS, SeedTraining, Training, runs
-from dashboard.state import sidebar
+from dashboard.state.session import session
 from dashboard.ui import card
 from nncore import History, Measurement
 from nncore import measures as m
@@ -37,7 +37,7 @@ def control() -> int:
         help="Runs the set-up again with the seeds that follow, for other data, first weights and batches: the charts "
         "then show the median and the band of the middle 80 %, and this seed's place in it.",
     )
-    sidebar.bring_along(KEY, n_seeds)
+    session().widgets[KEY] = n_seeds
     return int(n_seeds)
 
 

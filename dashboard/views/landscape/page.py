@@ -9,6 +9,7 @@ from dashboard.charts import style
 from dashboard.charts.weights import place
 from dashboard.jobs.registry import Training
 from dashboard.state import sidebar_run
+from dashboard.state.session import peek
 from dashboard.ui import card
 from dashboard.views.landscape import charts
 from nncore.measures import landscape
@@ -116,20 +117,13 @@ def one_parameter(training: Training, record: int, look: style.Style) -> None:
             "Reach", list(REACHES), "±3", key=REACH, bind="query-params", help="How far θ is moved to both sides."
         )
 
-    index, reach = from_fields(last)
+    index = peek(INDEX, 0, bounds=(0, last))
+    reach = REACHES[peek(REACH, "±3", {text: text for text in REACHES})]
     measured = training.measured(landscape.along_parameter, record, index, reach)
     text = charts.Text(charts.ONE_PARAMETER.title, place(history.layout, index), charts.ONE_PARAMETER.note)
     figure = charts.one_parameter(measured, look)
     finding = charts.one_parameter_finding(measured, index)
     card.show("along_theta", text, measured, figure, finding=finding, above=choose)
-
-
-def from_fields(last: int) -> tuple[int, float]:
-    """The θ and the reach of the fields, which are drawn below the title; before that, of the address."""
-    written = {key: st.session_state.get(key, st.query_params.get(key)) for key in (INDEX, REACH)}
-    text = str(written[INDEX])
-    index = int(text) if text.isdecimal() and len(text) < 12 else 0
-    return (index if index <= last else 0), REACHES.get(str(written[REACH]), 3.0)
 
 
 def after_one_step(history: landscape.History, record: int) -> landscape.Measurement:

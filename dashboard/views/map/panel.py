@@ -11,6 +11,7 @@ import streamlit as st
 from dashboard.charts.style import Style, percent
 from dashboard.plot import Point
 from dashboard.state import sidebar, uploads
+from dashboard.state.session import session
 from dashboard.ui import card
 from dashboard.views.map import charts
 from dashboard.views.map.axes import AXES, PREFIX, nearest, shown, texts
@@ -18,9 +19,6 @@ from nncore import Measurement, RunConfig
 from nncore.diagnosis.flows import EXPLODED, VANISHED
 from nncore.sweep import Cells
 from nncore.sweep.overlay import Curve
-
-OPEN, REFUSED = "map_open", "map_refused"
-"""The run to open in the lab, and why one cannot be opened: between a click and the run of the page that follows."""
 
 ConfigAt = Callable[[int, int], RunConfig]
 """(row, column) -> the cell's run; raises ValueError where there is none."""
@@ -31,18 +29,19 @@ ConfigAt = Callable[[int, int], RunConfig]
 
 def go() -> None:
     """Go to the lab when a cell has been clicked, or say why it cannot be opened there."""
-    config = st.session_state.pop(OPEN, None)
-    if config is not None:
-        sidebar.remember(config)
+    now = session()
+    if now.map_run is not None:
+        sidebar.remember(now.map_run)
+        now.map_run = None
         st.switch_page("views/lab/page.py", query_params={})  # None would stop on the parameters of widgets
-    refused = st.session_state.pop(REFUSED, "")
-    if refused:
-        st.warning(f"This cell cannot be opened in the lab: {refused}.", icon=":material/block:")
+    if now.map_refusal:
+        st.warning(f"This cell cannot be opened in the lab: {now.map_refusal}.", icon=":material/block:")
+        now.map_refusal = ""
 
 
 def wants_to_go() -> bool:
     """Has a cell been clicked in a part of the page that runs by itself?"""
-    return OPEN in st.session_state or REFUSED in st.session_state
+    return session().map_run is not None or bool(session().map_refusal)
 
 
 def open_cell(config_at: ConfigAt, row: int, column: int) -> None:
@@ -51,9 +50,9 @@ def open_cell(config_at: ConfigAt, row: int, column: int) -> None:
         config = config_at(row, column)
         check_in_lab(config)
     except ValueError as problem:
-        st.session_state[REFUSED] = uploads.plain(str(problem))
+        session().map_refusal = uploads.plain(str(problem))
     else:
-        st.session_state[OPEN] = config
+        session().map_run = config
 
 
 def check_in_lab(config: RunConfig) -> None:

@@ -9,7 +9,8 @@ from dashboard.charts import style
 from dashboard.charts.style import percent
 from dashboard.jobs.registry import Training
 from dashboard.plot import Point
-from dashboard.state import sidebar, sidebar_run
+from dashboard.state import sidebar_run
+from dashboard.state.session import peek, session
 from dashboard.state.uploads import plain
 from dashboard.ui import card
 from dashboard.views.neurons import charts
@@ -38,7 +39,7 @@ def choose_layer(n_layers: int) -> int:
         bind="query-params",
         help=f"1 is the first hidden layer; {n_layers} is the output layer, which is linear.",
     )
-    sidebar.bring_along(LAYER, chosen)
+    session().widgets[LAYER] = chosen
     return chosen
 
 
@@ -87,8 +88,7 @@ def on_the_curve(training: Training, record: int, layer: int, look: style.Style)
             required=True,
         )
 
-    from_url = {label: name for name, label in COLOURS.items()}.get(st.query_params.get(COLOUR), "unit")
-    by = st.session_state.get(COLOUR, from_url)  # its widget is drawn below the title
+    by = peek(COLOUR, "unit", {label: name for name, label in COLOURS.items()})
     text = card.Text(
         charts.CURVE.title, f"layer {layer}, {activation.name}: {charts.CURVE.subtitle}", charts.CURVE.note
     )

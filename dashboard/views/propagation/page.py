@@ -10,6 +10,7 @@ from dashboard.charts.style import number
 from dashboard.jobs.initialization import at_the_start
 from dashboard.plot import Point
 from dashboard.state import sidebar, sidebar_run
+from dashboard.state.session import peek, session
 from dashboard.ui import card
 from dashboard.views.propagation import charts
 from dashboard.views.propagation import charts_plane as plane
@@ -30,7 +31,7 @@ from nncore.theory import FixedPoint, diagrams, fixed_point
 from nncore.theory.hidden_jacobian import hidden_spectrum, partner, rows_affordable, spectra
 from nncore.theory.of_config import Standing, first_q, standing
 
-WEIGHT, BIAS, FOLLOWED = "p_sigma_w2", "p_sigma_b2", "p_followed"
+WEIGHT, BIAS = "p_sigma_w2", "p_sigma_b2"
 LARGEST_W, LARGEST_B = sidebar.MAX_GAIN**2, sidebar.MAX_BIAS_STD**2
 """What the lab can set: gain and bias deviation, squared."""
 
@@ -89,8 +90,8 @@ def choose_activation(config: RunConfig) -> Activation:
 
 def choose_point(here: tuple[float, float]) -> tuple[float, float]:
     """The two numbers that the maps are drawn for; they follow the network whenever it moves."""
-    if st.session_state.get(FOLLOWED) != here or WEIGHT not in st.session_state:
-        st.session_state[FOLLOWED] = here
+    if session().network_point != here or WEIGHT not in st.session_state:
+        session().network_point = here
         st.session_state[WEIGHT], st.session_state[BIAS] = (
             float(f"{min(value, limit):.6g}") for value, limit in zip(here, (LARGEST_W, LARGEST_B), strict=True)
         )
@@ -180,11 +181,9 @@ def maps(config: RunConfig, phi: Activation, chosen: tuple[float, float], look: 
         ).strip()
         card.show("q_map", charts.Q_MAP, measured, charts.staircase(measured, "q", look), finding=finding)
     with right:
-        from_url = st.session_state.get("p_c", 0.5)
-        c_start = float(from_url) if isinstance(from_url, int | float) else 0.5
         settles = 0 < found.q_star < np.inf
         q = found.q_star if settles else float(np.nan_to_num(measured["q_next"][-1], posinf=1e12))
-        show_c_map(phi, chosen, q, found, layers, c_start, look)
+        show_c_map(phi, chosen, q, found, layers, peek("p_c", 0.5, bounds=(0, 1)), look)
 
 
 def arrives(measured: Measurement, symbol: str) -> str:

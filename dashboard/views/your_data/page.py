@@ -9,6 +9,7 @@ import streamlit as st
 from dashboard.charts import style
 from dashboard.plot import plot
 from dashboard.state import sidebar, uploads
+from dashboard.state.session import session
 from dashboard.state.uploads import plain
 from dashboard.ui import card
 from dashboard.views.your_data import canvas, charts
@@ -16,7 +17,7 @@ from nncore import read_table
 from nncore.data.read_csv import MAX_BYTES
 from nncore.data.table import MAX_CLASSES, Table, TableChoice
 
-POINTS, KNOTS, SHOWN, CHOSEN = "drawn_points", "drawn_knots", "table_shown", "table_choices"
+SHOWN = "table_shown"
 
 LARGEST = f"{MAX_BYTES / 2**20:.0f} MB"
 
@@ -49,10 +50,10 @@ def upload(look: style.Style) -> None:
         except ValueError as problem:
             st.error(f"This file cannot be used: {plain(str(problem))}.", icon=":material/block:")
             return
-        if uploads.find(table.digest) is None or st.session_state.get("table_file_shown") != file.file_id:
+        if uploads.find(table.digest) is None or session().table_file != file.file_id:
             uploads.keep(table, file.name)
             st.session_state[SHOWN] = table.digest
-        st.session_state["table_file_shown"] = file.file_id
+        session().table_file = file.file_id
     uploaded = {digest: name for digest, (_, name) in uploads.on_shelf().items() if name}
     if not uploaded:
         st.info(
@@ -86,7 +87,7 @@ def chosen_table(table: Table, name: str, look: style.Style) -> None:
         choice = choices(table)
     if choice is None:
         return
-    st.session_state.setdefault(CHOSEN, {})[table.digest] = choice
+    session().table_choices[table.digest] = choice
     with pick:
         open_in_lab(choice)
     with seen:
@@ -103,7 +104,7 @@ def counted(number: int, thing: str) -> str:
 def choices(table: Table) -> TableChoice | None:
     """Target, task and inputs; None, with a sentence on the page, when they cannot be learned."""
     try:
-        before = st.session_state.get(CHOSEN, {}).get(table.digest) or table.choose()
+        before = session().table_choices.get(table.digest) or table.choose()
     except ValueError as problem:
         st.error(f"This table cannot be learned: {plain(str(problem))}.", icon=":material/block:")
         return None
@@ -172,7 +173,10 @@ def open_in_lab(choice: TableChoice) -> None:
 
 def click_points(look: style.Style) -> None:
     """Points of up to four classes, by click or by number."""
-    points: list[canvas.Point] = st.session_state.setdefault(POINTS, canvas.starting_points("Moons"))
+    now = session()
+    if now.points is None:
+        now.points = canvas.starting_points("Moons")
+    points = now.points
 
     def add(x1: float, x2: float) -> None:
         points.append((x1, x2, st.session_state["point_class"]))
@@ -205,7 +209,10 @@ def click_points(look: style.Style) -> None:
 
 def draw_function(look: style.Style) -> None:
     """A function of one input through places set by click or by number."""
-    knots: list[canvas.Knot] = st.session_state.setdefault(KNOTS, canvas.starting_knots("Sine"))
+    now = session()
+    if now.knots is None:
+        now.knots = canvas.starting_knots("Sine")
+    knots = now.knots
 
     def add(x: float, y: float) -> None:
         knots[:] = canvas.with_knot(knots, x, y)[: canvas.MOST]

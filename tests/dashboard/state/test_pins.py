@@ -7,7 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from dashboard.state import pins
-from dashboard.state.pins import LONGEST_NAME, MOST, Pin, clean, decoded, encoded, proposed, unused
+from dashboard.state.pins import LONGEST_NAME, Pin, clean, decoded, encoded, proposed, unused
+from dashboard.state.session import MOST_PINS
 from dashboard.state.sidebar import FIRST_SIGHT
 from nncore import RunConfig, read_table
 from tests.conftest import plots
@@ -242,7 +243,7 @@ def test_open_in_lab_brings_the_pinned_run_and_keeps_the_pins() -> None:
 def test_nine_pins_are_eight_and_a_sentence() -> None:
     texts = [encoded(Pin(f"run {place}", TINY.replace(seed=place))) for place in range(9)]
     app = compare_page(texts=tuple(texts))
-    assert len(app.table[0].value) == MOST
+    assert len(app.table[0].value) == MOST_PINS
     assert "The link holds 9 pins" in app.warning[0].value
     lab = opened(**SMALL, pin=texts[:8], activation="tanh")
     button = element(lab, "pin_this")
@@ -250,9 +251,9 @@ def test_nine_pins_are_eight_and_a_sentence() -> None:
     assert "8 runs are pinned, the most there can be" in button.help
 
 
-@pytest.mark.parametrize("place", range(0, len(HOSTILE), MOST - 1))
+@pytest.mark.parametrize("place", range(0, len(HOSTILE), MOST_PINS - 1))
 def test_hostile_pins_are_left_out_in_one_sentence_each(place: int) -> None:
-    values = [v if isinstance(v, str) else v[-1] for v in HOSTILE[place : place + MOST - 1]]
+    values = [v if isinstance(v, str) else v[-1] for v in HOSTILE[place : place + MOST_PINS - 1]]
     app = compare_page(Pin("good", TINY), texts=tuple(values))
     assert not app.error
     assert len(app.table[0].value) == 1

@@ -28,9 +28,9 @@ def sidebar() -> None:
     """A page with nothing but the sidebar."""
     import streamlit as st
 
-    from dashboard.state import sidebar
+    from dashboard.state import session, sidebar
 
-    sidebar.forget_infinities()
+    session.forget_infinities()
     if "to_apply" in st.session_state:
         sidebar.apply(st.session_state.pop("to_apply"))
     try:

@@ -183,4 +183,4 @@ def test_button_says_what_it_would_take_back(key: str, value: object, label: str
 
 
 def test_settings_of_an_undo_are_those_that_apply_sets() -> None:
-    assert set(settings_of(FIRST_SIGHT)) == set(opened(sidebar).session_state["undo_trail"].now)
+    assert set(settings_of(FIRST_SIGHT)) == set(opened(sidebar).session_state["session"].undo.now)

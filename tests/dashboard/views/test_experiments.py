@@ -8,7 +8,6 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.charts.style import DARK, LIGHT, Style
-from dashboard.state import undo_buttons
 from dashboard.state.sidebar import FIRST_SIGHT, LEARNING_RATES, settings_of
 from dashboard.views.experiments import pictures
 from dashboard.views.experiments.charts import described, picture
@@ -145,7 +144,7 @@ def test_set_up_of_a_link_takes_the_place_of_all_that_was_brought_along() -> Non
         app.query_params[name] = value
     app.switch_page("views/lab/page.py").run()
     assert not app.exception
-    assert app.session_state[undo_buttons.TRAIL].now == settings_of(experiment.config)
+    assert app.session_state["session"].undo.now == settings_of(experiment.config)
 
 
 def test_closing_the_claim_leaves_the_set_up_and_the_usual_order() -> None:

@@ -97,7 +97,7 @@ def test_task_is_recognised_and_changeable() -> None:
     (task,) = [group for group in app.button_group if group.key.startswith("task_")]
     assert task.value == "classification"
     task.set_value("regression").run()
-    (choice,) = app.session_state["table_choices"].values()
+    (choice,) = app.session_state["session"].table_choices.values()
     assert str(choice).endswith(".r1.0")
     assert "a loss of 1 in standardized units: the loss to beat" in words(app)
 
@@ -145,7 +145,7 @@ def test_first_line_of_values_is_taken_when_said_so() -> None:
 def test_many_rows_are_drawn_with_the_seed_and_it_is_said() -> None:
     app = upload(page(), b"a,b\n" + b"".join(b"%d,%d\n" % (n, n % 2) for n in range(3000)))
     assert "1,000 of 3,000 rows are drawn with the run's seed" in words(app)
-    (choice,) = app.session_state["table_choices"].values()
+    (choice,) = app.session_state["session"].table_choices.values()
     assert uploads.config_for(choice).n_samples == 1000
 
 
@@ -206,16 +206,16 @@ def test_file_without_names_opens_its_link_again() -> None:
 
 def test_shelf_is_the_sessions_and_nobody_elses() -> None:
     app = upload(page(), CSV)
-    assert list(app.session_state[uploads.SHELF]) == [DIGEST]
-    assert uploads.SHELF not in page().session_state
+    assert list(app.session_state["session"].tables) == [DIGEST]
+    assert not page().session_state["session"].tables
     assert uploads.find(DIGEST) is None
 
 
 def test_shelf_forgets_the_oldest_table_when_it_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uploads, "KEPT_BYTES", read_table(CSV).nbytes)
     app = upload(upload(page(), CSV), CSV.replace(b"x", b"width", 1))
-    assert len(app.session_state[uploads.SHELF]) == 1
-    assert DIGEST not in app.session_state[uploads.SHELF]
+    assert len(app.session_state["session"].tables) == 1
+    assert DIGEST not in app.session_state["session"].tables
 
 
 def test_table_without_a_choice_is_refused_with_the_way_to_one() -> None:
@@ -228,7 +228,7 @@ def test_table_without_a_choice_is_refused_with_the_way_to_one() -> None:
 
 
 def classes_of(app: AppTest) -> list[str]:
-    return [name for *_, name in app.session_state["drawn_points"]]
+    return [name for *_, name in app.session_state["session"].points]
 
 
 def test_canvas_opens_on_a_few_points_of_moons() -> None:
@@ -245,14 +245,14 @@ def test_click_adds_a_point_of_the_chosen_class_and_the_last_can_be_taken_back()
     app.button_group(key="own").set_value("Click points").run()
     app.button_group(key="point_class").set_value("C").run()
     click(app, "points", x=1.25, y=-2.0)
-    assert app.session_state["drawn_points"][-1] == (1.25, -2.0, "C")
+    assert app.session_state["session"].points[-1] == (1.25, -2.0, "C")
     assert plots(app)["points"]["figure"]["data"][-1]["x"].tolist() == [1.25]
     element(app, "point_undo").click().run()
     assert "C" not in classes_of(app)
     app.number_input(key="point_first").set_value(0.5).run()
     app.number_input(key="point_second").set_value(-1.5).run()
     element(app, "point_add").click().run()
-    assert app.session_state["drawn_points"][-1] == (0.5, -1.5, "C")
+    assert app.session_state["session"].points[-1] == (0.5, -1.5, "C")
     element(app, "point_clear").click().run()
     assert "At least four points and two classes are needed." in words(app)
     assert element(app, "point_undo").disabled
@@ -265,7 +265,7 @@ def test_drawn_points_are_trained_on_and_their_file_opens_the_link() -> None:
     app = page()
     app.button_group(key="own").set_value("Click points").run()
     click(app, "points", x=0.0, y=2.5)
-    content = canvas.points_csv(app.session_state["drawn_points"])
+    content = canvas.points_csv(app.session_state["session"].points)
     assert app.get("download_button")[0].label == "Save as CSV"
     link = dict(to_lab(app).query_params)
     assert link["table"] == f"{read_table(content).digest}.c2.0-1"
@@ -284,13 +284,13 @@ def test_function_goes_through_the_places_clicked_and_is_learned() -> None:
     app = page()
     app.button_group(key="own").set_value("Draw a function").run()
     click(app, "function", x=0.0, y=2.0)
-    assert (0.0, 2.0) in app.session_state["drawn_knots"]
-    assert len([knot for knot in app.session_state["drawn_knots"] if knot[0] == 0.0]) == 1
+    assert (0.0, 2.0) in app.session_state["session"].knots
+    assert len([knot for knot in app.session_state["session"].knots if knot[0] == 0.0]) == 1
     line = plots(app)["function"]["figure"]["data"][1]
     assert line["y"].max() == pytest.approx(2.0, abs=0.05)
     link = dict(to_lab(app).query_params)
     config = RunConfig(
-        dataset="table", table=read_table(canvas.curve_csv(app.session_state["drawn_knots"])).choose("y")
+        dataset="table", table=read_table(canvas.curve_csv(app.session_state["session"].knots)).choose("y")
     )
     assert link["table"] == str(config.table)
     assert plots(app)["chart_learned"]["figure"]["layout"]["xaxis"]["title"]["text"] == "x"

@@ -6,7 +6,7 @@ import re
 import numpy as np
 
 from dashboard.charts import style
-from dashboard.ui.report_charts import Card, Cards
+from dashboard.state.session import Card, Cards
 from dashboard.views.lab import report
 from nncore import Fork, RunConfig, run
 from tests.dashboard.lab import SMALL, element, opened
@@ -73,7 +73,7 @@ def test_the_lab_collects_its_charts_as_they_stand() -> None:
     app = opened(**SMALL)
     element(app, "step").set_value(2).run()
     assert not app.exception
-    cards: Cards = app.session_state["cards"]
+    cards: Cards = app.session_state["session"].cards
     titles = [each.title for each in cards.drawn()]
     assert titles[:2] == ["Gradient flow", "Over training"] and titles[-1] == "θ over time"
     assert len(titles) == len(set(titles))
@@ -85,7 +85,7 @@ def test_the_lab_collects_its_charts_as_they_stand() -> None:
 def test_another_page_keeps_no_cards() -> None:
     app = opened(**SMALL)
     app.switch_page("views/lecture/neuron.py").run()
-    assert app.session_state["cards"].drawn() == []
+    assert app.session_state["session"].cards.drawn() == []
 
 
 def test_report_of_a_fork_names_no_link_that_would_train_something_else() -> None:

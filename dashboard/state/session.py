@@ -1,0 +1,243 @@
+"""What a session remembers besides the values of its widgets, and what happens to it when another page begins."""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import streamlit as st
+
+from dashboard.jobs import progress
+from dashboard.state import lessons
+
+if TYPE_CHECKING:
+    from dashboard.charts.style import Figure
+    from dashboard.state.undo import Trail
+    from nncore import History, RunConfig
+    from nncore.data.table import Choice, Table
+    from nncore.diagnosis import Remedy
+
+T = TypeVar("T")
+
+KEY = "session"
+"""The one key of Streamlit's session state that is no widget's."""
+
+STEP = "step"
+"""Key of the step slider: a page about the same run opens on the same step."""
+
+PIN, MOST_PINS = "pin", 8
+"""Query parameter of a pinned run, and how many there can be."""
+
+LAB, EXPERIMENT = "", "experiment"
+"""Address of the lab, the default page, and the query parameter of an experiment that it shows."""
+
+CAME_FOR = (*lessons.PARAMETERS, EXPERIMENT)
+"""Query parameters of the lab that say what its reader came for."""
+
+
+# What the page has drawn ------------------------------------------------------------------------------------
+
+
+@dataclass
+class PageLayout:
+    """What a lesson or an experiment has chosen for a page.
+
+    `first` names the charts that stand at the top, `shown` all that are drawn (None: every one). `places` holds
+    the containers of the first ones, `drawn` what has been drawn: key -> title.
+    """
+
+    first: tuple[str, ...] = ()
+    shown: tuple[str, ...] | None = None
+    places: dict[str, Any] = field(default_factory=dict)
+    drawn: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Card:
+    """One chart as it stood on the page."""
+
+    title: str
+    subtitle: str
+    caption: str
+    figure: Figure
+    height: int
+
+
+@dataclass
+class Cards:
+    """Cards by section and key, in the order in which they were drawn; a section that is drawn again starts anew."""
+
+    sections: dict[str, dict[str, Card]] = field(default_factory=dict)
+    current: str = ""
+    record: int = 0
+
+    def begin(self, section: str, record: int = 0) -> None:
+        """From here on cards belong to this section, which stands on a record of the history."""
+        self.current, self.record = section, record
+        self.sections[section] = {}
+
+    def add(self, key: str, card: Card) -> None:
+        """Remember a card; on a page that begins no section none is remembered."""
+        if self.current:
+            self.sections[self.current][key] = card
+
+    def drawn(self) -> list[Card]:
+        """All cards, top to bottom."""
+        return [card for section in self.sections.values() for card in section.values()]
+
+
+# The session ------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Session:
+    """What a session remembers besides the values of its widgets."""
+
+    page: str | None = None
+    """Address of the page that was drawn last."""
+    widgets: dict[str, Any] = field(default_factory=dict)
+    """Key -> value of the widgets with which the next page opens: the set-up, the step, and more that pages share."""
+    pins: list[str] = field(default_factory=list)
+    """The pinned runs as the address writes them."""
+    came_for: dict[str, str] = field(default_factory=dict)
+    """Query parameters of the lesson or the experiment that the lab shows."""
+    layout: PageLayout = field(default_factory=PageLayout)
+    cards: Cards = field(default_factory=Cards)
+    """The charts of the page, for its report."""
+
+    undo: Trail | None = None
+    """The set-ups that the sidebar has had."""
+    remedy: tuple[Remedy, RunConfig] | None = None
+    """The remedy that was taken last, and the set-up before it."""
+
+    playing: str = ""
+    """Name of the playing that the page shows, each another; "" while nothing is played."""
+    playing_is_drawn: bool = False
+    playings: int = 0
+
+    tables: OrderedDict[str, tuple[Table, str]] = field(default_factory=OrderedDict)
+    """Digest -> (table, file name or ""), the one used longest ago first."""
+    table_read: tuple[tuple[str, bool | None], Table | str] | None = None
+    """(id of the uploaded file, has it a header), and the table in it or why there is none."""
+    table_file: str | None = None
+    """Id of the file that the page of own data showed last."""
+    table_choices: dict[str, Choice] = field(default_factory=dict)
+    """Digest -> target, task and inputs that were chosen last."""
+    points: list[tuple[float, float, str]] | None = None
+    knots: list[tuple[float, float]] | None = None
+    """Points and function drawn by hand; None before the page has shown any."""
+
+    history_read: tuple[str, History] | None = None
+    """Id of the uploaded file, and the history in it, until the page is left."""
+    opened: dict[RunConfig, str] = field(default_factory=dict)
+    """Settings of the histories that were opened from files -> file name."""
+
+    fork_suggested: tuple[RunConfig, dict[str, Any]] | None = None
+    """The run for which the fork page has suggested changes, and these."""
+    network_point: tuple[float, float] | None = None
+    """The network's weight and bias variance that the fields of the propagation page have followed."""
+    map_run: RunConfig | None = None
+    map_refusal: str = ""
+    """The run of the map's cell that was clicked, and why it cannot be opened, until the next run of the page."""
+
+
+def session() -> Session:
+    """What this session remembers."""
+    found: Session = st.session_state.setdefault(KEY, Session())
+    return found
+
+
+def peek(
+    key: str, default: T, options: Mapping[str, T] | None = None, bounds: tuple[float, float] = (-math.inf, math.inf)
+) -> T:
+    """The value that a widget bound to the address has when it is drawn further down the page.
+
+    `default` and `bounds` are the widget's own, `options` its options by their labels. On a page's first run the
+    address says it, in which Streamlit ignores what does not fit.
+    """
+    value: T | None = st.session_state.get(key)
+    if value is not None:
+        return value
+    texts = [] if key in st.session_state else st.query_params.get_all(key)
+    if options is not None:
+        return next((options[text] for text in texts if text in options), default)
+    text: Any = texts[-1] if texts else default
+    if not texts or isinstance(default, str):
+        return text
+    if isinstance(default, bool):
+        return {"true": True, "false": False}.get(text.lower(), default)
+    try:
+        number = type(default)(float(text))
+    except (ValueError, OverflowError):
+        return default
+    return number if bounds[0] <= number <= bounds[1] else default
+
+
+# A page begins ----------------------------------------------------------------------------------------------
+
+
+def begin_page(page: str) -> None:
+    """Bring the session to the page at an address; call it in each run, before the page draws anything.
+
+    Streamlit empties the address, and with it every bound widget, on the way from one page to another. Pins, the
+    set-up, and on the lab what its reader came for are put back. What the address of the new page says takes the place
+    of what the session has; a set-up in it takes the place of all of it.
+    """
+    forget_infinities()
+    now = session()
+    now.layout, now.cards = PageLayout(), Cards()
+    has_changed = now.page not in (None, page)
+    if has_changed:
+        progress.leave_others()
+        now.history_read = None
+    _bring_pins(now, has_changed)
+    if page == LAB:
+        _bring_what_was_come_for(now, has_changed)
+    if has_changed:
+        _bring_widgets(now)
+    now.page = page
+
+
+def forget_infinities() -> None:
+    """Drop infinite numbers from the address, on which Streamlit's whole-number inputs stop; others it drops itself."""
+    endless = [key for key in st.query_params if key != PIN and any(map(_is_endless, st.query_params.get_all(key)))]
+    for key in endless:
+        del st.query_params[key]
+    if endless:
+        st.rerun()
+
+
+def _is_endless(text: str) -> bool:
+    try:
+        return math.isinf(float(text))
+    except ValueError:
+        return False
+
+
+def _bring_pins(now: Session, has_changed: bool) -> None:
+    if has_changed and PIN not in st.query_params and now.pins:
+        st.query_params[PIN] = now.pins
+    now.pins = st.query_params.get_all(PIN)[: MOST_PINS + 1]
+
+
+def _bring_what_was_come_for(now: Session, has_changed: bool) -> None:
+    """Let a lesson or an experiment outlast a look at another page."""
+    says_nothing = not set(st.query_params) - {PIN}
+    if has_changed and says_nothing:
+        st.query_params.update(now.came_for)
+    else:
+        now.came_for = {name: st.query_params[name] for name in CAME_FOR if name in st.query_params}
+
+
+def _bring_widgets(now: Session) -> None:
+    address = set(st.query_params) - {KEY}
+    for key in address:  # an earlier visit's value, which would be taken for that of the widget to be drawn
+        st.session_state.pop(key, None)
+    if now.widgets.keys() & address:
+        for key in now.widgets.keys() - address:
+            st.session_state.pop(key, None)
+    else:
+        st.session_state.update(now.widgets)
