@@ -12,7 +12,6 @@ from dashboard.charts import style
 from dashboard.jobs.progress import finished_run, session_id
 from dashboard.jobs.registry import FORK, Training, runs
 from dashboard.state import sidebar, sidebar_run, uploads
-from dashboard.state.session import STEP
 from dashboard.ui import card, downloads
 from dashboard.views import learned
 from dashboard.views.fork import charts, charts_learned, fork_words, form
@@ -86,14 +85,15 @@ def say(parent: Training, fork: Training) -> None:
                 icon=":material/play_arrow:",
                 type="primary",
             )
-        if config.changes:
-            st.page_link(
-                "views/lab/page.py",
-                label="From step 0",
-                icon=":material/science:",
-                query_params=sidebar.link(config.from_the_start()) | {STEP: str(config.steps)},
-                help="Opens the lab with the fork's settings from the start, without its parent's past and without edits.",
-            )
+        if config.changes and st.button(
+            "From step 0",
+            key="f_from_start",
+            icon=":material/science:",
+            type="tertiary",
+            help="Opens the lab with the fork's settings from the start, without its parent's past and without edits.",
+        ):  # no link: Streamlit drops parameters of it that are bound to widgets of this page
+            sidebar.remember(config.from_the_start())
+            st.switch_page("views/lab/page.py", query_params={})
 
 
 @st.fragment

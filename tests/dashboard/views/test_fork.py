@@ -68,6 +68,16 @@ def test_first_sight_is_forked_to_tanh_and_learns() -> None:
     assert element(app, "step").value == 120
 
 
+def test_fork_opens_in_the_lab_from_step_0() -> None:
+    app = open_page(learning_rate="0.03", gain="2.5", step="6")
+    changed = element(app, "f_learning_rate").value
+    element(app, "f_from_start").click().run()
+    assert "chart_flow" in plots(finished(app))
+    assert element(app, "learning_rate").value == changed != 0.03
+    assert element(app, "gain").value == 2.5 and element(app, "depth").value == 2
+    assert element(app, "step").value == 12
+
+
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
