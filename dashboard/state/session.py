@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dashboard.charts.style import Figure
     from dashboard.state.undo import Trail
     from nncore import History, RunConfig
-    from nncore.data.table import Choice, Table
+    from nncore.data.table import TableChoice, Table
     from nncore.diagnosis import Remedy
 
 T = TypeVar("T")
@@ -124,7 +124,7 @@ class Session:
     """(id of the uploaded file, has it a header), and the table in it or why there is none."""
     table_file: str | None = None
     """Id of the file that the page of own data showed last."""
-    table_choices: dict[str, Choice] = field(default_factory=dict)
+    table_choices: dict[str, TableChoice] = field(default_factory=dict)
     """Digest -> target, task and inputs that were chosen last."""
     points: list[tuple[float, float, str]] | None = None
     knots: list[tuple[float, float]] | None = None
