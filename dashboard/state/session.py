@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import streamlit as st
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from dashboard.charts.style import Figure
     from dashboard.state.undo import Trail
     from nncore import History, RunConfig
-    from nncore.data.table import TableChoice, Table
+    from nncore.data.table import Table, TableChoice
     from nncore.diagnosis import Remedy
 
 T = TypeVar("T")
@@ -164,16 +165,16 @@ def peek(
     texts = [] if key in st.session_state else st.query_params.get_all(key)
     if options is not None:
         return next((options[text] for text in texts if text in options), default)
-    text: Any = texts[-1] if texts else default
-    if not texts or isinstance(default, str):
-        return text
-    if isinstance(default, bool):
-        return {"true": True, "false": False}.get(text.lower(), default)
-    try:
-        number = type(default)(float(text))
-    except (ValueError, OverflowError):
-        return default
-    return number if bounds[0] <= number <= bounds[1] else default
+    found: Any = default
+    if texts and isinstance(default, bool):
+        found = {"true": True, "false": False}.get(texts[-1].lower(), default)
+    elif texts and isinstance(default, str):
+        found = texts[-1]
+    elif texts and isinstance(default, int | float):
+        with suppress(ValueError, OverflowError):
+            number = type(default)(float(texts[-1]))
+            found = number if bounds[0] <= number <= bounds[1] else default
+    return cast(T, found)
 
 
 # A page begins ----------------------------------------------------------------------------------------------
