@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import math
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from cachetools import LRUCache, cached
 
 from nncore.config.settings import TABLE as TABLE
 from nncore.config.settings import Settings
@@ -22,11 +24,11 @@ from nncore.model.losses import LOSSES, Loss
 from nncore.model.network import MLP
 from nncore.model.optimizers import OPTIMIZERS, Optimizer, Schedule, cosine, step_decay, warmup
 from nncore.numerics.blas import SEVERAL
-from nncore.numerics.cache import kept
 from nncore.numerics.choices import choose
 
 DATA_BYTES = 2**26
-"""Rows kept for the next run on the same data: of thousands of seeds of a toy problem, or of a few large sets."""
+"""Memory for the rows of data sets that the next run may need again: of thousands of seeds of a toy problem, or of a few
+large sets."""
 
 LARGE_PRODUCT = 2**27
 """Multiply-adds in one layer's product from which a second BLAS thread gains more than it costs."""
@@ -319,4 +321,4 @@ def _nbytes(data: Data) -> int:
     return data.nbytes
 
 
-_load_shared = kept(DATA_BYTES, size=_nbytes)(_load)
+_load_shared = cached(LRUCache(DATA_BYTES, getsizeof=_nbytes), lock=threading.Lock())(_load)

@@ -195,6 +195,12 @@ def test_data_is_shared_and_cannot_be_changed() -> None:
         data.x_train[0] = 0.0
 
 
+def test_the_rows_of_many_seeds_are_kept_together() -> None:
+    configs = [RunConfig(n_samples=100, seed=seed) for seed in range(300)]
+    first = [config.data() for config in configs]
+    assert all(config.data() is data for config, data in zip(configs, first, strict=True))
+
+
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_everything_a_run_starts_from_has_its_float_type(dtype: str) -> None:
     config = RunConfig(dtype=dtype, hidden=(3,))
