@@ -1,25 +1,94 @@
-"""What whoever runs the dashboard has set, by environment variable or Streamlit secret: no visitor can change it."""
+"""What may run, how much of it, and what stays in memory: fixed numbers, and what the operator has set.
+
+Whoever runs the dashboard sets the four NNCORE_ settings, each by environment variable, else by Streamlit secret; no
+visitor can change them.
+"""
 
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import streamlit as st
 
-SCHEDULER, SWEEPS = "NNCORE_SCHEDULER", "NNCORE_SWEEPS"
-"""Address of a Dask scheduler on which maps are computed; directory whose sweep folders the map page opens."""
+AT_ONCE = 2
+"""Trainings at the same time in this process, and as many background measurements: more would share the same cores."""
+
+MEASUREMENTS_KEPT = 100
+"""Measurements in memory with a run, the least recently used leave first: a page has about ten for each step shown."""
+
+BACKGROUND_MEASUREMENTS_KEPT = 30
+"""Background measurements in memory with a run; the oldest leave first."""
+
+FILES_KEPT = 4
+"""Opened histories in memory for one session."""
+
+MOST_CELLS = 3600
+"""Cells of a map; more are no longer seen apart."""
+
+MOST_RUNS = 20_000
+"""Runs of a map; more are a sweep of its own."""
+
+MAX_SECONDS = "NNCORE_MAX_SECONDS"
+"""Setting: seconds of training that one run may take by estimate, and that those of a page may take together."""
+
+MAX_MB = "NNCORE_MAX_MB"
+"""Setting: megabytes of memory that the history of one run may take."""
+
+SCHEDULER = "NNCORE_SCHEDULER"
+"""Setting: address of the Dask scheduler on which maps are computed."""
+
+SWEEPS = "NNCORE_SWEEPS"
+"""Setting: directory whose sweep folders the map page opens."""
+
+
+def seconds_allowed() -> float:
+    """Estimated seconds that one run may take. Raises ValueError where the setting is no number above 0."""
+    return _number(MAX_SECONDS, 120, "seconds")
+
+
+def bytes_allowed() -> int:
+    """Memory that the history of one run may take. Raises ValueError where the setting is no number above 0."""
+    return int(min(_number(MAX_MB, 512, "megabytes") * 2**20, sys.maxsize))
+
+
+def history_bytes_kept() -> int:
+    """Memory for the histories of runs, and as much again for opened files; the least recently used leave first."""
+    return 2 * bytes_allowed()
+
+
+def table_bytes_kept() -> int:
+    """Memory for the uploaded tables of a session; the least recently used leave first."""
+    return bytes_allowed() // 2
 
 
 def scheduler() -> str | None:
-    """The address of the Dask scheduler, None where maps are computed on this machine."""
+    """Address of the Dask scheduler; None where maps are computed on this machine."""
     return _setting(SCHEDULER)
 
 
 def sweeps() -> Path | None:
-    """The directory with sweep folders; None where there is none to show."""
+    """Directory with sweep folders; None where there is none to show."""
     directory = _setting(SWEEPS)
-    return Path(directory).expanduser() if directory else None
+    return Path(os.path.expanduser(directory)) if directory else None
+
+
+def check() -> None:
+    """Raise ValueError, one sentence, where the operator has set something that cannot be used."""
+    seconds_allowed()
+    bytes_allowed()
+
+
+def _number(name: str, default: float, unit: str) -> float:
+    text = _setting(name)
+    try:
+        number = default if text is None else float(text)
+    except ValueError:
+        number = 0.0
+    if not number > 0:
+        raise ValueError(f"{name} must be a number of {unit} above 0; got {text!r}")
+    return number
 
 
 def _setting(name: str) -> str | None:

@@ -1,123 +1,123 @@
-"""Measurements that take seconds: made beside the page, shown as they grow, ended when nobody waits any more."""
+"""Measurements that take seconds: made in the background, drawn as they grow, ended when nobody watches them."""
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 import streamlit as st
 
-from dashboard.jobs.registry import Training
+from dashboard.jobs import limits
+from dashboard.jobs.progress import follow, session_id
+from dashboard.jobs.work import Training
 
 T = TypeVar("T")
 
-AT_ONCE = 2
-"""Errands at the same time in this process."""
 
-LOOK_EVERY = 0.4
-"""Seconds between two looks at an errand."""
+class BackgroundMeasurement(Generic[T]):
+    """One measurement on a run: `found` grows by what `results` yields, to its end or until nobody waits for it.
 
-KEPT = 30
-"""Errands kept with a run for the next reader; the oldest leave first."""
+    `waiting` holds the sessions that watch it.
+    """
 
-
-class Errand(Generic[T]):
-    """One measurement on its way: `found` grows by what `results` yields, until its end or until `stop`."""
-
-    def __init__(self, training: Training, results: Iterator[T]) -> None:
+    def __init__(self, session: str, training: Training, results: Iterator[T]) -> None:
         self.found: list[T] = []
-        self.stop = False
+        self.waiting = {session}
         self.complete = False
-        self._training, self._results = training, results
-        self._future: Future[None] = pool().submit(self._go)
+        self._future: Future[None] = pool().submit(self._measure, training, results)
 
     @property
     def done(self) -> bool:
-        """Has it ended, of itself or stopped? Raises what the measurement raised."""
+        """Has it ended, of itself or cancelled? Raises what the measurement raised."""
         if not self._future.done():
             return False
         self._future.result()
         return True
 
     @property
-    def broken_off(self) -> bool:
-        """Has it been stopped, or ended because nobody waited, before its end?"""
-        return not self.complete and (self.stop or self.done)
+    def cancelled(self) -> bool:
+        """Was it left by all who watched it, or has it ended with its run, before its end?"""
+        return not self.complete and (not self.waiting or self.done)
 
     def wait(self, seconds: float) -> None:
-        """Give a quick errand the time to end before anything is said about it."""
+        """Give a quick measurement the time to end before anything is said about it."""
         try:
             self._future.result(seconds)
         except TimeoutError:
             return
 
-    def _go(self) -> None:
-        """Runs in a worker thread and knows no screen."""
-        while not self.stop and self._training.waiting:
+    def _measure(self, training: Training, results: Iterator[T]) -> None:
+        """Runs in a worker thread: no Streamlit calls here. Only the thread holds the run, so that it can leave memory."""
+        while self.waiting and training.waiting:
             try:
-                self.found.append(next(self._results))
+                self.found.append(next(results))
             except StopIteration:
                 self.complete = True
                 return
 
 
-class Errands:
-    """All errands of this process by run, and the one that each session watches in each place of its page."""
+class BackgroundMeasurements:
+    """All background measurements of this process by run, and the one that each session watches in each place."""
 
     def __init__(self) -> None:
-        self.by_training: weakref.WeakKeyDictionary[Training, dict[Hashable, Errand[Any]]] = weakref.WeakKeyDictionary()
+        self.lock = threading.Lock()
+        self.by_training: weakref.WeakKeyDictionary[Training, dict[Hashable, BackgroundMeasurement[Any]]] = (
+            weakref.WeakKeyDictionary()
+        )
 
-    def ask(self, place: str, training: Training, function: Callable[..., Iterator[T]], *arguments: Any) -> Errand[T]:
-        """The errand function(history, *arguments) on a run, begun now if nobody did before.
+    def ask(
+        self, place: str, training: Training, function: Callable[..., Iterator[T]], *arguments: Any
+    ) -> BackgroundMeasurement[T]:
+        """The measurement function(history, *arguments) on a run, begun now if nobody did before.
 
-        A session watches one errand in each `place`: whatever it watched there is stopped.
+        A session watches one measurement in each `place`, a key of its session state: it leaves what it watched there.
         """
-        kept = self.by_training.setdefault(training, {})
         key = (function.__name__, *arguments)
-        errand = kept.get(key)
-        if errand is None or errand.broken_off:
-            self.leave(place)
-            errand = kept[key] = Errand(training, function(training.history, *arguments))
-            while len(kept) > KEPT:
-                kept.pop(next(iter(kept))).stop = True
-        if st.session_state.get(place) is not errand:
-            self.leave(place)
-            st.session_state[place] = errand
-        return errand
+        with self.lock:
+            of_run = self.by_training.setdefault(training, {})
+            measurement = of_run.get(key)
+            if measurement is None or measurement.cancelled:
+                self._leave(place)
+                results = function(training.history, *arguments)
+                measurement = of_run[key] = BackgroundMeasurement(session_id(), training, results)
+                while len(of_run) > limits.BACKGROUND_MEASUREMENTS_KEPT:
+                    of_run.pop(next(iter(of_run))).waiting.clear()
+            if st.session_state.get(place) is not measurement:
+                self._leave(place)
+                measurement.waiting.add(session_id())
+                st.session_state[place] = measurement
+            return measurement
 
     def leave(self, place: str) -> None:
-        """Stop what this session watches in a place."""
-        errand = st.session_state.pop(place, None)
-        if errand is not None:
-            errand.stop = True
+        """Watch nothing in a place of this session's page any more."""
+        with self.lock:
+            self._leave(place)
+
+    def _leave(self, place: str) -> None:
+        measurement = st.session_state.pop(place, None)
+        if measurement is not None:
+            measurement.waiting.discard(session_id())
 
 
 @st.cache_resource
 def pool() -> ThreadPoolExecutor:
-    """The workers."""
-    return ThreadPoolExecutor(AT_ONCE, thread_name_prefix="errand")
+    """The worker threads."""
+    return ThreadPoolExecutor(limits.AT_ONCE, thread_name_prefix="measurement")
 
 
 @st.cache_resource
-def errands() -> Errands:
-    """The process's errands."""
-    return Errands()
+def measurements() -> BackgroundMeasurements:
+    """The process's background measurements."""
+    return BackgroundMeasurements()
 
 
-def watched(errand: Errand[T], draw: Callable[[Errand[T]], None]) -> None:
-    """Draw an errand now and, while it goes on, again and again; at its end the page."""
-    if errand.done:
-        draw(errand)
+def watched(measurement: BackgroundMeasurement[T], draw: Callable[[BackgroundMeasurement[T]], None]) -> None:
+    """Draw a measurement now and, while it goes on, again and again; at its end the page."""
+    if measurement.done:
+        draw(measurement)
     else:
-        _watch(errand, draw)
-
-
-@st.fragment(run_every=LOOK_EVERY)
-def _watch(errand: Errand[T], draw: Callable[[Errand[T]], None]) -> None:
-    if errand.stop:  # a look that was on its way when the page turned to something else
-        return
-    if errand.done:
-        st.rerun()
-    draw(errand)
+        follow([measurement], partial(draw, measurement))

@@ -12,7 +12,7 @@ import streamlit as st
 
 from dashboard.charts import style
 from dashboard.charts.style import Figure, number
-from dashboard.jobs.registry import Training
+from dashboard.jobs.work import Training
 from dashboard.playback.component import player
 from dashboard.plot import fitting
 from dashboard.state import sidebar_run

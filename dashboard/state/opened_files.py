@@ -8,8 +8,10 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from dashboard.jobs import limits
 from dashboard.jobs.progress import session_id
-from dashboard.jobs.registry import BYTES_ALLOWED, Opened, Training, runs
+from dashboard.jobs.registry import runs
+from dashboard.jobs.work import Opened, Training
 from dashboard.state import sidebar, uploads
 from dashboard.state.address import nearest
 from dashboard.state.session import session
@@ -33,7 +35,7 @@ def read(file: st.runtime.uploaded_file_manager.UploadedFile) -> History:
     if now.history_read is None or now.history_read[0] != file.file_id:
         now.history_read = None
         with READING:
-            now.history_read = (file.file_id, read_history(file, BYTES_ALLOWED))
+            now.history_read = (file.file_id, read_history(file, limits.bytes_allowed()))
     return now.history_read[1]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from dashboard.state import lessons
 if TYPE_CHECKING:
     from dashboard.charts.style import Figure
     from dashboard.state.undo import Trail
+    from dashboard.state.uploads import Shelf
     from nncore import History, RunConfig
     from nncore.data.table import Table, TableChoice
     from nncore.diagnosis import Remedy
@@ -119,8 +119,7 @@ class Session:
     playing_is_drawn: bool = False
     playings: int = 0
 
-    tables: OrderedDict[str, tuple[Table, str]] = field(default_factory=OrderedDict)
-    """Digest -> (table, file name or ""), the one used longest ago first."""
+    tables: Shelf | None = None
     table_read: tuple[tuple[str, bool | None], Table | str] | None = None
     """(id of the uploaded file, has it a header), and the table in it or why there is none."""
     table_file: str | None = None

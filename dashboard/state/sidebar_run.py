@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
+from dashboard.jobs import limits
 from dashboard.jobs.progress import finished_run
-from dashboard.jobs.registry import BYTES_ALLOWED, Training
+from dashboard.jobs.work import Training
 from dashboard.state import opened_files, sidebar, uploads
 from dashboard.state.session import STEP, peek, session
 from nncore import History, RunConfig
@@ -76,7 +77,7 @@ def step_slider(history: History) -> int:
 
 def _offer_fewer_records(config: RunConfig) -> None:
     """A button that makes the history of a refused run fit, where recording less often is enough."""
-    every = config.fitting_record_every(BYTES_ALLOWED)
+    every = config.fitting_record_every(limits.bytes_allowed())
     if every and every > config.record_every:
         fitting = config.replace(record_every=every)
         st.button(f"Record every {every} steps", key="fewer", type="primary", on_click=sidebar.apply, args=(fitting,))

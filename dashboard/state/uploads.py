@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 import streamlit as st
+from cachetools import LRUCache
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from dashboard.charts.style import number
-from dashboard.jobs.registry import BYTES_ALLOWED
+from dashboard.jobs import limits
 from dashboard.state.session import session
 from nncore import Measurement, RunConfig, read_table
 from nncore.data.table import Column, Table, TableChoice, TableNotHere, labels, look_in
 from nncore.measures.measurement import inert
 
-KEPT_BYTES = BYTES_ALLOWED // 2
-"""Tables kept in a session, the one read longest ago leaves first."""
+Shelf = LRUCache[str, tuple[Table, str]]
+"""Digest -> a table and its name; the least recently used leaves first, but never the last one."""
 
 FIRST_ROWS = 1000
 """Rows that the lab opens with; its Samples go up to 20,000."""
@@ -36,18 +37,20 @@ FILE_TYPES = ["csv", "tsv", "txt", "dat", "data", "tab"]
 
 def keep(table: Table, name: str) -> None:
     """Put a table on this session's shelf."""
-    shelf = session().tables
+    now = session()
+    if now.tables is None:
+        most = limits.table_bytes_kept()
+        now.tables = Shelf(most, getsizeof=lambda entry: min(entry[0].nbytes, most))
+    shelf = now.tables
+    shelf.pop(table.digest, None)  # the table that was put there last stands last
     shelf[table.digest] = (table, name)
-    shelf.move_to_end(table.digest)
-    while len(shelf) > 1 and sum(each.nbytes for each, _ in shelf.values()) > KEPT_BYTES:
-        shelf.popitem(last=False)
 
 
-def on_shelf() -> OrderedDict[str, tuple[Table, str]]:
+def on_shelf() -> Mapping[str, tuple[Table, str]]:
     """This session's tables and their names, by digest; nobody else's."""
     if get_script_run_ctx(suppress_warning=True) is None:
-        return OrderedDict()
-    return session().tables
+        return {}
+    return session().tables or {}
 
 
 def find(digest: str) -> Table | None:

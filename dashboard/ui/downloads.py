@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from dashboard.jobs.registry import Training
+from dashboard.jobs.work import Training
 from nncore import Fork, History, RunConfig
 from nncore import measures as m
 from nncore.config.scripts import nncore_script, torch_script

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from dashboard.charts import loss, style
-from dashboard.jobs.registry import Training
+from dashboard.jobs.work import Training
 from dashboard.playback import Playback
 from dashboard.ui import card
 from nncore import RunConfig

@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard.charts import style
 from dashboard.charts.style import escape
-from dashboard.jobs.progress import finished_runs, session_id
+from dashboard.jobs.progress import finished_runs, over_budget, session_id
 from dashboard.jobs.registry import PINS, runs
 from dashboard.state import pins, sidebar
 from dashboard.state.session import peek
@@ -89,7 +89,7 @@ def overview(found: pinned_runs.Runs) -> None:
         st.button(
             "Run to the end",
             key="again_pins",
-            on_click=runs().again,
+            on_click=runs().leave,
             args=(session_id(), PINS),
             icon=":material/play_arrow:",
             type="primary",
@@ -219,14 +219,14 @@ def page() -> None:
     """The page, top to bottom."""
     st.title("Compare runs")
     found, problems = pins.read()
-    over_budget = runs().affordable([pin.config for pin in found])
-    problems += [f"'{pin.name}' cannot run: {over_budget[pin.config]}." for pin in found if pin.config in over_budget]
+    refused = over_budget([pin.config for pin in found])
+    problems += [f"'{pin.name}' cannot run: {refused[pin.config]}." for pin in found if pin.config in refused]
     if problems:
         st.warning("\n\n".join(map(escape, problems)), icon=":material/warning:")
     if not found:
         empty()
         return
-    shown = [pin for pin in found if pin.config not in over_budget]
+    shown = [pin for pin in found if pin.config not in refused]
     trainings = finished_runs([pin.config for pin in shown]) if shown else None
     if trainings is None:
         edit(found)

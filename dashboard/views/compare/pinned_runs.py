@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from dashboard.charts.style import escape, number, percent
-from dashboard.jobs.registry import Training
+from dashboard.jobs.work import Training
 from dashboard.state.pins import Pin, shown
 from dashboard.state.sidebar import CONTROLS, FIRST_SIGHT
 from nncore import History, Measurement

@@ -10,7 +10,8 @@ import streamlit as st
 
 from dashboard.charts import style
 from dashboard.jobs.progress import finished_run, session_id
-from dashboard.jobs.registry import FORK, Training, runs
+from dashboard.jobs.registry import FORK, runs
+from dashboard.jobs.work import Training
 from dashboard.state import sidebar, sidebar_run, uploads
 from dashboard.ui import card, downloads
 from dashboard.views import learned
@@ -41,7 +42,7 @@ def page() -> None:
     headline = st.container()
     try:
         config = form.chosen(parent.history, parent.measured(form.suggestion))
-        fork = finished_run(config, FORK, parent.history)
+        fork = finished_run(config, FORK, parent)
         if fork is not None:
             fork.history  # noqa: B018 (raises what stopped it)
     except ValueError as problem:
@@ -80,7 +81,7 @@ def say(parent: Training, fork: Training) -> None:
             st.button(
                 "Run to the end",
                 key="f_again",
-                on_click=runs().again,
+                on_click=runs().leave,
                 args=(session_id(), FORK),
                 icon=":material/play_arrow:",
                 type="primary",

@@ -9,8 +9,9 @@ import numpy as np
 import streamlit as st
 
 from dashboard.charts.style import Style, number
-from dashboard.jobs.measurements import Errand, errands, watched
-from dashboard.jobs.registry import SECONDS_ALLOWED, Training
+from dashboard.jobs import limits
+from dashboard.jobs.measurements import BackgroundMeasurement, measurements, watched
+from dashboard.jobs.work import Training
 from dashboard.playback import Playback
 from dashboard.state.session import peek, session
 from dashboard.ui import card
@@ -21,7 +22,7 @@ from nncore.config.cost import Cost
 from nncore.diagnosis import curvature_seconds, curvature_so_far, forensics, ledger, precision, without_line
 from nncore.diagnosis.theory_gap import Distance
 
-SHARPNESS, PLACE = "sharpness", "sharpness_errand"
+SHARPNESS, PLACE = "sharpness", "sharpness_measurement"
 
 SECONDS, FEWEST, MOST = 10.0, 3, 16
 """Sharpness is measured at as many records as fit into so many seconds, within these bounds."""
@@ -139,7 +140,7 @@ def sharpness_switch(config: RunConfig) -> None:
         "It explains a loss that jumps: above 2 / learning rate, gradient descent overshoots. Switched off, it stops.",
     )
     if not wanted:
-        errands().leave(PLACE)
+        measurements().leave(PLACE)
 
 
 def sharpness(training: Training, look: Style, step: int, play: Playback) -> None:
@@ -147,28 +148,34 @@ def sharpness(training: Training, look: Style, step: int, play: Playback) -> Non
     config, history = training.config, training.history
     count = _count(config)
     seconds = curvature_seconds(config, count)
-    if seconds > SECONDS_ALLOWED:
+    allowed = limits.seconds_allowed()
+    if seconds > allowed:
         st.info(
-            f"Sharpness at {count} steps would take about {seconds:,.0f} s and {SECONDS_ALLOWED:,.0f} s are allowed: take "
+            f"Sharpness at {count} steps would take about {seconds:,.0f} s and {allowed:,.0f} s are allowed: take "
             "fewer samples, or make the network narrower or shallower.",
             icon=":material/block:",
         )
         return
     records = tuple(int(record) for record in history.even_records(count))
-    errand = errands().ask(PLACE, training, curvature_so_far, records)
-    watched(errand, partial(_sharpness, training, records, look, step, play))
+    measuring = measurements().ask(PLACE, training, curvature_so_far, records)
+    watched(measuring, partial(_sharpness, training, records, look, step, play))
 
 
 def _sharpness(
-    training: Training, records: tuple[int, ...], look: Style, step: int, play: Playback, errand: Errand[Measurement]
+    training: Training,
+    records: tuple[int, ...],
+    look: Style,
+    step: int,
+    play: Playback,
+    measuring: BackgroundMeasurement[Measurement],
 ) -> None:
-    found = list(errand.found)
+    found = list(measuring.found)
     if not found:
         st.caption(f":material/hourglass_top: Measuring sharpness at step 0, the first of {len(records)} …")
         return
     measured = found[-1]
     finding = charts_causes.edge(measured, _line(training.config))
-    if not errand.complete:
+    if not measuring.complete:
         finding = f"Measuring: {len(found)} of {len(records)} steps. {finding}"
     drawn = partial(charts_causes.curvature, measured, look)
     card.show("sharpness", charts_causes.CURVATURE, measured, drawn(step), finding=finding, frames=play.marks(drawn))

@@ -10,13 +10,13 @@ import streamlit as st
 
 from dashboard.charts import activations, gradients, loss, weights
 from dashboard.charts.style import number
-from dashboard.jobs.measurements import Errand, errands, watched
-from dashboard.jobs.registry import Training
+from dashboard.jobs.measurements import BackgroundMeasurement, measurements, watched
+from dashboard.jobs.work import Training
 from dashboard.views.lab import remedy_check
 from nncore import Fork, History
 from nncore.diagnosis import RULES, Remedy, Verdict, tried_out, verdict
 
-PLACE = "findings_errand"
+PLACE = "findings_measurement"
 
 ICONS = {3: ":red[:material/error:]", 2: ":orange[:material/warning:]", 1: ":blue[:material/info:]"}
 
@@ -45,7 +45,7 @@ def show(training: Training, record: int) -> None:
     found = training.measured(verdict, record)
     step = int(training.history.step[record])
     if not found:
-        errands().leave(PLACE)
+        measurements().leave(PLACE)
         st.caption(f":green[:material/check_circle:] Nothing wrong at step {step:,}: none of {len(RULES)} rules fires.")
         return
     titles = ", ".join(each.title.lower() for each in found)
@@ -58,11 +58,11 @@ def show(training: Training, record: int) -> None:
         icon=":material/troubleshoot:",
     )
     if not row.open:
-        errands().leave(PLACE)
+        measurements().leave(PLACE)
         return
-    errand = errands().ask(PLACE, training, trials, record)
+    trying = measurements().ask(PLACE, training, trials, record)
     with row:
-        watched(errand, partial(_list, training, found))
+        watched(trying, partial(_list, training, found))
 
 
 def trials(history: History, record: int) -> Iterator[Trial]:
@@ -74,9 +74,9 @@ def trials(history: History, record: int) -> Iterator[Trial]:
             yield each.rule, remedy
 
 
-def _list(training: Training, found: tuple[Verdict, ...], errand: Errand[Trial]) -> None:
-    tried = list(errand.found)
-    going = not errand.complete
+def _list(training: Training, found: tuple[Verdict, ...], trying: BackgroundMeasurement[Trial]) -> None:
+    tried = list(trying.found)
+    going = not trying.complete
     for each in found:
         mine = [remedy for rule, remedy in tried if rule == each.rule]
         waits = going and (not tried or each.rule == tried[-1][0] or not mine)

@@ -9,16 +9,17 @@ import numpy as np
 import streamlit as st
 
 from dashboard.charts.style import number, percent
-from dashboard.jobs.measurements import Errand, errands, watched
+from dashboard.jobs.measurements import BackgroundMeasurement, measurements, watched
 from dashboard.jobs.progress import session_id
-from dashboard.jobs.registry import Opened, Training, runs
+from dashboard.jobs.registry import runs
+from dashboard.jobs.work import Opened, Training
 from dashboard.state.uploads import plain
 from dashboard.views.lab import remedy_check
 from nncore import Fork, History, RunConfig
 from nncore import measures as m
 from nncore.diagnosis import EXPLODED, VANISHED, Flow, Remedy, flow, remedies, tried_out, verdict
 
-PLACE = "mend_errand"
+PLACE = "mend_measurement"
 
 AT_FIRST_SECONDS = 0.4
 """Time that the first sight of a diverged run gives to the trials of its remedies."""
@@ -45,14 +46,14 @@ def show(training: Training) -> None:
         return
     with mend:
         if history.divergence:
-            errand = errands().ask(PLACE, training, _trials)
-            errand.wait(AT_FIRST_SECONDS)
-            watched(errand, partial(_offer_best, history.config))
+            trying = measurements().ask(PLACE, training, _trials)
+            trying.wait(AT_FIRST_SECONDS)
+            watched(trying, partial(_offer_best, history.config))
         elif history.stopped and not isinstance(training, Opened):
             st.button(
                 "Run to the end",
                 key="again",
-                on_click=runs().again,
+                on_click=runs().leave,
                 args=(session_id(),),
                 icon=":material/play_arrow:",
                 type="primary",
@@ -206,12 +207,12 @@ def _trials(history: History) -> Iterator[Remedy | None]:
     return tried_out(diverged, history)
 
 
-def _offer_best(config: RunConfig, errand: Errand[Remedy | None]) -> None:
+def _offer_best(config: RunConfig, trying: BackgroundMeasurement[Remedy | None]) -> None:
     """Of what keeps the run finite, the first that lets the gradient flow as well, if there is one."""
-    if not errand.complete:
-        st.caption(f":material/hourglass_top: Trying out changes on this network: {len(errand.found)} so far …")
+    if not trying.complete:
+        st.caption(f":material/hourglass_top: Trying out changes on this network: {len(trying.found)} so far …")
         return
-    found = [remedy for remedy in errand.found if remedy is not None]
+    found = [remedy for remedy in trying.found if remedy is not None]
     flowing = [remedy for remedy in found if VANISHED <= remedy.ratio <= EXPLODED]
     _offer(next(iter(flowing or found), None), config)
 

@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboard import playback
 from dashboard.charts import activations, gradients, loss, style, weights
-from dashboard.jobs.registry import SeedTraining, Training
+from dashboard.jobs.work import SeedTraining, Training
 from dashboard.playback import Playback
 from dashboard.state import pins, sidebar_run
 from dashboard.state.session import peek, session

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard.jobs.registry import Training
+from dashboard.jobs.work import Training
 from dashboard.state import sidebar
 from dashboard.state.session import session
 from nncore import History, RunConfig

@@ -12,7 +12,7 @@ import streamlit as st
 from plotly.offline import get_plotlyjs
 
 from dashboard.charts import style
-from dashboard.jobs.registry import Training
+from dashboard.jobs.work import Training
 from dashboard.plot import encode
 from dashboard.state import sidebar
 from dashboard.state.session import Card, session

@@ -11,12 +11,13 @@ from dashboard.charts import seeds as charts
 from dashboard.charts.gradients import ranges
 from dashboard.charts.style import Style, current, number, percent
 from dashboard.jobs.progress import QUIET_SECONDS, finished, session_id
-from dashboard.jobs.registry import SEEDS, SeedTraining, Training, runs
+from dashboard.jobs.registry import SEEDS, runs
+from dashboard.jobs.work import SeedRequest, SeedTraining, Training
 from dashboard.state.session import session
 from dashboard.ui import card
 from nncore import History, Measurement
 from nncore import measures as m
-from nncore.seeds import MOST_SEEDS, PERCENTILES, SCORES, SeedRuns, Seeds, band, inside_theory, standing
+from nncore.seeds import MOST_SEEDS, PERCENTILES, SCORES, Seeds, band, inside_theory, standing
 from nncore.theory import Prediction
 
 KEY = "seeds"
@@ -51,7 +52,7 @@ def study(training: Training, record: int, n_seeds: int) -> SeedTraining | None:
             runs().leave(session_id(), SEEDS)
             return None
         try:
-            asked = runs().ask_seeds(session_id(), SeedRuns(training.config, n_seeds))
+            (asked,) = runs().ask(session_id(), [SeedRequest(training.config, n_seeds)], SEEDS)
         except ValueError as problem:
             st.warning(f"No seed bands: {problem}.", icon=":material/block:")
             return None
@@ -60,7 +61,7 @@ def study(training: Training, record: int, n_seeds: int) -> SeedTraining | None:
         found = asked.seeds
         st.markdown(words(found, int(training.history.step[record])))
         if len(found) < found.asked:
-            st.button("Run all seeds", key="again_seeds", on_click=runs().again, args=(session_id(), SEEDS))
+            st.button("Run all seeds", key="again_seeds", on_click=runs().leave, args=(session_id(), SEEDS))
     return asked if len(found) else None
 
 

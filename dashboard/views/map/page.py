@@ -8,9 +8,9 @@ import streamlit as st
 
 from dashboard.charts import style
 from dashboard.jobs import limits
-from dashboard.jobs.map_request import MapRequest
-from dashboard.jobs.progress import LOOK_EVERY, QUIET_SECONDS, session_id
-from dashboard.jobs.registry import MAP, MapTraining, runs, wait
+from dashboard.jobs.map_request import MapRequest, MapTraining
+from dashboard.jobs.progress import QUIET_SECONDS, bar, follow, session_id, stop_button
+from dashboard.jobs.registry import MAP, runs, wait
 from dashboard.state import sidebar, sidebar_run, uploads
 from dashboard.views.map import panel, sweeps
 from dashboard.views.map.axes import AXES, PREFIX, beside, choose
@@ -100,14 +100,14 @@ def take_fewer(request: MapRequest) -> None:
 
 
 def picture(work: MapTraining, config: RunConfig, here: tuple[Any, Any], theory: list[Curve], is_live: bool) -> None:
-    """The map and how far it has come; while it is live it looks again by itself."""
-    if (is_live and work.done) or panel.wants_to_go():
+    """The map and how far it has come."""
+    if panel.wants_to_go():
         st.rerun()
-    total, cells = len(work.cells), work.cells
+    cells = work.cells
     if is_live:
-        st.progress(cells.finished / total, text=f"{cells.finished:,} of {total:,} runs")
-    elif cells.finished < total:
-        st.info(f"Stopped: {cells.finished:,} of {total:,} runs are in.", icon=":material/stop_circle:")
+        bar([work], st.empty())
+    elif cells.finished < work.steps:
+        st.info(f"Stopped: {work.progress_text()} are in.", icon=":material/stop_circle:")
 
     def config_at(row: int, column: int) -> RunConfig:
         values = {name: cells.grid.axes[name][place] for name, place in ((cells.y, row), (cells.x, column))}
@@ -121,7 +121,7 @@ def own_map(config: RunConfig) -> None:
     request = None
     try:
         request = asked(config)
-        work = runs().ask_map(session_id(), request)
+        (work,) = runs().ask(session_id(), [request], MAP)
     except ValueError as problem:
         runs().leave(session_id(), MAP)
         refused(problem, request)
@@ -131,7 +131,7 @@ def own_map(config: RunConfig) -> None:
     is_live = not work.done
     if not is_live and (problem := work.future.exception() if work.future else None):
         st.error(f"No map: {uploads.plain(str(problem))}.", icon=":material/block:")
-        st.button("Try again", key=f"{PREFIX}again", on_click=runs().again, args=(session_id(), MAP))
+        st.button("Try again", key=f"{PREFIX}again", on_click=runs().leave, args=(session_id(), MAP))
         return
     here = (coordinate(config, request.x[0]), coordinate(config, request.y[0]))
     left, right = st.columns([5, 3], gap="medium")
@@ -149,22 +149,18 @@ def own_map(config: RunConfig) -> None:
 
         panel.chosen_cell(work.cells, here, config_at, style.current())
     with left:
-        st.fragment(picture, run_every=LOOK_EVERY if is_live else None)(work, config, here, theory, is_live)
+        if is_live:
+            follow([work], lambda: picture(work, config, here, theory, is_live=True))
+        else:
+            st.fragment(picture)(work, config, here, theory, is_live=False)
 
 
 def manage(work: MapTraining, is_live: bool) -> None:
     """Stop, and what undoes it."""
     if is_live:
-        st.button(
-            "Stop and keep",
-            key=f"{PREFIX}stop",
-            icon=":material/stop_circle:",
-            on_click=runs().stop,
-            args=(session_id(), MAP),
-            help="Ends the map now; the cells that are there stay.",
-        )
+        stop_button(MAP, f"{PREFIX}stop", "Ends the map now; the cells that are there stay.")
     elif work.cells.finished < len(work.cells):
-        st.button("Run all of the map", key=f"{PREFIX}again", on_click=runs().again, args=(session_id(), MAP))
+        st.button("Run all of the map", key=f"{PREFIX}again", on_click=runs().leave, args=(session_id(), MAP))
 
 
 def page() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard.charts import style
-from dashboard.jobs.map_request import MOST_CELLS
+from dashboard.jobs.limits import MOST_CELLS
 from dashboard.views.map import panel
 from dashboard.views.map.axes import PREFIX, texts
 from nncore import RunConfig

@@ -7,7 +7,7 @@ import streamlit as st
 
 from dashboard.charts import style
 from dashboard.charts.style import percent
-from dashboard.jobs.registry import Training
+from dashboard.jobs.work import Training
 from dashboard.plot import Point
 from dashboard.state import sidebar_run
 from dashboard.state.session import peek, session

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
+from dashboard.jobs import limits
 from dashboard.jobs.progress import session_id
-from dashboard.jobs.registry import BYTES_ALLOWED, runs
+from dashboard.jobs.registry import runs
 from dashboard.state import opened_files, uploads
 from dashboard.state.uploads import plain
 from nncore import History, RunConfig
@@ -25,7 +26,7 @@ def upload() -> None:
         key="history_file",
         max_upload_size=MAX_BYTES // 2**20,
         help="What “History, CSV” or “History, Parquet” in the lab saved, or `to_csv` and `to_parquet` of nncore. It is "
-        f"recognised by its content. At most {MAX_BYTES / 2**20:.0f} MB, and {BYTES_ALLOWED / 2**20:,.0f} MB once read.",
+        f"recognised by its content. At most {MAX_BYTES / 2**20:.0f} MB, and {limits.bytes_allowed() / 2**20:,.0f} MB once read.",
     )
     if file is None:
         return

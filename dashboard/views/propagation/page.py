@@ -7,7 +7,7 @@ import streamlit as st
 
 from dashboard.charts import style
 from dashboard.charts.style import number
-from dashboard.jobs.initialization import at_the_start
+from dashboard.jobs.map_request import at_initialization
 from dashboard.plot import Point
 from dashboard.state import sidebar, sidebar_run
 from dashboard.state.session import peek, session
@@ -241,7 +241,7 @@ def gain(config: RunConfig, phi: Activation, look: style.Style) -> None:
 def spectrum(config: RunConfig, look: style.Style) -> None:
     """The network's hidden Jacobian beside its partner's."""
     try:
-        measured = singular(at_the_start(config))
+        measured = singular(at_initialization(config))
     except ValueError as refused:
         st.info(f"No singular values: {refused}.", icon=":material/info:")
         return

@@ -2,35 +2,24 @@
 
 import threading
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
 from dashboard.jobs import limits, map_request
-from dashboard.jobs import registry as module
-from dashboard.jobs.map_request import MapRequest
-from dashboard.jobs.registry import MAP, Abandoned, MapTraining, Runs
+from dashboard.jobs.map_request import MapRequest, MapTraining
+from dashboard.jobs.registry import MAP, Runs
+from dashboard.jobs.work import Abandoned
 from dashboard.views.map.axes import AXES, beside, nearest
 from nncore import RunConfig, read_table
 from nncore.sweep import Grid, apply_axes
 from nncore.sweep.axes import check_no_overlap
-from tests.dashboard.jobs.test_registry import finished, until
+from tests.dashboard.jobs.conftest import ask_map, finished, until
 
 BASE = RunConfig(hidden=(4, 4), steps=20, n_samples=40, activation="tanh")
 DEPTH, GAIN = ("depth", (1, 2, 3)), ("gain", (0.5, 1.0))
 SMALL = MapRequest.of(BASE, DEPTH, GAIN, "initial_flow", 2)
-
-
-@pytest.fixture
-def shared() -> Iterator[Runs]:
-    made = Runs()
-    yield made
-    for session in list(made.by_session):
-        made.stop(session, MAP)
-        made.again(session, MAP)
-    made.pool.shutdown(wait=True)
 
 
 @pytest.fixture
@@ -143,7 +132,7 @@ def test_value_has_its_place_on_an_axis_or_none(value: Any, place: int | None) -
 
 
 def test_map_is_the_sweeps(shared: Runs) -> None:
-    work = finished(shared.ask_map("a", SMALL))
+    work = finished(ask_map(shared, "a", SMALL))
     assert work.cells.finished == len(work.cells) == 12
     direct = SMALL.cells()
     for result in SMALL.results(lambda: False, None, map_request.Limits()):
@@ -152,16 +141,16 @@ def test_map_is_the_sweeps(shared: Runs) -> None:
 
 
 def test_two_sessions_share_a_map_and_a_third_finds_it_done(shared: Runs) -> None:
-    one = shared.ask_map("a", SMALL)
-    assert shared.ask_map("b", MapRequest.of(BASE.replace(gain=3.0), DEPTH, GAIN, "initial_flow", 2)) is one
+    one = ask_map(shared, "a", SMALL)
+    assert ask_map(shared, "b", MapRequest.of(BASE.replace(gain=3.0), DEPTH, GAIN, "initial_flow", 2)) is one
     finished(one)
     shared.leave("a", MAP)
     shared.leave("b", MAP)
-    assert shared.ask_map("c", SMALL) is one
+    assert ask_map(shared, "c", SMALL) is one
 
 
 def test_map_fills_in_while_it_is_worked_on(shared: Runs, slow: threading.Event) -> None:
-    work = shared.ask_map("a", SMALL)
+    work = ask_map(shared, "a", SMALL)
     until(lambda: work.cells.finished)
     assert not work.done
     assert work.cells.finished < len(work.cells)
@@ -171,9 +160,9 @@ def test_map_fills_in_while_it_is_worked_on(shared: Runs, slow: threading.Event)
 
 
 def test_map_that_nobody_waits_for_ends(shared: Runs, slow: threading.Event) -> None:
-    work = shared.ask_map("a", SMALL)
+    work = ask_map(shared, "a", SMALL)
     until(lambda: work.cells.finished)
-    other = shared.ask_map("a", MapRequest.of(BASE, DEPTH, GAIN, "initial_flow", 1))
+    other = ask_map(shared, "a", MapRequest.of(BASE, DEPTH, GAIN, "initial_flow", 1))
     until(lambda: work.done)
     with pytest.raises(Abandoned):
         _ = work.result
@@ -183,25 +172,25 @@ def test_map_that_nobody_waits_for_ends(shared: Runs, slow: threading.Event) -> 
 
 
 def test_stop_keeps_the_cells_that_are_there(shared: Runs, slow: threading.Event) -> None:
-    work = shared.ask_map("a", SMALL)
+    work = ask_map(shared, "a", SMALL)
     until(lambda: work.cells.finished)
     there = work.cells.finished
     shared.stop("a", MAP)
-    kept = finished(shared.ask_map("a", SMALL))
+    kept = finished(ask_map(shared, "a", SMALL))
     assert kept is work
     assert kept.cells.finished == there
-    assert shared.ask_map("b", SMALL) is not work, "a map that was stopped is nobody else's"
+    assert ask_map(shared, "b", SMALL) is not work, "a map that was stopped is nobody else's"
     slow.set()
-    shared.again("a", MAP)
-    assert finished(shared.ask_map("a", SMALL)).cells.finished == 12
+    shared.leave("a", MAP)
+    assert finished(ask_map(shared, "a", SMALL)).cells.finished == 12
 
 
 def test_stop_does_not_disturb_others(shared: Runs, slow: threading.Event) -> None:
-    one, two = shared.ask_map("a", SMALL), shared.ask_map("b", SMALL)
+    one, two = ask_map(shared, "a", SMALL), ask_map(shared, "b", SMALL)
     assert one is two
     until(lambda: one.cells.finished)
     shared.stop("a", MAP)
-    kept = finished(shared.ask_map("a", SMALL))
+    kept = finished(ask_map(shared, "a", SMALL))
     assert kept is not one
     there = kept.cells.finished
     assert 0 < there < 12
@@ -223,7 +212,7 @@ def test_map_on_a_table_of_ones_own_is_private_and_stays_here(shared: Runs, monk
     table = read_table(("one,label\n" + "".join(f"{place},{place % 2}\n" for place in range(40))).encode())
     own = BASE.replace(dataset="table", table=table.choose("label"))
     request = MapRequest.of(own, DEPTH, GAIN, "initial_flow")
-    one, two = shared.ask_map("a", request), shared.ask_map("b", request)
+    one, two = ask_map(shared, "a", request), ask_map(shared, "b", request)
     assert one is not two
     finished(one)
     finished(two)
@@ -236,27 +225,27 @@ def test_a_thousand_seconds_are_refused_before_anything_starts(shared: Runs) -> 
     deep = BASE.replace(hidden=(256,) * 10, n_samples=2000, steps=5000)
     request = MapRequest.of(deep, ("gain", GAIN[1]), ("bias_std", (0.0, 1.0)), "verdict", 8)
     with pytest.raises(ValueError, match=r"about [\d,]+ s and 120 s are allowed: .*fewer steps"):
-        shared.ask_map("a", request)
+        ask_map(shared, "a", request)
     assert shared.active == 0
     initial = MapRequest.of(deep, ("gain", GAIN[1]), ("bias_std", (0.0, 1.0)), "initial_flow", 8)
-    initial.check_budget(120)
+    initial.check_budget(120, 2**29)
     with pytest.raises(ValueError, match=r"^(?!.*steps)"):
-        initial.check_budget(0.001)
+        initial.check_budget(0.001, 2**29)
 
 
 def test_more_cells_than_can_be_seen_are_refused() -> None:
     values = tuple(np.linspace(0.1, 1, 61).tolist())
     many = MapRequest.of(BASE, ("gain", values), ("bias_std", values[:60]), "initial_flow")
     with pytest.raises(ValueError, match=r"at most 3,600 cells and this one has 3,660"):
-        many.check_budget(1e9)
+        many.check_budget(1e9, 2**29)
     seeds = MapRequest.of(BASE, ("gain", values), ("bias_std", values[:50]), "initial_flow", 10)
     with pytest.raises(ValueError, match=r"at most 20,000 runs and this one has 30,500"):
-        seeds.check_budget(1e9)
+        seeds.check_budget(1e9, 2**29)
 
 
 def test_combinations_that_do_not_go_together_are_cells_that_failed(shared: Runs) -> None:
     request = MapRequest.of(BASE.replace(activation=("tanh", "relu")), DEPTH, GAIN, "initial_flow")
-    work = finished(shared.ask_map("a", request))
+    work = finished(ask_map(shared, "a", request))
     assert work.cells.measurement()["failed"].tolist() == [[1, 1], [0, 0], [1, 1]]
     assert "one for each of the" in work.cells.reason(0, 0)
 
@@ -274,35 +263,20 @@ def test_operators_scheduler_is_used_and_its_address_kept_from_visitors(shared: 
 
     monkeypatch.setattr(map_request, "results", unreachable)
     monkeypatch.setenv(limits.SCHEDULER, " tcp://10.1.2.3:8786 ")
-    work = finished(shared.ask_map("a", SMALL))
+    work = finished(ask_map(shared, "a", SMALL))
     assert asked == ["tcp://10.1.2.3:8786"]
     with pytest.raises(ConnectionError, match="does not answer") as error:
         _ = work.result
     assert "10.1.2.3" not in str(error.value)
 
 
-def test_settings_come_from_the_environment_and_else_from_secrets(monkeypatch) -> None:
-    class Secrets(dict[str, str]):
-        def load_if_toml_exists(self) -> bool:
-            return True
-
-    for name, read in ((limits.SCHEDULER, limits.scheduler), (limits.SWEEPS, limits.sweeps)):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.setattr(limits.st, "secrets", Secrets())
-        assert read() is None
-        monkeypatch.setattr(limits.st, "secrets", Secrets({name: "/secret"}))
-        assert str(read()) == "/secret"
-        monkeypatch.setenv(name, "/environment")
-        assert str(read()) == "/environment"
-
-
 def test_map_stays_within_two_at_once(shared: Runs, slow: threading.Event) -> None:
     works: list[MapTraining] = [
-        shared.ask_map(f"session {seed}", MapRequest.of(BASE.replace(seed=seed), DEPTH, GAIN, "initial_flow", 2))
+        ask_map(shared, f"session {seed}", MapRequest.of(BASE.replace(seed=seed), DEPTH, GAIN, "initial_flow", 2))
         for seed in range(4)
     ]
-    until(lambda: sum(work.cells.finished > 0 for work in works) == module.AT_ONCE)
-    assert sum(work.future.running() for work in works) == module.AT_ONCE
+    until(lambda: sum(work.cells.finished > 0 for work in works) == limits.AT_ONCE)
+    assert sum(work.future.running() for work in works) == limits.AT_ONCE
     slow.set()
     for work in works:
         finished(work)

@@ -7,57 +7,33 @@ import numpy as np
 import pytest
 
 import nncore.seeds
-from dashboard.jobs import registry as module
-from dashboard.jobs.registry import AT_ONCE, KEPT_MEASUREMENTS, PINS, SEEDS, Abandoned, Runs, Work, wait
+from dashboard.jobs import limits, registry
+from dashboard.jobs import work as module
+from dashboard.jobs.registry import PINS, SEEDS, Runs, wait
+from dashboard.jobs.work import Abandoned, RunRequest, SeedRequest
 from nncore import RunConfig, read_table, run
 from nncore.config.cost import estimate
-from nncore.seeds import SeedRuns, run_seeds
-
-SMALL = RunConfig(hidden=(4, 4), steps=20, n_samples=40)
-LONG = RunConfig(hidden=(4,), steps=400_000, n_samples=20, record_every=1000)
-
-
-@pytest.fixture
-def shared():
-    """A fresh set of runs that leaves nothing behind."""
-    made = Runs()
-    yield made
-    for session, held in list(made.by_session.items()):
-        for purpose in list(held):
-            made.stop(session, purpose)
-            made.again(session, purpose)
-    made.pool.shutdown(wait=True)
-
-
-def finished(training: Work, seconds: float = 30) -> Work:
-    assert wait(training, seconds, lambda: None), "the run did not end in time"
-    return training
-
-
-def until(condition, seconds: float = 20) -> None:
-    give_up = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < give_up, "did not happen in time"
-        time.sleep(0.005)
+from nncore.seeds import run_seeds
+from tests.dashboard.jobs.conftest import LONG, SMALL, ask, ask_all, ask_seeds, finished, until
 
 
 def test_run_is_the_engines(shared: Runs) -> None:
-    history = finished(shared.ask("a", SMALL)).history
+    history = finished(ask(shared, "a", SMALL)).history
     np.testing.assert_array_equal(history.theta, run(SMALL).theta)
 
 
 def test_two_sessions_share_a_run_and_a_third_finds_it_done(shared: Runs) -> None:
-    one, two = shared.ask("a", SMALL), shared.ask("b", SMALL.replace())
+    one, two = ask(shared, "a", SMALL), ask(shared, "b", SMALL.replace())
     assert one is two
     history = finished(one).history
-    shared.ask("a", SMALL.replace(seed=1))
-    shared.ask("b", SMALL.replace(seed=2))
-    assert shared.ask("c", SMALL).history is history
+    ask(shared, "a", SMALL.replace(seed=1))
+    ask(shared, "b", SMALL.replace(seed=2))
+    assert ask(shared, "c", SMALL).history is history
 
 
 def test_asking_again_changes_nothing(shared: Runs) -> None:
-    training = shared.ask("a", LONG)
-    assert shared.ask("a", LONG) is training
+    training = ask(shared, "a", LONG)
+    assert ask(shared, "a", LONG) is training
     assert shared.active == 1
 
 
@@ -83,43 +59,43 @@ def training_now(monkeypatch) -> tuple[list[int], list[int]]:
 def test_eight_quick_requests_leave_two_running_at_most_and_end_on_the_last(shared, training_now) -> None:
     running, most = training_now
     for seed in range(7):
-        shared.ask("a", LONG.replace(seed=seed))
+        ask(shared, "a", LONG.replace(seed=seed))
         time.sleep(0.02)
-    last = shared.ask("a", SMALL.replace(seed=7))
+    last = ask(shared, "a", SMALL.replace(seed=7))
     assert finished(last).history.config.seed == 7
     assert last.history.stopped == ""
-    assert 1 <= most[0] <= AT_ONCE
+    assert 1 <= most[0] <= limits.AT_ONCE
     until(lambda: running[0] == 0 and shared.active == 0)
 
 
 def test_run_that_nobody_waits_for_ends_and_is_trained_anew_when_asked_for_again(shared: Runs) -> None:
     config = LONG.replace(steps=60_000)
-    left = shared.ask("a", config)
+    left = ask(shared, "a", config)
     until(lambda: left.step > 0)
-    shared.ask("a", SMALL)
+    ask(shared, "a", SMALL)
     until(lambda: left.done)
     with pytest.raises(Abandoned):
         _ = left.history
-    again = shared.ask("a", config)
+    again = ask(shared, "a", config)
     assert again is not left
     shared.stop("a")
 
 
 def test_leaving_does_not_disturb_who_still_waits(shared: Runs) -> None:
     config = LONG.replace(steps=8_000)
-    training = shared.ask("a", config)
-    shared.ask("b", config)
+    training = ask(shared, "a", config)
+    ask(shared, "b", config)
     until(lambda: training.step > 0)
-    shared.ask("a", SMALL)
+    ask(shared, "a", SMALL)
     assert finished(training).history.stopped == ""
-    assert shared.ask("b", config) is training
+    assert ask(shared, "b", config) is training
 
 
 def test_stop_keeps_what_there_is(shared: Runs) -> None:
-    training = shared.ask("a", LONG)
+    training = ask(shared, "a", LONG)
     until(lambda: training.step > 1500)
     shared.stop("a")
-    history = finished(shared.ask("a", LONG)).history
+    history = finished(ask(shared, "a", LONG)).history
     assert history.stopped.startswith("Stopped by hand at step ")
     assert 1500 < history.step[-1] < LONG.steps
     whole = run(LONG.replace(steps=int(history.step[-1])))
@@ -129,49 +105,49 @@ def test_stop_keeps_what_there_is(shared: Runs) -> None:
 
 def test_stop_of_one_session_leaves_the_other_its_whole_run(shared: Runs) -> None:
     config = LONG.replace(steps=10_000)
-    training = shared.ask("a", config)
-    shared.ask("b", config)
+    training = ask(shared, "a", config)
+    ask(shared, "b", config)
     until(lambda: training.step > 50)
     shared.stop("a")
-    mine = finished(shared.ask("a", config))
+    mine = finished(ask(shared, "a", config))
     assert mine is not training
     assert mine.history.stopped
     assert 50 <= mine.history.step[-1] < config.steps
-    assert finished(shared.ask("b", config)).history.stopped == ""
-    assert shared.ask("c", config) is training
+    assert finished(ask(shared, "b", config)).history.stopped == ""
+    assert ask(shared, "c", config) is training
 
 
 def test_run_stopped_before_its_turn_keeps_its_first_step(shared: Runs) -> None:
-    busy = [shared.ask(f"busy {session}", LONG.replace(seed=session)) for session in range(AT_ONCE)]
+    busy = [ask(shared, f"busy {session}", LONG.replace(seed=session)) for session in range(limits.AT_ONCE)]
     until(lambda: all(training.step > 0 for training in busy))
-    queued = shared.ask("a", SMALL)
+    queued = ask(shared, "a", SMALL)
     assert not wait(queued, 0.1, lambda: None)
     shared.stop("a")
-    for session in range(AT_ONCE):
-        shared.ask(f"busy {session}", SMALL.replace(seed=9))
-    history = finished(shared.ask("a", SMALL)).history
-    assert shared.ask("a", SMALL) is queued
+    for session in range(limits.AT_ONCE):
+        ask(shared, f"busy {session}", SMALL.replace(seed=9))
+    history = finished(ask(shared, "a", SMALL)).history
+    assert ask(shared, "a", SMALL) is queued
     assert len(history) == 1
     assert history.stopped == "Stopped by hand at step 0 of 20."
 
 
 def test_stopped_run_is_not_shared_and_can_be_run_to_the_end(shared: Runs) -> None:
     config = LONG.replace(steps=10_000)
-    training = shared.ask("a", config)
+    training = ask(shared, "a", config)
     until(lambda: training.step > 50)
     shared.stop("a")
-    finished(shared.ask("a", config))
-    assert finished(shared.ask("b", config)).history.stopped == ""
-    assert shared.ask("a", config).history.stopped
-    shared.again("a")
-    assert finished(shared.ask("a", config)).history.stopped == ""
+    finished(ask(shared, "a", config))
+    assert finished(ask(shared, "b", config)).history.stopped == ""
+    assert ask(shared, "a", config).history.stopped
+    shared.leave("a")
+    assert finished(ask(shared, "a", config)).history.stopped == ""
 
 
 def test_stop_without_a_run_or_after_its_end_does_nothing(shared: Runs) -> None:
     shared.stop("nobody")
-    training = finished(shared.ask("a", SMALL))
+    training = finished(ask(shared, "a", SMALL))
     shared.stop("a")
-    assert shared.ask("a", SMALL) is training
+    assert ask(shared, "a", SMALL) is training
     assert training.history.stopped == ""
 
 
@@ -185,32 +161,32 @@ def test_stop_without_a_run_or_after_its_end_does_nothing(shared: Runs) -> None:
 def test_run_over_budget_is_refused_before_anything_starts(shared, monkeypatch, changes, sentence) -> None:
     monkeypatch.setattr(module, "run", lambda *_, **__: pytest.fail("it was started"))
     with pytest.raises(ValueError, match=sentence):
-        shared.ask("a", SMALL.replace(**changes))
+        ask(shared, "a", SMALL.replace(**changes))
     assert shared.active == 0
     assert not shared.by_session
 
 
 def test_kept_histories_are_bounded_and_the_latest_stay(shared, monkeypatch) -> None:
-    monkeypatch.setattr(module, "KEPT_BYTES", 3 * SMALL.history_bytes())
-    made = [finished(shared.ask("a", SMALL.replace(seed=seed))) for seed in range(8)]
-    assert [training.config.seed for training in shared.by_config.values()] == [5, 6, 7]
-    assert shared.ask("a", SMALL.replace(seed=6)) is made[6]
-    assert shared.ask("a", SMALL.replace(seed=0)) is not made[0]
+    monkeypatch.setattr(limits, "history_bytes_kept", lambda: 3 * SMALL.history_bytes())
+    made = [finished(ask(shared, "a", SMALL.replace(seed=seed))) for seed in range(8)]
+    assert [training.config.seed for training in shared.by_request.values()] == [5, 6, 7]
+    assert ask(shared, "a", SMALL.replace(seed=6)) is made[6]
+    assert ask(shared, "a", SMALL.replace(seed=0)) is not made[0]
 
 
 def test_run_that_a_session_looks_at_is_not_dropped(shared, monkeypatch) -> None:
-    monkeypatch.setattr(module, "KEPT_BYTES", SMALL.history_bytes())
-    mine = finished(shared.ask("a", SMALL))
+    monkeypatch.setattr(limits, "history_bytes_kept", lambda: SMALL.history_bytes())
+    mine = finished(ask(shared, "a", SMALL))
     for seed in range(1, 6):
-        finished(shared.ask("b", SMALL.replace(seed=seed)))
-    assert shared.ask("c", SMALL) is mine
+        finished(ask(shared, "b", SMALL.replace(seed=seed)))
+    assert ask(shared, "c", SMALL) is mine
 
 
 def test_session_that_left_frees_its_run(shared, monkeypatch) -> None:
-    left = shared.ask("gone", LONG)
+    left = ask(shared, "gone", LONG)
     until(lambda: left.step > 0)
-    monkeypatch.setattr(module, "_present", lambda session: session != "gone")
-    finished(shared.ask("here", SMALL))
+    monkeypatch.setattr(registry, "_present", lambda session: session != "gone")
+    finished(ask(shared, "here", SMALL))
     until(lambda: left.done)
     assert "gone" not in shared.by_session
     assert left.waiting == set()
@@ -224,14 +200,14 @@ def test_many_sessions_at_once_all_get_their_own_run(shared: Runs) -> None:
         try:
             for _ in range(12):
                 config = SMALL.replace(seed=int(rng.integers(4)))
-                training = shared.ask(str(name), config)
+                training = ask(shared, str(name), config)
                 if rng.random() < 0.2:
                     shared.stop(str(name))
                 if rng.random() < 0.6 and wait(training, 20, lambda: None) and not training.stop:
                     assert training.history.config == config
-            training = shared.ask(str(name), SMALL)
-            shared.again(str(name))
-            assert finished(shared.ask(str(name), SMALL)).history.stopped == ""
+            training = ask(shared, str(name), SMALL)
+            shared.leave(str(name))
+            assert finished(ask(shared, str(name), SMALL)).history.stopped == ""
         except BaseException as problem:
             problems.append(problem)
 
@@ -244,66 +220,30 @@ def test_many_sessions_at_once_all_get_their_own_run(shared: Runs) -> None:
     until(lambda: shared.active == 0)
 
 
-def test_measurement_is_computed_once_for_all_readers(shared: Runs) -> None:
-    training = finished(shared.ask("a", SMALL))
-    calls = []
-
-    def counted(history, record):
-        calls.append(record)
-        return record
-
-    threads = [threading.Thread(target=training.measured, args=(counted, 3)) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(10)
-    assert calls == [3]
-    assert training.measured(counted, 4) == 4
-
-
-def test_kept_measurements_are_bounded_and_the_latest_stay(shared: Runs) -> None:
-    training = finished(shared.ask("a", SMALL))
-    calls = []
-
-    def counted(history, record):
-        calls.append(record)
-        return record
-
-    for record in range(KEPT_MEASUREMENTS + 1):
-        training.measured(counted, record)
-        training.measured(counted, 1)
-    calls.clear()
-    training.measured(counted, 1)
-    training.measured(counted, KEPT_MEASUREMENTS)
-    assert calls == []
-    training.measured(counted, 0)
-    assert calls == [0]
-
-
 # Several at once --------------------------------------------------------------------------------------------
 
 
 def test_session_waits_for_several_runs_in_their_order_and_two_train_at_once(shared, training_now) -> None:
     _, most = training_now
     configs = [SMALL.replace(seed=seed, steps=300) for seed in (5, 3, 4, 1, 2, 0)]
-    asked = shared.ask_all("a", configs)
+    asked = ask_all(shared, "a", configs)
     assert wait(asked, 30, lambda: None)
     assert [work.history.config for work in asked] == configs
-    assert 1 <= most[0] <= AT_ONCE
-    assert all(shared.ask(str(seed), SMALL.replace(seed=seed, steps=300)) in asked for seed in range(6))
+    assert 1 <= most[0] <= limits.AT_ONCE
+    assert all(ask(shared, str(seed), SMALL.replace(seed=seed, steps=300)) in asked for seed in range(6))
 
 
 def test_asking_for_fewer_gives_up_the_others_and_keeps_the_rest_going(shared: Runs) -> None:
     configs = [LONG.replace(seed=seed) for seed in range(3)]
-    first, second, queued = shared.ask_all("a", configs)
+    first, second, queued = ask_all(shared, "a", configs)
     until(lambda: first.step > 0 and second.step > 0)
-    assert shared.ask_all("a", [configs[1], configs[2]]) == [second, queued]
+    assert ask_all(shared, "a", [configs[1], configs[2]]) == [second, queued]
     until(lambda: first.done)
     with pytest.raises(Abandoned):
         _ = first.history
     assert not second.done
     until(lambda: queued.step > 0)
-    assert shared.ask_all("a", [configs[2], configs[1]]) == [queued, second]
+    assert ask_all(shared, "a", [configs[2], configs[1]]) == [queued, second]
     shared.leave("a", PINS)
     until(lambda: second.done and queued.done)
     assert "a" not in shared.by_session
@@ -311,12 +251,12 @@ def test_asking_for_fewer_gives_up_the_others_and_keeps_the_rest_going(shared: R
 
 def test_run_wanted_for_two_purposes_lives_as_long_as_one_of_them(shared: Runs) -> None:
     config = LONG.replace(steps=60_000)
-    training = shared.ask("a", config)
-    assert shared.ask_all("a", [SMALL, config])[1] is training
+    training = ask(shared, "a", config)
+    assert ask_all(shared, "a", [SMALL, config])[1] is training
     until(lambda: training.step > 0)
-    shared.ask("a", SMALL.replace(seed=9))
+    ask(shared, "a", SMALL.replace(seed=9))
     assert training.waiting == {"a"}
-    assert shared.ask_all("a", [config]) == [training]
+    assert ask_all(shared, "a", [config]) == [training]
     shared.leave("a", PINS)
     until(lambda: training.done)
     with pytest.raises(Abandoned):
@@ -325,46 +265,47 @@ def test_run_wanted_for_two_purposes_lives_as_long_as_one_of_them(shared: Runs) 
 
 def test_stop_of_several_keeps_what_each_has_and_disturbs_no_other_session(shared: Runs) -> None:
     configs = [LONG.replace(seed=seed, steps=20_000) for seed in range(2)]
-    mine = shared.ask_all("a", configs)
-    shared.ask("b", configs[1])
+    mine = ask_all(shared, "a", configs)
+    ask(shared, "b", configs[1])
     until(lambda: all(work.step > 50 for work in mine))
     shared.stop("a", PINS)
-    stopped = shared.ask_all("a", configs)
+    stopped = ask_all(shared, "a", configs)
     assert wait(stopped, 30, lambda: None)
     assert all(work.history.stopped.startswith("Stopped by hand") for work in stopped)
     assert stopped[0] is mine[0]
     assert stopped[1] is not mine[1]
-    assert finished(shared.ask("b", configs[1])).history.stopped == ""
-    shared.again("a", PINS)
-    again = shared.ask_all("a", configs)
+    assert finished(ask(shared, "b", configs[1])).history.stopped == ""
+    shared.leave("a", PINS)
+    again = ask_all(shared, "a", configs)
     assert wait(again, 30, lambda: None)
     assert [work.history.stopped for work in again] == ["", ""]
 
 
 def test_several_runs_are_held_to_one_budget_together(shared: Runs, monkeypatch) -> None:
     configs = [SMALL.replace(seed=seed) for seed in range(4)]
-    assert shared.affordable(configs) == {}
-    monkeypatch.setattr(module, "SECONDS_ALLOWED", 2.5 * estimate(SMALL).seconds)
-    over = shared.affordable(configs)
-    assert list(over) == configs[2:]
-    assert "with the runs before it, it would take about" in over[configs[2]]
+    requests = [RunRequest(config) for config in configs]
+    assert shared.over_budget(requests) == {}
+    monkeypatch.setattr(limits, "seconds_allowed", lambda: 2.5 * estimate(SMALL).seconds)
+    over = shared.over_budget(requests)
+    assert list(over) == requests[2:]
+    assert "with the runs before it, it would take about" in over[requests[2]]
     with pytest.raises(ValueError, match="with the runs before it"):
-        shared.ask_all("a", configs)
+        ask_all(shared, "a", configs)
     assert shared.active == 0
-    assert wait(shared.ask_all("a", configs[:2]), 30, lambda: None)
-    assert list(shared.affordable(configs)) == []  # what is there already costs no time
-    monkeypatch.setattr(module, "KEPT_BYTES", 3 * SMALL.history_bytes())
-    assert list(shared.affordable(configs)) == configs[3:]
-    large = SMALL.replace(steps=100_000, hidden=(64,) * 10)
-    assert "the history would take" in shared.affordable([large, SMALL])[large]
+    assert wait(ask_all(shared, "a", configs[:2]), 30, lambda: None)
+    assert list(shared.over_budget(requests)) == []  # what is there already costs no time
+    monkeypatch.setattr(limits, "history_bytes_kept", lambda: 3 * SMALL.history_bytes())
+    assert list(shared.over_budget(requests)) == requests[3:]
+    large = RunRequest(SMALL.replace(steps=100_000, hidden=(64,) * 10))
+    assert "the history would take" in shared.over_budget([large, RunRequest(SMALL)])[large]
 
 
 # Many seeds -------------------------------------------------------------------------------------------------
 
 
 def test_seeds_are_the_engines_and_shared_between_sessions(shared: Runs) -> None:
-    request = SeedRuns(SMALL, 3)
-    one, two = shared.ask_seeds("a", request), shared.ask_seeds("b", SeedRuns(SMALL, 3))
+    request = SeedRequest(SMALL, 3)
+    one, two = ask_seeds(shared, "a", request), ask_seeds(shared, "b", SeedRequest(SMALL, 3))
     assert one is two
     found = finished(one).seeds
     expected = run_seeds(request)
@@ -373,12 +314,12 @@ def test_seeds_are_the_engines_and_shared_between_sessions(shared: Runs) -> None
 
 
 def test_seeds_do_not_take_the_place_of_the_pages_own_run(shared: Runs) -> None:
-    own = shared.ask("a", LONG)
-    seeds = shared.ask_seeds("a", SeedRuns(SMALL, 2))
+    own = ask(shared, "a", LONG)
+    seeds = ask_seeds(shared, "a", SeedRequest(SMALL, 2))
     finished(seeds)
     assert not own.done
-    assert shared.ask("a", LONG) is own
-    assert shared.ask_seeds("a", SeedRuns(SMALL, 2)) is seeds
+    assert ask(shared, "a", LONG) is own
+    assert ask_seeds(shared, "a", SeedRequest(SMALL, 2)) is seeds
     shared.leave("a", SEEDS)
     assert own.waiting == {"a"}
     assert seeds.waiting == set()
@@ -386,11 +327,11 @@ def test_seeds_do_not_take_the_place_of_the_pages_own_run(shared: Runs) -> None:
 
 def test_stop_keeps_the_seeds_that_are_done(shared: Runs, monkeypatch) -> None:
     monkeypatch.setattr(nncore.seeds, "runs_at_once", lambda config: 2)
-    request = SeedRuns(LONG.replace(steps=2_000), 64)
-    training = shared.ask_seeds("a", request)
+    request = SeedRequest(LONG.replace(steps=2_000), 64)
+    training = ask_seeds(shared, "a", request)
     until(lambda: training.step > 0.05 * request.steps, 60)
     shared.stop("a", SEEDS)
-    found = finished(shared.ask_seeds("a", request)).seeds
+    found = finished(ask_seeds(shared, "a", request)).seeds
     assert 0 < len(found) < 64
     assert found.asked == 64
     assert "Stopped by hand" in found.layers.caveats[0]
@@ -399,11 +340,11 @@ def test_stop_keeps_the_seeds_that_are_done(shared: Runs, monkeypatch) -> None:
 def test_seeds_over_budget_are_refused_before_anything_starts(shared: Runs, monkeypatch) -> None:
     monkeypatch.setattr(module, "run_seeds", lambda *_, **__: pytest.fail("it was started"))
     with pytest.raises(ValueError, match="64 seeds would take about"):
-        shared.ask_seeds("a", SeedRuns(RunConfig(steps=20_000, record_every=100), 64))
+        ask_seeds(shared, "a", SeedRequest(RunConfig(steps=20_000, record_every=100), 64))
     assert shared.active == 0
 
 
-# Runs on a table of somebody's own --------------------------------------------------------------------------
+# Runs on an uploaded table ----------------------------------------------------------------------------------
 
 
 def own(session_seed: int = 0) -> RunConfig:
@@ -414,7 +355,7 @@ def own(session_seed: int = 0) -> RunConfig:
 
 
 def test_run_on_an_uploaded_table_is_not_shared_between_sessions(shared: Runs) -> None:
-    one, two = finished(shared.ask("a", own())), finished(shared.ask("b", own()))
+    one, two = finished(ask(shared, "a", own())), finished(ask(shared, "b", own()))
     assert own() == own()
     assert one is not two
     assert one.history is not two.history
@@ -425,34 +366,34 @@ def test_run_on_an_uploaded_table_is_not_shared_between_sessions(shared: Runs) -
 
 
 def test_run_on_an_uploaded_table_is_found_again_by_its_own_session(shared: Runs) -> None:
-    training = finished(shared.ask("a", own()))
-    finished(shared.ask("a", SMALL))
-    assert shared.ask("a", own()) is training
-    shared.ask("a", SMALL)
-    assert shared.ask("b", own()) is not training
+    training = finished(ask(shared, "a", own()))
+    finished(ask(shared, "a", SMALL))
+    assert ask(shared, "a", own()) is training
+    ask(shared, "a", SMALL)
+    assert ask(shared, "b", own()) is not training
 
 
 def test_run_on_an_uploaded_table_leaves_with_its_reader(shared: Runs, monkeypatch) -> None:
-    finished(shared.ask("a", own()))
-    finished(shared.ask("b", SMALL))
-    monkeypatch.setattr(module, "_present", lambda session: session != "a")
-    finished(shared.ask("b", SMALL.replace(seed=1)))
-    assert not any(training.config.dataset == "table" for training in shared.by_config.values())
-    assert SMALL in shared.by_config
+    finished(ask(shared, "a", own()))
+    finished(ask(shared, "b", SMALL))
+    monkeypatch.setattr(registry, "_present", lambda session: session != "a")
+    finished(ask(shared, "b", SMALL.replace(seed=1)))
+    assert not any(training.config.dataset == "table" for training in shared.by_request.values())
+    assert ("", RunRequest(SMALL)) in shared.by_request
 
 
 def test_stopped_run_on_an_uploaded_table_is_trained_anew(shared: Runs) -> None:
     config = own().replace(steps=400_000, record_every=1000)
-    training = shared.ask("a", config)
+    training = ask(shared, "a", config)
     until(lambda: training.step > 0)
     shared.stop("a")
     assert finished(training).history.stopped
-    shared.again("a")
-    assert shared.ask("a", config) is not training
+    shared.leave("a")
+    assert ask(shared, "a", config) is not training
 
 
 def test_seeds_of_an_uploaded_table_are_not_shared_between_sessions(shared: Runs) -> None:
-    one = shared.ask_seeds("a", SeedRuns(own(), 2))
-    assert shared.ask_seeds("b", SeedRuns(own(), 2)) is not one
-    assert shared.ask_seeds("a", SeedRuns(own(), 2)) is one
+    one = ask_seeds(shared, "a", SeedRequest(own(), 2))
+    assert ask_seeds(shared, "b", SeedRequest(own(), 2)) is not one
+    assert ask_seeds(shared, "a", SeedRequest(own(), 2)) is one
     finished(one)

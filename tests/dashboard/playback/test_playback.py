@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from streamlit.components.v2.bidi_component.main import _make_trigger_id
 
-from dashboard.jobs.registry import Training
+from dashboard.jobs.work import Training
 from dashboard.playback import AT_MOST
 from dashboard.playback.playing import facts, records_to_play
 from nncore import RunConfig, run

@@ -5,9 +5,9 @@ import re
 import numpy as np
 import pytest
 
-from dashboard.jobs import progress
-from dashboard.jobs import registry as module
+from dashboard.jobs import limits, progress
 from dashboard.jobs.registry import runs as shared
+from dashboard.jobs.work import RunRequest
 from dashboard.state.pins import Pin, encoded
 from dashboard.ui import card
 from dashboard.views.compare import pinned_runs
@@ -61,7 +61,7 @@ def test_empty_page_offers_an_example_that_is_one_click_away() -> None:
     check(app)
     table = {row["run"]: row for row in rows(app)}
     assert table["sigmoid, Xavier"]["verdict"].startswith("Gradients vanish")
-    histories = {pin.name: shared().by_config[pin.config].history for pin in in_address(app)}
+    histories = {pin.name: shared().by_request["", RunRequest(pin.config)].history for pin in in_address(app)}
     ratios = {name: flow(history, 400).ratio for name, history in histories.items()}
     assert ratios["sigmoid, Xavier"] < 1e-6 < 0.1 < min(ratios["tanh, Xavier"], ratios["relu, He"])
     assert f"{ratios['sigmoid, Xavier']:.1e}" in words(app)
@@ -215,7 +215,7 @@ def test_run_over_budget_is_named_and_the_others_are_shown(monkeypatch: pytest.M
     check(app)
     assert "'too large' cannot run: " in words(app).replace("\\", "")
     assert [row["run"] for row in rows(app)] == ["base"]
-    monkeypatch.setattr(module, "SECONDS_ALLOWED", 1.5 * estimate(DEEP).seconds)
+    monkeypatch.setattr(limits, "seconds_allowed", lambda: 1.5 * estimate(DEEP).seconds)
     app = compare_page(Pin("one", DEEP.replace(seed=91)), Pin("two", DEEP.replace(seed=92)))
     assert "'two' cannot run: with the runs before it" in words(app).replace("\\", "")
     assert [row["run"] for row in rows(app)] == ["one"]
@@ -245,7 +245,9 @@ def test_long_runs_show_progress_and_stop_keeps_what_there_is(monkeypatch: pytes
     app.run()
     from dashboard.jobs.registry import runs
 
-    assert not any(work.config == long and not work.done and work.waiting for work in runs().by_config.values())
+    assert not any(
+        work.request == RunRequest(long) and not work.done and work.waiting for work in runs().by_request.values()
+    )
 
 
 def test_what_a_chart_draws_stands_in_its_csv(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.jobs import registry
-from dashboard.state import opened_files
+from dashboard.jobs import limits, registry, work
+from dashboard.jobs.work import RunRequest
 from dashboard.state.address import nearest
 from dashboard.state.sidebar import FIRST_SIGHT, settings_of
 from nncore import Fork, History, RunConfig, ScaleLayer, read_table, run
 from nncore import measures as m
 from tests.conftest import plots
+from tests.dashboard.jobs.conftest import ask
 from tests.dashboard.lab import SMALL as ELSEWHERE
 from tests.dashboard.lab import element
 from tests.dashboard.lab import opened as app_at
@@ -89,8 +90,8 @@ def assert_same_charts(ours: dict, theirs: dict) -> None:
 def nothing_is_open() -> Iterator[None]:
     """All of Streamlit's test harness is one session to the dashboard."""
     yield
-    for session, config in list(registry.runs().opened):
-        registry.runs().close(session, config)
+    for session, request in list(registry.runs().opened):
+        registry.runs().close(session, request.config)
 
 
 @pytest.fixture
@@ -102,7 +103,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[RunConfig]:
         seen.append(config)
         return run(config, **options)
 
-    monkeypatch.setattr(registry, "run", noted)
+    monkeypatch.setattr(work, "run", noted)
     return seen
 
 
@@ -196,7 +197,9 @@ def test_fork_of_an_opened_fork_is_trained_for_this_session_alone(step: int, tra
     element(app, "step").set_value(step).run()
     assert not app.exception and not app.error
     assert trained and all(isinstance(config, Fork) for config in trained[1:])
-    assert not any(isinstance(config, Fork) and config.parent == FORK for config in registry.runs().by_config)
+    assert not any(
+        isinstance(request.config, Fork) and request.config.parent == FORK for _, request in registry.runs().by_request
+    )
 
 
 def test_settings_beyond_the_sidebar_stand_on_the_nearest_and_are_named(trained: list[RunConfig]) -> None:
@@ -251,20 +254,20 @@ def test_another_session_is_not_given_it(trained: list[RunConfig], monkeypatch: 
     )
     shared = registry.runs()
     shared.adopt("a", config, forged, "forged.csv")
-    mine = shared.ask("a", config)
-    other = shared.ask("b", config)
+    mine = ask(shared, "a", config)
+    other = ask(shared, "b", config)
     assert registry.wait(other, 30, lambda: None)
     assert mine.history is forged and other.history is not forged
     np.testing.assert_array_equal(other.history.theta, history.theta)
     fork = Fork(config, at=2, learning_rate=0.5)
-    theirs, ours = shared.ask("b", fork, registry.FORK), shared.ask("a", fork, registry.FORK, forged)
+    theirs, ours = ask(shared, "b", fork, registry.FORK), ask(shared, "a", fork, registry.FORK, mine)
     assert registry.wait([theirs, ours], 30, lambda: None)
     np.testing.assert_array_equal(ours.history.theta[0], forged.theta[2])
     np.testing.assert_array_equal(theirs.history.theta[0], history.theta[2])
-    assert shared.ask("c", fork, registry.FORK) is theirs
+    assert ask(shared, "c", fork, registry.FORK) is theirs
     shared.close("a", config)
-    assert shared.ask("a", config) is other
-    assert shared.ask("a", fork, registry.FORK, other.history) is theirs
+    assert ask(shared, "a", config) is other
+    assert ask(shared, "a", fork, registry.FORK, other) is theirs
     for session in "abc":
         shared.leave(session)
         shared.leave(session, registry.FORK)
@@ -272,14 +275,14 @@ def test_another_session_is_not_given_it(trained: list[RunConfig], monkeypatch: 
 
 def test_files_are_bounded_in_number_and_memory_and_leave_with_their_session(monkeypatch) -> None:
     shared, history = registry.Runs(), run(SMALL)
-    configs = [SMALL.replace(seed=seed) for seed in range(registry.KEPT_FILES + 2)]
+    configs = [SMALL.replace(seed=seed) for seed in range(limits.FILES_KEPT + 2)]
     for config in configs:
         shared.adopt("a", config, history, "x")
-        shared.ask("a", configs[0])
-    assert len(shared.opened) == registry.KEPT_FILES
-    assert ("a", configs[0]) in shared.opened and ("a", configs[1]) not in shared.opened
+        ask(shared, "a", configs[0])
+    assert len(shared.opened) == limits.FILES_KEPT
+    assert ("a", RunRequest(configs[0])) in shared.opened and ("a", RunRequest(configs[1])) not in shared.opened
     shared.adopt("b", SMALL, history, "x")
-    monkeypatch.setattr(registry, "KEPT_BYTES", 2 * history.nbytes)
+    monkeypatch.setattr(limits, "history_bytes_kept", lambda: 2 * history.nbytes)
     shared.adopt("b", SMALL, history, "x")
     assert len(shared.opened) == 2
     monkeypatch.setattr(registry, "_present", lambda session: session == "b")
@@ -290,8 +293,8 @@ def test_files_are_bounded_in_number_and_memory_and_leave_with_their_session(mon
 
 def test_history_that_made_room_for_others_is_said_to_be_gone() -> None:
     app = in_lab(written(run(SMALL)), "mine_*x*.csv")
-    (key,) = registry.runs().opened
-    registry.runs().close(*key)
+    ((session, request),) = registry.runs().opened
+    registry.runs().close(session, request.config)
     app.run()
     assert not is_from_a_file(app)
     assert r"The history of mine\_\*x\*.csv made room for others" in words(app)
@@ -349,7 +352,7 @@ def test_what_cannot_be_opened_is_a_sentence(content: object, said: str) -> None
 
 
 def test_history_over_the_memory_budget_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(opened_files, "BYTES_ALLOWED", 1000)
+    monkeypatch.setattr(limits, "bytes_allowed", lambda: 1000)
     app = upload(page(), written(run(SMALL)))
     assert "its 7 records of 31 parameters would take 0 MB and 0 MB are allowed" in app.error[0].value
 
@@ -371,7 +374,7 @@ def test_history_on_a_table_asks_for_its_file() -> None:
 def test_fork_page_saves_a_history_that_opens_again(trained: list[RunConfig]) -> None:
     app = app_at(**ELSEWHERE).switch_page("views/fork/page.py").run()
     assert any(button.label.startswith("History, Parquet") for button in app.get("download_button"))
-    (fork,) = [config for config in registry.runs().by_config if isinstance(config, Fork)][-1:]
-    history = registry.runs().by_config[fork].history
+    (training,) = [each for each in registry.runs().by_request.values() if isinstance(each.request.config, Fork)][-1:]
+    fork, history = training.config, training.history
     app = in_lab(written(history), "fork.parquet", app)
     assert f"It is a fork, from step {fork.at} of its parent on" in words(app)

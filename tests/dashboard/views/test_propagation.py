@@ -7,7 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.charts import style
-from dashboard.jobs.initialization import at_the_start
+from dashboard.jobs.map_request import at_initialization
 from dashboard.state.sidebar import FIRST_SIGHT, MAX_GAIN
 from dashboard.ui import card
 from dashboard.views.propagation import charts as charts
@@ -235,9 +235,9 @@ def test_diagram_is_read_to_those_who_cannot_see_it(gain: str, where: str) -> No
 
 
 def test_runs_that_differ_in_training_share_their_spectrum() -> None:
-    one = at_the_start(FIRST_SIGHT)
-    assert one == at_the_start(FIRST_SIGHT.replace(learning_rate=0.5, optimizer="adam", steps=7, batch_size=3))
-    assert one != at_the_start(FIRST_SIGHT.replace(seed=1))
+    one = at_initialization(FIRST_SIGHT)
+    assert one == at_initialization(FIRST_SIGHT.replace(learning_rate=0.5, optimizer="adam", steps=7, batch_size=3))
+    assert one != at_initialization(FIRST_SIGHT.replace(seed=1))
     assert one.initial_theta().tobytes() == FIRST_SIGHT.initial_theta().tobytes()
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dashboard.jobs import limits
 from dashboard.state import uploads
 from dashboard.views.your_data import canvas
 from nncore import RunConfig, read_table
@@ -212,7 +213,7 @@ def test_shelf_is_the_sessions_and_nobody_elses() -> None:
 
 
 def test_shelf_forgets_the_oldest_table_when_it_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uploads, "KEPT_BYTES", read_table(CSV).nbytes)
+    monkeypatch.setattr(limits, "table_bytes_kept", lambda: read_table(CSV).nbytes)
     app = upload(upload(page(), CSV), CSV.replace(b"x", b"width", 1))
     assert len(app.session_state["session"].tables) == 1
     assert DIGEST not in app.session_state["session"].tables

@@ -1,15 +1,12 @@
 """Why, on the lab page: findings with evidence and remedies, promises kept or not, and the cards for every kind of run."""
 
 import re
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
-from dashboard.jobs.measurements import Errand
-from dashboard.jobs.registry import Training
 from dashboard.state.sidebar import FIRST_SIGHT, link, settings_of
 from dashboard.views.lab import findings
 from nncore import RunConfig, run
@@ -85,7 +82,7 @@ def test_the_list_says_what_verdict_finds_with_evidence_proof_and_remedies() -> 
 def test_nothing_is_tried_out_before_the_list_is_opened() -> None:
     app = opened(**SICK)
     assert not taken(app)
-    assert "findings_errand" not in app.session_state
+    assert "findings_measurement" not in app.session_state
     (line,) = [each for each in app.expander if "findings at step 4" in each.label]
     assert "gradients vanish" in line.label
 
@@ -206,7 +203,7 @@ def test_sharpness_is_measured_when_it_is_asked_for() -> None:
     assert np.isfinite(drawn["sharpness"]["y"]).any()
     element(app, "sharpness").set_value(False).run()
     assert "chart_sharpness" not in plots(app)
-    assert "sharpness_errand" not in app.session_state
+    assert "sharpness_measurement" not in app.session_state
 
 
 @pytest.mark.parametrize(
@@ -225,7 +222,7 @@ def test_the_stability_line_is_named_or_its_absence_explained(query: dict, says:
 
 
 def test_sharpness_over_budget_is_refused_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dashboard.views.lab.causes.SECONDS_ALLOWED", 1e-9)
+    monkeypatch.setattr("dashboard.views.lab.causes.curvature_seconds", lambda config, count: 1e9)
     app = opened(**SMALL, sharpness="true")
     assert not app.exception
     assert "are allowed" in app.info[0].value
@@ -247,56 +244,3 @@ def test_distance_from_theory_and_where_it_need_not_hold_are_flagged(query: dict
     app = opened(**{**SMALL, **query})
     assert re.search(badge, words(app))
     assert not re.search("in the band|need not hold|No theory", words(opened(**{**SMALL, **query}, theory="false")))
-
-
-# Errands ----------------------------------------------------------------------------------------------------
-
-
-def counted(gate: threading.Event) -> Iterator[int]:
-    for number in range(1000):
-        gate.wait()
-        yield number
-
-
-def finished(errand: Errand) -> None:
-    give_up = time.monotonic() + 60
-    while not errand.done:
-        assert time.monotonic() < give_up
-        time.sleep(0.005)
-
-
-@pytest.mark.parametrize("how", ["stop", "leave"])
-def test_an_errand_ends_when_it_is_stopped_or_nobody_waits(how: str) -> None:
-    training, gate = Training(FIRST_SIGHT), threading.Event()
-    training.waiting.add("somebody")
-    errand = Errand(training, counted(gate))
-    assert not errand.done and not errand.broken_off
-    if how == "stop":
-        errand.stop = True
-    else:
-        training.waiting.clear()
-    gate.set()
-    finished(errand)
-    assert errand.broken_off and not errand.complete
-    assert len(errand.found) <= 1
-
-
-def test_an_errand_keeps_what_it_found_in_order() -> None:
-    training = Training(FIRST_SIGHT)
-    training.waiting.add("somebody")
-    errand = Errand(training, iter("abc"))
-    errand.wait(60)
-    assert errand.done and errand.complete and not errand.broken_off
-    assert errand.found == ["a", "b", "c"]
-
-
-def test_what_goes_wrong_in_an_errand_is_not_swallowed() -> None:
-    def broken() -> Iterator[int]:
-        yield 1
-        raise RuntimeError("lost")
-
-    training = Training(FIRST_SIGHT)
-    training.waiting.add("somebody")
-    errand = Errand(training, broken())
-    with pytest.raises(RuntimeError, match="lost"):
-        finished(errand)

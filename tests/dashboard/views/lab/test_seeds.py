@@ -9,8 +9,8 @@ import pytest
 import nncore.seeds
 from dashboard.charts import gradients, style
 from dashboard.charts import seeds as charts
-from dashboard.jobs import registry as module
-from dashboard.jobs.registry import runs
+from dashboard.jobs import limits
+from dashboard.jobs.registry import SEEDS, runs, wait
 from dashboard.state.sidebar import FIRST_SIGHT
 from dashboard.ui import card
 from dashboard.views.lab.seeds import endings, ordinal, words
@@ -173,7 +173,7 @@ def test_what_the_banded_charts_draw_stands_in_their_csv(monkeypatch: pytest.Mon
 
 
 def test_seeds_over_budget_are_refused_in_a_sentence_and_the_run_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "SECONDS_ALLOWED", SeedRuns(TINY, 20).seconds())
+    monkeypatch.setattr(limits, "seconds_allowed", lambda: SeedRuns(TINY, 20).seconds())
     app = lab(seeds="64")
     assert re.search(r"No seed bands: 64 seeds would take about .* take (19|20) or fewer\.", said(app))
     assert "chart_flow" in plots(app)
@@ -186,14 +186,14 @@ def test_long_seeds_train_beside_the_charts_and_stop_keeps_those_that_are_done(m
         app.run()
     (bar,) = app.get("progress")
     assert re.fullmatch(r"Training 64 seeds: \d+ are done", bar.proto.text)
-    (work,) = runs().by_session["test session id"][module.SEEDS]
-    assert module.wait(work, 60, lambda: setattr(work, "last_step", 3000 * 4))
+    (work,) = runs().by_session["test session id"][SEEDS]
+    assert wait(work, 60, lambda: setattr(work, "last_step", 3000 * 4))
     app.run()
     assert not app.exception
     assert re.search(r"Stopped by hand: \d of 64 seeds are done", said(app))
     element(app, "again_seeds")
     element(app, "seeds").set_value(1).run()
-    assert module.SEEDS not in runs().by_session["test session id"]
+    assert SEEDS not in runs().by_session["test session id"]
     assert "percentile" not in said(app)
 
 

@@ -1,0 +1,80 @@
+"""Work keeps what was measured on its result, and says how far it has come."""
+
+import threading
+
+import pytest
+
+from dashboard.jobs import limits
+from dashboard.jobs.registry import Runs
+from dashboard.jobs.work import Opened, RunRequest, SeedRequest, Training
+from nncore import Fork, RunConfig, run
+from tests.dashboard.jobs.conftest import LONG, SMALL, ask, finished, until
+
+
+def test_measurement_is_computed_once_for_all_readers(shared: Runs) -> None:
+    training = finished(ask(shared, "a", SMALL))
+    calls = []
+
+    def counted(history, record):
+        calls.append(record)
+        return record
+
+    threads = [threading.Thread(target=training.measured, args=(counted, 3)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert calls == [3]
+    assert training.measured(counted, 4) == 4
+
+
+def test_kept_measurements_are_bounded_and_the_latest_stay(shared: Runs) -> None:
+    training = finished(ask(shared, "a", SMALL))
+    calls = []
+
+    def counted(history, record):
+        calls.append(record)
+        return record
+
+    for record in range(limits.MEASUREMENTS_KEPT + 1):
+        training.measured(counted, record)
+        training.measured(counted, 1)
+    calls.clear()
+    training.measured(counted, 1)
+    training.measured(counted, limits.MEASUREMENTS_KEPT)
+    assert calls == []
+    training.measured(counted, 0)
+    assert calls == [0]
+
+
+# What is asked for ------------------------------------------------------------------------------------------
+
+
+def test_history_of_the_parent_makes_no_other_request_and_is_let_go_of_with_the_end() -> None:
+    parent, fork = Opened("a", run(SMALL), "x.csv"), Fork(SMALL, at=2, learning_rate=0.5)
+    given = RunRequest(fork, parent)
+    assert given == RunRequest(fork) and hash(given) == hash(RunRequest(fork))
+    assert (given.sharing, RunRequest(fork).sharing) == ("none", "all")
+    work = given.work()
+    assert work.parent is parent.history and work.request.parent is None
+    work.waiting.add("a")
+    assert work().step[0] == 2
+    assert work.parent is None
+
+
+@pytest.mark.parametrize("kind", [RunRequest, lambda config: SeedRequest(config, 2)])
+def test_progress_is_said_in_steps_of_the_whole_work(kind) -> None:
+    work = kind(RunConfig(steps=0)).work()
+    assert (work.steps, work.steps_done) == (1, 0)
+    work = kind(RunConfig(steps=50)).work()
+    work.report(work.steps // 2, 0.125)
+    assert work.steps_done == work.steps // 2
+    expected = "Training: step 25 of 50, loss 0.125" if isinstance(work, Training) else "Training 2 seeds: 1 are done"
+    assert work.progress_text() == expected
+
+
+def test_part_of_a_run_for_one_session_ends_where_the_shared_one_stood(shared: Runs) -> None:
+    whole = ask(shared, "a", LONG)
+    until(lambda: whole.step > 0)
+    part = whole.up_to_here()
+    assert type(part) is Training and part.request == whole.request and 0 < part.last_step <= whole.step
