@@ -30,6 +30,9 @@ LOSS_CHOICES = ("auto", *LOSSES)
 MOST_LAYERS = 200
 """Hidden layers that a config may have."""
 
+LEARNING_RATES = tuple(float(f"{digit}e{power}") for power in range(-6, 4) for digit in (1, 2, 3, 5))
+"""Learning rates to choose from, four a decade: those of the dashboard's slider, and of what a remedy may set."""
+
 
 def setting(
     default: Any,

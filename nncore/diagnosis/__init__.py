@@ -5,7 +5,7 @@ from nncore.diagnosis.float_types import FLOAT_TYPES, precision, underflow
 from nncore.diagnosis.flows import EXPLODED, VANISHED, Flow, flow, flow_of, initial_flow
 from nncore.diagnosis.gradient_ledger import PARTS, ledger
 from nncore.diagnosis.hessian import curvature, curvature_seconds, curvature_so_far, stability_line, without_line
-from nncore.diagnosis.remedy import Remedy, held, remedies, remedies_for, tried_out
+from nncore.diagnosis.remedy import Remedy, held, remedies, remedies_for, suggested_fork, tried_out
 from nncore.diagnosis.rules import CHARTS, RULES, Finding, Rule, Verdict, verdict
 from nncore.diagnosis.snapshot import share_of_twins
 
@@ -37,6 +37,7 @@ __all__ = [
     "remedies_for",
     "share_of_twins",
     "stability_line",
+    "suggested_fork",
     "tried_out",
     "underflow",
     "verdict",

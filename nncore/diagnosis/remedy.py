@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from itertools import chain
 
 import numpy as np
 
 from nncore.config.cost import seconds_per_step
+from nncore.config.fork import CHANGEABLE, Fork
 from nncore.config.run_config import RunConfig
-from nncore.diagnosis.flows import initial_flow
+from nncore.config.settings import LEARNING_RATES
+from nncore.diagnosis.candidates import FLOW_RULES, TEXTBOOK, Candidate, candidates, changes, largest_rate
+from nncore.diagnosis.flows import flow, initial_flow
 from nncore.diagnosis.rules import RULES, Finding, Rule, Verdict
 from nncore.diagnosis.snapshot import WINDOW, Snapshot
 from nncore.history.history import History
-from nncore.model.activations import Activation
-from nncore.theory import critical_sigma_w2
 from nncore.training import run
-
-RATES = tuple(float(f"{digit}e{power}") for power in range(-6, 4) for digit in (1, 2, 3, 5))
-"""Learning rates that a remedy may set."""
 
 TRIAL_SECONDS = 0.25
 """Estimated training time that one trial may take; longer ones are cut short and say so."""
 
-Changes = dict[str, Any]
+EARLY = 0.3
+"""Share of the run after which a fork is suggested: enough has happened, and enough is to come."""
 
 
 @dataclass(frozen=True)
@@ -58,28 +57,15 @@ class Remedy:
 def remedies(config: RunConfig) -> list[Remedy]:
     """Changes after which the gradient of this network flows at step 0, each tried out, the smallest change first.
 
-    What is tried: the initializer made for the activation, then tanh or relu with theirs, then skip connections
-    and layer normalization.
+    What is tried is the ladder `candidates.TEXTBOOK`.
     """
-    own = _own_initializer(config.network().activations)
-    found: list[Remedy] = []
-    for label, changes in (
-        (f"{own}, gain 1", {"init": own, "gain": 1.0, "bias_std": 0.0}),
-        ("tanh, Xavier", _plain("tanh", "xavier_normal")),
-        ("ReLU, He", _plain("relu", "he_normal")),
-        ("skip connections", {"skip": True}),
-        ("layer normalization", {"normalization": "layer"}),
-    ):
-        try:
-            changed = config.replace(**changes)
-        except ValueError:
-            continue
-        if changed in (config, *(remedy.config for remedy in found)):
-            continue
+
+    def at_the_start(label: str, changed: RunConfig) -> Remedy | None:
         after = initial_flow(changed)
-        if after.kind == "flowing":
-            found.append(Remedy(label, changed, after.ratio))
-    return found
+        return Remedy(label, changed, after.ratio) if after.kind == "flowing" else None
+
+    ladder = (changes(way, config) for way in TEXTBOOK)
+    return [remedy for remedy in _tried(config, ladder, at_the_start) if remedy is not None]
 
 
 def remedies_for(verdict: Verdict, history: History) -> tuple[Remedy, ...]:
@@ -88,34 +74,24 @@ def remedies_for(verdict: Verdict, history: History) -> tuple[Remedy, ...]:
     A condition that is there at step 0 is tried without training; one that training brought about is trained
     to the same step again, after a divergence beyond it, cut short at about a quarter of a second. Offered is
     only what brings the rule's own number over its threshold without a new divergence (after one, with a loss
-    no higher than at the start), and, for the rules about the gradient's way, what lets it flow. Neither initializer nor gain is offered under normalization, which divides their scale out
-    again.
+    no higher than at the start), and, for the rules about the gradient's way, what lets it flow.
     """
     return tuple(remedy for remedy in tried_out(verdict, history) if remedy is not None)
 
 
 def tried_out(verdict: Verdict, history: History) -> Iterator[Remedy | None]:
     """`remedies_for` one trial at a time: the remedy, or None where the change did not help."""
-    rule, config = RULES[verdict.rule], history.config
-    before = Snapshot(history, verdict.record)
+    rule, before = RULES[verdict.rule], Snapshot(history, verdict.record)
     steps = _trial_steps(rule, before)
-    found: list[Remedy] = []
-    for alternatives in _candidates(rule.name, before, steps):
-        for label, changes in alternatives:
-            try:
-                changed = config.replace(**changes)
-                if changed in (config, *(remedy.config for remedy in found)):
-                    continue
-                trial = _trial(changed, steps)
-            except ValueError:  # the change does not go with the other settings, or needs too much memory
-                continue
-            after = rule.measure(trial)
-            if _helps(rule, before, trial, after):
-                taken = int(trial.history.step[-1])
-                found.append(Remedy(label, changed, trial.flow.ratio, rule.name, verdict.value, after.value, taken))
-                yield found[-1]
-                break
-            yield None
+
+    def trained(label: str, changed: RunConfig) -> Remedy | None:
+        trial = _trial(changed, steps)
+        after, taken = rule.measure(trial), int(trial.history.step[-1])
+        if not _helps(rule, before, trial, after):
+            return None
+        return Remedy(label, changed, trial.flow.ratio, rule.name, verdict.value, after.value, taken)
+
+    yield from _tried(history.config, candidates(rule.name, before, steps > 0), trained)
 
 
 def held(remedy: Remedy, history: History) -> tuple[bool, str]:
@@ -145,7 +121,66 @@ def held(remedy: Remedy, history: History) -> tuple[bool, str]:
     return kept, f"The prediction {'held' if kept else 'did not hold'}. {numbers}.{ended}"
 
 
+def suggested_fork(history: History) -> Fork:
+    """A fork of this run in which something is to be seen: tried out where the gradient does not flow.
+
+    Of the ladder a fork takes what it may change. A run that diverged is forked before that at a smaller rate; one
+    whose gradient flows at three times the rate.
+    """
+    config = history.config
+    if history.divergence:
+        return _finite_fork(history)
+    record = min(history.nearest(round(EARLY * int(history.step[-1]))), max(len(history) - 2, 0))
+    at = int(history.step[record])
+    if flow(history, record).kind not in ("flowing", "single"):
+        for candidate in chain.from_iterable(changes(way, config) for way in TEXTBOOK):
+            fork = Fork(config, at, **{key: new for key, new in candidate.changes.items() if key in CHANGEABLE})
+            trial = fork.replace(steps=at, optimizer="sgd", momentum=0.0, nesterov=False)
+            if fork.changes and flow(run(trial, parent=history), 0).kind == "flowing":
+                return fork
+    faster = next((rate for rate in LEARNING_RATES if rate >= 2.9 * config.learning_rate > 0), config.learning_rate)
+    return Fork(config, at, learning_rate=faster)
+
+
+def _finite_fork(history: History) -> Fork:
+    """Half-way to the divergence or at the start, at about a tenth of the rate or less: the first that stays finite."""
+    config, half = history.config, int(history.step[history.last_finite // 2])
+    rates = [largest_rate(config.learning_rate / slower) for slower in (9, 90, 900)]
+    for at in dict.fromkeys((half, int(history.step[0]))):
+        steps = min(config.steps, at + _affordable_steps(config))
+        for rate in rates:
+            trial = Fork(config, at, steps=steps, learning_rate=rate, record_every=1 + steps // 50)
+            if run(trial, parent=history).divergence is None:
+                return Fork(config, at, learning_rate=rate)
+    return Fork(config, half, learning_rate=rates[-1])
+
+
 # Trials -----------------------------------------------------------------------------------------------------
+
+
+def _tried(
+    config: RunConfig, ladder: Iterable[list[Candidate]], judged: Callable[[str, RunConfig], Remedy | None]
+) -> Iterator[Remedy | None]:
+    """One trial at a time, `judged(label, changed config)`; of each group of candidates the first that helps."""
+    known = [config]
+    for group in ladder:
+        for candidate in group:
+            try:
+                changed = config.replace(**candidate.changes)
+                if changed in known:
+                    continue
+                remedy = judged(candidate.label, changed)
+            except ValueError:  # the change does not go with the other settings, or needs too much memory
+                continue
+            yield remedy
+            if remedy is not None:
+                known.append(changed)
+                break
+
+
+def _affordable_steps(config: RunConfig) -> int:
+    """Training steps that TRIAL_SECONDS are enough for, WINDOW at least."""
+    return max(WINDOW, int(TRIAL_SECONDS / seconds_per_step(config)))
 
 
 def _trial_steps(rule: Rule, before: Snapshot) -> int:
@@ -164,7 +199,7 @@ def _trial_steps(rule: Rule, before: Snapshot) -> int:
         wanted = max(step, WINDOW)
     else:
         wanted = 0 if rule.fires(rule.measure(Snapshot(history, 0))) else step
-    return min(wanted, max(WINDOW, int(TRIAL_SECONDS / seconds_per_step(config))))
+    return min(wanted, _affordable_steps(config))
 
 
 def _trial(config: RunConfig, steps: int) -> Snapshot:
@@ -186,110 +221,6 @@ def _helps(rule: Rule, before: Snapshot, trial: Snapshot, after: Finding) -> boo
         return False
     kinds = ["flowing", "single", before.flow.kind] + ["vanishing"] * (before.flow.kind == "zero")
     return bool(np.isfinite(after.value)) and trial.flow.kind in kinds
-
-
-# What is tried ----------------------------------------------------------------------------------------------
-
-FLOW_RULES = ("vanishing", "exploding", "zero_gradient", "flat_weight_gradient", "poor_initialization")
-"""Rules about the gradient's way: their remedies have to let it flow."""
-
-_TO_FLOW = ("own", "critical", "tanh", "relu", "skip", "layer", "batch")
-
-_WAYS = {
-    **dict.fromkeys(FLOW_RULES, _TO_FLOW),
-    "underflow": ("float64", *_TO_FLOW),
-    "saturated": ("own", "critical", "layer", "batch"),
-    "dead": ("own", "critical", "leaky", "tanh", "layer", "batch"),
-    "symmetric": ("own",),
-    "updates_too_small": ("faster", *_TO_FLOW, "adam"),
-    "updates_too_large": ("slower", "clip", "adam"),
-    "diverged": ("slower", "clip", "own", "critical", "layer"),
-}
-
-
-def _candidates(rule: str, before: Snapshot, steps: int) -> Iterator[list[tuple[str, Changes]]]:
-    """Groups of (label, changes); of each group the first that helps is enough.
-
-    What training brought about (steps > 0) may be the learning rate's doing. No learning rate serves layers
-    whose gradients are decades apart.
-    """
-    config, ways = before.history.config, _WAYS[rule]
-    if steps and "slower" not in ways and "faster" not in ways:
-        ways = ("slower", *ways)
-    for way in ways:
-        if way == "slower":
-            yield _slower(config.learning_rate)
-        elif way == "faster" and before.flow.kind in ("flowing", "single"):
-            yield _faster(config.learning_rate, RULES[rule].measure(before).value)
-        elif way != "faster":
-            yield _changes(way, config)
-
-
-def _changes(way: str, config: RunConfig) -> list[tuple[str, Changes]]:
-    rescales = config.normalization == "none"
-    activations = config.network().activations
-    own = _own_initializer(activations)
-    if way == "own" and (rescales or config.init in ("zeros", "constant")):
-        return [(f"{own}, gain 1", {"init": own, "gain": 1.0, "init_scale": None, "bias_std": 0.0})]
-    if way == "critical" and rescales and len(set(activations)) == 1:
-        sigma_w2 = critical_sigma_w2(activations[0])
-        if sigma_w2 is None:
-            return []
-        gain = float(np.sqrt(sigma_w2))
-        changes: Changes = {"init": "lecun_normal", "gain": gain, "init_scale": None, "bias_std": 0.0}
-        return [(f"lecun_normal, gain {gain:.3g} (critical for {activations[0].name})", changes)]
-    ways: dict[str, tuple[str, Changes]] = {
-        "tanh": ("tanh, Xavier", _plain("tanh", "xavier_normal")),
-        "relu": ("ReLU, He", _plain("relu", "he_normal")),
-        "leaky": ("leaky ReLU, He", _plain("leaky_relu", "he_normal")),
-        "skip": ("skip connections", {"skip": True}),
-        "layer": ("layer normalization", {"normalization": "layer"}),
-        "batch": ("batch normalization", {"normalization": "batch"}),
-        "float64": ("float64", {"dtype": "float64"}),
-        "clip": ("clip the gradient's norm at 1", {"clip_norm": 1.0}),
-        "adam": ("adam, learning rate 0.001", {"optimizer": "adam", "learning_rate": 0.001, "nesterov": False}),
-    }
-    if way in ("layer", "batch") and not rescales:
-        return []
-    if way == "clip" and (config.clip_norm or np.inf) <= 1.0:
-        return []
-    return [ways[way]] if way in ways else []
-
-
-def _slower(rate: float) -> list[tuple[str, Changes]]:
-    """The largest rates that are at most a third, a tenth, ... of this one."""
-    found = [
-        max((each for each in RATES if each <= rate / factor), default=0.0)
-        for factor in (3, 10, 30, 100, *(10.0**power for power in range(3, 10)))
-    ]
-    return [_rate(each) for each in dict.fromkeys(found) if each]
-
-
-def _faster(rate: float, ratio: float) -> list[tuple[str, Changes]]:
-    """Rates that would bring this update ratio to 1e-3, the rule of thumb, and to a tenth of it."""
-    if rate == 0:
-        return [_rate(each) for each in (0.1, 0.01, 0.001)]
-    if not ratio > 0:
-        return []
-    wanted = (rate * goal / ratio for goal in (1e-3, 1e-4, 2e-5))
-    found = [max((each for each in RATES if each <= goal), default=0.0) for goal in wanted]
-    return [_rate(each) for each in dict.fromkeys(found) if each > rate]
-
-
-def _rate(rate: float) -> tuple[str, Changes]:
-    return f"learning rate {rate:g}", {"learning_rate": rate}
-
-
-def _own_initializer(activations: tuple[Activation, ...]) -> str:
-    """He for relu and its kin, LeCun for selu, Xavier for the rest."""
-    kinds = {phi.kind for phi in activations}
-    if {phi.name for phi in activations} == {"selu"}:
-        return "lecun_normal"
-    return "he_normal" if kinds == {"one-sided"} else "xavier_normal"
-
-
-def _plain(activation: str, init: str) -> Changes:
-    return {"activation": activation, "alpha": None, "init": init, "gain": 1.0, "bias_std": 0.0}
 
 
 def _number(value: float) -> str:

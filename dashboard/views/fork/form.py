@@ -2,42 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
 
 from dashboard.charts import style
 from dashboard.state.session import STEP, session
-from dashboard.state.sidebar import CONTROLS, LEARNING_RATES
-from nncore import Edit, Fork, History, KillUnit, RunConfig, ScaleLayer, SetParameter, edits_from_text, run
-from nncore.config.cost import seconds_per_step
+from dashboard.state.sidebar import CONTROLS
+from nncore import Edit, Fork, History, KillUnit, RunConfig, ScaleLayer, SetParameter, edits_from_text
 from nncore.config.fork import CHANGEABLE
-from nncore.diagnosis import flow
 from nncore.numerics.safe_norm import norm
 
 PREFIX = "f_"
 CHANGES, EDITS = "f_change", "f_edits"
 
-EARLY = 0.3
-"""Share of the run after which a fork is suggested: enough has happened, and enough is to come."""
-
 LABELS = {name: control.label for name, control in CONTROLS.items() if name in CHANGEABLE}
 """The settings that a fork may change, as the sidebar names them and in its order."""
-
-REMEDIES: tuple[dict[str, Any], ...] = (
-    {"activation": "tanh"},
-    {"activation": "relu"},
-    {"normalization": "layer"},
-    {"skip": True},
-)
-"""Changes that are tried where the gradient does not flow."""
-
-TRIAL_SECONDS = 0.25
-"""Estimated time that trying out one suggestion may take."""
-
-LEAST_TRIED = 10
-"""Steps that it is tried out for at least."""
 
 FIELD = 130
 """Width in pixels of a field of the edit to be added: two fit side by side on a phone."""
@@ -45,51 +25,7 @@ FIELD = 130
 KINDS = {"weight": "One weight", "scale": "A layer × factor", "kill": "Kill a unit"}
 
 
-@dataclass(frozen=True)
-class Suggestion:
-    """Where to fork a run and what to change, before anybody has chosen."""
-
-    at: int
-    changes: dict[str, Any]
-
-
-def suggestion(history: History) -> Suggestion:
-    """A fork of this run in which something is to be seen: tried out where the gradient does not flow.
-
-    A run that diverged is forked before that at a smaller rate; one whose gradient flows at three times the rate.
-    """
-    config = history.config
-    if history.divergence:
-        return _without_divergence(history)
-    record = min(history.nearest(round(EARLY * int(history.step[-1]))), max(len(history) - 2, 0))
-    at = int(history.step[record])
-    if flow(history, record).kind not in ("flowing", "single"):
-        for changes in REMEDIES:
-            trial = Fork(config, at, steps=at, optimizer="sgd", momentum=0.0, nesterov=False, **changes)
-            if flow(run(trial, parent=history), 0).kind == "flowing":
-                return Suggestion(at, changes)
-    faster = [rate for rate in LEARNING_RATES if rate >= 2.9 * config.learning_rate > 0]
-    return Suggestion(at, {"learning_rate": faster[0]} if faster else {})
-
-
-def _without_divergence(history: History) -> Suggestion:
-    """Half-way to the divergence or at the start, at about a tenth of the rate or less: the first that stays finite."""
-    config, half = history.config, int(history.step[history.last_finite // 2])
-    rates = [
-        max((rate for rate in LEARNING_RATES if rate <= config.learning_rate / slower), default=0.0)
-        for slower in (9, 90, 900)
-    ]
-    tried = max(LEAST_TRIED, int(TRIAL_SECONDS / seconds_per_step(config)))
-    for at in dict.fromkeys((half, int(history.step[0]))):
-        for rate in rates:
-            steps = min(config.steps, at + tried)
-            trial = Fork(config, at, steps=steps, learning_rate=rate, record_every=1 + steps // 50)
-            if run(trial, parent=history).divergence is None:
-                return Suggestion(at, {"learning_rate": rate})
-    return Suggestion(half, {"learning_rate": rates[-1]})
-
-
-def chosen(history: History, suggested: Suggestion) -> Fork:
+def chosen(history: History, suggested: Fork) -> Fork:
     """Draw the card that describes the fork and return it; raises ValueError when the choices do not go together."""
     config = history.config
     _follow(config, suggested)
@@ -118,7 +54,7 @@ def chosen(history: History, suggested: Suggestion) -> Fork:
     return Fork(config, at, edits, **changes)
 
 
-def _follow(config: RunConfig, suggested: Suggestion) -> None:
+def _follow(config: RunConfig, suggested: Fork) -> None:
     """A suggestion that nobody has touched makes way for the next run's."""
     state, now = st.session_state, session()
     before, now.fork_suggested = now.fork_suggested, (config, suggested.changes)
@@ -131,7 +67,7 @@ def _follow(config: RunConfig, suggested: Suggestion) -> None:
         state.update({PREFIX + name: value for name, value in suggested.changes.items()})
 
 
-def _fork_point(history: History, suggested: Suggestion) -> int:
+def _fork_point(history: History, suggested: Fork) -> int:
     """The step to fork at, one that is followed by another; shared with the pages that show a step."""
     if len(history) < 2:
         st.markdown(f"The run has one step, {history.step[0]}: the fork begins there.")
@@ -155,7 +91,7 @@ def _fork_point(history: History, suggested: Suggestion) -> int:
     return int(history.step[min(history.nearest(step), len(history) - 2)])
 
 
-def _changes(config: RunConfig, suggested: Suggestion) -> dict[str, Any]:
+def _changes(config: RunConfig, suggested: Fork) -> dict[str, Any]:
     """The settings to change: a menu of them, and for each one chosen the sidebar's own widget."""
     names = st.multiselect(
         "Settings to change",

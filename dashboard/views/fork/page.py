@@ -17,6 +17,7 @@ from dashboard.ui import card, downloads
 from dashboard.views import learned
 from dashboard.views.fork import charts, charts_learned, fork_words, form
 from nncore import Fork, History
+from nncore.diagnosis import suggested_fork
 from nncore.measures import fork_and_parent
 
 T = TypeVar("T")
@@ -41,7 +42,7 @@ def page() -> None:
         return
     headline = st.container()
     try:
-        config = form.chosen(parent.history, parent.measured(form.suggestion))
+        config = form.chosen(parent.history, parent.measured(suggested_fork))
         fork = finished_run(config, FORK, parent)
         if fork is not None:
             fork.history  # noqa: B018 (raises what stopped it)

@@ -13,9 +13,10 @@ from dashboard.jobs.registry import FORK, runs
 from dashboard.state.sidebar import CONTROLS
 from dashboard.views.fork import charts as charts
 from dashboard.views.fork import charts_learned, fork_words
-from dashboard.views.fork.form import LABELS, suggestion
+from dashboard.views.fork.form import LABELS
 from nncore import Fork, History, KillUnit, RunConfig, ScaleLayer, SetParameter, edits_from_text, run
 from nncore.config.fork import CHANGEABLE
+from nncore.diagnosis import suggested_fork
 from nncore.measures import fork_and_parent
 from tests.conftest import plots
 from tests.dashboard.lab import APP, element, start_on
@@ -93,7 +94,7 @@ def test_fork_opens_in_the_lab_from_step_0() -> None:
 )
 def test_suggestion_follows_what_the_run_needs(changes: dict[str, Any], expected: dict[str, Any]) -> None:
     history = run(BESIDE.replace(**changes))
-    found = suggestion(history)
+    found = suggested_fork(history)
     assert found.changes == expected
     assert found.at in history.step and found.at < history.step[-1]
     Fork(history.config, found.at, **found.changes)

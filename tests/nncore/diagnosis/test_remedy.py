@@ -7,8 +7,21 @@ import numpy as np
 import pytest
 
 from nncore import History, RunConfig, run
-from nncore.diagnosis import RULES, Finding, Remedy, Verdict, flow, held, remedies, remedies_for, tried_out, verdict
-from nncore.diagnosis.remedy import _changes, _helps
+from nncore.diagnosis import (
+    RULES,
+    Finding,
+    Remedy,
+    Verdict,
+    flow,
+    held,
+    remedies,
+    remedies_for,
+    suggested_fork,
+    tried_out,
+    verdict,
+)
+from nncore.diagnosis.candidates import changes
+from nncore.diagnosis.remedy import _helps
 from nncore.diagnosis.snapshot import Snapshot
 from nncore.theory import critical_sigma_w2
 from tests.nncore.diagnosis.cases import BASE, CASES, RELU
@@ -112,7 +125,16 @@ def test_what_training_brought_about_is_tried_by_training() -> None:
 
 @pytest.mark.parametrize(("clip_norm", "offers"), [(None, True), (5.0, True), (1.0, False), (0.5, False)])
 def test_a_clip_is_offered_where_it_tightens(clip_norm: float | None, offers: bool) -> None:
-    assert bool(_changes("clip", BASE.replace(clip_norm=clip_norm))) == offers
+    assert bool(changes("clip", BASE.replace(clip_norm=clip_norm))) == offers
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "sign"])
+def test_a_fork_is_suggested_of_what_it_may_change(activation: str) -> None:
+    history = run(BASE.replace(activation=activation, hidden=(16,) * 12, steps=10))
+    assert flow(history, 3).kind in ("vanishing", "zero")
+    fork = suggested_fork(history)
+    assert fork.changes == {"activation": "tanh"} and 0 < fork.at < 10
+    assert flow(run(fork, parent=history), 0).kind == "flowing"
 
 
 def test_a_trial_that_diverges_or_stops_the_gradient_does_not_help() -> None:
