@@ -8,7 +8,6 @@ from nncore.data.read_csv import read_table
 from nncore.data.table import look_in
 from nncore.history.history import Divergence, History, replay
 from nncore.measures.measurement import Measurement
-from nncore.measures.step_statistics import STATISTICS, layer_statistics
 from nncore.model.activations import ACTIVATIONS, Activation
 from nncore.model.gradcheck import GradientMismatch, check_gradient
 from nncore.model.initializers import INITIALIZERS
@@ -29,7 +28,6 @@ __all__ = [
     "MLP",
     "NORMALIZATIONS",
     "OPTIMIZERS",
-    "STATISTICS",
     "Activation",
     "Divergence",
     "Edit",
@@ -50,7 +48,6 @@ __all__ = [
     "check_gradient",
     "cosine",
     "edits_from_text",
-    "layer_statistics",
     "look_in",
     "read_table",
     "replay",

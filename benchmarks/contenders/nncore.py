@@ -1,4 +1,7 @@
-"""nncore: `train` writes into the history, and the statistics are taken from the passes still on the tape."""
+"""nncore: `train` writes into the history, and the statistics are taken from the passes on the tape.
+
+Those of small networks are copied and taken of several steps at once.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from benchmarks.layer_statistics import Passes, layer_statistics, passes
 from benchmarks.workloads import Problem, Recording
 from nncore import LOSSES, MLP, sgd, train
-from nncore.measures.step_statistics import layer_statistics
 from nncore.numerics.blas import blas_threads
 
 KEPT_BYTES = 2**19
@@ -73,14 +76,22 @@ def _train(problem: Problem, first: np.ndarray, x: np.ndarray, y: np.ndarray) ->
         y,
         n - 1,
         storage=lambda index: (theta[index], grad[index]),
-        keep=keep,
     )
+    seen: Passes = []
+    kept: Passes = []
     with blas_threads(work.threads if work.runs == 1 else 1), np.errstate(all="ignore"):
         for step in steps:
             loss[step.index] = step.loss
+            if not seen:  # in full batches every step is on the same tape
+                seen = passes(step.tape)
+                kept = [tuple(np.zeros((keep, *each.shape), each.dtype) for each in layer) for layer in seen]
             if keep == 1:
-                statistics[step.index] = layer_statistics(layout, step.theta, step.grad, step.tape)
-            elif (step.index + 1) % keep == 0 or step.index == n - 1:
+                statistics[step.index] = layer_statistics(layout, step.theta, step.grad, seen)
+                continue
+            for ours, theirs in zip(kept, seen, strict=True):
+                for rows, now in zip(ours, theirs, strict=True):
+                    rows[step.index % keep] = now
+            if (step.index + 1) % keep == 0 or step.index == n - 1:
                 block = slice(step.index // keep * keep, (step.index // keep + 1) * keep)
-                statistics[block] = layer_statistics(layout, theta[block], grad[block], step.kept)
+                statistics[block] = layer_statistics(layout, theta[block], grad[block], kept)
     return Recording(theta[:n], loss, grad[:n], statistics[:n])

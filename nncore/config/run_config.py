@@ -22,7 +22,7 @@ from nncore.model.initializers import INITIALIZERS
 from nncore.model.layout import Array, Layout
 from nncore.model.losses import LOSSES, Loss
 from nncore.model.network import MLP
-from nncore.model.optimizers import OPTIMIZERS, Optimizer, Schedule, cosine, step_decay, warmup
+from nncore.model.optimizers import OPTIMIZERS, Optimizer, Schedule, constant, cosine, step_decay, warmup
 from nncore.numerics.blas import SEVERAL
 from nncore.numerics.choices import choose
 
@@ -172,7 +172,7 @@ class RunConfig(Settings):
         elif self.schedule == "cosine":
             schedule = cosine(self.steps, self.schedule_floor)
         if self.warmup_steps:
-            return warmup(self.warmup_steps, schedule or (lambda step: 1.0))
+            return warmup(self.warmup_steps, schedule or constant)
         return schedule
 
     # Everything random, each from its own stream of the seed -------------------------------------------

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import copy
-from functools import cached_property
 
 import numpy as np
 
@@ -53,26 +51,6 @@ class Tape:
         self.z_hat = [_rows(z) for z in self.z_hat_columns]
         self.a = [*(_rows(a) for a in self.a_columns), self.z[-1]]
         self.deltas: list[Array] = []
-
-    @cached_property
-    def flat(self) -> list[tuple[Array, Array, Array]]:
-        """(z, a, delta) of each layer, each (..., units * samples); for a tape that has been back through."""
-        outputs = [*self.a_columns[1:], self.z_columns[-1]]
-        return [
-            (_flat(z), _flat(a), _flat(delta))
-            for z, a, delta in zip(self.z_columns, outputs, self.delta_columns, strict=True)
-        ]
-
-    def at(self, place: int) -> Tape:
-        """The tape of one place along the first leading axis; it shares this tape's memory, and x with it."""
-        one = copy(self)
-        one.__dict__.pop("flat", None)
-        for name in ("z_columns", "z_hat_columns", "delta_columns", "slope_columns", "z", "z_hat", "deltas"):
-            setattr(one, name, [array[place] for array in getattr(self, name)])
-        for name in ("ones_and_a", "a_columns", "a"):
-            x, *others = getattr(self, name)
-            setattr(one, name, [x, *(array[place] for array in others)])
-        return one
 
     def take(self, x: Array) -> None:
         """Write the rows that the next forward pass starts from."""
@@ -230,10 +208,6 @@ class MLP:
 def _rows(columns: Array) -> Array:
     """The transposed view: (..., units, samples) seen as (..., samples, units), and back."""
     return columns.swapaxes(-1, -2)
-
-
-def _flat(columns: Array) -> Array:
-    return columns.reshape(*columns.shape[:-2], -1)
 
 
 def _floating(array: Array) -> Array:

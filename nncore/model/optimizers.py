@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,15 @@ from nncore.numerics.safe_norm import norm
 
 State = dict[str, Any]
 
+Schedule = Callable[[int], float]
+"""Step number -> factor on the learning rate."""
+
 NUMBERS = (int, float, np.integer, np.floating)
+
+
+def constant(step: int) -> float:
+    """The schedule of a learning rate that stays what it is."""
+    return 1.0
 
 
 @dataclass(frozen=True)
@@ -23,7 +31,8 @@ class Optimizer:
 
     `init(theta)` makes the state, a dict of arrays shaped like theta. `update(theta, grad, state,
     learning_rate, out)` writes the next theta into `out` and advances the state, which belongs to the caller;
-    theta and grad are left alone. Everything is elementwise, so theta may have leading axes.
+    theta and grad are left alone. `schedule` is the factor on the learning rate in the update that follows a step.
+    `clipped` and `scheduled` make another optimizer of one. Everything is elementwise, so theta may have leading axes.
 
     >>> optimizer = sgd(learning_rate=0.1)
     >>> theta, grad = np.array([1.0, 2.0]), np.array([10.0, -10.0])
@@ -35,6 +44,7 @@ class Optimizer:
     learning_rate: float
     init: Callable[[Array], State]
     update: Callable[[Array, Array, State, float, Array], None]
+    schedule: Schedule = constant
 
     def step(self, theta: Array, grad: Array, state: State, factor: float = 1.0, out: Array | None = None) -> Array:
         """The next theta, with the learning rate times a schedule's factor."""
@@ -180,8 +190,24 @@ def clip(grad: Array, clip_norm: float | None = None, clip_value: float | None =
     return grad
 
 
-Schedule = Callable[[int], float]
-"""Step number -> factor on the learning rate."""
+def clipped(optimizer: Optimizer, norm: float | None = None, value: float | None = None) -> Optimizer:
+    """The optimizer on gradients that `clip` has cut to a norm, then entry by entry; itself where both are None."""
+    if norm is None and value is None:
+        return optimizer
+
+    def update(theta: Array, grad: Array, state: State, rate: float, out: Array) -> None:
+        optimizer.update(theta, clip(grad, norm, value), state, rate, out)
+
+    return replace(optimizer, update=update)
+
+
+def scheduled(optimizer: Optimizer, schedule: Schedule | None) -> Optimizer:
+    """The optimizer with its learning rate times the schedule's factor at every step; itself where it is None.
+
+    >>> [scheduled(sgd(0.1), step_decay(1, 0.5)).schedule(step) for step in range(3)]
+    [1.0, 0.5, 0.25]
+    """
+    return optimizer if schedule is None else replace(optimizer, schedule=schedule)
 
 
 def step_decay(every: int, factor: float) -> Schedule:

@@ -3,19 +3,21 @@
 from nncore.training.finite import find_divergence
 from nncore.training.one_run import MEMORY_BUDGET, run
 from nncore.training.recorder import TAIL, Recorder
-from nncore.training.start import Beginning, beginning, train_as
-from nncore.training.steps import Step, Storage, train
+from nncore.training.start import Start, start_of, train_as
+from nncore.training.steps import Resume, Step, Storage, Transforms, train
 
 __all__ = [
     "MEMORY_BUDGET",
     "TAIL",
-    "Beginning",
     "Recorder",
+    "Resume",
+    "Start",
     "Step",
     "Storage",
-    "beginning",
+    "Transforms",
     "find_divergence",
     "run",
+    "start_of",
     "train",
     "train_as",
 ]

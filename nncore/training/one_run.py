@@ -9,7 +9,7 @@ from nncore.history.history import History
 from nncore.numerics.blas import blas_threads
 from nncore.training.finite import find_divergence, is_finite
 from nncore.training.recorder import Recorder
-from nncore.training.start import beginning, configured_steps
+from nncore.training.start import configured_steps, start_of
 
 MEMORY_BUDGET = 2**30
 """Bytes of history that run() is willing to make unless told otherwise: 1 GiB."""
@@ -42,11 +42,11 @@ def run(
     """
     if memory_budget is not None:
         config.check_memory(memory_budget)
-    begin = beginning(config, parent, cancelled, progress)
+    start = start_of(config, parent, cancelled, progress)
     recorder = Recorder(config.layout(), config)
     stopped, divergence = "", None
     with blas_threads(config.blas_threads()):
-        for step in configured_steps(config, begin, recorder.storage):
+        for step in configured_steps(config, start, recorder.storage):
             loss = float(step.loss)
             recorder.record(step.index, loss)
             if not is_finite(step):

@@ -1,4 +1,4 @@
-"""What a run sets out from: fresh theta, or a fork's parent as it stood at that step."""
+"""What a run starts from: fresh theta, or a fork's parent as it stood at that step."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from nncore.config.fork import Fork
 from nncore.config.run_config import RunConfig
 from nncore.history.history import History
 from nncore.model.layout import Array
-from nncore.model.optimizers import State, clip
+from nncore.model.optimizers import Optimizer, State, clipped, scheduled
 from nncore.numerics.blas import blas_threads
 from nncore.training.finite import is_finite
-from nncore.training.steps import Step, Storage, train
+from nncore.training.steps import Resume, Step, Storage, train
 
 
 @dataclass(frozen=True)
-class Beginning:
-    """What training sets out from at a config's first step; the state is the caller's, training advances it."""
+class Start:
+    """theta and optimizer state at a run's first step; the state is the caller's, training advances it."""
 
     theta: Array
     state: State
 
 
-def beginning(
+def start_of(
     config: RunConfig,
     parent: History | None = None,
     cancelled: Callable[[], bool] = lambda: False,
     progress: Callable[[int, float], None] = lambda step, loss: None,
-) -> Beginning:
+) -> Start:
     """theta and optimizer state at a config's first step: fresh ones, or for a fork its parent's, then its edits.
 
     The arguments are those of `run`, and so is what it raises.
@@ -38,7 +38,7 @@ def beginning(
     if not isinstance(config, Fork):
         with blas_threads(config.blas_threads()):
             theta = config.initial_theta()
-        return Beginning(theta, config.make_optimizer().init(theta))
+        return Start(theta, config.make_optimizer().init(theta))
     if parent is not None and parent.config != config.parent:
         raise ValueError("parent must be the history of the run that is forked; its config is another one")
     state = config.make_optimizer().init(np.zeros(config.layout().n_params, config.dtype))
@@ -48,38 +48,37 @@ def beginning(
         found = _trained_again(config.parent, config.at, cancelled, progress)
     if inherits:
         state |= {name: found.state[name] for name in state.keys() & found.state.keys()}
-    return Beginning(config.edited(found.theta), state)
+    return Start(config.edited(found.theta), state)
 
 
-def _recorded(history: History, at: int, with_state: bool) -> Beginning | None:
+def _recorded(history: History, at: int, with_state: bool) -> Start | None:
     """theta of step `at` and the optimizer's state from the gradients recorded before it; None where some are missing."""
     record = int(np.searchsorted(history.step, at))
     config = history.config
     if record == len(history) or history.step[record] != at:
         return None
     if not with_state:
-        return Beginning(history.theta[record], {})
+        return Start(history.theta[record], {})
     if record != at - config.first_step:
         return None
-    optimizer, schedule = config.make_optimizer(), config.make_schedule()
-    state = beginning(config).state
+    optimizer = _update_rule(config)
+    state = start_of(config).state
     theta, grad, out = (np.empty_like(history.theta[0]) for _ in range(3))
     with np.errstate(all="ignore"):
         for earlier in range(record):
             theta[...], grad[...] = history.theta[earlier], history.grad[earlier]
-            factor = schedule(config.first_step + earlier) if schedule else 1.0
-            optimizer.step(theta, clip(grad, config.clip_norm, config.clip_value), state, factor, out)
-    return Beginning(history.theta[record], state)
+            optimizer.step(theta, grad, state, optimizer.schedule(config.first_step + earlier), out)
+    return Start(history.theta[record], state)
 
 
 def _trained_again(
     config: RunConfig, at: int, cancelled: Callable[[], bool], progress: Callable[[int, float], None]
-) -> Beginning:
+) -> Start:
     """theta and optimizer state at step `at` of a run, which is trained once more up to there."""
-    begin = beginning(config, None, cancelled, progress)
-    rows = np.empty((2, *begin.theta.shape), begin.theta.dtype)
+    start = start_of(config, None, cancelled, progress)
+    rows = np.empty((2, *start.theta.shape), start.theta.dtype)
     with blas_threads(config.blas_threads()):
-        for step in configured_steps(config, begin, lambda index: (rows[0], rows[1])):
+        for step in configured_steps(config, start, lambda index: (rows[0], rows[1])):
             if step.index == at:
                 break
             if not is_finite(step):
@@ -89,14 +88,14 @@ def _trained_again(
             progress(step.index, float(step.loss))
             if cancelled():
                 raise ValueError(f"stopped by hand at step {step.index}, before step {at} where the fork begins")
-    return Beginning(rows[0], begin.state)
+    return Start(rows[0], start.state)
 
 
-def configured_steps(config: RunConfig, begin: Beginning, storage: Storage) -> Iterator[Step]:
-    """The steps that a config describes, from where it begins."""
+def configured_steps(config: RunConfig, start: Start, storage: Storage) -> Iterator[Step]:
+    """The steps that a config describes, from where it starts."""
     data = config.data()
     x, y = data.x_train.astype(config.dtype), config.targets(data.y_train)
-    return train_as(config, begin.theta, x, y, config.batches(), storage, begin.state)
+    return train_as(config, start.theta, x, y, config.batches(), storage, start.state)
 
 
 def train_as(
@@ -112,18 +111,19 @@ def train_as(
     return train(
         config.network(),
         config.loss_function(),
-        config.make_optimizer(),
+        _update_rule(config),
         theta,
         x,
         y,
         config.steps,
-        batches=batches,
+        batches,
+        storage=storage,
+        resume=None if state is None else Resume(config.first_step, state),
         l1=config.l1,
         l2=config.l2,
-        clip_norm=config.clip_norm,
-        clip_value=config.clip_value,
-        schedule=config.make_schedule(),
-        storage=storage,
-        start=config.first_step,
-        state=state,
     )
+
+
+def _update_rule(config: RunConfig) -> Optimizer:
+    """A config's optimizer with its clipping and its schedule."""
+    return scheduled(clipped(config.make_optimizer(), config.clip_norm, config.clip_value), config.make_schedule())

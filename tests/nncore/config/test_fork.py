@@ -18,7 +18,7 @@ from nncore.measures import gradient_flow, over_time
 from nncore.measures.fork_and_parent import same_bits
 from nncore.model.optimizers import OPTIMIZERS, Optimizer
 from nncore.theory import predict_config
-from nncore.training import beginning
+from nncore.training import Resume, start_of
 
 TINY = RunConfig(n_samples=20, hidden=(4, 3), steps=16, learning_rate=0.05, activation="tanh", bias_std=0.1, seed=3)
 AT = 9
@@ -110,7 +110,7 @@ def test_recorded_gradients_and_training_again_give_the_same_state(optimizer: st
         optimizer=optimizer, momentum=0.9, clip_norm=0.1, schedule="cosine", record_every=record_every
     )
     fork, parent = Fork(config, 14), run(config)
-    recorded, again = beginning(fork, parent), beginning(fork)
+    recorded, again = start_of(fork, parent), start_of(fork)
     assert recorded.theta.tobytes() == again.theta.tobytes() == parent.theta[parent.nearest(14)].tobytes()
     assert recorded.state.keys() == again.state.keys() != set()
     for name in recorded.state.keys() - {"work"}:
@@ -128,7 +128,7 @@ def test_an_optimizer_that_remembers_its_rate_is_told_the_scheduled_one(monkeypa
     monkeypatch.setattr(RunConfig, "make_optimizer", remembering)
     first = Fork(TINY.replace(schedule="cosine"), 4)
     fork, expected = Fork(first, 11), 0.05 * sum(cosine(16)(step) for step in range(11))
-    for begin in (beginning(fork, run(first)), beginning(fork)):
+    for begin in (start_of(fork, run(first)), start_of(fork)):
         assert begin.state["travelled"] == pytest.approx(expected, rel=1e-12)
 
 
@@ -170,13 +170,13 @@ def test_schedules_go_on_at_the_fork() -> None:
 
 def test_a_changed_optimizer_starts_fresh_and_a_changed_rate_does_not() -> None:
     config = TINY.replace(optimizer="adam")
-    assert beginning(Fork(config, AT, learning_rate=0.5)).state["t"] == AT
-    assert beginning(Fork(config, AT, beta_1=0.5)).state["t"] == AT
-    fresh = beginning(Fork(config, AT, optimizer="adamw")).state
+    assert start_of(Fork(config, AT, learning_rate=0.5)).state["t"] == AT
+    assert start_of(Fork(config, AT, beta_1=0.5)).state["t"] == AT
+    fresh = start_of(Fork(config, AT, optimizer="adamw")).state
     assert fresh["t"] == 0 and not fresh["mean"].any()
-    assert not beginning(Fork(TINY, AT, momentum=0.9)).state["velocity"].any()
-    assert beginning(Fork(TINY.replace(momentum=0.9), AT, momentum=0.5)).state["velocity"].any()
-    assert beginning(Fork(TINY.replace(momentum=0.9), AT, momentum=0.0)).state == {}
+    assert not start_of(Fork(TINY, AT, momentum=0.9)).state["velocity"].any()
+    assert start_of(Fork(TINY.replace(momentum=0.9), AT, momentum=0.5)).state["velocity"].any()
+    assert start_of(Fork(TINY.replace(momentum=0.9), AT, momentum=0.0)).state == {}
 
 
 def test_another_batch_size_takes_the_rows_that_it_would_have_taken_from_the_start() -> None:
@@ -357,7 +357,7 @@ def test_training_brings_a_killed_sigmoid_unit_back() -> None:
 
 def test_edits_leave_the_optimizer_alone() -> None:
     config = TINY.replace(momentum=0.9)
-    edited, same = (beginning(Fork(config, AT, edits)) for edits in ([KillUnit(1, 2)], []))
+    edited, same = (start_of(Fork(config, AT, edits)) for edits in ([KillUnit(1, 2)], []))
     assert edited.state["velocity"].tobytes() == same.state["velocity"].tobytes()
 
 
@@ -492,7 +492,14 @@ def test_train_refuses_to_end_before_it_starts() -> None:
     from nncore import LOSSES, MLP, Layout, sgd, train
 
     steps = train(
-        MLP(Layout((1, 1)), ()), LOSSES["mse"], sgd(), np.zeros(2), np.ones((1, 1)), np.ones((1, 1)), 3, start=4
+        MLP(Layout((1, 1)), ()),
+        LOSSES["mse"],
+        sgd(),
+        np.zeros(2),
+        np.ones((1, 1)),
+        np.ones((1, 1)),
+        3,
+        resume=Resume(4, {}),
     )
     with pytest.raises(ValueError, match="steps must be 4 or more; got 3"):
         next(steps)

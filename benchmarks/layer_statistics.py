@@ -9,40 +9,32 @@ import numpy as np
 from nncore.model.layout import Array, Layout
 from nncore.model.network import Tape
 
-STATISTICS = tuple(
-    f"{quantity} {moment}"
-    for quantity in ("z", "a", "delta", "weight", "bias", "weight gradient", "bias gradient")
-    for moment in ("mean", "std")
-)
-"""The last axis of `layer_statistics`."""
+Passes = list[tuple[Array, Array, Array]]
+"""(z, a, delta) of each layer, (..., units * samples), from a tape that has been back through."""
 
 CANCELS = 8.0
 """Where mean² exceeds so many variances, E[v²] - mean² has lost a digit: the variance is taken again."""
 
 
-def layer_statistics(layout: Layout, theta: Array, grad: Array, tape: Tape) -> Array:
+def passes(tape: Tape) -> Passes:
+    """The tape's z, a and delta as flat views; a of the output layer is its z."""
+    columns = zip(tape.z_columns, [*tape.a_columns[1:], tape.z_columns[-1]], tape.delta_columns, strict=True)
+    return [tuple(each.reshape(*each.shape[:-2], -1) for each in layer) for layer in columns]  # type: ignore[misc]
+
+
+def layer_statistics(layout: Layout, theta: Array, grad: Array, passes: Passes) -> Array:
     """Mean and standard deviation of z, a, delta, weight, bias and both gradients: (..., n_layers, 14).
 
-    theta and grad (..., n_params), and the tape of their forward and backward pass, `Step.tape` or
-    `Replay.tape`, with the same leading axes. z, a and delta are pooled over units and samples; a of the output
-    layer is its z. The last axis is named by `STATISTICS`; the standard deviation is that of the numbers at
-    hand (no n - 1). mean = sum v / n, var = sum v² / n - mean², each in one pass over memory; where mean²
-    > 8 var, a second pass takes sum (v - mean)² / n instead. A standard deviation below about 8 ε |mean|
-    is rounding noise.
-
-    >>> from nncore import MLP, Layout
-    >>> network, theta, x = MLP(Layout((1, 2, 1)), "tanh"), np.linspace(-1, 1, 7), np.array([[0.0], [1.0]])
-    >>> tape = network.forward(theta, x)
-    >>> grad, _ = network.backward(theta, tape, np.ones((2, 1)))
-    >>> found = layer_statistics(network.layout, theta, grad, tape)
-    >>> found.shape, bool(np.isclose(found[0, 1], tape.z[0].std()))
-    ((2, 14), True)
+    theta and grad (..., n_params) and the passes have the same leading axes. z, a and delta are pooled over units
+    and samples; the standard deviation is that of the numbers at hand (no n - 1). mean = sum v / n, var = sum v² / n -
+    mean², each in one pass over memory; where mean² > 8 var, a second pass takes sum (v - mean)² / n instead. A
+    standard deviation below about 8 ε |mean| is rounding noise.
     """
-    lead = tape.z_columns[-1].shape[:-2]
+    lead, n_samples = passes[-1][0].shape[:-1], passes[-1][0].shape[-1] // layout.widths[-1]
     result = np.empty((*lead, layout.n_layers, 7, 2), theta.dtype)
     mean, spread = result[..., 0], result[..., 1]
-    counts, ones, starts, lengths = _shape(layout, tape.z_columns[-1].shape[-1], theta.dtype)
-    for index, values in enumerate(tape.flat):
+    counts, ones, starts, lengths = _shape(layout, n_samples, theta.dtype)
+    for index, values in enumerate(passes):
         for place, each in enumerate(values):
             np.vecdot(each, ones[: each.shape[-1]], out=mean[..., index, place])
             np.vecdot(each, each, out=spread[..., index, place])
@@ -55,7 +47,7 @@ def layer_statistics(layout: Layout, theta: Array, grad: Array, tape: Tape) -> A
     cancelled = np.logical_not(squares <= CANCELS * spread)
     for index, place in np.argwhere(cancelled.reshape(-1, layout.n_layers, 7).any(axis=0)):
         if place < 3:
-            chosen = tape.flat[index][place]
+            chosen = passes[index][place]
         else:
             part = 2 * index + place % 2
             chosen = (theta if place < 5 else grad)[..., starts[part] : starts[part] + lengths[part]]

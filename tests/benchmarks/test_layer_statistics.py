@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from nncore import ACTIVATIONS, LOSSES, MLP, STATISTICS, Layout, Tape, layer_statistics, sgd, train
+from benchmarks.layer_statistics import layer_statistics, passes
+from nncore import ACTIVATIONS, MLP, Layout, Tape
 from nncore.model.layout import Array
 
 LAYOUT = Layout((3, 5, 4, 2))
@@ -33,8 +34,8 @@ def by_numpy(theta: Array, grad: Array, tape: Tape) -> Array:
 @pytest.mark.parametrize(("dtype", "rtol"), [("float64", 1e-12), ("float32", 2e-5)])
 def test_the_statistics_are_numpys(activation: str, dtype: str, rtol: float) -> None:
     theta, grad, tape = backward_pass(activation, dtype=dtype)
-    found = layer_statistics(LAYOUT, theta, grad, tape)
-    assert found.shape == (3, len(STATISTICS)) and found.dtype == dtype
+    found = layer_statistics(LAYOUT, theta, grad, passes(tape))
+    assert found.shape == (3, 14) and found.dtype == dtype
     np.testing.assert_allclose(found, by_numpy(theta, grad, tape), rtol=rtol, atol=rtol)
 
 
@@ -44,7 +45,7 @@ def test_a_small_spread_around_a_large_mean_keeps_its_digits(offset: float) -> N
     theta, grad = offset + theta, offset + grad
     for columns in (*tape.z_columns, *tape.a_columns[1:], *tape.delta_columns):
         columns += offset
-    found, expected = layer_statistics(LAYOUT, theta, grad, tape), by_numpy(theta, grad, tape)
+    found, expected = layer_statistics(LAYOUT, theta, grad, passes(tape)), by_numpy(theta, grad, tape)
     np.testing.assert_allclose(found[:, ::2], expected[:, ::2], rtol=1e-13)
     np.testing.assert_allclose(found[:, 1::2], expected[:, 1::2], rtol=1e-9)
 
@@ -52,7 +53,7 @@ def test_a_small_spread_around_a_large_mean_keeps_its_digits(offset: float) -> N
 def test_of_equal_numbers_the_spread_is_rounding_noise_at_most() -> None:
     theta, grad, tape = backward_pass("tanh")
     theta[...], grad[...] = 0.1, 0.0
-    found = layer_statistics(LAYOUT, theta, grad, tape)
+    found = layer_statistics(LAYOUT, theta, grad, passes(tape))
     assert (found[:, [7, 9]] <= 8 * np.finfo(float).eps * 0.1).all()
     assert not found[:, 10:].any()
 
@@ -60,11 +61,9 @@ def test_of_equal_numbers_the_spread_is_rounding_noise_at_most() -> None:
 @pytest.mark.parametrize("lead", [(6,), (2, 3)])
 def test_a_runs_numbers_do_not_depend_on_its_block(lead: tuple[int, ...]) -> None:
     theta, grad, tape = backward_pass("sigmoid", lead)
-    together = layer_statistics(LAYOUT, theta, grad, tape)
+    together = layer_statistics(LAYOUT, theta, grad, passes(tape))
     for place in np.ndindex(*lead):
-        one = tape
-        for index in place:
-            one = one.at(index)
+        one = [tuple(each[place] for each in layer) for layer in passes(tape)]
         np.testing.assert_array_equal(together[place], layer_statistics(LAYOUT, theta[place], grad[place], one))
 
 
@@ -72,35 +71,12 @@ def test_one_sample_and_one_unit_have_no_spread() -> None:
     network, theta = MLP(Layout((1, 1, 1)), "tanh"), np.array([0.3, -0.7, 0.2, 0.9])
     tape = network.forward(theta, np.array([[0.5]]))
     grad, _ = network.backward(theta, tape, np.array([[0.1]]))
-    assert not layer_statistics(network.layout, theta, grad, tape)[:, 1::2].any()
+    assert not layer_statistics(network.layout, theta, grad, passes(tape))[:, 1::2].any()
 
 
 def test_what_is_not_finite_shows_in_its_own_layer_alone() -> None:
     theta, grad, tape = backward_pass("tanh")
     tape.delta_columns[1][0, 0] = np.nan
     with np.errstate(all="ignore"):
-        found = layer_statistics(LAYOUT, theta, grad, tape)
+        found = layer_statistics(LAYOUT, theta, grad, passes(tape))
     assert np.isnan(found[1, 4:6]).all() and np.isnan(found).sum() == 2
-
-
-@pytest.mark.parametrize("keep", [1, 4, 9])
-def test_steps_that_are_kept_are_measured_at_once(keep: int) -> None:
-    rng = np.random.default_rng(1)
-    network, theta = MLP(LAYOUT, "tanh"), rng.normal(size=LAYOUT.n_params)
-    x, y = rng.normal(size=(7, 3)), rng.normal(size=(7, 2))
-    alone = [
-        layer_statistics(LAYOUT, step.theta, step.grad, step.tape)
-        for step in train(network, LOSSES["mse"], sgd(0.1), theta, x, y, steps=8)
-    ]
-    thetas, grads = np.zeros((2, 12, LAYOUT.n_params))
-    together: list[Array] = []
-    for step in train(
-        network, LOSSES["mse"], sgd(0.1), theta, x, y, steps=8, storage=lambda t: (thetas[t], grads[t]), keep=keep
-    ):
-        if keep > 1 and ((step.index + 1) % keep == 0 or step.index == 8):
-            block = slice(step.index // keep * keep, step.index // keep * keep + keep)
-            with np.errstate(all="ignore"):
-                together += list(layer_statistics(LAYOUT, thetas[block], grads[block], step.kept))
-        elif keep == 1:
-            together.append(layer_statistics(LAYOUT, step.theta, step.grad, step.kept))
-    np.testing.assert_array_equal(together[:9], alone)
