@@ -15,7 +15,19 @@ from nncore.model.layout import Layout
 from nncore.model.losses import LOSSES
 from nncore.model.network import MLP, Tape
 from nncore.model.normalization import NORMALIZATIONS
-from nncore.model.optimizers import OPTIMIZERS, adagrad, adam, adamw, cosine, rmsprop, sgd, step_decay, warmup
+from nncore.model.optimizers import (
+    OPTIMIZERS,
+    adagrad,
+    adam,
+    adamw,
+    clipped,
+    cosine,
+    rmsprop,
+    scheduled,
+    sgd,
+    step_decay,
+    warmup,
+)
 from nncore.training import Step, run, train
 from nncore.training.many_runs import run_many
 
@@ -46,6 +58,7 @@ __all__ = [
     "adam",
     "adamw",
     "check_gradient",
+    "clipped",
     "cosine",
     "edits_from_text",
     "look_in",
@@ -54,6 +67,7 @@ __all__ = [
     "rmsprop",
     "run",
     "run_many",
+    "scheduled",
     "sgd",
     "step_decay",
     "train",

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nncore import LOSSES, MLP, Layout, adam, adamw, cosine, rmsprop, sgd, step_decay, train
+from nncore import LOSSES, MLP, Layout, adam, adamw, clipped, cosine, rmsprop, scheduled, sgd, step_decay, train
 from nncore.model.layout import Array
 from nncore.model.optimizers import clip
+from nncore.training import Resume
 from tests.nncore.training.runs import collect, gradient, problem
 
 CASES = json.loads((Path(__file__).parents[2] / "cases" / "trajectories.json").read_text(encoding="utf-8"))
@@ -218,6 +219,35 @@ def test_a_schedule_scales_each_step(schedule: Any) -> None:
     _, thetas, grads = collect(network, LOSSES["mse"], sgd(0.1), theta, x, y, steps=6, schedule=schedule)
     for t in range(6):
         np.testing.assert_allclose(thetas[t + 1] - thetas[t], -0.1 * schedule(t) * grads[t], rtol=1e-9, atol=1e-15)
+
+
+def test_the_keywords_are_the_transforms_by_hand() -> None:
+    network, theta, x, y = problem()
+    schedule = cosine(6, 0.1)
+    by_keyword = collect(
+        network, LOSSES["mse"], sgd(0.1), theta, x, y, 6, clip_norm=0.5, clip_value=0.3, schedule=schedule
+    )
+    optimizer = scheduled(clipped(sgd(0.1), norm=0.5, value=0.3), schedule)
+    by_hand = collect(network, LOSSES["mse"], optimizer, theta, x, y, 6)
+    for a, b in zip(by_keyword, by_hand, strict=True):
+        np.testing.assert_array_equal(a, b)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'clip_nrom'"):
+        next(train(network, LOSSES["mse"], sgd(0.1), theta, x, y, 6, clip_nrom=0.5))  # type: ignore[call-arg]
+
+
+def test_training_resumed_at_a_step_goes_on_as_it_would_have() -> None:
+    network, theta, x, y = problem()
+    batches = [np.array([step, step + 1]) for step in range(6)]
+    optimizer = scheduled(adam(0.1), cosine(6))
+    _, thetas, _ = collect(network, LOSSES["mse"], optimizer, theta, x, y, 6, batches, l2=0.01)
+    state = optimizer.init(theta)
+    for step in train(network, LOSSES["mse"], optimizer, theta, x, y, 6, batches, resume=Resume(0, state), l2=0.01):
+        if step.index == 2:
+            break
+    _, later, _ = collect(
+        network, LOSSES["mse"], optimizer, step.theta, x, y, 6, batches[2:], resume=Resume(2, state), l2=0.01
+    )
+    np.testing.assert_array_equal(later, thetas[2:])
 
 
 def test_storage_says_where_a_step_is_written() -> None:

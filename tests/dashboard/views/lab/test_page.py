@@ -254,6 +254,24 @@ def test_link_reopens_the_run_and_what_was_being_looked_at() -> None:
     np.testing.assert_array_equal(shown["chart_theta"]["figure"]["data"][0]["y"], history.theta[:, 3])
 
 
+def test_a_quantity_with_a_short_name_is_a_choice_of_the_heat_map(monkeypatch: pytest.MonkeyPatch) -> None:
+    def largest(before: m.LayerView, layer: m.LayerView) -> np.ndarray:
+        return np.abs(layer.a).max(axis=-1) - np.abs(before.a).max(axis=-1)
+
+    entry = m.Quantity(
+        "largest", "change of the largest a", "Δ a", False, "About.", largest, 2, menu="Δ a", note="Note."
+    )
+    monkeypatch.setitem(m.LAYER_QUANTITIES, "largest", entry)
+    config = FIRST_SIGHT.replace(hidden=(5, 4), steps=9)
+    for name in ("gradient_cosine", "largest"):
+        quantity = m.LAYER_QUANTITIES[name]
+        app = opened(**link(config), heat=quantity.menu)
+        check(app)
+        (heat,) = plots(app)["chart_heatmap"]["figure"]["data"]
+        np.testing.assert_array_equal(heat["customdata"], m.over_time(run(config), name)[name].T)
+        assert f"{quantity.label}, every layer and step" in words(app) and quantity.note in words(app)
+
+
 @pytest.mark.parametrize("theory", ["false", "true"])
 def test_link_says_whether_theory_is_drawn(theory: str) -> None:
     app = opened(**SMALL, theory=theory)
