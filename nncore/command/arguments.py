@@ -5,17 +5,19 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from nncore.config.run_config import RunConfig
+from nncore.config.settings import number
 from nncore.numerics.choices import choose
 from nncore.sweep import NAMED_AXES, Grid, axis_names
 
-FLAGS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+FLAGS = {"yes": "true", "on": "true", "no": "false", "off": "false"}
+"""Other words for a flag's two."""
 
 DIGITS = 12
 """Significant digits of a grid's steps: 0.5:3:0.1 means 0.6, not 0.6000000000000001."""
@@ -50,31 +52,8 @@ def described(field: dataclasses.Field[Any]) -> str:
         parts.append(f"From {facts['low']:g} to {facts['high']:g}.")
     if facts["kind"] in TYPED_AS:
         parts.append(TYPED_AS[facts["kind"]])
-    parts.append(f"Default: {written(field.default)}.")
+    parts.append(f"Default: {RunConfig.text(field.name, field.default)}.")
     return " ".join(parts)
-
-
-def written(value: Any) -> str:
-    """A setting as it is typed: the inverse of `read`.
-
-    >>> written((64, 32, 32)), written(None), written(0.5)
-    ('64,32x2', 'none', '0.5')
-    """
-    if value is None or value == () or value == "":
-        return "none"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, tuple):
-        if all(isinstance(each, str) for each in value):
-            return ",".join(value)
-        stretches: list[list[int]] = []
-        for width in value:
-            if stretches and stretches[-1][0] == width:
-                stretches[-1][1] += 1
-            else:
-                stretches.append([width, 1])
-        return ",".join(f"{width}x{count}" if count > 1 else str(width) for width, count in stretches)
-    return repr(value) if isinstance(value, float) else str(value)
 
 
 def read(name: str, text: str) -> Any:
@@ -85,12 +64,11 @@ def read(name: str, text: str) -> Any:
     """
     choose("setting", name, axis_names())
     if name in NAMED_AXES:
-        return NAMED_AXES[name].checked(_number(text))
-    field = next(field for field in RunConfig.fields() if field.name == name)
-    kind = field.metadata["kind"]
-    if text.lower() == "none" and (field.default is None or kind in NOTHING):
-        return RunConfig.check(name, NOTHING.get(kind))
-    return RunConfig.check(name, READERS[kind](text))
+        return NAMED_AXES[name].checked(number(name, text))
+    kind = next(field.metadata["kind"] for field in RunConfig.fields() if field.name == name)
+    if kind == "flag":
+        text = FLAGS.get(text.lower(), text)
+    return RunConfig.parse(name, text.replace("-", ",") if kind in TYPED_AS else text)
 
 
 def read_axis(text: str) -> tuple[str, list[Any]]:
@@ -116,7 +94,7 @@ def read_values(name: str, text: str) -> list[Any]:
     parts = text.split(":")
     if len(parts) != 3:
         raise ValueError(f"a range must be start:stop:step, start:stop:linN or start:stop:logN; got {text!r}")
-    start, stop = (_number(each) for each in parts[:2])
+    start, stop = (number(name, each) for each in parts[:2])
     if not all(isinstance(each, (int, float)) for each in (start, stop)):
         raise ValueError(f"a range must begin and end with a number; got {text!r}")
     kind, count = parts[2][:3], parts[2][3:]
@@ -126,7 +104,7 @@ def read_values(name: str, text: str) -> list[Any]:
         spaced = np.geomspace if kind == "log" else np.linspace
         values = spaced(float(start), float(stop), int(count)).tolist()
     else:
-        step = _number(parts[2])
+        step = number(name, parts[2])
         if isinstance(step, str) or step == 0 or not 0 <= (stop - start) / step < MOST_VALUES:
             raise ValueError(f"a range must lead from start to stop in steps; got {text!r}")
         values = [start + place * step for place in range(int((stop - start) / step + 1e-9) + 1)]
@@ -206,54 +184,9 @@ def _metavar(field: dataclasses.Field[Any]) -> str:
     return numbers.get(field.metadata["kind"], "NAME")
 
 
-def _parted(text: str) -> list[str]:
-    return text.replace("-", ",").split(",")
-
-
-def _widths(text: str) -> tuple[Any, ...]:
-    widths: list[Any] = []
-    for part in _parted(text):
-        width, times, count = part.partition("x")
-        if times and not count.isdecimal():
-            raise ValueError(f"hidden must be widths such as 64,32x2; got {text!r}")
-        if times and int(count) > MOST_VALUES:
-            raise ValueError(f"hidden must be at most 200 widths; got {text!r}")
-        widths += [_number(width)] * (int(count) if times else 1)
-    return tuple(widths)
-
-
-def _number(text: str) -> Any:
-    """As a number where it is one; otherwise as it stands, for the check behind to refuse."""
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
-
-
-def _name_or_names(text: str) -> str | tuple[str, ...]:
-    names = tuple(_parted(text))
-    return names if len(names) > 1 else text
-
-
-READERS: dict[str, Callable[[str], Any]] = {
-    "flag": lambda text: FLAGS.get(text.lower(), text),
-    "number": _number,
-    "name": str,
-    "name or names": _name_or_names,
-    "names": lambda text: tuple(_parted(text)),
-    "widths": _widths,
-    "table": str,
-}
-"""Kind of a setting -> its value from a text, for the kind's own check to take or to refuse."""
-
-NOTHING: dict[str, Any] = {"names": (), "widths": (), "table": ""}
-"""What "none" means for settings of a kind; for those whose default is None it means that."""
-
 TYPED_AS = {
     "widths": "As 64,32,32 or 64,32x2; none for no hidden layer.",
     "name or names": "Several, with commas, one for each layer.",
     "names": "Several, with commas.",
 }
-"""What the help adds on how a value is typed."""
+"""What the help adds on how the values of lists are typed, by kind."""

@@ -6,6 +6,7 @@ import dataclasses
 import reprlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,9 @@ MOST_LAYERS = 200
 
 LEARNING_RATES = tuple(float(f"{digit}e{power}") for power in range(-6, 4) for digit in (1, 2, 3, 5))
 """Learning rates to choose from, four a decade: those of the dashboard's slider, and of what a remedy may set."""
+
+LONGEST_TEXT = 4000
+"""Characters of a setting's text: enough for an activation in each layer, and for every input of a wide table."""
 
 
 def setting(
@@ -196,8 +200,40 @@ class Settings:
         >>> Settings.check("gain", 2)
         2.0
         """
-        fields = {field.name: field for field in cls.fields()}
-        return _checked(choose("setting", name, fields), value)
+        return _checked(_field(name), value)
+
+    @classmethod
+    def parse(cls, name: str, text: str) -> Any:
+        """The value that a text spells, be it typed, in an address or on a command line; `Settings.text` writes it.
+
+        A flag is true or false; a list has commas or semicolons between, and 32x10 are ten widths of 32. What may be
+        empty is so as none or as no text at all. Raises ValueError as `check` does, and on more than `LONGEST_TEXT`
+        characters.
+
+        >>> Settings.parse("hidden", "64, 32x2"), Settings.parse("clip_norm", "none"), Settings.parse("skip", "true")
+        ((64, 32, 32), None, True)
+        """
+        field = _field(name)
+        kind = KINDS[field.metadata["kind"]]
+        if len(text) > LONGEST_TEXT:
+            raise ValueError(f"{name} is too long: {len(text):,} characters, and {LONGEST_TEXT:,} are allowed")
+        if text.lower() in ("", "none") and (field.default is None or kind.empty is not None):
+            return kind.empty
+        return _checked(field, kind.read(name, text))
+
+    @classmethod
+    def text(cls, name: str, value: Any) -> str:
+        """The text that `Settings.parse` reads as this value; raises ValueError as `check` does.
+
+        One activation in a list keeps its comma: the list stands for a single layer, the name for all.
+
+        >>> Settings.text("hidden", (64, 32, 32)), Settings.text("clip_norm", None), Settings.text("skip", True)
+        ('64,32x2', 'none', 'true')
+        >>> Settings.text("activation", ("tanh",)), Settings.text("l1", 1e-7)
+        ('tanh,', '1e-07')
+        """
+        value, kind = cls.check(name, value), KINDS[_field(name).metadata["kind"]]
+        return "none" if value is None or value == kind.empty else kind.write(value)
 
     def to_dict(self) -> dict[str, Any]:
         """All settings as JSON-able values; a fork's parent, step and edits as well."""
@@ -212,11 +248,15 @@ def plain(value: Any) -> Any:
 # What a setting of each kind may be -------------------------------------------------------------------------
 
 
+def _field(name: str) -> dataclasses.Field[Any]:
+    return choose("setting", name, {field.name: field for field in Settings.fields()})
+
+
 def _checked(field: dataclasses.Field[Any], value: Any) -> Any:
     """The value in its field's own type; raises ValueError when it does not fit the field's facts."""
     if value is None and field.default is None:
         return None
-    return KINDS[field.metadata["kind"]](field.name, _plain(value), field.metadata)
+    return KINDS[field.metadata["kind"]].check(field.name, _plain(value), field.metadata)
 
 
 def _plain(value: Any) -> Any:
@@ -271,13 +311,75 @@ def _table(name: str, value: Any, facts: Mapping[str, Any]) -> TableChoice | str
     return TableChoice.parse(value)
 
 
-KINDS: dict[str, Callable[[str, Any, Mapping[str, Any]], Any]] = {
-    "flag": _flag,
-    "number": _number,
-    "name": _name,
-    "name or names": _name_or_names,
-    "names": _names,
-    "widths": _widths,
-    "table": _table,
+# And how it is written ---------------------------------------------------------------------------------------
+
+
+def number(name: str, text: str) -> Any:
+    """The number that a text spells; a text that spells none as it is, for a check to refuse under its name."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def _read_flag(name: str, text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise ValueError(f"{name} must be true or false; got {reprlib.repr(text)}")
+    return text.lower() == "true"
+
+
+def _parts(name: str, text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.replace(";", ",").split(",") if part.strip())
+
+
+def _read_name_or_names(name: str, text: str) -> str | tuple[str, ...]:
+    return _parts(name, text) if "," in text or ";" in text else text
+
+
+def _read_widths(name: str, text: str) -> tuple[int, ...]:
+    widths: list[int] = []
+    for part in _parts(name, text):
+        width, times, count = part.partition("x")
+        if not width.isdecimal() or (times and not count.isdecimal()):
+            raise ValueError(
+                f"{name} must be widths such as 64,32x2, whole numbers separated by commas; got {reprlib.repr(part)}"
+            )
+        widths += [int(width)] * (min(int(count), MOST_LAYERS + 1) if times else 1)
+    return tuple(widths)
+
+
+def _write_widths(widths: tuple[int, ...]) -> str:
+    counts = ((width, len(list(same))) for width, same in groupby(widths))
+    return ",".join(f"{width}x{count}" if count > 1 else str(width) for width, count in counts)
+
+
+def _write_name_or_names(value: str | tuple[str, ...]) -> str:
+    return value if isinstance(value, str) else ",".join(value) + "," * (len(value) < 2)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What settings of one kind have in common: their check, and how they are read from text and written.
+
+    `check(name, value, facts)` is the value as it is kept, `read(name, text)` a value for the check, `write(value)` its
+    text. `empty` is the value of settings with nothing in them, where the kind has one besides None.
+    """
+
+    check: Callable[[str, Any, Mapping[str, Any]], Any]
+    read: Callable[[str, str], Any] = lambda name, text: text
+    write: Callable[[Any], str] = str
+    empty: Any = None
+
+
+KINDS = {
+    "flag": Kind(_flag, _read_flag, lambda value: str(value).lower()),
+    "number": Kind(_number, number),
+    "name": Kind(_name),
+    "name or names": Kind(_name_or_names, _read_name_or_names, _write_name_or_names),
+    "names": Kind(_names, _parts, ",".join, empty=()),
+    "widths": Kind(_widths, _read_widths, _write_widths, empty=()),
+    "table": Kind(_table, lambda name, text: text.strip(), empty=""),
 }
-"""Kind of a setting -> its check: (name, value, facts) -> the value as it is kept."""
+"""Kind of a setting -> its check and its text form."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from typing import TypeVar, overload
@@ -28,4 +29,4 @@ def choose(kind: str, name: str, choices: Mapping[str, Entry] | Collection[str])
         return choices[name] if isinstance(choices, Mapping) else name
     near = get_close_matches(name.lower(), choices, n=1) if isinstance(name, str) else []
     hint = f" (did you mean {near[0]!r}?)" if near else ""
-    raise ValueError(f"{kind} must be one of {', '.join(choices)}; got {name!r}{hint}")
+    raise ValueError(f"{kind} must be one of {', '.join(choices)}; got {reprlib.repr(name)}{hint}")

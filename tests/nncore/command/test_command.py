@@ -16,7 +16,7 @@ import pytest
 import nncore
 from nncore import History, RunConfig, run, sweep
 from nncore.command import CODES, COMMANDS, dashboard, main
-from nncore.command.arguments import read, read_axis, read_seeds, written
+from nncore.command.arguments import read, read_axis, read_seeds
 
 ROOT = Path(nncore.__file__).parents[1]
 ENTRY = Path(sys.executable).with_name("nncore")
@@ -118,7 +118,7 @@ def test_every_setting_is_a_flag_with_its_help_and_default(field: Any, capsys: p
     text = " ".join(capsys.readouterr().out.split())
     assert f"--{field.name.replace('_', '-')}" in text
     assert " ".join(field.metadata["help"].split()) in text
-    assert f"Default: {written(field.default)}." in text
+    assert f"Default: {RunConfig.text(field.name, field.default)}." in text
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_every_setting_is_a_flag_with_its_help_and_default(field: Any, capsys: p
 def test_a_config_typed_as_flags_is_that_config(config: RunConfig, tmp_path: Path) -> None:
     for field in RunConfig.fields():
         value = getattr(config, field.name)
-        assert read(field.name, written(value)) == value
+        assert read(field.name, RunConfig.text(field.name, value)) == value
 
 
 @pytest.mark.parametrize(

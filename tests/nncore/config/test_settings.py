@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nncore import ACTIVATIONS, DATASETS, INITIALIZERS, LOSSES, NORMALIZATIONS, OPTIMIZERS, RunConfig
-from nncore.config.settings import KINDS
+from nncore.config.settings import KINDS, LEARNING_RATES, LONGEST_TEXT
 from nncore.data.features import FEATURES
 from tests.nncore.refusal import refused
 
@@ -170,3 +170,103 @@ def test_features_are_a_set_in_one_order() -> None:
     assert config == RunConfig(features=("x1_squared", "sin_x2")) != RunConfig(features=("sin_x2",))
     assert RunConfig(features="x1_x2").features == ("x1_x2",)
     assert RunConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+
+
+# As text ----------------------------------------------------------------------------------------------------
+
+
+def values_of(name: str) -> st.SearchStrategy[Any]:
+    """Every value that a setting takes."""
+    facts, default = FIELDS[name].metadata, FIELDS[name].default
+    low, high = facts["low"], facts["high"]
+    values = {
+        "flag": st.booleans,
+        "number": lambda: st.integers(int(low), int(high)) if facts["whole"] else st.floats(low, high),
+        "name": lambda: st.sampled_from(facts["choices"]),
+        "name or names": lambda: (
+            st.sampled_from(facts["choices"]) | st.lists(st.sampled_from(facts["choices"])).map(tuple)
+        ),
+        "names": lambda: st.lists(st.sampled_from(facts["choices"]), unique=True),
+        "widths": lambda: st.lists(st.integers(1, 3) | st.integers(low, high), max_size=200).map(tuple),
+        "table": lambda: (
+            st.just("") | st.from_regex(r"[0-9a-f]{32}\.[cr][0-9]\.[0-9](_[0-9]{2}-[0-9]{3})?", fullmatch=True)
+        ),
+    }[facts["kind"]]()
+    return st.none() | values if default is None else values
+
+
+@pytest.mark.parametrize("name", FIELDS)
+@given(data=st.data())
+def test_text_of_a_value_is_read_back_as_that_value(name: str, data: st.DataObject) -> None:
+    value = RunConfig.check(name, data.draw(values_of(name)))
+    text = RunConfig.text(name, value)
+    again = RunConfig.parse(name, text)
+    assert again == value and type(again) is type(value)
+    assert "\n" not in text and RunConfig.text(name, again) == text
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("hidden", " 64, 32;16 ,", (64, 32, 16)),
+        ("hidden", "8x3,4", (8, 8, 8, 4)),
+        ("hidden", "none", ()),
+        ("activation", "tanh, relu", ("tanh", "relu")),
+        ("activation", "tanh,", ("tanh",)),
+        ("activation", "tanh", "tanh"),
+        ("features", "sin_x2;x1_x2", ("x1_x2", "sin_x2")),
+        ("features", "", ()),
+        ("normalization", "none", "none"),
+        ("clip_norm", "", None),
+        ("clip_norm", "None", None),
+        ("skip", "True", True),
+        ("steps", "4e2", 400),
+        ("learning_rate", "1e-06", 1e-6),
+        ("table", "none", ""),
+    ],
+)
+def test_texts_that_people_write_are_read(name: str, text: str, value: Any) -> None:
+    assert RunConfig.parse(name, text) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "sentence"),
+    [
+        ("skip", "yes", "skip must be true or false; got 'yes'"),
+        ("gain", "", "gain must be a number from 0 to 100; got ''"),
+        ("gain", "inf", "gain must be a number from 0 to 100; got inf"),
+        ("seed", "1e99", "seed must be a whole number from 0 to 4,294,967,295; got 1e+99"),
+        ("hidden", "3, x", "hidden must be widths such as 64,32x2, whole numbers separated by commas; got 'x'"),
+        ("hidden", "3x9999999999", "hidden must be a tuple of at most 200 widths"),
+        ("activation", "tanh, rleu", "did you mean 'relu'?"),
+        ("activation", "x" * 3999, "got 'xxxxxxxxxxxx...xxxxxxxxxxxxx'"),
+        ("gian", "1", "did you mean 'gain'?"),
+        ("seed", "9" * 5000, "seed is too long: 5,000 characters, and 4,000 are allowed"),
+    ],
+)
+def test_texts_that_spell_no_value_are_refused_in_a_sentence(name: str, text: str, sentence: str) -> None:
+    with pytest.raises(ValueError) as refusal:
+        RunConfig.parse(name, text)
+    assert sentence in str(refusal.value) and len(str(refusal.value)) < 500
+
+
+@given(st.sampled_from(sorted(FIELDS)), st.text(max_size=30) | st.floats().map(str) | st.text("0123456789x,;-.e"))
+def test_any_text_is_a_value_or_one_sentence(name: str, text: str) -> None:
+    try:
+        value = RunConfig.parse(name, text)
+    except ValueError as refusal:
+        assert str(refusal) and "\n" not in str(refusal)
+    else:
+        assert RunConfig.parse(name, RunConfig.text(name, value)) == value
+
+
+def test_longest_lists_fit_into_a_text() -> None:
+    longest = max(ACTIVATIONS, key=len)
+    assert len(", ".join([longest] * 200)) <= LONGEST_TEXT
+    assert len(", ".join(["4096"] * 200)) <= LONGEST_TEXT
+    assert len(f"{'5e' * 16}.c999.{'_'.join(map(str, range(0, 1000, 2)))}") <= LONGEST_TEXT
+
+
+def test_learning_rates_rise_and_are_written_short() -> None:
+    assert list(LEARNING_RATES) == sorted(set(LEARNING_RATES))
+    assert [float(f"{rate:g}") for rate in LEARNING_RATES] == list(LEARNING_RATES)
