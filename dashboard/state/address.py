@@ -1,4 +1,4 @@
-"""A link read without any widget: query parameters in, a RunConfig out, whatever stands in them."""
+"""What the address says: a run as the sidebar's widgets and as query parameters, both ways, hidden widgets included."""
 
 from __future__ import annotations
 
@@ -7,60 +7,70 @@ import reprlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dashboard.state.sidebar import (
-    FIELDS,
-    FIRST_SIGHT,
-    LEARNING_RATES,
-    MAX_BIAS_STD,
-    MAX_DEPTH,
-    MAX_GAIN,
-    MAX_MOMENTUM,
-    MAX_WIDTH,
-    listed,
-    settings_of,
-    width_of,
-)
+import streamlit as st
+
+from dashboard.state import lessons
+from dashboard.words.labels import label, option
 from nncore import RunConfig
+from nncore.config.settings import LEARNING_RATES, number, number_within
 from nncore.data.features import FEATURES
 
-LONGEST_VALUE, LONGEST_LIST = 40, 4000
-"""Characters of a value in a link, and of a list of widths or activations."""
+FIRST_SIGHT = RunConfig(dataset="circles", hidden=(32,) * 12, activation="sigmoid", init="xavier_normal", steps=400)
+"""The run that the page opens on: a deep sigmoid network whose first layers learn nothing."""
 
-LISTS = ("widths", "layer_activations")
+FIELDS = {field.name: field for field in RunConfig.fields()}
 
+REACH: dict[str, tuple[float, float]] = {
+    "depth": (0, 50),
+    "width": (1, 256),
+    "gain": (0.0, 20.0),
+    "bias_std": (0.0, 5.0),
+    "momentum": (0.0, 0.99),
+}
+"""Where sliders end that are shorter than their settings allow: a gain of 20 reaches both phases of every activation,
+sigmoid's too."""
 
-def from_link(parameters: Mapping[str, Sequence[str]]) -> RunConfig:
-    """The config of a link's query parameters, each with all its values: the inverse of `controls.link`.
+TEXTS = ("table", "widths", "layer_activations")
+"""Keys of the widgets that hold text, which is read when the config is made."""
 
-    Raises ValueError on a parameter that is not a setting, on a value that its setting does not take, and on one
-    that is given twice.
-    """
-    settings = settings_of(FIRST_SIGHT)
-    for name, texts in parameters.items():
-        if name not in settings:
-            raise ValueError(f"{reprlib.repr(name)} is not a setting")
-        if name == "features":
-            settings[name] = [_feature(text) for text in texts]
-        elif len(texts) != 1:
-            raise ValueError(f"it names {name} more than once")
-        else:
-            settings[name] = _value(name, texts[0])
-    return from_settings(settings)
+FEATURE_OF = {option(name): name for name in FEATURES}
+"""Label of an extra input, which is what the address calls it -> its name."""
 
 
-def from_settings(settings: Mapping[str, Any]) -> RunConfig:
-    """The config that the widgets describe: the inverse of `controls.settings_of`."""
-    settings = dict(settings)
-    widths, names = listed(settings.pop("widths")), listed(settings.pop("layer_activations"))
-    depth, width = settings.pop("depth"), settings.pop("width")
-    if not (0 <= depth <= MAX_DEPTH and 1 <= width <= MAX_WIDTH):
-        raise ValueError(
-            f"depth must be at most {MAX_DEPTH} and width between 1 and {MAX_WIDTH}; got {depth} and {width}"
-        )
-    settings["hidden"] = tuple(map(width_of, widths)) if widths else (width,) * depth
+# A config and the widgets that describe it ------------------------------------------------------------------
+
+
+def settings_of(config: RunConfig) -> dict[str, Any]:
+    """The widgets' values that describe a config: what a button or a link sets."""
+    settings = {name: getattr(config, name) for name in FIELDS if name != "hidden"}
+    depth, width = config.depth, max(config.hidden, default=FIRST_SIGHT.hidden[0])
+    uniform = len(set(config.hidden)) <= 1 and depth <= REACH["depth"][1] and width <= REACH["width"][1]
+    one_for_all = isinstance(config.activation, str)
+    return settings | {
+        "table": str(config.table),
+        "features": list(config.features),
+        "depth": depth if uniform else FIRST_SIGHT.depth,
+        "width": width if uniform else FIRST_SIGHT.hidden[0],
+        "widths": "" if uniform else ", ".join(map(str, config.hidden)),
+        "activation": config.activation if one_for_all else FIRST_SIGHT.activation,
+        "layer_activations": "" if one_for_all else ", ".join(config.activation),
+    }
+
+
+def config_of(settings: Mapping[str, Any]) -> RunConfig:
+    """The config that the widgets describe: the inverse of `settings_of`; raises ValueError where there is none."""
+    fields = {name: settings[name] for name in FIELDS if name != "hidden"}
+    fields["table"] = RunConfig.parse("table", settings["table"])
+    fields["hidden"] = (settings["width"],) * settings["depth"]
+    widths, names = (settings[key].strip(" ,;") for key in ("widths", "layer_activations"))
+    if widths:
+        fields["hidden"] = RunConfig.parse("hidden", widths)
     if names:
-        settings["activation"] = tuple(names)
-    return RunConfig(**settings)
+        fields["activation"] = RunConfig.parse("activation", f"{names},")
+    return RunConfig(**fields)
+
+
+FIRST_SETTINGS = settings_of(FIRST_SIGHT)
 
 
 def nearest(config: RunConfig) -> RunConfig:
@@ -73,37 +83,99 @@ def nearest(config: RunConfig) -> RunConfig:
     rate = settings["learning_rate"]
     if rate not in (0.0, *LEARNING_RATES):
         settings["learning_rate"] = min(LEARNING_RATES, key=lambda each: abs(math.log(each / rate)))
-    for name, most in (("gain", MAX_GAIN), ("bias_std", MAX_BIAS_STD), ("momentum", MAX_MOMENTUM)):
+    for name, (_, most) in REACH.items():
         settings[name] = min(settings[name], most)
-    return from_settings(settings)
+    return config_of(settings)
 
 
-def _value(name: str, text: str) -> Any:
-    """A widget's value from its query parameter; raises ValueError when it is not of the setting's kind."""
-    if len(text) > (LONGEST_LIST if name in LISTS else LONGEST_VALUE):
-        raise ValueError(f"{name} is too long: {len(text):,} characters")
-    if name in LISTS:
-        return text
-    whole = name in ("depth", "width") or FIELDS[name].metadata["whole"]
-    default = 0 if whole else FIELDS[name].default
+def check_reach(config: RunConfig) -> None:
+    """Raise ValueError where the sidebar's widgets cannot be set to a config."""
+    for name, (_, most) in REACH.items():
+        value = settings_of(config)[name]
+        if value > most:
+            raise ValueError(f"the lab's {label(name).lower()} ends at {most:g} and this run has {value:g}")
+    if config.learning_rate not in (0.0, *LEARNING_RATES):
+        raise ValueError(f"the lab has no learning rate {config.learning_rate:g}")
+
+
+# Widgets and query parameters -------------------------------------------------------------------------------
+
+
+def link(config: RunConfig) -> dict[str, str | list[str]]:
+    """The query parameters of a config: the settings in which it differs from the first sight."""
+    settings = settings_of(config)
+    return {key: written(key, value) for key, value in settings.items() if value != FIRST_SETTINGS[key]}
+
+
+def from_link(parameters: Mapping[str, Sequence[str]]) -> RunConfig:
+    """The config of a link's query parameters, each with all its values: the inverse of `link`.
+
+    Raises ValueError on a parameter that is not a setting, on a value that its setting does not take, and on one
+    that is given twice.
+    """
+    for key in parameters:
+        if key not in FIRST_SETTINGS:
+            raise ValueError(f"{reprlib.repr(key)} is not a setting")
+    return config_of(FIRST_SETTINGS | {key: _read(key, texts) for key, texts in parameters.items()})
+
+
+def written(key: str, value: Any) -> str | list[str]:
+    """A widget's value as Streamlit has it in the address: options by their labels, None as the empty text."""
+    if key == "features":
+        return [option(each) for each in value]
+    if value is None:
+        return ""
+    if key == "learning_rate":
+        return option(value)
+    return RunConfig.text(key, value) if key in FIELDS and key not in TEXTS else str(value)
+
+
+def _read(key: str, texts: Sequence[str]) -> Any:
+    """A widget's value from its query parameter: the inverse of `written`; raises ValueError where it is none."""
+    if key == "features":
+        unknown = [text for text in texts if text not in FEATURE_OF]
+        if unknown:
+            raise ValueError(f"features must be among {', '.join(FEATURE_OF)}; got {reprlib.repr(unknown[0])}")
+        return [FEATURE_OF[text] for text in texts]
+    if len(texts) != 1:
+        raise ValueError(f"it names {key} more than once")
+    if key in TEXTS:
+        return texts[0].strip()
+    return RunConfig.parse(key, texts[0]) if key in FIELDS else _whole(key, texts[0])
+
+
+def _whole(key: str, text: str) -> int:
+    return int(number_within(key, number(key, text), *REACH[key], whole=True))
+
+
+# The address of the page ------------------------------------------------------------------------------------
+
+
+def is_drawn(key: str) -> bool:
+    """Is the widget drawn? A lesson hides those it is not about; their settings still apply."""
+    lesson = lessons.read(st.query_params)
+    return lesson is None or lesson.has_control(key)
+
+
+def setting(key: str) -> Any:
+    """The value of a widget, be it drawn or not: what it or a button has set, else what the address says."""
+    if key in st.session_state:
+        return st.session_state[key]
+    texts = st.query_params.get_all(key)
+    texts = [text for text in texts if text in FEATURE_OF] if key == "features" else texts[-1:]
     try:
-        if isinstance(default, bool):
-            return {"true": True, "false": False}[text]
-        if isinstance(default, str):
-            return text
-        if default is None and not text:
-            return None
-        if "_" in text or not text.isascii():
-            raise ValueError
-        return int(text) if whole else float(text)
-    except (KeyError, ValueError):
-        kind = "true or false" if isinstance(default, bool) else "a whole number" if whole else "a number"
-        raise ValueError(f"{name} must be {kind}; got {reprlib.repr(text)}") from None
+        return _read(key, texts) if texts else FIRST_SETTINGS[key]
+    except ValueError:
+        return FIRST_SETTINGS[key]
 
 
-def _feature(label: str) -> str:
-    """The name of an extra input, which a link calls by its label."""
-    names = {feature.label: name for name, feature in FEATURES.items()}
-    if label not in names:
-        raise ValueError(f"features must be among {', '.join(names)}; got {reprlib.repr(label)}")
-    return names[label]
+def follow(settings: Mapping[str, Any]) -> None:
+    """Let the address tell the settings of widgets that are not drawn, as bound widgets do by themselves."""
+    for key, value in settings.items():
+        text = written(key, value)
+        if is_drawn(key):
+            continue
+        if value == FIRST_SETTINGS[key]:
+            st.query_params.pop(key, None)
+        elif st.query_params.get_all(key) != ([text] if isinstance(text, str) else text):
+            st.query_params[key] = text

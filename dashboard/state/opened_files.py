@@ -12,12 +12,12 @@ from dashboard.jobs import limits
 from dashboard.jobs.progress import session_id
 from dashboard.jobs.registry import runs
 from dashboard.jobs.work import Opened, Training
-from dashboard.state import sidebar, uploads
-from dashboard.state.address import nearest
+from dashboard.state import address, uploads
 from dashboard.state.session import session
 from dashboard.state.uploads import plain
 from dashboard.views.compare.pinned_runs import ending
-from dashboard.views.fork import fork_words
+from dashboard.words.labels import LABELS, label
+from dashboard.words.settings import description, in_words
 from nncore import Fork, History, RunConfig
 from nncore.config.run_config import TABLE
 from nncore.history.untrusted import read_history
@@ -41,7 +41,7 @@ def read(file: st.runtime.uploaded_file_manager.UploadedFile) -> History:
 
 def take(history: History, file_name: str) -> RunConfig:
     """Give a history to this session's pages; returns the settings for which they show it."""
-    config, name = nearest(history.config), short(file_name)
+    config, name = address.nearest(history.config), short(file_name)
     runs().adopt(session_id(), config, history, name)
     session().opened[config] = name
     return config
@@ -55,7 +55,7 @@ def close(config: RunConfig) -> None:
 
 def link(config: RunConfig) -> dict[str, str | list[str]]:
     """The query parameters that set the whole sidebar, even to what it opens with."""
-    return {"dataset": config.dataset, **sidebar.link(config)}
+    return {"dataset": config.dataset, **address.link(config)}
 
 
 def say(config: RunConfig, training: Training | None) -> None:
@@ -85,7 +85,7 @@ def sentence(config: RunConfig, opened: Opened) -> str:
     real = opened.config
     parts = [f"From the file **{plain(opened.name)}**, not trained here."]
     if isinstance(real, Fork):
-        changed = fork_words.description(real)
+        changed = description(real)
         line = f"fork of a fork, the {real.generation}. in a line" if real.generation > 1 else "fork"
         parts.append(
             f"It is a {line}, from step {real.at} of its parent on{': ' + changed if changed else ', with nothing changed'}. "
@@ -99,12 +99,8 @@ def sentence(config: RunConfig, opened: Opened) -> str:
 
 def out_of_reach(real: RunConfig, shown: RunConfig) -> str:
     """The settings of a history that the sidebar cannot show, in words."""
-    before, after = sidebar.settings_of(real), sidebar.settings_of(shown)
-    return ", ".join(
-        f"{sidebar.label(name)} {fork_words.in_words(before[name], name)}"
-        for name in before
-        if before[name] != after[name]
-    )
+    before, after = address.settings_of(real), address.settings_of(shown)
+    return ", ".join(f"{label(name)} {in_words(name, before[name])}" for name in before if before[name] != after[name])
 
 
 def short(file_name: str) -> str:
@@ -121,28 +117,19 @@ def settings(config: RunConfig) -> pd.DataFrame:
     default = RunConfig()
     rows = [
         {
-            "setting": control.label,
+            "setting": text,
             "in the file": _value(name, getattr(config, name)),
             "by default": _value(name, getattr(default, name)),
         }
-        for name, control in sidebar.CONTROLS.items()
+        for name, text in LABELS.items()
         if getattr(config, name) != getattr(default, name)
     ]
     return pd.DataFrame(rows, columns=["setting", "in the file", "by default"], dtype=object)
 
 
 def _value(name: str, value: Any) -> str:
-    if name == "hidden":
-        if len(set(value)) > 1:
-            return inert(_listed(value))
-        return f"{len(value)} × {value[0]}" if value else "no hidden layer"
-    if name == "table":
-        return inert(uploads.sentence(str(value))) or "none"
-    return inert(_listed(value) if isinstance(value, tuple) else fork_words.in_words(value, name))
-
-
-def _listed(values: tuple[Any, ...]) -> str:
-    return ", ".join(map(str, values[:12])) + (", …" if len(values) > 12 else "") or "none"
+    about = uploads.sentence(str(value)) if name == "table" else ""
+    return inert(about or in_words(name, value))
 
 
 def said(history: History) -> str:
@@ -153,7 +140,7 @@ def said(history: History) -> str:
     if history.stopped:
         parts.append(plain(history.stopped))
     if isinstance(config, Fork):
-        changed = fork_words.description(config)
+        changed = description(config)
         parts.append(f"It is a fork at step {config.at}{': ' + changed if changed else ''}.")
     if len(history) < last - first + 1:
         parts.append(f"Every {config.record_every:,} steps are recorded.")

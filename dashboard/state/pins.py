@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 from urllib.parse import parse_qs, urlencode
 
 import streamlit as st
 
 from dashboard.charts.style import escape
-from dashboard.state import sidebar
-from dashboard.state.address import from_link
+from dashboard.state.address import FIELDS, from_link, link
 from dashboard.state.session import MOST_PINS, PIN, session
+from dashboard.words.labels import LABELS
+from dashboard.words.settings import phrase, shape
 from nncore import RunConfig
 from nncore.config.run_config import TABLE
 from nncore.measures.comparison import differences
@@ -71,7 +71,7 @@ def may_travel(config: RunConfig) -> bool:
     if config.dataset == TABLE or config.table:
         return False
     try:
-        return from_link(parse_qs(urlencode(sidebar.link(config), doseq=True), True)) == config
+        return from_link(parse_qs(urlencode(link(config), doseq=True), True)) == config
     except ValueError:
         return False
 
@@ -80,12 +80,12 @@ def encoded(pin: Pin) -> str:
     """A pin as the value of its query parameter; raises ValueError for a run that may not travel."""
     if not may_travel(pin.config):
         raise ValueError("this run is not described by its link, so that it cannot be pinned")
-    return urlencode({NAME: pin.name, **sidebar.link(pin.config)}, doseq=True)
+    return urlencode({NAME: pin.name, **link(pin.config)}, doseq=True)
 
 
 def decoded(text: str) -> Pin:
     """The pin in a query parameter; raises ValueError, in a sentence without its full stop, when there is none."""
-    settings = parse_qs(text, keep_blank_values=True, max_num_fields=len(sidebar.FIELDS) + 20)
+    settings = parse_qs(text, keep_blank_values=True, max_num_fields=len(FIELDS) + 20)
     if not settings:
         raise ValueError("it is empty")
     if "table" in settings or settings.get("dataset") == [TABLE]:
@@ -119,46 +119,13 @@ def proposed(config: RunConfig, pins: Sequence[Pin]) -> str:
     if alike:
         nearest = min(alike, key=lambda other: len(differences([other, config])))
         changed = differences([nearest, config]).keys() - {"activation", "hidden"}
-        name = ", ".join([name, *(said(field, config) for field in sidebar.CONTROLS if field in changed)])
+        name = ", ".join([name, *(phrase(field, getattr(config, field)) for field in LABELS if field in changed)])
     return unused(clean(name), pins)
-
-
-def said(field: str, config: RunConfig) -> str:
-    """A setting and its value, in as few words as say it: the value alone where it is a name."""
-    value = getattr(config, field)
-    if isinstance(value, str):
-        return value
-    label = sidebar.CONTROLS[field].label
-    if isinstance(value, bool):
-        return label.lower() if value else f"no {label.lower()}"
-    return f"{label.lower()} {shown(field, value)}"
-
-
-def shown(field: str, value: Any) -> str:
-    """A setting's value in words."""
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    if value is None:
-        return "textbook"
-    if field == "hidden":
-        return shape_words(value)
-    if isinstance(value, tuple):
-        return ", ".join(value) or "none"
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def shape_words(hidden: tuple[int, ...]) -> str:
-    """Depth and width of hidden layers: 12 × 32; or the widths, where they differ."""
-    if not hidden:
-        return "no hidden layer"
-    if len(set(hidden)) == 1:
-        return f"{len(hidden)} × {hidden[0]}"
-    return "-".join(map(str, hidden[:6])) + ("-…" if len(hidden) > 6 else "")
 
 
 def _shape(config: RunConfig) -> str:
     activation = config.activation if isinstance(config.activation, str) else "mixed"
-    return f"{activation}, {shape_words(config.hidden)}"
+    return f"{activation}, {shape(config.hidden, '-', most=6)}"
 
 
 # The button -------------------------------------------------------------------------------------------------

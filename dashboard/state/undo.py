@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import streamlit as st
 
 from dashboard.state.session import session
+from dashboard.words.labels import label
 
 Settings = Mapping[str, Any]
 
@@ -81,10 +82,10 @@ def trail() -> Trail:
     return session().undo or Trail()
 
 
-def buttons(place: st.delta_generator.DeltaGenerator, settings: Settings, label: Callable[[str], str]) -> None:
+def buttons(place: st.delta_generator.DeltaGenerator, settings: Settings) -> None:
     """Note the widgets' settings, and draw two buttons that go back and forth through those before.
 
-    `label` says what the widget under a key is called. Call it after the widgets are drawn.
+    Call it after the widgets are drawn.
     """
     now = trail().changed(settings, time.monotonic())
     session().undo = now
@@ -92,7 +93,7 @@ def buttons(place: st.delta_generator.DeltaGenerator, settings: Settings, label:
         ("Undo", "Alt+Z", now.past, now.undone()),
         ("Redo", "Alt+Y", now.future, now.redone()),
     ):
-        help = f"{name} {_what(now, after, label)}." if steps else f"There is nothing to {name.lower()}."
+        help = f"{name} {_what(now, after)}." if steps else f"There is nothing to {name.lower()}."
         place.button(
             name,
             key=f"sidebar_{name.lower()}",
@@ -111,7 +112,7 @@ def _go(there: Trail) -> None:
     st.session_state.update(there.now or {})
 
 
-def _what(now: Trail, after: Trail, label: Callable[[str], str]) -> str:
+def _what(now: Trail, after: Trail) -> str:
     """What would change, in words."""
     names = difference(now.now or {}, after.now or {})
     if len(names) > 3:

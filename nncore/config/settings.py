@@ -269,13 +269,18 @@ def _flag(name: str, value: Any, facts: Mapping[str, Any]) -> bool:
     return value
 
 
-def _number(name: str, value: Any, facts: Mapping[str, Any]) -> float | int:
+def number_within(name: str, value: Any, low: float, high: float, whole: bool) -> float | int:
+    """A value as a number from low to high, a whole one if `whole`; raises ValueError where it is none."""
     fits = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not fits or not facts["low"] <= value <= facts["high"] or (facts["whole"] and value != int(value)):
-        kind = "a whole number" if facts["whole"] else "a number"
-        low, high = (f"{each:g}" if isinstance(each, float) else f"{each:,}" for each in (facts["low"], facts["high"]))
-        raise ValueError(f"{name} must be {kind} from {low} to {high}; got {reprlib.repr(value)}")
-    return int(value) if facts["whole"] else float(value) + 0.0  # -0.0 equals 0.0 and must give the same bits
+    if not fits or not low <= value <= high or (whole and value != int(value)):
+        kind = "a whole number" if whole else "a number"
+        ends = (f"{each:g}" if isinstance(each, float) else f"{each:,}" for each in (low, high))
+        raise ValueError(f"{name} must be {kind} from {' to '.join(ends)}; got {reprlib.repr(value)}")
+    return int(value) if whole else float(value) + 0.0  # -0.0 equals 0.0 and must give the same bits
+
+
+def _number(name: str, value: Any, facts: Mapping[str, Any]) -> float | int:
+    return number_within(name, value, facts["low"], facts["high"], facts["whole"])
 
 
 def _widths(name: str, value: Any, facts: Mapping[str, Any]) -> tuple[float | int, ...]:

@@ -1,6 +1,6 @@
 """From one run to a map of thousands: grids of runs over processes or a cluster, into a table."""
 
-from nncore.sweep.axes import NAMED_AXES, apply_axes, axis_names, coordinate
+from nncore.sweep.axes import NAMED_AXES, apply_axes, as_coordinate, axis_names, coordinate
 from nncore.sweep.blocks import DEFAULT_LIMITS, Limits, Result
 from nncore.sweep.cells import CELL_QUANTITIES, VERDICTS, CellQuantity, Cells
 from nncore.sweep.folder import Folder, write
@@ -32,6 +32,7 @@ __all__ = [
     "Report",
     "Result",
     "Runs",
+    "as_coordinate",
     "axis_names",
     "column",
     "config_of",

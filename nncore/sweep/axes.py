@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nncore.config.run_config import RunConfig
+from nncore.config.settings import number_within
 from nncore.numerics.choices import choose
 
 WIDTH = 32
@@ -34,11 +35,7 @@ class NamedAxis:
 
     def checked(self, value: Any) -> float | int:
         """The value as a number in range; raises ValueError otherwise."""
-        kind = "a whole number" if self.whole else "a number"
-        fits = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not fits or not self.low <= value <= self.high or (self.whole and value != int(value)):
-            raise ValueError(f"{self.name} must be {kind} from {self.low:g} to {self.high:g}; got {value!r}")
-        return int(value) if self.whole else float(value)
+        return number_within(self.name, value, self.low, self.high, self.whole)
 
 
 def _width(hidden: tuple[int, ...]) -> int:
@@ -117,6 +114,11 @@ def checked_axis(name: str, values: Iterable[Any]) -> tuple[Any, ...]:
             raise ValueError(f"the values of {name} must differ; got {value!r} twice")
         seen.add(value)
     return found
+
+
+def as_coordinate(value: Any) -> Any:
+    """A value of an axis as a measurement has it: several widths or names as one text."""
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else value
 
 
 def check_no_overlap(names: Iterable[str]) -> None:

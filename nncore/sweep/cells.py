@@ -13,6 +13,7 @@ import numpy as np
 from nncore.diagnosis.rules import RULES
 from nncore.measures.measurement import Measurement
 from nncore.model.layout import Array
+from nncore.sweep.axes import as_coordinate
 from nncore.sweep.blocks import Result
 from nncore.sweep.grid import Grid
 from nncore.sweep.report import ENDINGS, INITIAL_FLOW, LAST, Report, Row, column
@@ -196,7 +197,7 @@ class Cells:
         values = {self.quantity.name: over(self.numbers)}
         for ending in ENDINGS:
             values[ending] = (self.endings == ending).sum(axis=-1)
-        axes = {name: np.array([_plain(value) for value in self.grid.axes[name]]) for name in (self.y, self.x)}
+        axes = {name: np.array([as_coordinate(value) for value in self.grid.axes[name]]) for name in (self.y, self.x)}
         count = self.shape[-1]
         what = "seeds" if self.together == ("seed",) else "runs"
         caveats = (f"Median of {count} {what}.",) if count > 1 and self.quantity.over == "median" else ()
@@ -254,7 +255,3 @@ def _most(numbers: np.ndarray) -> np.ndarray:
     candidates = np.array([*range(1, len(VERDICTS)), 0])
     counts = (numbers[..., None] == candidates).sum(axis=-2)
     return np.where(counts.any(axis=-1), candidates[counts.argmax(axis=-1)].astype(np.float64), np.nan)
-
-
-def _plain(value: object) -> object:
-    return ", ".join(map(str, value)) if isinstance(value, tuple) else value

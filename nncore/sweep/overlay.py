@@ -11,7 +11,7 @@ import numpy as np
 from nncore.config.run_config import RunConfig
 from nncore.model.activations import Activation
 from nncore.model.layout import Array
-from nncore.sweep.axes import WIDTH, apply_axes
+from nncore.sweep.axes import WIDTH, apply_axes, as_coordinate
 from nncore.theory import TRAINABLE_DEPTH, critical_line, phase_diagram, standing
 from nncore.theory.of_config import SAME_UNITS
 
@@ -85,7 +85,7 @@ def _depths(base: RunConfig, name: str, values: tuple[Any, ...]) -> tuple[np.nda
         chi = phase_diagram(functions[phi_name], sigma_w2, sigma_b2).chi_1
         with np.errstate(divide="ignore"):
             found[places.astype(np.int64)] = TRAINABLE_DEPTH / np.abs(np.log(chi))
-    return np.array([", ".join(map(str, v)) if isinstance(v, tuple) else v for v in at]), found
+    return np.array([as_coordinate(value) for value in at]), found
 
 
 def _critical(

@@ -4,7 +4,7 @@ import re
 
 from playwright.sync_api import Locator, Page, expect
 
-from dashboard.state.sidebar import FIRST_SIGHT
+from dashboard.state.address import FIRST_SIGHT
 from nncore import run
 from nncore.diagnosis import remedies_for, verdict
 from tests.browser.helpers import chart, wait_idle, wait_painted

@@ -6,8 +6,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import numpy as np
 from playwright.sync_api import Page, expect
 
+from dashboard.state.address import FIRST_SIGHT, link
 from dashboard.state.pins import Pin, decoded, encoded
-from dashboard.state.sidebar import FIRST_SIGHT, link
 from nncore import run
 from nncore.diagnosis import flow
 from tests.browser.helpers import chart, figure_data, wait_idle, wait_painted

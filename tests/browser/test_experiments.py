@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import numpy as np
 from playwright.sync_api import Page, expect
 
-from dashboard.state.sidebar import link
+from dashboard.state.address import link
 from dashboard.views.lab import banner
 from nncore import run
 from nncore.diagnosis import flow

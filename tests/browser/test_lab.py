@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from dashboard.state.sidebar import FIRST_SIGHT, link
+from dashboard.state.address import FIRST_SIGHT, link
 from nncore import History, RunConfig, run
 from nncore import measures as m
 from nncore.diagnosis import flow

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import Page, expect
 
-from dashboard.state.sidebar import FIRST_SIGHT, link
+from dashboard.state.address import FIRST_SIGHT, link
 from tests.browser.helpers import chart, figure_data, wait_idle, wait_painted
 
 PATIENCE = 60_000

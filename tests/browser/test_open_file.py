@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from playwright.sync_api import Page, expect
 
-from dashboard.state.sidebar import FIRST_SIGHT, link
+from dashboard.state.address import FIRST_SIGHT, link
 from nncore import History
 from tests.browser.helpers import figure_data, wait_idle, wait_painted
 

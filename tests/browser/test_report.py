@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 from playwright.sync_api import Browser, Page, expect
 
-from dashboard.state.sidebar import FIRST_SIGHT, link
+from dashboard.state.address import FIRST_SIGHT, link
 from tests.browser.helpers import wait_idle, wait_painted
 
 SMALL = FIRST_SIGHT.replace(hidden=(6,) * 6, steps=40, n_samples=60)

@@ -8,8 +8,10 @@ import numpy as np
 
 from dashboard.charts.style import escape, number, percent
 from dashboard.jobs.work import Training
-from dashboard.state.pins import Pin, shown
-from dashboard.state.sidebar import CONTROLS, FIRST_SIGHT
+from dashboard.state.address import FIRST_SIGHT
+from dashboard.state.pins import Pin
+from dashboard.words.labels import LABELS
+from dashboard.words.settings import in_words
 from nncore import History, Measurement
 from nncore import measures as m
 from nncore.diagnosis import flow, verdict
@@ -139,7 +141,7 @@ def table(runs: Runs) -> list[dict[str, str]]:
         history = training.history
         seen = training.measured(flow, history.last_finite)
         row = {"run": name}
-        row |= {CONTROLS[field].label: shown(field, apart[field][place]) for field in CONTROLS if field in apart}
+        row |= {LABELS[field]: in_words(field, apart[field][place]) for field in LABELS if field in apart}
         row["ended"] = ending(history)
         row["loss"] = number(float(history.loss[history.last_finite]))
         row["accuracy"] = accuracy(training)
@@ -192,7 +194,7 @@ def main_difference(runs: Runs) -> str:
     ratios = [np.nan if history.divergence else seen.ratio for seen, history in zip(flows, histories, strict=True)]
     losses = [np.nan if history.divergence else float(history.loss[history.last_finite]) for history in histories]
     apart = differences([history.config for history in histories])
-    labels = [CONTROLS[field].label.lower() for field in CONTROLS if field in apart]
+    labels = [LABELS[field].lower() for field in LABELS if field in apart]
     settings = f"They differ in {_listed(labels)}." if labels else "Their settings are the same."
     return f"{_gradient_words(names, ratios)} {_loss_words(names, losses, histories)} {settings}".strip()
 

@@ -1,11 +1,10 @@
-"""What a fork is, and what its change did, in words."""
+"""What the change of a fork did, in words."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from dashboard.charts.style import number, percent
-from dashboard.state.sidebar import CONTROLS
 from dashboard.views.lab.headline import flow_sentence
 from nncore import Fork, History, Measurement
 from nncore.diagnosis import flow
@@ -16,16 +15,6 @@ RHYTHM = {"steps", "record_every"}
 
 STILL = 0.02
 """A loss that changes by less than this share stays where it is."""
-
-
-def description(fork: Fork) -> str:
-    """The change in words: Activation sigmoid → tanh; unit 3 of layer 1 is killed."""
-    parts = [
-        f"**{CONTROLS[name].label}** {in_words(getattr(fork.parent, name), name)} → {in_words(value, name)}"
-        for name, value in fork.changes.items()
-    ]
-    words = "; ".join([*parts, *(edit.sentence() for edit in fork.edits)])
-    return words[:1].upper() + words[1:]
 
 
 def verified(parent: History, fork: History) -> str:
@@ -113,18 +102,3 @@ def _accuracy(scores: Measurement, end: int) -> str:
         if np.isfinite([ours, theirs]).all():
             return f"{label}: {percent(ours)} against {percent(theirs)}."
     return ""
-
-
-def in_words(value: object, name: str = "") -> str:
-    """A setting's value; what an empty field means depends on its name.
-
-    >>> in_words(None, "clip_norm"), in_words(None, "epsilon"), in_words(0.25)
-    ('none', 'textbook value', '0.25')
-    """
-    if value is None:
-        return "none" if name.startswith("clip_") else "textbook value"
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    if isinstance(value, tuple):
-        return ", ".join(map(str, value))
-    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -9,6 +9,7 @@ import streamlit as st
 from dashboard.charts import style
 from dashboard.state.session import STEP, session
 from dashboard.state.sidebar import CONTROLS
+from dashboard.words import labels
 from nncore import Edit, Fork, History, KillUnit, RunConfig, ScaleLayer, SetParameter, edits_from_text
 from nncore.config.fork import CHANGEABLE
 from nncore.numerics.safe_norm import norm
@@ -16,7 +17,8 @@ from nncore.numerics.safe_norm import norm
 PREFIX = "f_"
 CHANGES, EDITS = "f_change", "f_edits"
 
-LABELS = {name: control.label for name, control in CONTROLS.items() if name in CHANGEABLE}
+
+LABELS = {name: text for name, text in labels.LABELS.items() if name in CHANGEABLE}
 """The settings that a fork may change, as the sidebar names them and in its order."""
 
 FIELD = 130

@@ -16,6 +16,7 @@ from dashboard.state import sidebar, sidebar_run, uploads
 from dashboard.ui import card, downloads
 from dashboard.views import learned
 from dashboard.views.fork import charts, charts_learned, fork_words, form
+from dashboard.words.settings import description
 from nncore import Fork, History
 from nncore.diagnosis import suggested_fork
 from nncore.measures import fork_and_parent
@@ -50,7 +51,7 @@ def page() -> None:
         headline.error(f"This fork cannot run: {uploads.plain(str(problem))}.", icon=":material/block:")
         return
     if fork is None:
-        headline.info(f"Training the fork: {fork_words.description(config)}.", icon=":material/call_split:")
+        headline.info(f"Training the fork: {description(config)}.", icon=":material/call_split:")
         return
     with headline:
         say(parent, fork)
@@ -75,7 +76,7 @@ def say(parent: Training, fork: Training) -> None:
     )
     with st.container(border=True, key="f_headline"):
         left, right = st.columns([3.6, 1], vertical_alignment="center")
-    changed = fork_words.description(config)
+    changed = description(config)
     left.markdown(f"{badge} {changed}{'. ' if changed else ''}{words}")
     with right:
         if fork.history.stopped and not fork.history.divergence:

@@ -6,9 +6,10 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from dashboard.state import lessons, sidebar
+from dashboard.state import lessons
 from dashboard.state.session import CAME_FOR, STEP
 from dashboard.ui import layout
+from dashboard.words.labels import WIDGETS
 
 
 def offer() -> None:
@@ -41,12 +42,11 @@ def dialog() -> None:
         placeholder="What to try and what to find out. Plain text.",
         help="Stands below the title, as plain text.",
     )
-    labels = sidebar.labels()
     only = st.multiselect(
         "Controls that remain",
-        list(labels),
+        list(WIDGETS),
         key="lesson_only",
-        format_func=labels.__getitem__,
+        format_func=WIDGETS.__getitem__,
         placeholder="None: the run is fixed",
         help="All others leave the sidebar; their settings still apply.",
     )
@@ -59,7 +59,7 @@ def dialog() -> None:
         placeholder="None chosen: all of them",
         help="They stand on the page in this order; all others are left out.",
     )
-    _by_hand(labels, parts)
+    _by_hand(parts)
     if not title.strip():
         st.caption("A lesson needs a title; then its link stands here.")
         return
@@ -69,13 +69,13 @@ def dialog() -> None:
     st.link_button("Open it in a new tab", address, icon=":material/open_in_new:")
 
 
-def _by_hand(labels: dict[str, str], parts: dict[str, str]) -> None:
+def _by_hand(parts: dict[str, str]) -> None:
     """What the parameters of such a link are called."""
     with st.expander("Writing the link by hand"):
         st.markdown(
             "- `lesson=` the title; without it the page is no lesson\n"
             "- `note=` the note, as plain text\n"
-            f"- `only=` the controls that remain, separated by commas: {_listed(labels)}; without `only` all of "
+            f"- `only=` the controls that remain, separated by commas: {_listed(WIDGETS)}; without `only` all of "
             f"them, with `{lessons.NOTHING}` not one\n"
             f"- `show=` the charts and parts shown, in their order: {_listed(parts)}; without `show` all of them\n"
             f"- `{STEP}=` the step to open on\n\n"

@@ -14,7 +14,7 @@ from plotly.offline import get_plotlyjs
 from dashboard.charts import style
 from dashboard.jobs.work import Training
 from dashboard.plot import encode
-from dashboard.state import sidebar
+from dashboard.state import address
 from dashboard.state.session import Card, session
 from dashboard.ui import downloads
 from dashboard.views.lab import headline
@@ -98,7 +98,7 @@ def _way_back(config: RunConfig) -> str:
     """How the run opens again; no link tells a fork."""
     if isinstance(config, Fork):
         return "A fork: it opens again in the lab from its history's file."
-    link = html.escape(urlencode(sidebar.link(config), doseq=True))
+    link = html.escape(urlencode(address.link(config), doseq=True))
     table = " and the file of its table" if config.dataset == TABLE else ""
     return f"Opens again in the lab with <code>?{link}</code>{table}."
 

@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard.charts import style
-from dashboard.state.sidebar import FIRST_SIGHT, link
+from dashboard.state.address import FIRST_SIGHT, link
 from dashboard.ui import card
 from dashboard.views.lecture import charts_vanishing as charts
 from dashboard.views.lecture.parts import Numbers, Question, digits, factor, predict, set_up, tex, worked

@@ -9,10 +9,13 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from dashboard.state.sidebar import BOUNDS, LEARNING_RATES, MAX_BIAS_STD, MAX_GAIN
+from dashboard.state.address import REACH
+from dashboard.words.labels import label, option
+from dashboard.words.settings import in_words
 from nncore import RunConfig
 from nncore.config.run_config import TABLE
-from nncore.sweep import NAMED_AXES
+from nncore.config.settings import LEARNING_RATES
+from nncore.sweep import NAMED_AXES, as_coordinate
 
 PREFIX = "m_"
 """Of this page's keys in the address."""
@@ -31,7 +34,6 @@ class MapAxis:
     """
 
     name: str
-    label: str
     low: float = 0.0
     high: float = 1.0
     count: int = 15
@@ -51,37 +53,40 @@ class MapAxis:
         return tuple(dict.fromkeys(float(f"{value:.4g}") for value in even))
 
     @property
+    def label(self) -> str:
+        """What it is called."""
+        return label(self.name)
+
+    @property
     def key(self) -> str:
         """Of its widgets, and of its parameters in the address."""
         return PREFIX + self.name
 
 
-def _names(name: str, label: str, chosen: tuple[str, ...], trains: bool = False) -> MapAxis:
-    options = tuple(option for option in CHOICES[name] if option != TABLE)
-    return MapAxis(name, label, options=options, chosen=chosen, trains=trains)
+def _names(name: str, *chosen: str, trains: bool = False) -> MapAxis:
+    options = tuple(choice for choice in CHOICES[name] if choice != TABLE)
+    return MapAxis(name, options=options, chosen=chosen, trains=trains)
 
 
 AXES = {
     axis.name: axis
     for axis in (
-        MapAxis("depth", "Depth", 2, 30, 15, BOUNDS["depth"], whole=True),
-        MapAxis("gain", "Gain", 0.25, 16, 30, (0.0, MAX_GAIN), log=True),
-        MapAxis("sigma_w2", "σ_w²", 0.1, 4, 30, (0.0, MAX_GAIN**2)),
-        MapAxis("sigma_b2", "σ_b²", 0.0, 0.5, 15, (0.0, MAX_BIAS_STD**2)),
-        MapAxis("bias_std", "Bias deviation", 0.0, 1.0, 15, (0.0, MAX_BIAS_STD)),
-        MapAxis("width", "Width", 4, 128, 11, BOUNDS["width"], log=True, whole=True),
-        MapAxis("learning_rate", "Learning rate", 1e-3, 10.0, options=LEARNING_RATES, trains=True),
-        MapAxis("momentum", "Momentum", 0.0, 0.95, 11, (0.0, 0.99), trains=True),
-        _names("activation", "Activation", ("linear", "sigmoid", "tanh", "relu", "selu", "gelu", "silu", "softsign")),
+        MapAxis("depth", 2, 30, 15, REACH["depth"], whole=True),
+        MapAxis("gain", 0.25, 16, 30, REACH["gain"], log=True),
+        MapAxis("sigma_w2", 0.1, 4, 30, (0.0, REACH["gain"][1] ** 2)),
+        MapAxis("sigma_b2", 0.0, 0.5, 15, (0.0, REACH["bias_std"][1] ** 2)),
+        MapAxis("bias_std", 0.0, 1.0, 15, REACH["bias_std"]),
+        MapAxis("width", 4, 128, 11, REACH["width"], log=True, whole=True),
+        MapAxis("learning_rate", 1e-3, 10.0, options=LEARNING_RATES, trains=True),
+        MapAxis("momentum", 0.0, 0.95, 11, REACH["momentum"], trains=True),
+        _names("activation", "linear", "sigmoid", "tanh", "relu", "selu", "gelu", "silu", "softsign"),
         _names(
-            "init",
-            "Initializer",
-            ("xavier_normal", "xavier_uniform", "he_normal", "he_uniform", "lecun_normal", "orthogonal", "lsuv"),
+            "init", "xavier_normal", "xavier_uniform", "he_normal", "he_uniform", "lecun_normal", "orthogonal", "lsuv"
         ),
-        _names("normalization", "Normalization", ("none", "batch", "layer")),
-        _names("optimizer", "Optimizer", ("sgd", "rmsprop", "adagrad", "adam", "adamw"), trains=True),
-        _names("dtype", "Float type", ("float64", "float32")),
-        _names("dataset", "Data set", ("two_gaussians", "circles", "moons", "xor", "spiral")),
+        _names("normalization", "none", "batch", "layer"),
+        _names("optimizer", "sgd", "rmsprop", "adagrad", "adam", "adamw", trains=True),
+        _names("dtype", "float64", "float32"),
+        _names("dataset", "two_gaussians", "circles", "moons", "xor", "spiral"),
     )
 }
 """Every axis of the page, in the order of its menus."""
@@ -107,7 +112,7 @@ def choose(axis: MapAxis) -> tuple[Any, ...]:
     if axis.options:
         start = (axis.low, axis.high)
         low, high = st.select_slider(
-            "From and to", axis.options, start, format_func=_short, key=axis.key, bind="query-params"
+            "From and to", axis.options, start, format_func=option, key=axis.key, bind="query-params"
         )
         return tuple(value for value in axis.options if low <= value <= high)
     kind: type[int] | type[float] = int if axis.whole else float
@@ -128,29 +133,24 @@ def _chosen_names(axis: MapAxis) -> tuple[Any, ...]:
     return tuple(name for name in axis.options if name in names)
 
 
-def _short(value: float) -> str:
-    return f"{value:g}"
+def value_in_words(name: str, value: Any) -> str:
+    """A value of an axis in words; several widths or names as a measurement of the map has them, so that they match."""
+    return in_words(name, as_coordinate(value))
 
 
-def shown(value: Any) -> str:
-    """A value of an axis in words."""
-    if isinstance(value, (list, tuple)):
-        return ", ".join(map(str, value))
-    if value is None:
-        return "textbook"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def texts(values: Sequence[Any]) -> list[str]:
+def menu_of(name: str, values: Sequence[Any]) -> list[str]:
     """The values of an axis in words that differ: what a menu offers."""
-    short = [shown(value) for value in values]
-    return short if len(set(short)) == len(short) else [str(value) for value in values]
+    words = [value_in_words(name, value) for value in values]
+    return words if len(set(words)) == len(words) else [str(value) for value in values]
 
 
-def nearest(values: Sequence[Any], value: Any) -> int | None:
-    """The place of a value on an axis: that of the nearest number between its ends, of a name its own; None off it."""
+def nearest(name: str, values: Sequence[Any], value: Any) -> int | None:
+    """The place of a value on an axis: that of the nearest number between its ends, of a name its own; None off it.
+
+    The value of a name may be its words, which is what a chart has of it.
+    """
     if isinstance(value, (int, float, np.number)) and all(isinstance(each, (int, float)) for each in values):
         inside = np.isfinite(value) and min(values) <= value <= max(values)
         return int(np.argmin(np.abs(np.array(values, float) - float(value)))) if inside else None
-    texts = [shown(each) for each in values]
-    return texts.index(shown(value)) if shown(value) in texts else None
+    words, sought = [value_in_words(name, each) for each in values], value_in_words(name, value)
+    return words.index(sought) if sought in words else None

@@ -20,7 +20,7 @@ from dashboard.charts.style import (
     percent,
 )
 from dashboard.ui.card import Text
-from dashboard.views.map.axes import shown
+from dashboard.views.map.axes import value_in_words
 from nncore import Measurement
 from nncore.diagnosis import RULES
 from nncore.numerics.spacing import evenly_spaced
@@ -57,7 +57,7 @@ def trainability(
 ) -> Figure:
     """The cells, marks on those that colour cannot show, theory's curves, and where the sidebar is."""
     name = cells.quantity.name
-    x, y = (coordinates(measured.axes[axis]) for axis in (cells.x, cells.y))
+    x, y = (coordinates(axis, measured.axes[axis]) for axis in (cells.x, cells.y))
     values = scaled(measured, name)
     finite = drawable(values, log=False)
     size = float(np.clip(260 / max(len(x), len(y)), 7, 14))
@@ -93,8 +93,8 @@ def trainability(
         traces.append(
             {
                 "type": "scatter",
-                "x": _on(x, here[0]),
-                "y": _on(y, here[1]),
+                "x": _on(cells.x, x, here[0]),
+                "y": _on(cells.y, y, here[1]),
                 "mode": "markers",
                 "name": "you are here",
                 "showlegend": True,
@@ -121,14 +121,14 @@ def scaled(measured: Measurement, name: str) -> np.ndarray:
         return np.log10(measured[name])
 
 
-def coordinates(values: np.ndarray) -> np.ndarray:
+def coordinates(name: str, values: np.ndarray) -> np.ndarray:
     """Where values stand on an axis: numbers where they are, names one after the other."""
-    return values if _is_scale(values) else np.array([shown(value) for value in values])
+    return values if _is_scale(values) else np.array([value_in_words(name, value) for value in values])
 
 
-def _on(axis: np.ndarray, value: Any) -> np.ndarray:
+def _on(name: str, axis: np.ndarray, value: Any) -> np.ndarray:
     """A value where it stands among the coordinates of an axis."""
-    return np.array([value if axis.dtype.kind in "iuf" else shown(value)])
+    return np.array([value if axis.dtype.kind in "iuf" else value_in_words(name, value)])
 
 
 def _is_scale(values: np.ndarray) -> bool:
@@ -145,7 +145,7 @@ def axis_of(name: str, values: np.ndarray) -> dict[str, Any]:
             "showgrid": False,
             "type": "category",
             "categoryorder": "array",
-            "categoryarray": coordinates(values),
+            "categoryarray": coordinates(name, values),
         }
     if is_geometric(values):
         logs = np.log10(values)
@@ -305,7 +305,10 @@ def _hover(cells: Cells, measured: Measurement) -> np.ndarray:
     texts = np.empty(cells.shape[:2], dtype=object)
     for row, y in enumerate(measured.axes[cells.y]):
         for column, x in enumerate(measured.axes[cells.x]):
-            lines = [f"{cells.x} {shown(x)}, {cells.y} {shown(y)}", cell_words(cells, measured, row, column)]
+            lines = [
+                f"{cells.x} {value_in_words(cells.x, x)}, {cells.y} {value_in_words(cells.y, y)}",
+                cell_words(cells, measured, row, column),
+            ]
             curve = sparkline(cells.layers(row, column))
             reason = cells.reason(row, column)
             lines += [f"δ, layer 1 … L: {curve}"] * bool(curve) + [label(reason, 90)] * bool(reason)

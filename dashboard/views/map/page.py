@@ -11,9 +11,11 @@ from dashboard.jobs import limits
 from dashboard.jobs.map_request import MapRequest, MapTraining
 from dashboard.jobs.progress import QUIET_SECONDS, bar, follow, session_id, stop_button
 from dashboard.jobs.registry import MAP, runs, wait
-from dashboard.state import sidebar, sidebar_run, uploads
+from dashboard.state import sidebar_run, uploads
+from dashboard.state.address import FIRST_SIGHT
 from dashboard.views.map import panel, sweeps
 from dashboard.views.map.axes import AXES, PREFIX, beside, choose
+from dashboard.words.labels import label
 from nncore import RunConfig
 from nncore.seeds import MOST_SEEDS
 from nncore.sweep import CELL_QUANTITIES, apply_axes, coordinate, theory_curves
@@ -33,7 +35,7 @@ def asked(config: RunConfig) -> MapRequest:
         y = st.selectbox(
             "Upwards",
             list(AXES),
-            format_func=axis_label,
+            format_func=label,
             key=f"{PREFIX}y",
             bind="query-params",
             help="The setting that changes from row to row of the map.",
@@ -45,7 +47,7 @@ def asked(config: RunConfig) -> MapRequest:
             "To the right",
             others,
             others.index("gain") if "gain" in others else 0,
-            format_func=axis_label,
+            format_func=label,
             key=f"{PREFIX}x",
             bind="query-params",
             help="The setting that changes from column to column.",
@@ -70,11 +72,6 @@ def asked(config: RunConfig) -> MapRequest:
             help="Each cell is the median of so many runs, or the share that trained, or the verdict that most have.",
         )
     return MapRequest.of(config, (y, y_values), (x, x_values), quantity, int(seeds))
-
-
-def axis_label(name: str) -> str:
-    """What an axis is called in the menus."""
-    return AXES[name].label
 
 
 def refused(problem: ValueError, request: MapRequest | None) -> None:
@@ -176,7 +173,7 @@ def page() -> None:
         own_map(config)
     directory = limits.sweeps()
     if directory is not None:
-        sweeps.show(directory, config or sidebar.FIRST_SIGHT)
+        sweeps.show(directory, config or FIRST_SIGHT)
 
 
 page()

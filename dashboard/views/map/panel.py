@@ -11,10 +11,12 @@ import streamlit as st
 from dashboard.charts.style import Style, percent
 from dashboard.plot import Point
 from dashboard.state import sidebar, uploads
+from dashboard.state.address import check_reach
 from dashboard.state.session import session
 from dashboard.ui import card
 from dashboard.views.map import charts
-from dashboard.views.map.axes import AXES, PREFIX, nearest, shown, texts
+from dashboard.views.map.axes import PREFIX, menu_of, nearest, value_in_words
+from dashboard.words.labels import label
 from nncore import Measurement, RunConfig
 from nncore.diagnosis.flows import EXPLODED, VANISHED
 from nncore.sweep import Cells
@@ -48,21 +50,11 @@ def open_cell(config_at: ConfigAt, row: int, column: int) -> None:
     """Let the next run of the page open a cell's run in the lab. Call it from a callback."""
     try:
         config = config_at(row, column)
-        check_in_lab(config)
+        check_reach(config)
     except ValueError as problem:
         session().map_refusal = uploads.plain(str(problem))
     else:
         session().map_run = config
-
-
-def check_in_lab(config: RunConfig) -> None:
-    """Raise ValueError where the lab's widgets cannot be set to a config."""
-    for name, most in (("gain", sidebar.MAX_GAIN), ("bias_std", sidebar.MAX_BIAS_STD), ("momentum", 0.99)):
-        value = getattr(config, name)
-        if value > most:
-            raise ValueError(f"the lab's {sidebar.label(name).lower()} ends at {most:g} and this run has {value:g}")
-    if config.learning_rate not in (0.0, *sidebar.LEARNING_RATES):
-        raise ValueError(f"the lab has no learning rate {config.learning_rate:g}")
 
 
 # The map ----------------------------------------------------------------------------------------------------
@@ -75,10 +67,10 @@ def show(
     measured = cells.measurement()
     name = cells.quantity.name
     x, y = cells.grid.axes[cells.x], cells.grid.axes[cells.y]
-    is_on = None not in (nearest(x, here[0]), nearest(y, here[1]))
+    is_on = None not in (nearest(cells.x, x, here[0]), nearest(cells.y, y, here[1]))
 
     def clicked(point: Point) -> None:
-        column, row = nearest(x, point["x"]), nearest(y, point["y"])
+        column, row = nearest(cells.x, x, point["x"]), nearest(cells.y, y, point["y"])
         if row is not None and column is not None:
             open_cell(config_at, row, column)
 
@@ -91,14 +83,7 @@ def show(
 
 def title(cells: Cells) -> str:
     """The two axes of a map."""
-    return f"{axis_label(cells.y)} × {axis_label(cells.x).lower()}"
-
-
-def axis_label(name: str) -> str:
-    """What an axis is called."""
-    if name in AXES:
-        return AXES[name].label
-    return sidebar.label(name) if name in sidebar.CONTROLS else name.replace("_", " ").capitalize()
+    return f"{label(cells.y)} × {label(cells.x).lower()}"
 
 
 def finding(cells: Cells, measured: Measurement) -> str:
@@ -133,10 +118,10 @@ def here_words(cells: Cells, here: tuple[Any, Any]) -> str:
     """Why the star is missing, where the sidebar's run is off the map."""
     parts = []
     for name, value in ((cells.x, here[0]), (cells.y, here[1])):
-        if nearest(cells.grid.axes[name], value) is None:
+        if nearest(name, cells.grid.axes[name], value) is None:
             is_nowhere = isinstance(value, float) and np.isnan(value)
-            has = "has no place on this axis" if is_nowhere else f"has {shown(value)}"
-            parts.append(f"{axis_label(name)}: the sidebar's run {has}")
+            has = "has no place on this axis" if is_nowhere else f"has {value_in_words(name, value)}"
+            parts.append(f"{label(name)}: the sidebar's run {has}")
     return f"You are off this map. {'; '.join(parts)}." if parts else ""
 
 
@@ -149,10 +134,10 @@ def chosen_cell(cells: Cells, here: tuple[Any, Any], config_at: ConfigAt, look: 
     with st.container(horizontal=True, gap="small"):
         for name, value in ((cells.y, here[1]), (cells.x, here[0])):
             values = cells.grid.axes[name]
-            start = nearest(values, value)
-            menu = texts(values)
+            start = nearest(name, values, value)
+            menu = menu_of(name, values)
             text = st.selectbox(
-                f"{axis_label(name)} of the cell",
+                f"{label(name)} of the cell",
                 menu,
                 len(values) // 2 if start is None else start,
                 key=f"{PREFIX}{mark}cell_{name}",

@@ -13,7 +13,8 @@ import streamlit as st
 from dashboard.charts import style
 from dashboard.jobs.limits import MOST_CELLS
 from dashboard.views.map import panel
-from dashboard.views.map.axes import PREFIX, texts
+from dashboard.views.map.axes import PREFIX, menu_of
+from dashboard.words.labels import label
 from nncore import RunConfig
 from nncore.config.run_config import TABLE
 from nncore.sweep import (
@@ -147,7 +148,6 @@ def choices(folder: Folder) -> tuple[tuple[str, str], str, dict[str, Any]]:
     if not quantities:
         raise ValueError("nothing is noted of its runs that a map could show")
     up, across, colour = st.columns(3, gap="medium")
-    label = panel.axis_label
     y = up.selectbox("Upwards", long, 0, format_func=label, key=f"{PREFIX}{MARK}y", bind="query-params")
     others = [name for name in long if name != y]
     x = across.selectbox("To the right", others, 0, format_func=label, key=f"{PREFIX}{MARK}x", bind="query-params")
@@ -163,7 +163,7 @@ def choices(folder: Folder) -> tuple[tuple[str, str], str, dict[str, Any]]:
     rest = [name for name, values in grid.axes.items() if name not in (y, x) and len(values) > 1]
     with st.container(horizontal=True, gap="small"):
         for name in rest:
-            menu = [TOGETHER, *texts(grid.axes[name])]
+            menu = [TOGETHER, *menu_of(name, grid.axes[name])]
             text = st.selectbox(
                 label(name),
                 menu,

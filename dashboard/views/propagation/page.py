@@ -10,6 +10,7 @@ from dashboard.charts.style import number
 from dashboard.jobs.map_request import at_initialization
 from dashboard.plot import Point
 from dashboard.state import sidebar, sidebar_run
+from dashboard.state.address import REACH
 from dashboard.state.session import peek, session
 from dashboard.ui import card
 from dashboard.views.propagation import charts
@@ -32,7 +33,7 @@ from nncore.theory.hidden_jacobian import hidden_spectrum, partner, rows_afforda
 from nncore.theory.of_config import Standing, first_q, standing
 
 WEIGHT, BIAS = "p_sigma_w2", "p_sigma_b2"
-LARGEST_W, LARGEST_B = sidebar.MAX_GAIN**2, sidebar.MAX_BIAS_STD**2
+LARGEST_W, LARGEST_B = REACH["gain"][1] ** 2, REACH["bias_std"][1] ** 2
 """What the lab can set: gain and bias deviation, squared."""
 
 SYMBOLS = """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from dashboard.charts.style import number, percent
-from dashboard.state.sidebar import MAX_BIAS_STD, MAX_GAIN
+from dashboard.state.address import REACH
 from nncore import Activation, RunConfig
 from nncore.theory import CRITERIA, TRAINABLE_DEPTH, FixedPoint, critical_point, normalization_growth
 from nncore.theory.diagrams import mean_factor
@@ -24,8 +24,8 @@ def in_the_lab(config: RunConfig, sigma_w2: float, sigma_b2: float) -> RunConfig
     """
     return config.replace(
         init="lecun_normal",
-        gain=min(round(float(np.sqrt(sigma_w2)), 6), MAX_GAIN),
-        bias_std=min(round(float(np.sqrt(sigma_b2)), 6), MAX_BIAS_STD),
+        gain=min(round(float(np.sqrt(sigma_w2)), 6), REACH["gain"][1]),
+        bias_std=min(round(float(np.sqrt(sigma_b2)), 6), REACH["bias_std"][1]),
     )
 
 

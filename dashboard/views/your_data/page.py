@@ -8,7 +8,8 @@ import streamlit as st
 
 from dashboard.charts import style
 from dashboard.plot import plot
-from dashboard.state import sidebar, uploads
+from dashboard.state import uploads
+from dashboard.state.address import link
 from dashboard.state.session import session
 from dashboard.state.uploads import plain
 from dashboard.ui import card
@@ -164,7 +165,7 @@ def open_in_lab(choice: TableChoice) -> None:
         f"The network gets {width:,} {'input' if width == 1 else 'inputs'}, standardized on the training rows.",
     ]
     if st.button("Train on it in the lab", key="to_lab", type="primary", icon=":material/science:"):
-        st.switch_page("views/lab/page.py", query_params=sidebar.link(config))
+        st.switch_page("views/lab/page.py", query_params=link(config))
     st.caption(plain(" ".join(said)))
 
 

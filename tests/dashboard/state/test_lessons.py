@@ -10,15 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from dashboard.state import lessons
+from dashboard.state.address import FIRST_SIGHT, link, settings_of
 from dashboard.state.lessons import NOTE_LENGTH, TITLE_LENGTH, Lesson, plain, read
-from dashboard.state.sidebar import FIRST_SIGHT, GROUPS, labels, link, settings_of
 from dashboard.ui.layout import PARTS
+from dashboard.words.labels import GROUPS, WIDGETS
 from nncore import run
 from nncore.diagnosis import flow
 from tests.conftest import plots
 from tests.dashboard.lab import SMALL, element, opened
-from tests.dashboard.state.test_sidebar import HOSTILE, config_of, few, sidebar
-from tests.dashboard.state.test_sidebar import configs as some_configs
+from tests.dashboard.state.test_address import HOSTILE, few
+from tests.dashboard.state.test_address import configs as some_configs
+from tests.dashboard.state.test_sidebar import config_of, sidebar
 
 KEYS = tuple(settings_of(FIRST_SIGHT))
 TITLE = "Why does layer 1 stand still?"
@@ -188,7 +190,7 @@ def test_dialog_makes_a_link_that_opens_exactly_what_was_chosen() -> None:
     seen = {**SMALL, "activation": "tanh", "heat": "update", "step": "3", "experiment": "zeros"}
     app = opened(open_dialog, **seen)
     assert not app.code
-    assert app.multiselect(key="lesson_only").options == list(labels().values())
+    assert app.multiselect(key="lesson_only").options == list(WIDGETS.values())
     app.multiselect(key="lesson_only").set_value(["depth", "skip"])
     app.multiselect(key="lesson_show").set_value(["heatmap", "numbers", "flow"])
     app.text_area(key="lesson_note").set_value("Try & see:\nδ")

@@ -7,13 +7,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from dashboard.state import pins
+from dashboard.state.address import FIRST_SIGHT
 from dashboard.state.pins import LONGEST_NAME, Pin, clean, decoded, encoded, proposed, unused
 from dashboard.state.session import MOST_PINS
-from dashboard.state.sidebar import FIRST_SIGHT
 from nncore import RunConfig, read_table
 from tests.conftest import plots
 from tests.dashboard.lab import SMALL, element, opened, start_on
-from tests.dashboard.state.test_sidebar import HOSTILE, configs
+from tests.dashboard.state.test_address import HOSTILE, configs
 
 TINY = FIRST_SIGHT.replace(hidden=(4, 4), steps=4, n_samples=40)
 COMPARE = "views/compare/page.py"
@@ -99,9 +99,9 @@ def test_any_text_is_a_pin_or_one_sentence(text: str) -> None:
         ("", "it is empty"),
         ("dataset=table&table=abc", "a run on a table of somebody's own stays in its session"),
         ("features=x1", "features must be among"),
-        ("depth=999", "depth must be at most 50"),
-        ("width=0", "width between 1 and 256"),
-        ("seed=1e99", "seed must be a whole number; got '1e99'"),
+        ("depth=999", "depth must be a whole number from 0 to 50; got 999"),
+        ("width=0", "width must be a whole number from 1 to 256; got 0"),
+        ("seed=1e99", "seed must be a whole number from 0 to 4,294,967,295; got 1e+99"),
         ("gain=nan", "gain must be a number from 0 to 100; got nan"),
         ("skip=yes", "skip must be true or false; got 'yes'"),
         ("activation=rleu", "did you mean 'relu'?"),

@@ -7,9 +7,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.charts.gradients import heat_maps
+from dashboard.state.address import FIRST_SIGHT
 from dashboard.state.pins import Pin, encoded
 from dashboard.state.session import KEY, Session
-from dashboard.state.sidebar import FIRST_SIGHT
 from dashboard.views.compare.charts import FLOW_LABELS
 from tests.conftest import plots
 from tests.dashboard.lab import APP, SMALL, element, start_on

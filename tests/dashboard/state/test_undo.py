@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from dashboard.state.sidebar import FIRST_SIGHT, settings_of
+from dashboard.state.address import FIRST_SIGHT, settings_of
 from dashboard.state.undo import KEPT, MERGED_SECONDS, Trail
 from tests.dashboard.lab import element, opened
 from tests.dashboard.state.test_sidebar import config_of, sidebar

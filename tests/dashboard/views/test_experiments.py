@@ -8,10 +8,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.charts.style import DARK, LIGHT, Style
-from dashboard.state.sidebar import FIRST_SIGHT, LEARNING_RATES, settings_of
+from dashboard.state.address import FIRST_SIGHT, settings_of
 from dashboard.views.experiments import pictures
 from dashboard.views.experiments.charts import described, picture
 from dashboard.views.lab import banner
+from nncore.config.settings import LEARNING_RATES
 from nncore.experiments import BASE, EXPERIMENTS, TOPICS, Experiment
 from tests.conftest import plots
 from tests.dashboard.lab import APP, element, opened, start_on

@@ -10,10 +10,10 @@ from streamlit.testing.v1 import AppTest
 from dashboard.charts import style
 from dashboard.jobs import progress
 from dashboard.jobs.registry import FORK, runs
-from dashboard.state.sidebar import CONTROLS
 from dashboard.views.fork import charts as charts
 from dashboard.views.fork import charts_learned, fork_words
 from dashboard.views.fork.form import LABELS
+from dashboard.words.settings import description
 from nncore import Fork, History, KillUnit, RunConfig, ScaleLayer, SetParameter, edits_from_text, run
 from nncore.config.fork import CHANGEABLE
 from nncore.diagnosis import suggested_fork
@@ -196,7 +196,7 @@ def test_a_link_with_a_change_opens_that_fork(name: str) -> None:
     (value, parent), suggested = OTHER[name], "Learning rate"
     app = open_page(**parent, step="5", f_change=LABELS[name], **{f"f_{name}": value})
     assert not app.error
-    label = CONTROLS[name].label
+    label = LABELS[name]
     assert f"**{label}**" in words(app) and drawn(app) == CHARTS
     same = "Nothing is changed" in words(app) or "has no effect" in words(app)
     assert same == (name in ("record_every", "steps"))
@@ -443,7 +443,7 @@ def test_the_verdict_follows_the_numbers(parent: History) -> None:
 
 def test_the_description_names_changes_and_edits() -> None:
     fork = Fork(BESIDE, 5, [KillUnit(1, 0)], clip_norm=0.5, skip=True, activation=("relu", "tanh"))
-    assert fork_words.description(fork) == (
+    assert description(fork) == (
         "**Activation** tanh → relu, tanh; **Skip connections** off → on; "
         "**Clip norm** none → 0.5; unit 0 of layer 1 is killed"
     )

@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.charts import style
 from dashboard.jobs import limits
+from dashboard.state.address import check_reach
 from dashboard.views.map import charts as charts
 from dashboard.views.map import panel, sweeps
 from dashboard.views.map.axes import AXES, beside
@@ -330,7 +331,7 @@ def test_choices_that_have_left_the_axis_do_not_stop_the_page() -> None:
 
 def test_what_the_lab_cannot_show_is_said() -> None:
     config = RunConfig(hidden=(4,))
-    panel.check_in_lab(config)
+    check_reach(config)
     for changes, said in (
         ({"gain": 21.0}, "gain ends at 20 and this run has 21"),
         ({"bias_std": 6.0}, "bias deviation ends at 5"),
@@ -338,7 +339,7 @@ def test_what_the_lab_cannot_show_is_said() -> None:
         ({"learning_rate": 0.123}, "no learning rate 0.123"),
     ):
         with pytest.raises(ValueError, match=said):
-            panel.check_in_lab(config.replace(**changes))
+            check_reach(config.replace(**changes))
 
 
 # Figures ----------------------------------------------------------------------------------------------------
@@ -438,7 +439,7 @@ def test_axis_fits_its_values(values: tuple[Any, ...], kind: str | None) -> None
     axis = charts.axis_of("gain", np.array(values))
     assert axis.get("type") == kind
     assert kind == "category" or (np.diff(axis["range"]) > 0).all()
-    assert len(charts.coordinates(np.array(values))) == len(values)
+    assert len(charts.coordinates("gain", np.array(values))) == len(values)
 
 
 def test_findings_count_cells() -> None:

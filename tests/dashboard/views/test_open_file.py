@@ -9,8 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.jobs import limits, registry, work
 from dashboard.jobs.work import RunRequest
-from dashboard.state.address import nearest
-from dashboard.state.sidebar import FIRST_SIGHT, settings_of
+from dashboard.state.address import FIRST_SIGHT, nearest, settings_of
 from nncore import Fork, History, RunConfig, ScaleLayer, read_table, run
 from nncore import measures as m
 from tests.conftest import plots

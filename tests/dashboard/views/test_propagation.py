@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.charts import style
 from dashboard.jobs.map_request import at_initialization
-from dashboard.state.sidebar import FIRST_SIGHT, MAX_GAIN
+from dashboard.state.address import FIRST_SIGHT, REACH
 from dashboard.ui import card
 from dashboard.views.propagation import charts as charts
 from dashboard.views.propagation import charts_plane as plane
@@ -180,10 +180,10 @@ def test_point_outside_the_range_is_said_with_an_arrow() -> None:
 
 def test_every_point_of_the_lab_can_be_reached() -> None:
     app = page(activation="sigmoid")
-    element(app, "p_sigma_w2").set_value(MAX_GAIN**2).run()
+    element(app, "p_sigma_w2").set_value(REACH["gain"][1] ** 2).run()
     element(app, "p_use").click().run()
     check(app)
-    assert app.session_state["gain"] == MAX_GAIN
+    assert app.session_state["gain"] == REACH["gain"][1]
 
 
 # Words ------------------------------------------------------------------------------------------------------
@@ -221,7 +221,7 @@ def test_words_of_standing_and_advice() -> None:
     assert "has σ_w² = 2 and σ_b² = 0." in standing_words(plain, standing(plain))
     (note,) = advice(plain.replace(normalization="batch", activation="relu"))
     assert "relu: ‖δ‖ × 1.21 per layer" in note
-    assert in_the_lab(plain, 1e6, 1e6).gain == MAX_GAIN
+    assert in_the_lab(plain, 1e6, 1e6).gain == REACH["gain"][1]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from dashboard.state.sidebar import FIRST_SIGHT, link, settings_of
+from dashboard.state.address import FIRST_SIGHT, link, settings_of
 from dashboard.views.lab import findings
 from nncore import RunConfig, run
 from nncore.diagnosis import CHARTS, RULES, remedies_for, verdict

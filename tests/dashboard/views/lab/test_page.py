@@ -6,14 +6,16 @@ import time
 import numpy as np
 import pytest
 
-from dashboard.state.sidebar import CONTROLS, FIRST_SIGHT, link
+from dashboard.state.address import FIRST_SIGHT, link
+from dashboard.state.sidebar import CONTROLS
 from dashboard.ui import card
 from nncore import DATASETS, RunConfig, run
 from nncore import measures as m
 from nncore.diagnosis import flow
 from tests.conftest import plots
 from tests.dashboard.lab import SMALL, element, opened
-from tests.dashboard.state.test_sidebar import ENABLING, HOSTILE, KEYS, OTHER
+from tests.dashboard.state.test_address import HOSTILE, KEYS
+from tests.dashboard.state.test_sidebar import ENABLING, OTHER
 
 CHARTS = {
     f"chart_{key}"

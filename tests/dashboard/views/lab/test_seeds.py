@@ -11,7 +11,7 @@ from dashboard.charts import gradients, style
 from dashboard.charts import seeds as charts
 from dashboard.jobs import limits
 from dashboard.jobs.registry import SEEDS, runs, wait
-from dashboard.state.sidebar import FIRST_SIGHT
+from dashboard.state.address import FIRST_SIGHT
 from dashboard.ui import card
 from dashboard.views.lab.seeds import endings, ordinal, words
 from nncore import measures as m

@@ -1,0 +1,1 @@
+"""What the pages say: labels, numbers and settings in words, without Streamlit."""
