@@ -12,6 +12,7 @@ from dashboard.charts.style import escape
 from dashboard.jobs.progress import finished_runs, over_budget, session_id
 from dashboard.jobs.registry import PINS, runs
 from dashboard.state import pins, sidebar
+from dashboard.state.address import nearest
 from dashboard.state.session import peek
 from dashboard.ui import card
 from dashboard.views.compare import charts, pinned_runs
@@ -59,7 +60,7 @@ def edit(found: list[pins.Pin]) -> None:
             help="What the legends and the table call this run. Empty: the name that is proposed.",
         )
         if st.button("Open in lab", key="pin_open", icon=":material/science:"):
-            sidebar.remember(found[place].config)
+            sidebar.remember(nearest(found[place].config))
             st.switch_page("views/lab/page.py")
         st.button(
             "Move up",

@@ -240,6 +240,14 @@ def test_open_in_lab_brings_the_pinned_run_and_keeps_the_pins() -> None:
     assert len(in_address(app)) == 2
 
 
+def test_pin_beyond_the_sliders_opens_in_the_lab_on_the_nearest_set_up() -> None:
+    text = encoded(Pin("far", TINY)) + "&gain=50&learning_rate=0.017"
+    app = compare_page(texts=(text,))
+    element(app, "pin_open").click().run()
+    assert not app.exception
+    assert (element(app, "gain").value, element(app, "learning_rate").value) == (20.0, 0.02)
+
+
 def test_nine_pins_are_eight_and_a_sentence() -> None:
     texts = [encoded(Pin(f"run {place}", TINY.replace(seed=place))) for place in range(9)]
     app = compare_page(texts=tuple(texts))

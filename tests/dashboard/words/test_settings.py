@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+import dashboard
 from dashboard.words.labels import GROUPS, LABELS, LAYERS, WIDGETS, label
 from dashboard.words.settings import in_words, phrase
 from nncore import RunConfig
@@ -60,4 +62,4 @@ def test_default_of_every_setting_has_words_and_a_phrase(name: str) -> None:
 
 def test_words_load_no_streamlit() -> None:
     code = "import sys, dashboard.words.settings; assert 'streamlit' not in sys.modules"
-    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], cwd=Path(dashboard.__file__).parents[1]).returncode == 0

@@ -211,7 +211,7 @@ def test_diverged_run_stands_on_the_last_finite_step_and_says_where_it_began() -
     ("query", "sentence"),
     [
         ({"dataset": "parabola", "loss": "bce"}, "loss for regression must be mse; got 'bce'"),
-        ({"widths": "3, wide"}, "width of each layer must be whole numbers separated by commas; got 'wide'"),
+        ({"widths": "3, wide"}, "hidden must be widths such as 64,32x2, whole numbers separated by commas; got 'wide'"),
         ({"layer_activations": "tanh"}, "activation must be one name, or one for each of the 2 hidden layers; got 1"),
         ({"nesterov": "true"}, "nesterov needs a momentum above 0"),
         ({"steps": "100000"}, "set record_every to"),
