@@ -9,9 +9,9 @@ if str(ROOT) not in sys.path:  # `streamlit run` puts only this script's folder 
 
 import streamlit as st  # noqa: E402
 
-from dashboard.charts import style  # noqa: E402
 from dashboard.jobs import limits  # noqa: E402
 from dashboard.state.session import begin_page  # noqa: E402
+from dashboard.ui import theme  # noqa: E402
 
 VIEWS = Path(__file__).parent / "views"
 
@@ -22,7 +22,7 @@ def page(file: str, address: str, title: str, icon: str, **options: bool) -> st.
 
 
 st.set_page_config(page_title="Gradient lab", page_icon="📉", layout="wide")
-style.page()
+theme.add_css()
 try:
     limits.check()
 except ValueError as problem:

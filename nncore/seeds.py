@@ -146,6 +146,16 @@ class Seeds:
         return int(np.argmin(np.abs(self.steps - step)))
 
     @property
+    def was_stopped(self) -> bool:
+        """Did somebody end the study before all its seeds were done?"""
+        return len(self) < self.asked
+
+    @property
+    def stopped(self) -> str:
+        """ "" or how many seeds are done."""
+        return _stopped(len(self), self.asked)
+
+    @property
     def diverged(self) -> dict[int, Divergence]:
         """Seed -> where it became non-finite, of those that did."""
         pairs = zip(self.seeds.tolist(), self.divergence, strict=True)
@@ -177,7 +187,7 @@ def run_seeds(
         configs = [planned.replace(seed=seed) for seed in request.seeds[start : start + at_once]]
         asked = _counting(cancelled, progress, start * planned.steps, len(configs), planned.steps)
         histories = run_many(configs, cancelled=asked, memory_budget=memory_budget, workers=1)
-        if cancelled() or any(history.stopped and not history.divergence for history in histories):
+        if cancelled() or any(history.was_stopped for history in histories):
             break
         measured += [_measured(history, steps) for history in histories]
         divergence += [history.divergence for history in histories]
@@ -222,12 +232,14 @@ def _measured(history: History, steps: np.ndarray) -> tuple[dict[str, Array], di
 
 
 def _caveats(request: SeedRuns, planned: RunConfig, done: int) -> tuple[str, ...]:
-    found = []
-    if done < request.n_seeds:
-        found.append(f"Stopped by hand: {done} of {request.n_seeds} seeds are done.")
+    found = [_stopped(done, request.n_seeds)]
     if planned.record_every > 1:
         found.append(f"Seeds are measured every {planned.record_every:,} steps, to save memory and time.")
-    return tuple(found)
+    return tuple(filter(None, found))
+
+
+def _stopped(done: int, asked: int) -> str:
+    return f"Stopped by hand: {done} of {asked} seeds are done." if done < asked else ""
 
 
 # Over seeds -------------------------------------------------------------------------------------------------

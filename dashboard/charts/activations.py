@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from dashboard.charts.gradients import layer_lines
-from dashboard.charts.seeds import Line, bands
-from dashboard.charts.style import Figure, Style, layer_axis, log_axis, log_ticks, merge
-from dashboard.ui.card import Text
+from dashboard.charts.axes import layer_axis, log_axis, log_ticks
+from dashboard.charts.marks import Line, bands, layer_lines, line, note
+from dashboard.charts.style import Figure, Style, merge
+from dashboard.charts.text import Text
 from nncore import Measurement
 from nncore.measures import LAYER_QUANTITIES
 
@@ -56,20 +56,7 @@ def distribution(measured: Measurement, quantity: str, style: Style) -> Figure:
     annotations = []
     if quantity != "activation" and zeros.any():
         share = int(zeros.sum())
-        annotations = [
-            {
-                "text": f"{share:,} exact zeros not drawn",
-                "xref": "paper",
-                "yref": "paper",
-                "x": 0.02,
-                "y": 0.98,
-                "xanchor": "left",
-                "yanchor": "top",
-                "showarrow": False,
-                "font": style.font(11) | {"color": style.muted},
-                "bgcolor": style.background,
-            }
-        ]
+        annotations = [note(f"{share:,} exact zeros not drawn", style, 0.02, 0.98, colour=style.muted, size=11)]
     return {
         "data": [
             {
@@ -101,50 +88,35 @@ def signal(measured: Measurement, style: Style) -> Figure:
     pooled, own, floor = (measured[name][0] for name in ("z_std", "signal", "signal_floor"))
     noise = own <= floor
     drawn = np.where((own > 0) & np.isfinite(own), own, np.nan)
-    base = {"type": "scatter", "x": layers}
-    line = Line("signal", "signal", style.activation, "diamond")
-    seeds = bands(measured, line, style, 0, log=True, legend=True)
+    symbols = ["diamond-open" if lost else "diamond" for lost in noise]
+    seeds = bands(measured, Line("signal", "signal", style.activation, "diamond"), style, 0, log=True, legend=True)
     traces = [
         *seeds,
-        base
-        | {
-            "y": np.where(pooled > 0, pooled, np.nan),
-            "name": "all units and samples",
-            "mode": "lines",
-            "line": {"color": style.muted, "width": 1.5, "dash": "dashdot"},
-            "hovertemplate": "layer %{x}<br>pooled std %{y:.2e}<extra></extra>",
-        },
-        base
-        | {
-            "y": drawn,
-            "name": "signal",
-            "mode": "lines+markers",
-            "line": {"color": style.activation, "width": 2.5},
-            "marker": {
-                "size": 8,
-                "symbol": ["diamond-open" if lost else "diamond" for lost in noise],
-                "color": style.activation,
-            },
-            "hovertemplate": "layer %{x}<br>signal %{y:.2e}<extra></extra>",
-        },
+        line(
+            layers,
+            np.where(pooled > 0, pooled, np.nan),
+            "all units and samples",
+            style.muted,
+            "layer %{x}<br>pooled std %{y:.2e}<extra></extra>",
+            width=1.5,
+            dash="dashdot",
+        ),
+        line(
+            layers,
+            drawn,
+            "signal",
+            style.activation,
+            "layer %{x}<br>signal %{y:.2e}<extra></extra>",
+            width=2.5,
+            symbol="diamond",
+            size=8,
+            marker={"symbol": symbols},
+        ),
     ]
     annotations = []
     if noise.any():
         first = int(layers[noise][0])
-        annotations = [
-            {
-                "text": f"from layer {first} on: rounding noise",
-                "xref": "paper",
-                "yref": "paper",
-                "x": 0.98,
-                "y": 0.02,
-                "xanchor": "right",
-                "yanchor": "bottom",
-                "showarrow": False,
-                "font": style.font(12) | {"color": style.activation},
-                "bgcolor": style.background,
-            }
-        ]
+        annotations = [note(f"from layer {first} on: rounding noise", style, 0.98, 0.02, colour=style.activation)]
     return {
         "data": traces,
         "layout": style.layout(

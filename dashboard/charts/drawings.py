@@ -7,7 +7,7 @@ from html import escape
 import numpy as np
 
 from dashboard.charts.style import FONT, Style, fade
-from dashboard.views.lecture.parts import digits
+from dashboard.words.numbers import digits
 from nncore import Activation
 from nncore.lecture.models import ForwardPass
 

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from dashboard.charts.seeds import Line, bands
-from dashboard.charts.style import (
-    CIVIDIS,
-    Figure,
-    Style,
+from dashboard.charts.axes import drawable, layer_axis, log_axis, log_ticks, step_axis
+from dashboard.charts.marks import (
+    Line,
+    band,
+    bands,
+    colour_bar,
     corner_notes,
-    drawable,
-    fade,
-    layer_axis,
-    log_axis,
-    log_ticks,
-    shade_range,
-    step_axis,
+    guide_line,
+    halo,
+    heat_map,
+    layer_lines,
+    line,
+    step_line,
 )
-from dashboard.ui.card import Text
+from dashboard.charts.style import Figure, Style, fade
+from dashboard.charts.text import Text
+from dashboard.words.numbers import ranges
 from nncore import Measurement
 from nncore.measures import LAYER_QUANTITIES
-from nncore.numerics.spacing import evenly_spaced
 
 FLOW = Text(
     "Gradient flow",
@@ -45,28 +48,29 @@ def gradient_flow(measured: Measurement, style: Style) -> Figure:
         ("delta_norm", style.delta, "circle", "δ"),
         ("weight_gradient_norm", style.weight, "square", "∂E/∂W"),
     ):
-        line = Line(name, label, colour, symbol)
-        traces = bands(measured, line, style, now, log=True, legend=name == "delta_norm") + traces
+        drawn = Line(name, label, colour, symbol)
+        traces = bands(measured, drawn, style, now, log=True, legend=name == "delta_norm") + traces
         hover = f"layer %{{x}}<br>{label} %{{y:.2e}}<extra>step %{{customdata}}</extra>"
         for row in range(now, -1, -1):
             first = row == 0 and now > 0
             values = drawable(measured[name][row])
             traces.append(
-                {
-                    "type": "scatter",
-                    "x": layers,
-                    "y": values,
-                    "customdata": np.full(len(layers), steps[row]),
-                    "hovertemplate": hover,
-                    "name": f"{label} at step {steps[row]}",
-                    "uid": f"{name}_{'first' if first else 'now'}",  # by which a hidden entry is known again
-                    "legendrank": 1 if first else 0,
-                    "mode": "lines" if first else "lines+markers",
-                    "line": {"color": colour, "width": 1.5 if first else 2.5, "dash": "dot" if first else "solid"},
-                    "marker": {"symbol": symbol, "size": 7, "color": colour},
-                    "opacity": 0.8 if first else 1.0,
-                    "zorder": 0 if first else 1,
-                }
+                line(
+                    layers,
+                    values,
+                    f"{label} at step {steps[row]}",
+                    colour,
+                    hover,
+                    width=1.5 if first else 2.5,
+                    dash="dot" if first else "solid",
+                    symbol=symbol,
+                    mode="lines" if first else "lines+markers",
+                    customdata=np.full(len(layers), steps[row]),
+                    uid=f"{name}_{'first' if first else 'now'}",  # by which a hidden entry is known again
+                    legendrank=1 if first else 0,
+                    opacity=0.8 if first else 1.0,
+                    zorder=0 if first else 1,
+                )
             )
     shown = np.concatenate([np.ravel(trace["y"]) for trace in traces])
     if "theory_delta_norm" in measured.values:
@@ -89,34 +93,29 @@ def _theory(measured: Measurement, style: Style, floor: float) -> list[dict[str,
     A band that begins at 0, because some of them pass nothing, begins at the floor of the picture.
     """
     layers = measured.axes["layer"]
-    low, line, high = (drawable(measured[name][0]) for name in ("theory_low", "theory_delta_norm", "theory_high"))
+    low, middle, high = (drawable(measured[name][0]) for name in ("theory_low", "theory_delta_norm", "theory_high"))
     low = np.where(measured["theory_low"][0] == 0, floor, low)
     sound = np.isfinite(low) & np.isfinite(high)
     return [
-        {
-            "type": "scatter",
-            "x": np.concatenate([layers[sound], layers[sound][::-1]]),
-            "y": np.concatenate([high[sound], low[sound][::-1]]),
-            "fill": "toself",
-            "fillcolor": fade(style.theory, 0.14),
-            "line": {"width": 0},
-            "mode": "lines",
-            "hoverinfo": "skip",
-            "showlegend": False,
-            "name": "theory band",
-            "uid": "theory_band",
-        },
-        {
-            "type": "scatter",
-            "x": layers,
-            "y": line,
-            "mode": "lines",
-            "line": {"color": style.theory, "width": 2, "dash": "dash"},
-            "name": "δ, theory at step 0",
-            "uid": "theory",
-            "legendrank": 2,
-            "hovertemplate": "layer %{x}<br>theory %{y:.2e}<extra></extra>",
-        },
+        band(
+            layers[sound],
+            low[sound],
+            high[sound],
+            fade(style.theory, 0.14),
+            "theory band",
+            showlegend=False,
+            uid="theory_band",
+        ),
+        line(
+            layers,
+            middle,
+            "δ, theory at step 0",
+            style.theory,
+            "layer %{x}<br>theory %{y:.2e}<extra></extra>",
+            dash="dash",
+            uid="theory",
+            legendrank=2,
+        ),
     ]
 
 
@@ -132,45 +131,19 @@ def _zero_notes(measured: Measurement, style: Style, row: int) -> list[dict[str,
     return corner_notes(notes, style, bottom=0.02)
 
 
-def ranges(numbers: np.ndarray) -> str:
-    """Whole numbers as runs.
-
-    >>> ranges(np.array([1, 2, 3, 7]))
-    '1–3, 7'
-    """
-    groups = np.split(numbers, np.flatnonzero(np.diff(numbers) > 1) + 1)
-    return ", ".join(str(g[0]) if len(g) == 1 else f"{g[0]}–{g[-1]}" for g in groups)
-
-
 def layer_by_step(measured: Measurement, name: str, style: Style, step: int) -> Figure:
     """One quantity for every layer at every step, as a heat map; magnitudes as log10, what has a sign in two colours."""
     steps, layers, values = measured.axes["step"], measured.axes["layer"], measured[name].T
     quantity = LAYER_QUANTITIES[name]
-    with np.errstate(all="ignore"):
-        shades = np.log10(np.where(values > 0, values, np.nan)) if quantity.log else values
-    low, high = quantity.span or shade_range(shades)
-    signed, share = quantity.span is not None and low < 0, quantity.span == (0, 1)
+    share = quantity.span == (0, 1)
+    title = {"text": "log₁₀" if quantity.log else "share" if share else "", "side": "top"}
+    ends: dict[str, Any] = {}
+    if quantity.span:
+        ends = {"zmin": quantity.span[0], "zmax": quantity.span[1]}
+        ends |= {"colorscale": style.diverging} if quantity.span[0] < 0 else {}
+    hover, bar = f"layer %{{y}}, step %{{x}}<br>{quantity.label}", colour_bar(style, title=title, len=1.0)
     return {
-        "data": [
-            {
-                "type": "heatmap",
-                "x": steps,
-                "y": layers,
-                "z": shades,
-                "customdata": values,
-                "zmin": low,
-                "zmax": high,
-                "colorscale": style.diverging if signed else CIVIDIS,
-                "hovertemplate": f"layer %{{y}}, step %{{x}}<br>{quantity.label} %{{customdata:.2e}}<extra></extra>",
-                "colorbar": {
-                    "title": {"text": "log₁₀" if quantity.log else "share" if share else "", "side": "top"},
-                    "thickness": 12,
-                    "outlinewidth": 0,
-                    "tickfont": style.font(12) | {"color": style.muted},
-                    "len": 1.0,
-                },
-            }
-        ],
+        "data": [heat_map(steps, layers, values, hover, bar, log=quantity.log, **ends)],
         "layout": style.layout(
             f"{name}_by_step",
             xaxis=step_axis(steps, showgrid=False),
@@ -197,25 +170,6 @@ def gaps(measured: Measurement, name: str) -> str:
     return f"Blank cells: {' and '.join(named)}."
 
 
-def step_line(style: Style, step: int) -> dict[str, object]:
-    """The upright line that marks the step chosen."""
-    return {
-        "type": "line",
-        "xref": "x",
-        "yref": "paper",
-        "x0": step,
-        "x1": step,
-        "y0": 0,
-        "y1": 1,
-        "line": {"color": style.ink, "width": 1.5, "dash": "dash"},
-    }
-
-
-def halo(style: Style, step: int) -> dict[str, object]:
-    """A pale line behind `step_line`, which would be lost on the dark cells of a heat map."""
-    return step_line(style, step) | {"line": {"color": fade(style.background, 0.75), "width": 4}}
-
-
 UPDATE_RATIO = Text(
     "Update ratio",
     "‖ΔW‖ / ‖W‖ per layer",
@@ -230,17 +184,7 @@ def update_ratio(measured: Measurement, style: Style, step: int) -> Figure:
     figure = layer_lines(measured, "update_ratio", style, step)
     shown = np.append(values[np.isfinite(values) & (values > 0)], 1e-3)
     figure["layout"]["yaxis"] |= log_axis("‖ΔW‖ / ‖W‖", **log_ticks(shown))
-    figure["layout"]["shapes"].append(
-        {
-            "type": "line",
-            "xref": "paper",
-            "x0": 0,
-            "x1": 1,
-            "y0": 1e-3,
-            "y1": 1e-3,
-            "line": {"color": style.theory, "width": 1.5, "dash": "dash"},
-        }
-    )
+    figure["layout"]["shapes"].append(guide_line(1e-3, style))
     figure["layout"]["annotations"] = [
         {
             "text": "10⁻³ guide",
@@ -254,33 +198,3 @@ def update_ratio(measured: Measurement, style: Style, step: int) -> Figure:
         }
     ]
     return figure
-
-
-def handful(n_layers: int, at_most: int = 7) -> np.ndarray:
-    """Layer numbers to draw as lines: all of a few, else evenly spread with the first and the last."""
-    return evenly_spaced(1, n_layers, at_most)
-
-
-def layer_lines(measured: Measurement, name: str, style: Style, step: int, dash: str = "solid") -> Figure:
-    """One line over the steps for each of a handful of layers, in the layers' colours; the ends are named."""
-    steps, layers, values = measured.axes["step"], measured.axes["layer"], measured[name]
-    defined = layers[np.isfinite(values).any(axis=0)]
-    colours = style.layers(len(layers))
-    drawn = [defined[place - 1] for place in handful(len(defined))] if len(defined) else []
-    traces = [
-        {
-            "type": "scatter",
-            "x": steps,
-            "y": values[:, layer - 1],
-            "mode": "lines" if len(steps) > 1 else "markers",
-            "name": f"layer {layer}",
-            "showlegend": place in (0, len(drawn) - 1),
-            "line": {"color": colours[layer - 1], "width": 1.8, "dash": dash},
-            "hovertemplate": f"layer {layer}, step %{{x}}<br>%{{y:.3g}}<extra></extra>",
-        }
-        for place, layer in enumerate(drawn)
-    ]
-    return {
-        "data": traces,
-        "layout": style.layout(name, xaxis=step_axis(steps), shapes=[step_line(style, step)], showlegend=True),
-    }

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from dashboard.charts.gradients import step_line
-from dashboard.charts.seeds import Line, bands
-from dashboard.charts.style import Figure, Style, fade, label, step_axis
-from dashboard.ui.card import Text
+from dashboard.charts.axes import step_axis
+from dashboard.charts.marks import Line, bands, line, step_line
+from dashboard.charts.style import Figure, Style, fade
+from dashboard.charts.text import Text
+from dashboard.words.markup import label
 from nncore import Measurement
 from nncore.data import Data
 
@@ -33,22 +34,22 @@ def performance(measured: Measurement, style: Style, step: int) -> Figure:
             values = measured[f"{part}_{quantity}"]
             if not np.isfinite(values).any():
                 continue
-            line = Line(f"{part}_{quantity}", f"{part} {quantity}", colour, "circle")
-            seeds = bands(measured, line, style, None, log=False, legend=quantity == "loss" and part == "train")
+            drawn = Line(f"{part}_{quantity}", f"{part} {quantity}", colour, "circle")
+            seeds = bands(measured, drawn, style, None, log=False, legend=quantity == "loss" and part == "train")
             traces = [*({**trace, "yaxis": axis} for trace in seeds), *traces]
             traces.append(
-                {
-                    "type": "scatter",
-                    "x": steps,
-                    "y": values,
-                    "yaxis": axis,
-                    "mode": "lines" if len(steps) > 1 else "markers",
-                    "name": "training" if part == "train" else "test",
-                    "legendgroup": part,
-                    "showlegend": quantity == "loss",
-                    "line": {"color": colour, "width": 2, "dash": dash},
-                    "hovertemplate": f"step %{{x}}<br>{part} {quantity} %{{y:.4g}}<extra></extra>",
-                }
+                line(
+                    steps,
+                    values,
+                    "training" if part == "train" else "test",
+                    colour,
+                    f"step %{{x}}<br>{part} {quantity} %{{y:.4g}}<extra></extra>",
+                    dash=dash,
+                    yaxis=axis,
+                    mode="lines" if len(steps) > 1 else "markers",
+                    legendgroup=part,
+                    showlegend=quantity == "loss",
+                )
             )
     layout = style.layout("loss", xaxis=step_axis(steps), shapes=[step_line(style, step)])
     if has_accuracy:
@@ -91,17 +92,10 @@ def curve(measured: Measurement, rows: dict[str, np.ndarray], names: tuple[str, 
         for part, label, symbol in (("train", "training", "circle"), ("test", "test", "x"))
         if len(rows[f"{part}_x"])
     ]
-    line = {
-        "type": "scatter",
-        "x": measured.axes["x"],
-        "y": measured["prediction"],
-        "mode": "lines",
-        "name": "network",
-        "line": {"color": style.primary, "width": 3},
-        "hovertemplate": "f(%{x:.3g}) = %{y:.4g}<extra></extra>",
-    }
+    hover = "f(%{x:.3g}) = %{y:.4g}<extra></extra>"
+    fitted = line(measured.axes["x"], measured["prediction"], "network", style.primary, hover, width=3)
     return {
-        "data": [*markers, line],
+        "data": [*markers, fitted],
         "layout": style.layout(
             "fitted_curve", xaxis={"title": {"text": label(names[0])}}, yaxis={"title": {"text": label(names[1])}}
         ),
@@ -230,15 +224,8 @@ def predicted(measured: Measurement, name: str, style: Style) -> Figure:
         )
         if mask.any()
     ]
-    diagonal = {
-        "type": "scatter",
-        "x": np.array([low, high]),
-        "y": np.array([low, high]),
-        "mode": "lines",
-        "name": "perfect",
-        "line": {"color": style.theory, "dash": "dash", "width": 1.5},
-        "hoverinfo": "skip",
-    }
+    ends = np.array([low, high])
+    diagonal = line(ends, ends, "perfect", style.theory, width=1.5, dash="dash")
     return {
         "data": [*traces, diagonal],
         "layout": style.layout(

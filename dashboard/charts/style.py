@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import streamlit as st
-
-from dashboard.state.session import peek
 
 Figure = dict[str, Any]
 
@@ -149,38 +145,6 @@ DARK = Style(
     viridis=(0.12, 0.98),
 )
 
-LARGE_TYPE = 1.35
-LARGE_KEY = "large"
-
-
-def current() -> Style:
-    """The style of the reader's theme, in large type when the page is projected."""
-    style = DARK if st.context.theme.type == "dark" else LIGHT
-    return replace(style, scale=LARGE_TYPE) if is_large() else style
-
-
-def is_large() -> bool:
-    """Is the page in large type?"""
-    return peek(LARGE_KEY, False)
-
-
-def page() -> None:
-    """What the theme cannot say: margins, a phone's pairs of metrics and rows of steps, large text (all sizes are rem)."""
-    size = f"html {{ font-size: {16 * LARGE_TYPE:g}px; }}" if is_large() else ""
-    margins = "@media (min-width: 768px) { .stMainBlockContainer { padding-left: 2rem; padding-right: 2rem; } }"
-    # Streamlit writes white on the primary colour, which is too pale for that in the dark.
-    filled = '[data-testid="stBaseButton-primary"], [data-tag], [data-tag] button'
-    phone = (
-        "@media (max-width: 640px) {"
-        " .st-key-numbers .stColumn { min-width: calc(50% - 0.5rem); flex: 1 1 calc(50% - 0.5rem); }"
-        " .st-key-step_row > :first-child { flex: 1 1 100%; } }"
-    )
-    paper = current().background  # the player's bar covers what scrolls by below it
-    bar = f".nncore-playing .st-key-step_row {{ background: {paper}; box-shadow: 0 0 0 0.5rem {paper}; }}"
-    sidebar = "[data-testid=stSidebarHeader] { height: 2.25rem; }"
-    buttons = f"{filled} {{ color: {DARK.background}; }}" if current().dark else ""
-    st.html(f"<style>{margins} {sidebar} {bar} {phone} {size} {buttons}</style>")
-
 
 def merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     """A new dict with nested dicts merged, the changes winning."""
@@ -195,130 +159,3 @@ def fade(colour: str, opacity: float) -> str:
     """A hex colour with an opacity."""
     red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
     return f"rgba({red},{green},{blue},{opacity:g})"
-
-
-def log_axis(title: str, **changes: Any) -> dict[str, Any]:
-    """A logarithmic axis with one tick a decade, written as powers."""
-    return merge(
-        {"type": "log", "dtick": 1, "exponentformat": "power", "title": {"text": title}, "minor": {"ticks": ""}},
-        changes,
-    )
-
-
-def log_ticks(values: np.ndarray) -> dict[str, Any]:
-    """Range and tick distance of a log axis that shows these values: whole decades, at most about nine ticks."""
-    positive = values[np.isfinite(values) & (values > 0)]
-    if not len(positive):
-        return {"range": [-1, 1], "dtick": 1}
-    low, high = float(np.log10(positive.min())), float(np.log10(positive.max()))
-    if high - low < 2:
-        low, high = float(np.floor(low)), float(np.ceil(high) if high > np.floor(low) else low + 1)
-    margin = 0.04 * (high - low)
-    return {
-        "range": [low - margin, high + margin],
-        "dtick": next((step for step in (1, 2, 5, 10, 20, 50) if high - low <= 9 * step), 100),
-    }
-
-
-def drawable(values: np.ndarray, log: bool = True) -> np.ndarray:
-    """What an axis can show: on a log axis neither zeros nor infinities; they become gaps, which a chart names."""
-    return np.where(np.isfinite(values) & ((values > 0) | (not log)), values, np.nan)
-
-
-def shade_range(shades: np.ndarray) -> tuple[float, float]:
-    """Ends of a colour scale for these shades, at least half a unit apart: rounding must not look like structure."""
-    finite = shades[np.isfinite(shades)]
-    low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
-    middle = 0.5 * (low + high)
-    return (middle - 0.25, middle + 0.25) if high - low < 0.5 else (low, high)
-
-
-def corner_notes(notes: list[tuple[str, str]], style: Style, bottom: float) -> list[dict[str, Any]]:
-    """Lines of text (text, colour), a line's height over each other; the lowest at a share of the chart's height."""
-    return [
-        {
-            "text": text,
-            "font": style.font(12) | {"color": colour},
-            "showarrow": False,
-            "xref": "paper",
-            "yref": "paper",
-            "x": 0.01,
-            "y": bottom,
-            "yshift": round(18 * style.scale) * place,
-            "xanchor": "left",
-            "yanchor": "bottom",
-            "bgcolor": style.background,
-        }
-        for place, (text, colour) in enumerate(notes)
-    ]
-
-
-def layer_axis(n_layers: int, title: str = "layer (input → output)", **changes: Any) -> dict[str, Any]:
-    """An axis of whole layers 1 ... n_layers, at most about sixteen of them labelled."""
-    step = max(1, int(np.ceil(n_layers / 16)))
-    ticks = np.arange(1, n_layers + 1, step)
-    return merge(
-        {
-            "title": {"text": title},
-            "tickmode": "array",
-            "tickvals": ticks,
-            "ticktext": [str(tick) for tick in ticks],
-            "range": [0.5, n_layers + 0.5],
-        },
-        changes,
-    )
-
-
-def step_axis(steps: np.ndarray, **changes: Any) -> dict[str, Any]:
-    """An axis of training steps, which are whole numbers."""
-    few = {"dtick": 1} if steps[-1] - steps[0] < 10 else {}
-    return merge({"title": {"text": "step"}} | few, changes)
-
-
-def number(value: float) -> str:
-    """A magnitude in words: 3.2e-09, 0.0427, 12.5; a zero that is exact says so.
-
-    >>> [number(v) for v in (3.21e-9, 0.0427, 12.53, 0.0, float("inf"))]
-    ['3.2e-09', '0.0427', '12.5', 'exactly 0', '∞']
-    """
-    if np.isnan(value):
-        return "undefined"
-    if np.isinf(value):
-        return "∞" if value > 0 else "−∞"
-    if value == 0:
-        return "exactly 0"
-    if 1e-3 <= abs(value) < 1e4:
-        return f"{value:.3g}"
-    return f"{value:.1e}"
-
-
-def escape(text: str) -> str:
-    r"""Text that Markdown shows as it is, whatever stands in it.
-
-    >>> print(escape("[a](b) *c*"))
-    \[a\](b) \*c\*
-    """
-    return re.sub(r"([\\`*_\[\]<>#|~$:!&])", r"\\\1", text)
-
-
-def percent(share: float) -> str:
-    """A share as a percentage with as many digits as say something: 24 %, 0.31 %, 111 %."""
-    if not np.isfinite(share):
-        return "undefined"
-    if share == 0:
-        return "0\u00a0%"
-    size = abs(100 * share)
-    if size < 0.01 or size >= 1e4:
-        return f"{100 * share:.1e}\u00a0%"
-    return f"{100 * share:.0f}\u00a0%" if size >= 1 else f"{100 * share:.2g}\u00a0%"
-
-
-def label(name: str, longest: int = 24) -> str:
-    """Somebody's own name as a label: short, and without the markup that a chart would follow."""
-    short = name if len(name) <= longest else name[: longest - 1] + "…"
-    return short.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("$", "＄")
-
-
-def unbroken(words: str) -> str:
-    """Words in which a percentage stays on one line with its sign."""
-    return words.replace(" %", "\u00a0%")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from dashboard.charts.gradients import step_line
-from dashboard.charts.style import Figure, Style, fade, step_axis
-from dashboard.ui.card import Text
+from dashboard.charts.axes import step_axis
+from dashboard.charts.marks import band, line, step_line
+from dashboard.charts.style import Figure, Style, fade
+from dashboard.charts.text import Text
 from nncore import Layout, Measurement
 
 PARAMETERS = Text(
@@ -30,18 +29,8 @@ def one_parameter(measured: Measurement, style: Style, step: int) -> Figure:
     """A single θ above, its recorded gradient below."""
     traces = []
     for name, axis, colour, label in (("theta", "y", style.ink, "θ"), ("gradient", "y2", style.weight, "∂E/∂θ")):
-        traces.append(
-            {
-                "type": "scatter",
-                "x": measured.axes["step"],
-                "y": measured[name],
-                "yaxis": axis,
-                "mode": "lines",
-                "name": label,
-                "line": {"color": colour, "width": 2},
-                "hovertemplate": f"step %{{x}}<br>{label} %{{y:.6g}}<extra></extra>",
-            }
-        )
+        hover = f"step %{{x}}<br>{label} %{{y:.6g}}<extra></extra>"
+        traces.append(line(measured.axes["step"], measured[name], label, colour, hover, yaxis=axis))
     return {"data": traces, "layout": _two_panels(measured, style, step)}
 
 
@@ -52,34 +41,10 @@ def layer_bands(measured: Measurement, style: Style, step: int) -> Figure:
     for name, axis, colour, label in (("theta", "y", style.ink, "θ"), ("gradient", "y2", style.weight, "∂E/∂θ")):
         p2, p25, p50, p75, p98 = measured[name].T
         for low, high, opacity, share in ((p2, p98, 0.14, "96 %"), (p25, p75, 0.28, "50 %")):
-            traces.append(
-                {
-                    "type": "scatter",
-                    "x": np.concatenate([steps, steps[::-1]]),
-                    "y": np.concatenate([high, low[::-1]]),
-                    "yaxis": axis,
-                    "fill": "toself",
-                    "fillcolor": fade(colour, opacity),
-                    "line": {"width": 0, "color": colour},
-                    "mode": "lines",
-                    "name": f"{share} of {label}",
-                    "hoverinfo": "skip",
-                    "showlegend": axis == "y",
-                }
-            )
-        traces.append(
-            {
-                "type": "scatter",
-                "x": steps,
-                "y": p50,
-                "yaxis": axis,
-                "mode": "lines",
-                "name": f"median {label}",
-                "line": {"color": colour, "width": 2},
-                "hovertemplate": f"step %{{x}}<br>median {label} %{{y:.4g}}<extra></extra>",
-                "showlegend": axis == "y",
-            }
-        )
+            fill, more = fade(colour, opacity), {"yaxis": axis, "showlegend": axis == "y"}
+            traces.append(band(steps, low, high, fill, f"{share} of {label}", colour=colour, **more))
+        hover = f"step %{{x}}<br>median {label} %{{y:.4g}}<extra></extra>"
+        traces.append(line(steps, p50, f"median {label}", colour, hover, yaxis=axis, showlegend=axis == "y"))
     return {"data": traces, "layout": _two_panels(measured, style, step)}
 
 

@@ -10,13 +10,14 @@ from typing import Any, TypeVar
 import numpy as np
 import streamlit as st
 
-from dashboard.charts import style
-from dashboard.charts.style import Figure, number
+from dashboard.charts.style import Figure
 from dashboard.jobs.work import Training
 from dashboard.playback.component import player
 from dashboard.plot import fitting
 from dashboard.state import sidebar_run
 from dashboard.state.session import STEP, session
+from dashboard.ui import theme
+from dashboard.words.numbers import number
 from nncore import History
 from nncore import measures as m
 from nncore.diagnosis import flow_of
@@ -90,7 +91,7 @@ def timeline(training: Training) -> tuple[int, Playback]:
     if len(records) < 2:
         return sidebar_run.step_slider(history), Playback(training, records)
     with st.container(horizontal=True, vertical_alignment="center", key="timeline"):
-        place = st.container(key="player_box", width=round(WIDTH * style.current().scale))
+        place = st.container(key="player_box", width=round(WIDTH * theme.current().scale))
         with st.container(key="step_box"):
             record = sidebar_run.step_slider(history)
     run = session().playing

@@ -10,10 +10,12 @@ from typing import Any
 import streamlit as st
 
 from dashboard.state import lessons
+from dashboard.state.session import EXPERIMENT, STEP
 from dashboard.words.labels import label, option
 from nncore import RunConfig
 from nncore.config.settings import LEARNING_RATES, number, number_within
 from nncore.data.features import FEATURES
+from nncore.experiments import Experiment
 
 FIRST_SIGHT = RunConfig(dataset="circles", hidden=(32,) * 12, activation="sigmoid", init="xavier_normal", steps=400)
 """The run that the page opens on: a deep sigmoid network whose first layers learn nothing."""
@@ -105,6 +107,12 @@ def link(config: RunConfig) -> dict[str, str | list[str]]:
     """The query parameters of a config: the settings in which it differs from the first sight."""
     settings = settings_of(config)
     return {key: written(key, value) for key, value in settings.items() if value != FIRST_SETTINGS[key]}
+
+
+def experiment_link(experiment: Experiment, config: RunConfig) -> dict[str, str | list[str]]:
+    """The query parameters that open the lab on one of an experiment's runs, its claim on top."""
+    whole = {"dataset": config.dataset, **link(config), **dict(experiment.view)}
+    return whole | {STEP: str(experiment.step), EXPERIMENT: experiment.name}
 
 
 def from_link(parameters: Mapping[str, Sequence[str]]) -> RunConfig:

@@ -14,9 +14,9 @@ from dashboard.jobs.registry import runs
 from dashboard.jobs.work import Opened, Training
 from dashboard.state import address, uploads
 from dashboard.state.session import session
-from dashboard.state.uploads import plain
-from dashboard.views.compare.pinned_runs import ending
 from dashboard.words.labels import LABELS, label
+from dashboard.words.markup import escape
+from dashboard.words.runs import ending
 from dashboard.words.settings import description, in_words
 from nncore import Fork, History, RunConfig
 from nncore.config.run_config import TABLE
@@ -75,7 +75,7 @@ def say(config: RunConfig, training: Training | None) -> None:
         )
     elif config in session().opened:
         st.caption(
-            f":material/folder_off: The history of {plain(session().opened[config])} made room for others and is "
+            f":material/folder_off: The history of {escape(session().opened[config])} made room for others and is "
             "not here any more: this run is trained from the same settings. Open the file again to see its own."
         )
 
@@ -83,7 +83,7 @@ def say(config: RunConfig, training: Training | None) -> None:
 def sentence(config: RunConfig, opened: Opened) -> str:
     """Where the charts come from, what a fork is, and what the sidebar cannot show of it."""
     real = opened.config
-    parts = [f"From the file **{plain(opened.name)}**, not trained here."]
+    parts = [f"From the file **{escape(opened.name)}**, not trained here."]
     if isinstance(real, Fork):
         changed = description(real)
         line = f"fork of a fork, the {real.generation}. in a line" if real.generation > 1 else "fork"
@@ -135,18 +135,13 @@ def _value(name: str, value: Any) -> str:
 def said(history: History) -> str:
     """What was read, in words: what it is of, how far it goes and how it ended."""
     config, first, last = history.config, int(history.step[0]), int(history.step[-1])
-    about = uploads.sentence(str(config.table)) if config.dataset == TABLE else config.dataset
+    about = escape(uploads.sentence(str(config.table))) if config.dataset == TABLE else config.dataset
     parts = [f"A run on **{about}**, {ending(history)}."]
     if history.stopped:
-        parts.append(plain(history.stopped))
+        parts.append(escape(history.stopped))
     if isinstance(config, Fork):
         changed = description(config)
         parts.append(f"It is a fork at step {config.at}{': ' + changed if changed else ''}.")
     if len(history) < last - first + 1:
         parts.append(f"Every {config.record_every:,} steps are recorded.")
     return " ".join(parts)
-
-
-def megabytes(size: int) -> str:
-    """A size in memory for people: 340 KB, 12.3 MB."""
-    return f"{size / 2**20:,.1f} MB" if size >= 2**20 else f"{max(1, round(size / 2**10))} KB"

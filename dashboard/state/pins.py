@@ -8,10 +8,10 @@ from urllib.parse import parse_qs, urlencode
 
 import streamlit as st
 
-from dashboard.charts.style import escape
 from dashboard.state.address import FIELDS, from_link, link
 from dashboard.state.session import MOST_PINS, PIN, session
 from dashboard.words.labels import LABELS
+from dashboard.words.markup import escape
 from dashboard.words.settings import phrase, shape
 from nncore import RunConfig
 from nncore.config.run_config import TABLE

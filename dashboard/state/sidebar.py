@@ -9,11 +9,12 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.charts.style import LARGE_KEY
 from dashboard.state import address, lessons, undo, uploads
 from dashboard.state.address import FIELDS, FIRST_SETTINGS, FIRST_SIGHT, REACH, is_drawn, setting, settings_of
 from dashboard.state.session import STEP, session
+from dashboard.ui.theme import LARGE_KEY
 from dashboard.words.labels import GROUPS, LABELS, LAYERS, option
+from dashboard.words.markup import escape
 from dashboard.words.settings import in_words
 from nncore import ACTIVATIONS, DATASETS, RunConfig
 from nncore.config.run_config import TABLE
@@ -315,7 +316,7 @@ def sidebar() -> RunConfig:
                         values[control.field] = _drawn(control, values)
                 if own_table is not None:
                     own_table.caption(
-                        uploads.sentence(values["table"])
+                        escape(uploads.sentence(values["table"]))
                         or "A file, clicked points or a function: see the page Your data."
                     )
                 if group == "network":

@@ -9,6 +9,7 @@ from dashboard.jobs.progress import finished_run
 from dashboard.jobs.work import Training
 from dashboard.state import opened_files, sidebar, uploads
 from dashboard.state.session import STEP, peek, session
+from dashboard.words.markup import escape
 from nncore import History, RunConfig
 from nncore.config.run_config import TABLE
 from nncore.data.table import TableNotHere
@@ -49,7 +50,7 @@ def training() -> Training | None:
 
 def _refuse(problem: ValueError) -> None:
     """Say in a sentence why a set-up cannot run."""
-    st.error(f"This set-up cannot run: {uploads.plain(str(problem))}.", icon=":material/block:")
+    st.error(f"This set-up cannot run: {escape(str(problem))}.", icon=":material/block:")
     if peek("dataset", "") == TABLE:
         st.page_link("views/your_data/page.py", label="Choose your data", icon=":material/upload_file:")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -11,9 +10,10 @@ import streamlit as st
 from cachetools import LRUCache
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from dashboard.charts.style import number
 from dashboard.jobs import limits
 from dashboard.state.session import session
+from dashboard.words.markup import escape
+from dashboard.words.numbers import number
 from nncore import Measurement, RunConfig, read_table
 from nncore.data.table import Column, Table, TableChoice, TableNotHere, labels, look_in
 from nncore.measures.measurement import inert
@@ -106,7 +106,7 @@ def ask_again(missing: TableNotHere, why: str = OF_A_LINK) -> None:
             keep(table, file.name)
             st.rerun()
     st.error(
-        f"This file cannot be read: {plain(problem)}."
+        f"This file cannot be read: {escape(problem)}."
         if problem
         else "This is another file: its content is not that of the run's table. Choose the one that was used.",
         icon=":material/block:",
@@ -141,12 +141,12 @@ def _values(column: Column) -> str:
 
 
 def sentence(text: str) -> str:
-    """What a config's table text stands for: bugs.csv, species from 3 columns; empty where it is not here."""
+    """What a config's table text stands for: bugs.csv, species from 3 columns; empty where it is not here. Not escaped."""
     try:
         choice = TableChoice.parse(text).with_rows()
         columns = len(choice.input_columns)
         name = on_shelf()[choice.digest][1] or "drawn by hand"
-        return plain(f"{name}: {choice.target_column.name} from {columns} {'column' if columns == 1 else 'columns'}")
+        return f"{name}: {choice.target_column.name} from {columns} {'column' if columns == 1 else 'columns'}"
     except (ValueError, KeyError):
         return ""
 
@@ -171,15 +171,3 @@ def to_beat(choice: TableChoice, counts: Measurement) -> str:
         return f"Always answering the largest class is right in {share:.0f} % of the rows: the accuracy to beat."
     y = choice.target_column.values[~choice.target_column.is_missing]
     return f"Always answering the mean, {number(float(y.mean()))}, has a loss of 1 in standardized units: the loss to beat."
-
-
-_MARKUP = re.compile(r"([\\`*\[\]<$~]|:(?=[A-Za-z])|(?<!\w)_|_(?!\w))")
-
-
-def plain(text: str) -> str:
-    """Somebody's own words as they are, where Markdown would make a link, a formula or an icon of them.
-
-    >>> plain("[a](b) costs $5 :material/x:")
-    '\\\\[a\\\\](b) costs \\\\$5 \\\\:material/x:'
-    """
-    return _MARKUP.sub(r"\\\1", text)

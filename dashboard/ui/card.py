@@ -1,35 +1,26 @@
-"""A measurement's figure, its note and its CSV, shown together: picture and download are one object."""
+"""A measurement's figure, its note and its CSV in one card, which the session remembers for the page's report."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
 
-from dashboard.charts import style
+from dashboard.charts.style import Figure
+from dashboard.charts.text import Text
 from dashboard.plot import Point, plot
 from dashboard.state.session import Card, session
-from dashboard.ui import layout
+from dashboard.ui import layout, theme
 from nncore import Measurement
-
-
-@dataclass(frozen=True)
-class Text:
-    """The words around a chart: a short title, what is drawn, and what to conclude from it in one sentence."""
-
-    title: str
-    subtitle: str
-    note: str
 
 
 def show(
     key: str,
     text: Text,
     measurement: Measurement,
-    figure: style.Figure,
+    figure: Figure,
     *,
     height: int = 340,
     finding: str = "",
@@ -46,7 +37,7 @@ def show(
     """
     if not layout.shows(key):
         return
-    scaled = round(height * style.current().scale)
+    scaled = round(height * theme.current().scale)
     caption = " ".join([finding, text.note, *measurement.caveats]).strip()
     session().cards.add(key, Card(text.title, text.subtitle, caption, figure, scaled))
     with layout.place(key, text.title), st.container(border=True, key=f"card_{key}", height="stretch", gap="xsmall"):
@@ -54,7 +45,7 @@ def show(
             st.markdown(f"**{text.title}** :gray[{text.subtitle}]", width="stretch")
             st.download_button(
                 "CSV",
-                data=lambda: _csv(measurement),
+                data=lambda: csv(measurement),
                 file_name=f"{measurement.name.replace(' ', '_')}.csv",
                 mime="text/csv",
                 key=f"csv_{key}",
@@ -71,7 +62,8 @@ def show(
             st.caption(caption)
 
 
-def _csv(measurement: Measurement) -> bytes:
+def csv(measurement: Measurement) -> bytes:
+    """The file of a measurement's numbers, in which no cell is a formula to a spreadsheet."""
     file = io.BytesIO()
     measurement.to_csv(file)
     return file.getvalue()

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from dashboard.jobs.work import Training
+from dashboard.words.numbers import about_megabytes
 from nncore import Fork, History, RunConfig
 from nncore import measures as m
 from nncore.config.scripts import nncore_script, torch_script
@@ -74,9 +75,11 @@ def _button(label: str, name: str, mime: str, size: int, write: Callable[[io.Byt
         return target.getvalue()
 
     fits = size <= LARGEST_FILE
-    help = None if fits else f"{megabytes(size)} is too large for a browser: raise 'Record every' or take Parquet."
+    help = (
+        None if fits else f"{about_megabytes(size)} is too large for a browser: raise 'Record every' or take Parquet."
+    )
     st.download_button(
-        f"{label} ({megabytes(size)})",
+        f"{label} ({about_megabytes(size)})",
         content,
         name,
         mime,
@@ -90,13 +93,6 @@ def _button(label: str, name: str, mime: str, size: int, write: Callable[[io.Byt
 
 def _summary(history: History, target: io.BytesIO) -> None:
     m.summary(history).to_csv(target)
-
-
-def megabytes(size: int) -> str:
-    """A file size for people: 340 KB, 12 MB."""
-    if size < 2**20:
-        return f"about {max(1, round(size / 2**10))} KB"
-    return f"about {size / 2**20:,.0f} MB"
 
 
 def file_name(config: RunConfig) -> str:

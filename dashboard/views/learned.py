@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from dashboard.charts import loss, style
+from dashboard.charts.text import Text
 from dashboard.jobs.work import Training
 from dashboard.playback import Playback
 from dashboard.ui import card
@@ -27,7 +28,7 @@ def show(
     record: int,
     look: style.Style,
     key: str = "learned",
-    text: card.Text = loss.LEARNED,
+    text: Text = loss.LEARNED,
     height: int = 340,
     play: Playback | None = None,
 ) -> None:

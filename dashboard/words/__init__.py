@@ -1,1 +1,1 @@
-"""What the pages say: labels, numbers and settings in words, without Streamlit."""
+"""What the pages say: labels, numbers, settings and runs in words, without Streamlit."""

@@ -26,8 +26,12 @@ class Cost:
 
     def sentence(self) -> str:
         """The cost in words: about 12 s, 85 MB."""
-        seconds = "under a second" if self.seconds < 1 else f"about {self.seconds:,.0f} s"
-        return f"{seconds}, {self.bytes / 2**20:,.0f} MB"
+        return f"{seconds_in_words(self.seconds)}, {self.bytes / 2**20:,.0f} MB"
+
+
+def seconds_in_words(seconds: float) -> str:
+    """An estimated time: under a second, about 12 s."""
+    return "under a second" if seconds < 1 else f"about {seconds:,.0f} s"
 
 
 def estimate(config: RunConfig) -> Cost:

@@ -5,7 +5,7 @@ from nncore.diagnosis.float_types import FLOAT_TYPES, precision, underflow
 from nncore.diagnosis.flows import EXPLODED, VANISHED, Flow, flow, flow_of, initial_flow
 from nncore.diagnosis.gradient_ledger import PARTS, ledger
 from nncore.diagnosis.hessian import curvature, curvature_seconds, curvature_so_far, stability_line, without_line
-from nncore.diagnosis.remedy import Remedy, held, remedies, remedies_for, suggested_fork, tried_out
+from nncore.diagnosis.remedy import Outcome, Remedy, check_prediction, remedies, remedies_for, suggested_fork, tried_out
 from nncore.diagnosis.rules import CHARTS, RULES, Finding, Rule, Verdict, verdict
 from nncore.diagnosis.snapshot import share_of_twins
 
@@ -19,17 +19,18 @@ __all__ = [
     "Finding",
     "Flow",
     "Forensics",
+    "Outcome",
     "Remedy",
     "Rule",
     "LargestGrowth",
     "Verdict",
+    "check_prediction",
     "curvature",
     "curvature_seconds",
     "curvature_so_far",
     "flow",
     "flow_of",
     "forensics",
-    "held",
     "initial_flow",
     "ledger",
     "precision",

@@ -94,8 +94,25 @@ def tried_out(verdict: Verdict, history: History) -> Iterator[Remedy | None]:
     yield from _tried(history.config, candidates(rule.name, before, steps > 0), trained)
 
 
-def held(remedy: Remedy, history: History) -> tuple[bool, str]:
-    """Did the prediction hold in the run made with the remedy? (yes or no, a sentence with the numbers).
+@dataclass(frozen=True)
+class Outcome:
+    """Whether a remedy's prediction `held` in the run made with it, and a sentence with its `numbers`."""
+
+    held: bool
+    numbers: str
+
+    @property
+    def verdict(self) -> str:
+        """Yes or no, in words."""
+        return f"The prediction {'held' if self.held else 'did not hold'}"
+
+    def sentence(self) -> str:
+        """Both in words."""
+        return f"{self.verdict}. {self.numbers}"
+
+
+def check_prediction(remedy: Remedy, history: History) -> Outcome:
+    """Did the prediction hold in the run made with the remedy?
 
     It held when the rule does not fire at the run's last finite record, and the run did not diverge; for a
     remedy without a rule, when δ flows there. Raises ValueError for a history of another config.
@@ -118,7 +135,7 @@ def held(remedy: Remedy, history: History) -> tuple[bool, str]:
     at_trial = f"{_number(there)} at step {first}, and " if first < last else ""
     numbers += f"; measured {at_trial}{_number(here)} at step {last}"
     ended = "" if history.divergence is None else " The run diverged."
-    return kept, f"The prediction {'held' if kept else 'did not hold'}. {numbers}.{ended}"
+    return Outcome(kept, f"{numbers}.{ended}")
 
 
 def suggested_fork(history: History) -> Fork:

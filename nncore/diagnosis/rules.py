@@ -45,6 +45,7 @@ NOTHING = Finding(np.nan)
 class Rule:
     """One thing that can be wrong: `measure` gives the number, `threshold` says from where on it is wrong.
 
+    `metric` says what the number is, `short_metric` the same without when it was taken.
     `above`: wrong above the threshold, otherwise below it. `severity` 3: nothing is learned; 2: some layers
     learn nothing; 1: worth knowing. `source`: where the threshold comes from. `chart`: one of CHARTS.
     """
@@ -52,6 +53,7 @@ class Rule:
     name: str
     title: str
     metric: str
+    short_metric: str
     threshold: float
     above: bool
     severity: int
@@ -129,13 +131,14 @@ RULES: dict[str, Rule] = {}
 
 
 def _rule(
-    title: str, metric: str, threshold: float, above: bool, severity: int, chart: str, source: str
+    title: str, metric: str, threshold: float, above: bool, severity: int, chart: str, source: str, when: str = ""
 ) -> Callable[[Callable[[Snapshot], Finding]], Rule]:
     """Enter a measuring function into RULES under its own name."""
 
     def enter(measure: Callable[[Snapshot], Finding]) -> Rule:
         name, quiet = measure.__name__, np.errstate(all="ignore")(measure)
-        RULES[name] = Rule(name, title, metric, threshold, above, severity, chart, source, quiet)
+        whole = f"{metric}, {when}" if when else metric
+        RULES[name] = Rule(name, title, whole, metric, threshold, above, severity, chart, source, quiet)
         return RULES[name]
 
     return enter
@@ -266,7 +269,7 @@ POOR_DECADES = 3.0
 
 @_rule(
     "Poor initialization",
-    "decades between the signal of layer 1 and of another layer, at step 0",
+    "decades between the signal of layer 1 and of another layer",
     POOR_DECADES,
     True,
     2,
@@ -274,6 +277,7 @@ POOR_DECADES = 3.0
     "Three decades, the forward counterpart of vanishing and exploding. SageMaker Debugger's "
     "PoorWeightInitialization asks for variances within a factor 10, which relu with He initialization "
     "misses at 20 layers while it passes the gradient.",
+    when="at step 0",
 )
 def poor_initialization(seen: Snapshot) -> Finding:
     """max over l of |log10(signal_l / signal_1)| at step 0; wrong above 3, infinite where a signal is 0."""

@@ -34,13 +34,21 @@ class Divergence:
     unit: int
     quantity: str
 
+    @property
+    def title(self) -> str:
+        """When it happened, in words."""
+        return f"Diverged at step {self.step}"
+
+    @property
+    def cause(self) -> str:
+        """What stopped being finite, and where, in words."""
+        named = {"theta": "θ", "a": "the activation", "loss": "the loss", "delta": "δ", "gradient": "the gradient"}
+        quantity = named.get(self.quantity, self.quantity)
+        return f"{quantity} stopped being finite, first in layer {self.layer}, unit {self.unit}."
+
     def sentence(self) -> str:
         """The finding in words."""
-        named = {"theta": "θ", "a": "the activation", "loss": "the loss", "delta": "δ", "gradient": "the gradient"}
-        return (
-            f"Diverged at step {self.step}: {named.get(self.quantity, self.quantity)} stopped being finite, "
-            f"first in layer {self.layer}, unit {self.unit}."
-        )
+        return f"{self.title}: {self.cause}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +105,11 @@ class History:
             if all(np.isfinite(each).all() for each in values):
                 return index
         return 0
+
+    @property
+    def was_stopped(self) -> bool:
+        """Did somebody end the run before its last step? A divergence ends it too, but is not that."""
+        return bool(self.stopped) and self.divergence is None
 
     def nearest(self, step: int) -> int:
         """Index of the record whose step is nearest to this one."""

@@ -154,11 +154,7 @@ def _trained(block: Block, report: Report, cancelled: Callable[[], bool]) -> Res
         rows = note_initial(block.configs, report)
         return Result(dict(zip(block.runs, rows, strict=True)))
     histories = run_many(block.configs, cancelled=cancelled, memory_budget=None, workers=1)
-    kept = [
-        (run, history)
-        for run, history in zip(block.runs, histories, strict=True)
-        if not history.stopped or history.divergence
-    ]
+    kept = [(run, history) for run, history in zip(block.runs, histories, strict=True) if not history.was_stopped]
     if not kept:
         return Result()
     numbers, ended = zip(*kept, strict=True)

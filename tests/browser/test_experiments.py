@@ -6,8 +6,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import numpy as np
 from playwright.sync_api import Page, expect
 
-from dashboard.state.address import link
-from dashboard.views.lab import banner
+from dashboard.state.address import experiment_link, link
 from nncore import run
 from nncore.diagnosis import flow
 from nncore.experiments import EXPERIMENTS
@@ -47,7 +46,7 @@ def test_one_click_leads_from_the_gallery_to_the_run_its_claim_and_its_chart(pag
 
 def test_gallery_fits_a_phone_and_has_its_own_colours_in_the_dark(new_page, app_url: str) -> None:
     page = new_page(390, 844, dark=True, touch=True)
-    query = urlencode(banner.link(ZEROS, ZEROS.config))
+    query = urlencode(experiment_link(ZEROS, ZEROS.config))
     page.goto(f"{app_url}/?{query}")
     expect(page.get_by_text(ZEROS.claim)).to_be_visible()
     wait_painted(page, "chart_flow")

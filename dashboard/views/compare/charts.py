@@ -6,23 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from dashboard.charts.seeds import guide_line
-from dashboard.charts.style import (
-    CIVIDIS,
-    Figure,
-    Style,
-    drawable,
-    layer_axis,
-    log_axis,
-    log_ticks,
-    merge,
-    number,
-    shade_range,
-)
-from dashboard.ui.card import Text
+from dashboard.charts.axes import drawable, layer_axis, log_axis, log_ticks, shade_range
+from dashboard.charts.marks import colour_bar, guide_line, handful, line, log_shades, note
+from dashboard.charts.style import CIVIDIS, Figure, Style, merge
+from dashboard.charts.text import Text
+from dashboard.words.numbers import number
 from nncore import Measurement
 from nncore.measures import LAYER_QUANTITIES
-from nncore.numerics.spacing import evenly_spaced
 
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "8px,2px,2px,2px", "2px,6px")
 MARKERS = ("circle", "square", "diamond", "triangle-up", "x", "star", "triangle-down", "hexagon")
@@ -71,8 +61,15 @@ def per_layer(measured: Measurement, name: str, style: Style, sound: np.ndarray)
     log = not name.endswith("_fraction")
     steps = (measured.columns or {})["step"][1]
     traces = [
-        _line(place, run, layers, drawable(values[place], log), style, markers=True)
-        | {"hovertemplate": f"layer %{{x}}<br>%{{y:.2e}}<extra>{run}, step {steps[place]}</extra>"}
+        _line(
+            place,
+            run,
+            layers,
+            drawable(values[place], log),
+            f"layer %{{x}}<br>%{{y:.2e}}<extra>{run}, step {steps[place]}</extra>",
+            style,
+            markers=True,
+        )
         for place, run in enumerate(measured.axes["run"])
     ]
     axis = log_axis("norm" if name != "signal" else "std of z", **log_ticks(in_view(values, sound)))
@@ -98,10 +95,8 @@ def over_steps(
     traces = []
     for place, run in enumerate(measured.axes["run"]):
         steps, values = measured["step"][place], drawable(measured[name][place], log)
-        traces.append(
-            _line(place, run, steps, values, style)
-            | {"hovertemplate": f"step %{{x}}<br>%{{y:.4g}}<extra>{run}</extra>"}
-        )
+        hover = f"step %{{x}}<br>%{{y:.4g}}<extra>{run}</extra>"
+        traces.append(_line(place, run, steps, values, hover, style))
     for place, mark in enumerate(marks):
         steps = measured["step"][place]
         near = int(np.nanargmin(np.abs(steps - mark)))
@@ -135,13 +130,9 @@ def maps(measured: Measurement, name: str, style: Style, sound: np.ndarray) -> F
     """Layer × step of every run, two side by side, on the same axes and with one colour scale."""
     runs, values, steps = measured.axes["run"], measured[name], measured["step"]
     quantity = LAYER_QUANTITIES[name]
-    log = quantity.log
-    with np.errstate(all="ignore"):
-        shades = np.log10(np.where(values > 0, values, np.nan)) if log else values
-    with np.errstate(all="ignore"):
-        seen = in_view(values, sound)
-        finite = np.log10(seen[seen > 0]) if log else seen
-    low, high = quantity.span or shade_range(finite)
+    log, seen = quantity.log, in_view(values, sound)
+    shades, visible = (log_shades(values), log_shades(seen)) if log else (values, seen)
+    low, high = quantity.span or shade_range(visible)
     columns = min(2, len(runs))
     rows = -(-len(runs) // columns)
     traces, titles = [], []
@@ -194,7 +185,7 @@ def maps(measured: Measurement, name: str, style: Style, sound: np.ndarray) -> F
                 "showgrid": False,
                 "showticklabels": column == 0,
                 "title": {"text": "layer" if column == 0 else ""},
-                "tickvals": evenly_spaced(1, n_layers, 4),
+                "tickvals": handful(n_layers, at_most=4),
             },
         )
         titles.append(
@@ -215,12 +206,7 @@ def maps(measured: Measurement, name: str, style: Style, sound: np.ndarray) -> F
         "cmin": low,
         "cmax": high,
         "colorscale": CIVIDIS,
-        "colorbar": {
-            "title": {"text": "log₁₀" if log else "share", "side": "top"},
-            "thickness": 12,
-            "outlinewidth": 0,
-            "tickfont": style.font(12) | {"color": style.muted},
-        },
+        "colorbar": colour_bar(style, title={"text": "log₁₀" if log else "share", "side": "top"}),
     }
     return {"data": traces, "layout": layout}
 
@@ -234,17 +220,13 @@ def _colour(place: int, style: Style) -> str:
     return style.classes(len(MARKERS))[place]
 
 
-def _line(place: int, run: str, x: np.ndarray, y: np.ndarray, style: Style, markers: bool = False) -> dict[str, Any]:
+def _line(
+    place: int, run: str, x: np.ndarray, y: np.ndarray, hover: str, style: Style, markers: bool = False
+) -> dict[str, Any]:
     known = np.isfinite(x)
-    return {
-        "type": "scatter",
-        "x": x[known],
-        "y": y[known],
-        "mode": "lines+markers" if markers or known.sum() == 1 else "lines",
-        "name": run,
-        "line": {"color": _colour(place, style), "width": 2.2, "dash": DASHES[place]},
-        "marker": {"symbol": MARKERS[place], "size": 7, "color": _colour(place, style)},
-    }
+    mode = "lines+markers" if markers or known.sum() == 1 else "lines"
+    look = {"width": 2.2, "dash": DASHES[place], "symbol": MARKERS[place], "mode": mode}
+    return line(x[known], y[known], run, _colour(place, style), hover, **look)
 
 
 def in_view(values: np.ndarray, sound: np.ndarray) -> np.ndarray:
@@ -273,26 +255,14 @@ def _notes(measured: Measurement, name: str, log: bool, style: Style, sound: np.
         for run, row, ok in zip(runs, values, sound, strict=True)
         if not ok and (largest := np.nanmax(row, initial=0.0)) > top
     ]
-    texts = {"bottom": f"exactly 0 in places: {_listed(zero)}" if zero else "", "top": _listed(gone) if gone else ""}
-    notes = [
-        {
-            "text": text,
-            "xref": "paper",
-            "yref": "paper",
-            "x": 0.99 if edge == "top" else 0.01,
-            "y": 0.98 if edge == "top" else 0.02,
-            "xanchor": "right" if edge == "top" else "left",
-            "yanchor": edge,
-            "showarrow": False,
-            "font": style.font(12) | {"color": style.muted},
-            "bgcolor": style.background,
-        }
-        for edge, text in texts.items()
-        if text
-    ]
+    texts = {
+        (0.01, 0.02): f"exactly 0 in places: {_first_two(zero)}" if zero else "",
+        (0.99, 0.98): _first_two(gone) if gone else "",
+    }
+    notes = [note(text, style, *place, colour=style.muted) for place, text in texts.items() if text]
     return {"annotations": notes} if notes else {}
 
 
-def _listed(names: list[str]) -> str:
+def _first_two(names: list[str]) -> str:
     """The first names, and how many more there are."""
     return ", ".join(names[:2]) + (f" and {len(names) - 2} more" if len(names) > 2 else "")

@@ -8,14 +8,15 @@ import numpy as np
 import streamlit as st
 
 from dashboard.charts import style
-from dashboard.charts.style import escape
+from dashboard.charts.text import Text
 from dashboard.jobs.progress import finished_runs, over_budget, session_id
 from dashboard.jobs.registry import PINS, runs
 from dashboard.state import pins, sidebar
 from dashboard.state.address import nearest
 from dashboard.state.session import peek
-from dashboard.ui import card
+from dashboard.ui import card, theme
 from dashboard.views.compare import charts, pinned_runs
+from dashboard.words.markup import escape
 from nncore.measures import LAYER_QUANTITIES
 
 MAPPED = ("delta_norm", "weight_gradient_norm", "update_ratio")
@@ -86,7 +87,7 @@ def overview(found: pinned_runs.Runs) -> None:
     rows = pinned_runs.table(found)
     columns = {escape(title): [escape(row[title]) for row in rows] for title in rows[0] if title != "run"}
     st.table({"run": [f"**{escape(row['run'])}**" for row in rows]} | columns, hide_index=True)
-    if any(training.history.stopped and not training.history.divergence for training in found.values()):
+    if any(training.history.was_stopped for training in found.values()):
         st.button(
             "Run to the end",
             key="again_pins",
@@ -100,7 +101,7 @@ def overview(found: pinned_runs.Runs) -> None:
 @st.fragment
 def pictures(found: pinned_runs.Runs) -> None:
     """All charts, on the step that is chosen for all runs."""
-    look = style.current()
+    look = theme.current()
     records = step_of_all(found)
     sound = np.array([training.history.divergence is None for training in found.values()])
     steps = np.array([int(t.history.step[r]) for t, r in zip(found.values(), records, strict=True)])
@@ -191,7 +192,7 @@ def flow_chart(found: pinned_runs.Runs, records: list[int], sound: np.ndarray, l
         label_visibility="collapsed",
         required=True,
     )
-    text = card.Text("Gradient flow", charts.FLOW_TITLES[name], charts.FLOW_NOTES[name])
+    text = Text("Gradient flow", charts.FLOW_TITLES[name], charts.FLOW_NOTES[name])
     card.show("runs_flow", text, measured, charts.per_layer(measured, name, look, sound), above=pick)
 
 

@@ -6,11 +6,14 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from dashboard.charts.style import escape, number, percent
 from dashboard.jobs.work import Training
 from dashboard.state.address import FIRST_SIGHT
 from dashboard.state.pins import Pin
 from dashboard.words.labels import LABELS
+from dashboard.words.markup import escape
+from dashboard.words.numbers import number, percent
+from dashboard.words.runs import ending
+from dashboard.words.sentences import listed
 from dashboard.words.settings import in_words
 from nncore import History, Measurement
 from nncore import measures as m
@@ -153,13 +156,6 @@ def table(runs: Runs) -> list[dict[str, str]]:
     return rows
 
 
-def ending(history: History) -> str:
-    """How a run ended, in a few words."""
-    if history.divergence:
-        return f"diverged at step {history.divergence.step:,}"
-    return f"{'stopped' if history.stopped else 'finished'} at step {int(history.step[-1]):,}"
-
-
 def accuracy(training: Training) -> str:
     """Accuracy at the last finite record, and on which rows."""
     if training.config.source.task != "classification":
@@ -195,7 +191,7 @@ def main_difference(runs: Runs) -> str:
     losses = [np.nan if history.divergence else float(history.loss[history.last_finite]) for history in histories]
     apart = differences([history.config for history in histories])
     labels = [LABELS[field].lower() for field in LABELS if field in apart]
-    settings = f"They differ in {_listed(labels)}." if labels else "Their settings are the same."
+    settings = f"They differ in {listed(labels)}." if labels else "Their settings are the same."
     return f"{_gradient_words(names, ratios)} {_loss_words(names, losses, histories)} {settings}".strip()
 
 
@@ -219,7 +215,7 @@ def _share(ratio: float) -> str:
 
 def _loss_words(names: list[str], losses: list[float], histories: list[History]) -> str:
     diverged = [name for name, history in zip(names, histories, strict=True) if history.divergence]
-    words = f"{_listed([f'**{escape(name)}**' for name in diverged])} diverged." if diverged else ""
+    words = f"{listed([f'**{escape(name)}**' for name in diverged])} diverged." if diverged else ""
     if len({(history.config.dataset, history.config.loss_name) for history in histories}) > 1:
         return f"{words} Their losses cannot be compared: they are of different problems.".strip()
     known = [place for place, loss in enumerate(losses) if np.isfinite(loss)]
@@ -232,7 +228,3 @@ def _loss_words(names: list[str], losses: list[float], histories: list[History])
         f"{words} **{escape(names[best])}** ends at the lowest loss, {number(losses[best])}; "
         f"**{escape(names[worst])}** at the highest, {number(losses[worst])}."
     ).strip()
-
-
-def _listed(words: list[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

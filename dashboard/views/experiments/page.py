@@ -5,10 +5,12 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard.charts import style
+from dashboard.state.address import experiment_link
+from dashboard.ui import theme
+from dashboard.ui.svg import draw
 from dashboard.views.experiments import pictures
 from dashboard.views.experiments.charts import described, picture
-from dashboard.views.lab import banner
-from dashboard.views.lecture.parts import draw
+from dashboard.words.sentences import unbroken
 from nncore.experiments import EXPERIMENTS, TOPICS, Experiment
 
 LAB = "views/lab/page.py"
@@ -21,26 +23,26 @@ def card(experiment: Experiment, look: style.Style) -> None:
     with st.container(border=True, key=f"card_{experiment.name}", height="stretch"):
         st.markdown(f"**{experiment.title}**")
         draw(f"picture_{experiment.name}", picture(lines, labels, described(experiment.title, labels, lines), look))
-        st.markdown(style.unbroken(experiment.claim))
+        st.markdown(unbroken(experiment.claim))
         st.caption(f"**Look for:** {experiment.look_for}")
         with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
             st.page_link(
                 LAB,
                 label="Open",
                 icon=":material/science:",
-                query_params=banner.link(experiment, experiment.config),
+                query_params=experiment_link(experiment, experiment.config),
                 help=f"Opens the lab on this run ({experiment.label}), the claim on top.",
             )
             st.page_link(
                 LAB,
                 label="Open the counterpart",
                 icon=":material/compare_arrows:",
-                query_params=banner.link(experiment, experiment.against),
+                query_params=experiment_link(experiment, experiment.against),
                 help=f"Opens the lab on the run it is compared with ({experiment.against_label}).",
             )
 
 
-look = style.current()
+look = theme.current()
 st.title("Experiments")
 st.markdown(
     f"{len(EXPERIMENTS)} pairs of networks, each with a claim that was checked by training both. **Open** sets the "

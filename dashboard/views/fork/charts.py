@@ -6,21 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from dashboard.charts.gradients import handful, layer_lines, ranges, step_line
-from dashboard.charts.style import (
-    Figure,
-    Style,
-    corner_notes,
-    drawable,
-    fade,
-    layer_axis,
-    log_axis,
-    log_ticks,
-    merge,
-    number,
-    step_axis,
-)
-from dashboard.ui.card import Text
+from dashboard.charts.axes import drawable, layer_axis, log_axis, log_ticks, step_axis
+from dashboard.charts.marks import corner_notes, handful, horizontal, layer_lines, line, step_line
+from dashboard.charts.style import Figure, Style, fade, merge
+from dashboard.charts.text import Text
+from dashboard.words.numbers import number, ranges
 from nncore import Measurement
 
 SCORES = Text(
@@ -46,8 +36,7 @@ UPDATES = Text(
     "A ratio above 1 is a layer that moves faster than in the parent, measured at the weights it has.",
 )
 
-PARENT_LINE: dict[str, Any] = {"width": 1.8, "dash": "dashdot"}
-FORK_LINE: dict[str, Any] = {"width": 2.6, "dash": "solid"}
+LINES: dict[str, dict[str, Any]] = {"parent": {"width": 1.8, "dash": "dashdot"}, "fork": {"width": 2.6}}
 """On this page a run is told by its line: the parent's is thin and broken, the fork's thick and whole."""
 
 
@@ -55,22 +44,12 @@ def _lines(
     x: np.ndarray, measured: Measurement, name: str, colour: str, label: str, hover: str, **more: Any
 ) -> list[dict[str, Any]]:
     """One quantity of the parent and of the fork, above each other in the upper panel."""
-    traces = []
-    for who, line in (("parent", PARENT_LINE), ("fork", FORK_LINE)):
-        values = measured[f"{who}_{name}"]
-        if np.isfinite(values).any():
-            trace = {
-                "type": "scatter",
-                "x": x,
-                "y": values,
-                "mode": "lines" if len(x) > 1 else "markers",
-                "connectgaps": True,
-                "name": f"{label}{who}",
-                "line": line | {"color": colour},
-                "hovertemplate": f"{hover}<br>{label}{who} %{{y:.4g}}<extra></extra>",
-            }
-            traces.append(trace | more)
-    return traces
+    more |= {"mode": "lines" if len(x) > 1 else "markers", "connectgaps": True}
+    return [
+        line(x, values, f"{label}{who}", colour, f"{hover}<br>{label}{who} %{{y:.4g}}<extra></extra>", **look, **more)
+        for who, look in LINES.items()
+        if np.isfinite(values := measured[f"{who}_{name}"]).any()
+    ]
 
 
 def _panels(layout: dict[str, Any], *titles_and_domains: tuple[dict[str, Any], tuple[float, float]]) -> None:
@@ -91,20 +70,20 @@ def scores(measured: Measurement, style: Style, step: int) -> Figure:
     )
     traces = _lines(steps, measured, "train_loss", style.ink, "", "step %{x}")
     traces.append(
-        {
-            "type": "scatter",
-            "x": steps,
-            "y": measured["train_loss_difference"],
-            "yaxis": "y2",
-            "mode": "lines" if len(steps) > 1 else "markers",
-            "connectgaps": True,
-            "fill": "tozeroy",
-            "fillcolor": fade(style.primary, 0.18),
-            "line": {"color": style.primary, "width": 1.8},
-            "name": "difference",
-            "showlegend": False,
-            "hovertemplate": "step %{x}<br>fork − parent %{y:.4g}<extra></extra>",
-        }
+        line(
+            steps,
+            measured["train_loss_difference"],
+            "difference",
+            style.primary,
+            "step %{x}<br>fork − parent %{y:.4g}<extra></extra>",
+            width=1.8,
+            yaxis="y2",
+            mode="lines" if len(steps) > 1 else "markers",
+            connectgaps=True,
+            fill="tozeroy",
+            fillcolor=fade(style.primary, 0.18),
+            showlegend=False,
+        )
     )
     shown = np.concatenate([measured[f"{who}_train_loss"] for who in ("parent", "fork")])
     least = 1e-3 * float(np.abs(shown[np.isfinite(shown)]).max(initial=1e-6))
@@ -137,37 +116,17 @@ def flow(measured: Measurement, style: Style) -> Figure:
         ("delta_norm", style.delta, "circle", "δ"),
         ("weight_gradient_norm", style.weight, "square", "∂E/∂W"),
     ):
-        for who, line, mark in (("parent", PARENT_LINE, f"{symbol}-open"), ("fork", FORK_LINE, symbol)):
+        for who, look in LINES.items():
             values = drawable(measured[f"{who}_{name}"])
             shown.append(values)
-            traces.append(
-                {
-                    "type": "scatter",
-                    "x": layers,
-                    "y": values,
-                    "mode": "lines+markers",
-                    "name": f"{label}, {who}",
-                    "line": line | {"color": colour},
-                    "marker": {"symbol": mark, "size": 7, "color": colour},
-                    "hovertemplate": f"layer %{{x}}<br>{label} of the {who} %{{y:.2e}}<extra></extra>",
-                }
-            )
+            mark = symbol if who == "fork" else f"{symbol}-open"
+            hover = f"layer %{{x}}<br>{label} of the {who} %{{y:.2e}}<extra></extra>"
+            traces.append(line(layers, values, f"{label}, {who}", colour, hover, symbol=mark, **look))
         factor = drawable(measured[f"{name}_factor"])
         factors.append(factor)
-        traces.append(
-            {
-                "type": "scatter",
-                "x": layers,
-                "y": factor,
-                "yaxis": "y2",
-                "mode": "lines+markers",
-                "showlegend": False,
-                "name": f"{label}, fork / parent",
-                "line": {"color": colour, "width": 1.5},
-                "marker": {"symbol": symbol, "size": 5, "color": colour},
-                "hovertemplate": f"layer %{{x}}<br>{label}: fork / parent %{{y:.2e}}<extra></extra>",
-            }
-        )
+        hover = f"layer %{{x}}<br>{label}: fork / parent %{{y:.2e}}<extra></extra>"
+        below = {"symbol": symbol, "size": 5, "yaxis": "y2", "showlegend": False}
+        traces.append(line(layers, factor, f"{label}, fork / parent", colour, hover, width=1.5, **below))
     layout = style.layout("fork_flow", xaxis=layer_axis(len(layers)), shapes=[_one(style)])
     _panels(
         layout,
@@ -197,34 +156,34 @@ def updates(measured: Measurement, style: Style, step: int) -> Figure:
     colours = style.layers(len(layers))
     drawn = handful(len(layers), at_most=3)
     traces: list[dict[str, Any]] = []
+    common = {"mode": "lines" if len(steps) > 2 else "markers", "connectgaps": True}
     for layer in drawn:
-        for who, line in (("parent", PARENT_LINE), ("fork", FORK_LINE)):
+        colour, hover = colours[layer - 1], f"layer {layer}, step %{{x}}"
+        for who, look in LINES.items():
             traces.append(
-                {
-                    "type": "scatter",
-                    "x": steps,
-                    "y": drawable(measured[f"{who}_update_ratio"][:, layer - 1]),
-                    "mode": "lines" if len(steps) > 2 else "markers",
-                    "connectgaps": True,
-                    "name": f"layer {layer}" if who == "fork" else f"layer {layer}, parent",
-                    "showlegend": who == "fork" or layer == drawn[0],
-                    "line": line | {"color": colours[layer - 1]},
-                    "hovertemplate": f"layer {layer}, step %{{x}}<br>{who} %{{y:.2e}}<extra></extra>",
-                }
+                line(
+                    steps,
+                    drawable(measured[f"{who}_update_ratio"][:, layer - 1]),
+                    f"layer {layer}" if who == "fork" else f"layer {layer}, parent",
+                    colour,
+                    f"{hover}<br>{who} %{{y:.2e}}<extra></extra>",
+                    showlegend=who == "fork" or layer == drawn[0],
+                    **look,
+                    **common,
+                )
             )
         traces.append(
-            {
-                "type": "scatter",
-                "x": steps,
-                "y": drawable(measured["factor"][:, layer - 1]),
-                "yaxis": "y2",
-                "mode": "lines" if len(steps) > 2 else "markers",
-                "connectgaps": True,
-                "showlegend": False,
-                "name": f"layer {layer}, fork / parent",
-                "line": {"color": colours[layer - 1], "width": 1.5},
-                "hovertemplate": f"layer {layer}, step %{{x}}<br>fork / parent %{{y:.2e}}<extra></extra>",
-            }
+            line(
+                steps,
+                drawable(measured["factor"][:, layer - 1]),
+                f"layer {layer}, fork / parent",
+                colour,
+                f"{hover}<br>fork / parent %{{y:.2e}}<extra></extra>",
+                width=1.5,
+                yaxis="y2",
+                showlegend=False,
+                **common,
+            )
         )
     places = drawn - 1
     ratios = np.concatenate([measured[f"{who}_update_ratio"][:, places].ravel() for who in ("parent", "fork")])
@@ -277,16 +236,7 @@ def _no_closer_than(values: np.ndarray, least: float) -> dict[str, Any]:
 
 def _one(style: Style) -> dict[str, Any]:
     """The line of equal size in the lower panel."""
-    return {
-        "type": "line",
-        "xref": "paper",
-        "yref": "y2",
-        "x0": 0,
-        "x1": 1,
-        "y0": 1,
-        "y1": 1,
-        "line": {"color": style.muted, "width": 1, "dash": "solid"},
-    }
+    return horizontal(1, style.muted, 1, "solid", yref="y2")
 
 
 def _zero_notes(measured: Measurement, style: Style) -> list[dict[str, Any]]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from dashboard.charts.loss import rows_of
-from dashboard.charts.style import Figure, Style, fade, label
-from dashboard.ui.card import Text
+from dashboard.charts.marks import line, note
+from dashboard.charts.style import Figure, Style, fade
+from dashboard.charts.text import Text
+from dashboard.words.markup import label
 from nncore import Measurement
 from nncore.data import Data
 
@@ -67,44 +67,22 @@ def _changed_regions(measured: Measurement, data: Data, style: Style, inputs: tu
         yaxis=span | {"title": {"text": label(inputs[1], 40)}, "range": [y[0], y[-1]]},
     )
     if not measured["difference"].any():
-        layout["annotations"] = [_in_the_middle("no point of the plane changed its class", style)]
+        layout["annotations"] = [note("no point of the plane changed its class", style, 0.5, 0.5)]
     return {"data": layers, "layout": layout}
-
-
-def _in_the_middle(text: str, style: Style) -> dict[str, Any]:
-    """What an empty picture means."""
-    return {
-        "text": text,
-        "font": style.font(12),
-        "showarrow": False,
-        "xref": "paper",
-        "yref": "paper",
-        "x": 0.5,
-        "y": 0.5,
-        "bgcolor": style.background,
-    }
 
 
 def _curve_difference(measured: Measurement, data: Data, style: Style) -> Figure:
     """The fork's curve minus the parent's."""
-    line = {
-        "type": "scatter",
-        "x": measured.axes["x"],
-        "y": measured["difference"],
-        "mode": "lines",
-        "fill": "tozeroy",
-        "fillcolor": fade(style.primary, 0.18),
-        "line": {"color": style.primary, "width": 2},
-        "name": "fork − parent",
-        "hovertemplate": "%{x:.3g}: fork − parent %{y:.4g}<extra></extra>",
-    }
+    hover = "%{x:.3g}: fork − parent %{y:.4g}<extra></extra>"
+    area = {"fill": "tozeroy", "fillcolor": fade(style.primary, 0.18)}
+    curve = line(measured.axes["x"], measured["difference"], "fork − parent", style.primary, hover, **area)
     layout = style.layout(
         "fork_difference",
         xaxis={"title": {"text": label(data.feature_names[0])}},
         yaxis={"title": {"text": "fork − parent"}, "zeroline": True, "zerolinecolor": style.muted},
         showlegend=False,
     )
-    return {"data": [line], "layout": layout}
+    return {"data": [curve], "layout": layout}
 
 
 def _confusion_difference(measured: Measurement, names: tuple[str, ...], style: Style) -> Figure:
@@ -140,7 +118,7 @@ def _confusion_difference(measured: Measurement, names: tuple[str, ...], style: 
         margin={"t": 10},
     )
     if not change.any():
-        layout["annotations"] = [_in_the_middle("no cell of the table changed", style)]
+        layout["annotations"] = [note("no cell of the table changed", style, 0.5, 0.5)]
     return {"data": [table], "layout": layout}
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from dashboard.charts.style import number, percent
-from dashboard.views.lab.headline import flow_sentence
+from dashboard.words.numbers import number, percent
+from dashboard.words.runs import flow_sentence
 from nncore import Fork, History, Measurement
 from nncore.diagnosis import flow
 from nncore.measures.fork_and_parent import same_bits

@@ -6,10 +6,10 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.charts import style
 from dashboard.state.session import STEP, session
 from dashboard.state.sidebar import CONTROLS
 from dashboard.words import labels
+from dashboard.words.numbers import number
 from nncore import Edit, Fork, History, KillUnit, RunConfig, ScaleLayer, SetParameter, edits_from_text
 from nncore.config.fork import CHANGEABLE
 from nncore.numerics.safe_norm import norm
@@ -168,7 +168,7 @@ def _new_edit(history: History, before: Fork) -> None:
     if kind == "scale":
         factor = place.number_input("Factor", value=0.5, key="f_factor", format="%g", width=FIELD)
         edit = ScaleLayer(layer, float(factor))
-        now = f"‖W‖ of layer {layer} is {style.number(float(norm(weight.reshape(-1))))} now."
+        now = f"‖W‖ of layer {layer} is {number(float(norm(weight.reshape(-1))))} now."
     elif kind == "kill":
         unit = _whole(place, "Unit", "f_unit", 0, fan_out - 1)
         edit = KillUnit(layer, unit)

@@ -9,13 +9,15 @@ from typing import Any, TypeVar
 import streamlit as st
 
 from dashboard.charts import style
+from dashboard.charts.text import Text
 from dashboard.jobs.progress import finished_run, session_id
 from dashboard.jobs.registry import FORK, runs
 from dashboard.jobs.work import Training
-from dashboard.state import sidebar, sidebar_run, uploads
-from dashboard.ui import card, downloads
+from dashboard.state import sidebar, sidebar_run
+from dashboard.ui import card, downloads, theme
 from dashboard.views import learned
 from dashboard.views.fork import charts, charts_learned, fork_words, form
+from dashboard.words.markup import escape
 from dashboard.words.settings import description
 from nncore import Fork, History
 from nncore.diagnosis import suggested_fork
@@ -48,7 +50,7 @@ def page() -> None:
         if fork is not None:
             fork.history  # noqa: B018 (raises what stopped it)
     except ValueError as problem:
-        headline.error(f"This fork cannot run: {uploads.plain(str(problem))}.", icon=":material/block:")
+        headline.error(f"This fork cannot run: {escape(str(problem))}.", icon=":material/block:")
         return
     if fork is None:
         headline.info(f"Training the fork: {description(config)}.", icon=":material/call_split:")
@@ -79,7 +81,7 @@ def say(parent: Training, fork: Training) -> None:
     changed = description(config)
     left.markdown(f"{badge} {changed}{'. ' if changed else ''}{words}")
     with right:
-        if fork.history.stopped and not fork.history.divergence:
+        if fork.history.was_stopped:
             st.button(
                 "Run to the end",
                 key="f_again",
@@ -102,7 +104,7 @@ def say(parent: Training, fork: Training) -> None:
 @st.fragment
 def over_time(parent: Training, fork: Training) -> None:
     """Every chart of parent and fork, at one step from the fork on."""
-    look, history = style.current(), fork.history
+    look, history = theme.current(), fork.history
     first, last = int(history.step[0]), int(history.step[-1])
     record = 0
     if last > first:
@@ -123,11 +125,11 @@ def over_time(parent: Training, fork: Training) -> None:
     with left:
         measured = beside(parent, fork, fork_and_parent.scores)
         classes = parent.config.class_count
-        text = charts.SCORES if classes else card.Text("Loss", charts.SCORES.subtitle, charts.SCORES.note)
+        text = charts.SCORES if classes else Text("Loss", charts.SCORES.subtitle, charts.SCORES.note)
         card.show("f_scores", text, measured, charts.scores(measured, look, step), height=430)
     with right:
         measured = beside(parent, fork, fork_and_parent.flows, step)
-        text = card.Text(charts.FLOW.title, f"at step {step}", charts.FLOW.note)
+        text = Text(charts.FLOW.title, f"at step {step}", charts.FLOW.note)
         card.show("f_flow", text, measured, charts.flow(measured, look), height=430)
     left, right = st.columns(2)
     with left:
@@ -150,7 +152,7 @@ def pictures(parent: Training, fork: Training, step: int, look: style.Style) -> 
     left, middle, right = st.columns(3)
     for column, training, text in ((left, parent, charts_learned.PARENT), (middle, fork, charts_learned.FORK)):
         with column:
-            title = card.Text(text.title, f"at step {step}", text.note)
+            title = Text(text.title, f"at step {step}", text.note)
             key = f"f_learned_{text.title.lower()}"
             learned.show(training, training.history.nearest(step), look, key, title, height=300)
     with right:

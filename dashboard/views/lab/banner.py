@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard.charts.style import unbroken
-from dashboard.state import address, lessons, sidebar
+from dashboard.state import lessons, sidebar
 from dashboard.state.session import CAME_FOR, EXPERIMENT, STEP, session
 from dashboard.ui import layout
+from dashboard.words.sentences import unbroken
 from nncore import RunConfig
 from nncore.experiments import EXPERIMENTS, Experiment
-
-
-def link(experiment: Experiment, config: RunConfig) -> dict[str, str | list[str]]:
-    """The query parameters that open the lab on one of an experiment's runs, its claim on top."""
-    whole = {"dataset": config.dataset, **address.link(config), **dict(experiment.view)}
-    return whole | {STEP: str(experiment.step), EXPERIMENT: experiment.name}
 
 
 def begin() -> st.delta_generator.DeltaGenerator:

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from dashboard.charts.style import Style, number
+from dashboard.charts.style import Style
 from dashboard.jobs import limits
 from dashboard.jobs.measurements import BackgroundMeasurement, measurements, watched
 from dashboard.jobs.work import Training
@@ -17,8 +17,9 @@ from dashboard.state.session import peek, session
 from dashboard.ui import card
 from dashboard.views.lab import charts_causes
 from dashboard.views.lab import charts_divergence as end
+from dashboard.words.numbers import number
 from nncore import History, Measurement, RunConfig
-from nncore.config.cost import Cost
+from nncore.config.cost import seconds_in_words
 from nncore.diagnosis import curvature_seconds, curvature_so_far, forensics, ledger, precision, without_line
 from nncore.diagnosis.theory_gap import Distance
 
@@ -133,7 +134,7 @@ def sharpness_switch(config: RunConfig) -> None:
     """The switch that stands with the loss, with what it costs; off, it ends what is being measured."""
     seconds = curvature_seconds(config, _count(config))
     wanted = st.toggle(
-        f"Sharpness ({Cost(seconds, 0).sentence().partition(',')[0]})",
+        f"Sharpness ({seconds_in_words(seconds)})",
         key=SHARPNESS,
         bind="query-params",
         help="Measures how curved the loss is at a few steps of the training, by the largest eigenvalue of its Hessian. "

@@ -6,21 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from dashboard.charts.gradients import ranges, step_line
-from dashboard.charts.style import (
-    Figure,
-    Style,
-    drawable,
-    fade,
-    layer_axis,
-    log_axis,
-    log_ticks,
-    merge,
-    number,
-    percent,
-    step_axis,
-)
-from dashboard.ui.card import Text
+from dashboard.charts.axes import drawable, layer_axis, log_axis, log_ticks, step_axis
+from dashboard.charts.marks import line, note, step_line
+from dashboard.charts.style import Figure, Style, fade, merge
+from dashboard.charts.text import Text
+from dashboard.words.numbers import number, percent, ranges
+from dashboard.words.sentences import capital
 from nncore import Measurement
 from nncore.diagnosis import FLOAT_TYPES, PARTS
 
@@ -64,18 +55,8 @@ def ledger(measured: Measurement, style: Style) -> Figure:
         }
         for part in existing(measured)
     ]
-    traces.append(
-        {
-            "type": "scatter",
-            "x": layers,
-            "y": total,
-            "name": "layer's factor",
-            "mode": "lines+markers",
-            "line": {"color": style.ink, "width": 1.5},
-            "marker": {"symbol": "circle", "size": 6, "color": style.ink},
-            "hovertemplate": "layer %{x}<br>δ of this layer is 10<sup>%{y:.3f}</sup> of the next one's<extra></extra>",
-        }
-    )
+    hover = "layer %{x}<br>δ of this layer is 10<sup>%{y:.3f}</sup> of the next one's<extra></extra>"
+    traces.append(line(layers, total, "layer's factor", style.ink, hover, width=1.5, symbol="circle", size=6))
     layout = style.layout(
         "gradient_ledger",
         barmode="relative",
@@ -86,24 +67,8 @@ def ledger(measured: Measurement, style: Style) -> Figure:
     if not any(np.isfinite(measured[part]).any() for part in PARTS):
         layout["yaxis"] |= {"range": [-1, 1]}
     if measured.caveats:
-        layout["annotations"] = [_in_the_picture(f"Not drawn: {measured.caveats[0]}", style)]
+        layout["annotations"] = [note(f"Not drawn: {measured.caveats[0]}", style, 0.01, 0.02, colour=style.delta)]
     return {"data": traces, "layout": layout}
-
-
-def _in_the_picture(text: str, style: Style) -> dict[str, Any]:
-    """A line of text at the lower left of the plot."""
-    return {
-        "text": text,
-        "showarrow": False,
-        "xref": "paper",
-        "yref": "paper",
-        "x": 0.01,
-        "y": 0.02,
-        "xanchor": "left",
-        "yanchor": "bottom",
-        "font": style.font(12) | {"color": style.delta},
-        "bgcolor": style.background,
-    }
 
 
 def existing(measured: Measurement) -> list[str]:
@@ -128,7 +93,7 @@ def culprit(measured: Measurement) -> str:
     digits = 3 if abs(sums[main]) >= 100 else 2
     verb = "lose" if total < 0 else "add"
     return (
-        f"{PART_NAMES[main][:1].upper()}{PART_NAMES[main][1:]} {_third(verb, main)} {abs(sums[main]):.{digits}g} of the "
+        f"{capital(PART_NAMES[main])} {_third(verb, main)} {abs(sums[main]):.{digits}g} of the "
         f"{decades(total)} decades between last layer and first{beside}."
     )
 
@@ -162,17 +127,18 @@ def precision(measured: Measurement, style: Style) -> Figure:
         values = measured["delta_norm"][row]
         dash, symbol = DASHES[name]
         traces.append(
-            {
-                "type": "scatter",
-                "x": layers,
-                "y": drawable(values),
-                "name": f"δ in {name}",
-                "mode": "lines+markers",
-                "line": {"color": style.delta, "width": 5 - 1.5 * row, "dash": dash},
-                "marker": {"symbol": symbol, "size": 9 - 1.5 * row, "color": style.delta},
-                "opacity": (0.35, 0.7, 1.0)[row],
-                "hovertemplate": f"layer %{{x}}<br>{name} %{{y:.2e}}<extra></extra>",
-            }
+            line(
+                layers,
+                drawable(values),
+                f"δ in {name}",
+                style.delta,
+                f"layer %{{x}}<br>{name} %{{y:.2e}}<extra></extra>",
+                width=5 - 1.5 * row,
+                dash=dash,
+                symbol=symbol,
+                size=9 - 1.5 * row,
+                opacity=(0.35, 0.7, 1.0)[row],
+            )
         )
     zeros, broken = measured["exact_zeros"], measured["not_finite"]
     traces.append(
@@ -234,8 +200,7 @@ def lost(measured: Measurement) -> str:
         said.append(f"in {_layers(layers[zeros[0] == 1])} δ is exactly 0 in every type: not the type's doing")
     if not said:
         return "Even float16 keeps δ of every layer."
-    sentence = "; ".join(said)
-    return f"{sentence[:1].upper()}{sentence[1:]}."
+    return f"{capital('; '.join(said))}."
 
 
 def _layers(chosen: np.ndarray) -> str:
@@ -262,31 +227,23 @@ def curvature(measured: Measurement, style: Style, step: int) -> Figure:
         ("sharpness", "sharpness", style.primary, "solid", "circle"),
     ):
         values = measured[name]
+        drawn, hover = np.where(values > 0, values, np.nan), f"step %{{x}}<br>{label} %{{y:.3g}}<extra></extra>"
+        width = 2.5 if name == "sharpness" else 1.5
+        traces.append(line(steps, drawn, label, colour, hover, width=width, dash=dash, symbol=symbol, size=6))
+    stable = measured["stability"]
+    if np.isfinite(stable).any():
         traces.append(
-            {
-                "type": "scatter",
-                "x": steps,
-                "y": np.where(values > 0, values, np.nan),
-                "name": label,
-                "mode": "lines+markers",
-                "line": {"color": colour, "width": 2.5 if name == "sharpness" else 1.5, "dash": dash},
-                "marker": {"symbol": symbol, "size": 6, "color": colour},
-                "hovertemplate": f"step %{{x}}<br>{label} %{{y:.3g}}<extra></extra>",
-            }
-        )
-    line = measured["stability"]
-    if np.isfinite(line).any():
-        traces.append(
-            {
-                "type": "scatter",
-                "x": steps,
-                "y": line,
-                "name": "stability line",
-                "mode": "lines" if len(steps) > 1 else "markers",
-                "line": {"color": style.theory, "width": 2, "dash": "dash"},
-                "marker": {"symbol": "line-ew-open", "size": 14, "color": style.theory},
-                "hovertemplate": "step %{x}<br>stable below %{y:.3g}<extra></extra>",
-            }
+            line(
+                steps,
+                stable,
+                "stability line",
+                style.theory,
+                "step %{x}<br>stable below %{y:.3g}<extra></extra>",
+                dash="dash",
+                symbol="line-ew-open",
+                size=14,
+                mode="lines" if len(steps) > 1 else "markers",
+            )
         )
     shown = np.concatenate([measured[name] for name in ("sharpness", "trace", "stability")])
     layout = style.layout(

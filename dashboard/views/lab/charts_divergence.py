@@ -4,19 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from dashboard.charts.style import (
-    CIVIDIS,
-    Figure,
-    Style,
-    drawable,
-    layer_axis,
-    log_axis,
-    log_ticks,
-    merge,
-    shade_range,
-    step_axis,
-)
-from dashboard.ui.card import Text
+from dashboard.charts.axes import drawable, layer_axis, log_axis, log_ticks, step_axis
+from dashboard.charts.marks import colour_bar, heat_map, line
+from dashboard.charts.style import Figure, Style
+from dashboard.charts.text import Text
 from nncore import Measurement
 from nncore.diagnosis import Forensics
 
@@ -48,18 +39,8 @@ def growth(measured: Measurement, style: Style) -> Figure:
         values = (measured.columns or {})["loss"][1] if name == "loss" else measured[name].max(axis=1)
         drawn = drawable(values)
         shown.append(drawn)
-        traces.append(
-            {
-                "type": "scatter",
-                "x": steps,
-                "y": drawn,
-                "name": label,
-                "mode": "lines+markers",
-                "line": {"color": colours[name], "width": 2.5, "dash": dash},
-                "marker": {"symbol": symbol, "size": 8, "color": colours[name]},
-                "hovertemplate": f"step %{{x}}<br>{label} %{{y:.2e}}<extra></extra>",
-            }
-        )
+        hover = f"step %{{x}}<br>{label} %{{y:.2e}}<extra></extra>"
+        traces.append(line(steps, drawn, label, colours[name], hover, width=2.5, dash=dash, symbol=symbol, size=8))
     return {
         "data": traces,
         "layout": style.layout(
@@ -84,33 +65,12 @@ def place(found: Forensics, style: Style) -> Figure:
     name = SHOWN[broke.quantity]
     steps, layers, values = measured.axes["step"], measured.axes["layer"], measured[name].T
     label = LINES[name][0]
-    with np.errstate(all="ignore"):
-        shades = np.log10(np.where(values > 0, values, np.nan))
-    shades[~np.isfinite(shades)] = np.nan
-    low, high = shade_range(shades)
+    bar = colour_bar(style, title={"text": f"log₁₀ {label}", "side": "right"}, nticks=6)
     rows, columns = np.nonzero(~np.isfinite(values))
     crosses = {"type": "scatter", "mode": "markers", "showlegend": False, "hoverinfo": "skip"}
     return {
         "data": [
-            {
-                "type": "heatmap",
-                "x": steps,
-                "y": layers,
-                "z": shades,
-                "customdata": values,
-                "zmin": low,
-                "zmax": high,
-                "xgap": 2,
-                "colorscale": CIVIDIS,
-                "hovertemplate": f"layer %{{y}}, step %{{x}}<br>{label} %{{customdata:.2e}}<extra></extra>",
-                "colorbar": {
-                    "title": {"text": f"log₁₀ {label}", "side": "right"},
-                    "thickness": 12,
-                    "outlinewidth": 0,
-                    "tickfont": style.font(12) | {"color": style.muted},
-                    "nticks": 6,
-                },
-            },
+            heat_map(steps, layers, values, f"layer %{{y}}, step %{{x}}<br>{label}", bar, xgap=2),
             crosses
             | {
                 "x": steps[columns],
@@ -129,7 +89,7 @@ def place(found: Forensics, style: Style) -> Figure:
         "layout": style.layout(
             "where_it_broke",
             xaxis=step_axis(steps, showgrid=False, range=[steps[0] - 0.5, steps[-1] + 0.5]),
-            yaxis=merge(layer_axis(len(layers), "layer", showgrid=False), {}),
+            yaxis=layer_axis(len(layers), "layer", showgrid=False),
             margin={"t": 10},
         ),
     }

@@ -9,10 +9,11 @@ import numpy as np
 import streamlit as st
 
 from dashboard.charts import activations, gradients, loss, weights
-from dashboard.charts.style import number
 from dashboard.jobs.measurements import BackgroundMeasurement, measurements, watched
 from dashboard.jobs.work import Training
 from dashboard.views.lab import remedy_check
+from dashboard.words.numbers import number
+from dashboard.words.sentences import capital
 from nncore import Fork, History
 from nncore.diagnosis import RULES, Remedy, Verdict, tried_out, verdict
 
@@ -97,7 +98,10 @@ def _one(training: Training, found: Verdict, tried: list[Remedy | None], waits: 
         remedies = [remedy for remedy in tried if remedy is not None]
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             if remedies:
-                st.caption(f"{_capital(_metric(remedies[0]))} {number(remedies[0].before)} becomes", width="content")
+                st.caption(
+                    f"{capital(RULES[remedies[0].rule].short_metric)} {number(remedies[0].before)} becomes",
+                    width="content",
+                )
             for place, remedy in enumerate(remedies):
                 remedy_check.button(
                     remedy,
@@ -118,20 +122,11 @@ def _evidence(found: Verdict) -> str:
     """The rule in words: its number, its threshold, and where that comes from."""
     above = RULES[found.rule].above
     return (
-        f"**{_capital(found.metric)}** at step {found.step:,}: **{number(found.value)}**. "
+        f"**{capital(found.metric)}** at step {found.step:,}: **{number(found.value)}**. "
         f"The rule fires {'above' if above else 'below'} {number(found.threshold)}.\n\n{found.source}"
     )
-
-
-def _metric(remedy: Remedy) -> str:
-    """What a remedy's two numbers are, without what the finding's own sentence says already."""
-    return RULES[remedy.rule].metric.partition(",")[0]
 
 
 def _effect(remedy: Remedy) -> str:
     """The predicted number."""
     return "not applicable" if np.isnan(remedy.after) else f"**{number(remedy.after)}**"
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

@@ -10,13 +10,15 @@ import streamlit as st
 
 from dashboard import playback
 from dashboard.charts import activations, gradients, loss, style, weights
+from dashboard.charts.text import Text
 from dashboard.jobs.work import SeedTraining, Training
 from dashboard.playback import Playback
 from dashboard.state import pins, sidebar_run
 from dashboard.state.session import peek, session
-from dashboard.ui import card, downloads, layout
+from dashboard.ui import card, downloads, layout, theme
 from dashboard.views import learned
 from dashboard.views.lab import banner, causes, findings, headline, lesson_maker, report, seeds
+from dashboard.words.runs import flow_sentence
 from nncore import History
 from nncore import measures as m
 from nncore.diagnosis import Flow, flow, theory_gap
@@ -30,7 +32,7 @@ def over_time(history: History) -> m.Measurement:
 @st.fragment
 def charts(training: Training) -> None:
     """Everything that follows the step slider."""
-    history, look = training.history, style.current()
+    history, look = training.history, theme.current()
     wrong, numbers = st.container(key="wrong"), st.container(key="numbers")
     with st.container(horizontal=True, vertical_alignment="bottom", key="step_row"):
         with st.container():
@@ -115,7 +117,7 @@ def gradient_flow(
 ) -> None:
     """δ and weight-gradient norms per layer, with what theory predicts for step 0 and the bands of many seeds."""
     measured = training.measured(m.gradient_flow, record)
-    finding, distance, problem, predicted = headline.flow_sentence(seen), None, "", None
+    finding, distance, problem, predicted = flow_sentence(seen), None, "", None
     if peek("theory", True) and training.config.depth:
         try:
             predicted = training.measured(theory_gap.prediction)
@@ -158,7 +160,7 @@ def layer_by_step(timeline: m.Measurement, look: style.Style, step: int, play: P
     name = gradients.flat_share(timeline) if chosen == "saturated_fraction" else chosen
     measured = timeline.select(name)
     title = f"{m.LAYER_QUANTITIES[name].label}, every layer and step"
-    text = card.Text("Over training", title, m.LAYER_QUANTITIES[chosen].note)
+    text = Text("Over training", title, m.LAYER_QUANTITIES[chosen].note)
     drawn = partial(gradients.layer_by_step, measured, name, look)
     pick = partial(
         st.segmented_control,
@@ -249,7 +251,7 @@ def parameters(training: Training, look: style.Style, step: int, play: Playback)
     else:
         measured = training.measured(m.parameter, int(index))
         drawn, what = (partial(weights.one_parameter, measured, look), weights.place(history.layout, int(index)))
-    text = card.Text(weights.PARAMETERS.title, f"and its gradient: {what}", weights.PARAMETERS.note)
+    text = Text(weights.PARAMETERS.title, f"and its gradient: {what}", weights.PARAMETERS.note)
     card.show("theta", text, measured, drawn(step), frames=play.marks(drawn))
 
 
@@ -262,7 +264,7 @@ def page() -> None:
         return
     if layout.shows("headline"):
         headline.show(training)
-    causes.ending(training, style.current())
+    causes.ending(training, theme.current())
     charts(training)
     if layout.shows("downloads"):
         with st.container(border=True, key="downloads", horizontal=True, vertical_alignment="center"):

@@ -1,4 +1,4 @@
-"""A remedy that is taken is a promise: the run after it says whether the prediction held."""
+"""Take a remedy with one click; the run after it says whether the remedy's prediction held."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import streamlit as st
 from dashboard.jobs.work import Training
 from dashboard.state import sidebar
 from dashboard.state.session import session
+from dashboard.words.runs import Badge
 from nncore import History, RunConfig
-from nncore.diagnosis import Remedy, held
+from nncore.diagnosis import Outcome, Remedy, check_prediction
 
 
 def take(remedy: Remedy, before: RunConfig) -> None:
-    """Set the sidebar to a remedy and remember what it promised. A callback."""
+    """Set the sidebar to a remedy and remember what it predicts. A callback."""
     sidebar.apply(remedy.config)
     session().remedy = (remedy, before)
 
@@ -35,17 +36,16 @@ def button(remedy: Remedy, before: RunConfig, key: str, label: str, help: str, *
 
 
 def show(training: Training) -> None:
-    """Whether the promise was kept, in this run, and a way back; nothing for a run that nobody promised about."""
+    """Whether the prediction held in this run, and a way back; nothing for a run that no remedy made."""
     taken = session().remedy
     if taken is None or taken[0].config != training.config:
         session().remedy = None
         return
     remedy, before = taken
-    kept, sentence = training.measured(_held, remedy)
-    verdict, _, numbers = sentence.partition(". ")
-    badge = f":green-badge[:material/check: {verdict}]" if kept else f":orange-badge[:material/close: {verdict}]"
+    outcome = training.measured(_outcome, remedy)
+    badge = Badge("green", "check", outcome.verdict) if outcome.held else Badge("orange", "close", outcome.verdict)
     with st.container(horizontal=True, vertical_alignment="center", key="promise"):
-        st.markdown(f"{badge} **{remedy.label}.** {numbers}", width="stretch")
+        st.markdown(f"{badge.markdown()} **{remedy.label}.** {outcome.numbers}", width="stretch")
         st.button(
             "Undo",
             key="undo",
@@ -57,8 +57,8 @@ def show(training: Training) -> None:
         )
 
 
-def _held(history: History, remedy: Remedy) -> tuple[bool, str]:
-    return held(remedy, history)
+def _outcome(history: History, remedy: Remedy) -> Outcome:
+    return check_prediction(remedy, history)
 
 
 def _undo(before: RunConfig) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import re
 from importlib.metadata import PackageNotFoundError, version
 from urllib.parse import urlencode
 
@@ -16,8 +15,9 @@ from dashboard.jobs.work import Training
 from dashboard.plot import encode
 from dashboard.state import address
 from dashboard.state.session import Card, session
-from dashboard.ui import downloads
-from dashboard.views.lab import headline
+from dashboard.ui import downloads, theme
+from dashboard.words.numbers import about_megabytes
+from dashboard.words.runs import headline
 from nncore import Fork, History, RunConfig
 from nncore.config.run_config import TABLE
 from nncore.config.scripts import config_source
@@ -55,9 +55,9 @@ def show(training: Training) -> None:
             )
             is_wanted = st.form_submit_button("Make the report", icon=":material/description:")
         if is_wanted:
-            content = page(training.history, drawn.record, drawn.drawn(), notes, style.current())
+            content = page(training.history, drawn.record, drawn.drawn(), notes, theme.current())
             st.download_button(
-                f"Save it ({downloads.megabytes(len(content))})",
+                f"Save it ({about_megabytes(len(content))})",
                 content,
                 f"{downloads.file_name(training.config)}.html",
                 "text/html",
@@ -75,7 +75,7 @@ def page(history: History, record: int, drawn: list[Card], notes: str, look: sty
     sheet = SHEET % (colours | {"scheme": "dark" if look.dark else "light"})
     found = verdict(history, record)
     title = f"Gradient lab: {config.dataset}, {config.depth} hidden layers, step {step}"
-    said = html.escape(_plain(headline.sentence(history, flow(history, record))))
+    said = html.escape(headline(history, flow(history, record)).plain())
     parts = [
         f"<h1>{html.escape(title)}</h1><p>{said}</p>",
         f'<h2>Notes</h2><div class="notes">{html.escape(notes)}</div>' if notes.strip() else "",
@@ -117,12 +117,6 @@ def _figure(card: Card, number: int, look: style.Style) -> str:
     )
     title = f"<h3>{html.escape(card.title)} <span>{html.escape(card.subtitle)}</span></h3>"
     return f"<figure>{title}{drawn}<figcaption>{html.escape(card.caption)}</figcaption></figure>"
-
-
-def _plain(markdown: str) -> str:
-    """A sentence without its badge's and bold type's marks."""
-    unbadged = re.sub(r":\w+-badge\[(?::material/\w+:)?\s*([^\]]*)\]", r"\1.", markdown)
-    return unbadged.replace("**", "")
 
 
 def _version() -> str:

@@ -8,13 +8,14 @@ import numpy as np
 import streamlit as st
 
 from dashboard.charts import seeds as charts
-from dashboard.charts.gradients import ranges
-from dashboard.charts.style import Style, current, number, percent
+from dashboard.charts.style import Style
 from dashboard.jobs.progress import QUIET_SECONDS, finished, session_id
 from dashboard.jobs.registry import SEEDS, runs
 from dashboard.jobs.work import SeedRequest, SeedTraining, Training
 from dashboard.state.session import session
 from dashboard.ui import card
+from dashboard.ui.theme import current
+from dashboard.words.numbers import number, percent, ranges
 from nncore import History, Measurement
 from nncore import measures as m
 from nncore.seeds import MOST_SEEDS, PERCENTILES, SCORES, Seeds, band, inside_theory, standing
@@ -60,7 +61,7 @@ def study(training: Training, record: int, n_seeds: int) -> SeedTraining | None:
             return None
         found = asked.seeds
         st.markdown(words(found, int(training.history.step[record])))
-        if len(found) < found.asked:
+        if found.was_stopped:
             st.button("Run all seeds", key="again_seeds", on_click=runs().leave, args=(session_id(), SEEDS))
     return asked if len(found) else None
 
@@ -83,7 +84,7 @@ def words(found: Seeds, step: int) -> str:
             f"Seed {found.seeds[0]} is at the **{ordinal(place)} percentile** of {len(found)} seeds in δ of layer 1 at step "
             f"{found.steps[row]}; the middle 80 % receive {number(low)} to {number(high)}.",
         )
-    return " ".join([*parts, *(each for each in found.layers.caveats if each.startswith("Stopped"))])
+    return " ".join(filter(None, [*parts, found.stopped]))
 
 
 def endings(found: Seeds) -> str:

@@ -6,8 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from dashboard.charts.style import CIVIDIS, Figure, Style, drawable, log_axis, log_ticks, number, percent
-from dashboard.ui.card import Text
+from dashboard.charts.axes import drawable, log_axis, log_ticks
+from dashboard.charts.marks import horizontal, line, vertical
+from dashboard.charts.style import CIVIDIS, Figure, Style
+from dashboard.charts.text import Text
+from dashboard.words.numbers import number, percent
 from nncore import Measurement
 from nncore.measures.landscape import Path
 
@@ -123,16 +126,16 @@ def layers(measured: Measurement, n_layers: int, style: Style) -> Figure:
     colours, distance = style.layers(n_layers), measured.axes["distance"]
     dashes = ("solid", "dot", "dash", "longdash", "dashdot", "longdashdot")
     traces = [
-        {
-            "type": "scatter",
-            "x": distance,
-            "y": drawable(loss, log=False),
-            "mode": "lines",
-            "name": f"layer {layer}",
-            "showlegend": row in (0, len(measured.axes["layer"]) - 1),
-            "line": {"color": colours[layer - 1], "width": 2.5, "dash": dashes[row % len(dashes)]},
-            "hovertemplate": f"layer {layer}<br>moved by %{{x:.2f}} of its length<br>E = %{{y:.4g}}<extra></extra>",
-        }
+        line(
+            distance,
+            drawable(loss, log=False),
+            f"layer {layer}",
+            colours[layer - 1],
+            f"layer {layer}<br>moved by %{{x:.2f}} of its length<br>E = %{{y:.4g}}<extra></extra>",
+            width=2.5,
+            dash=dashes[row % len(dashes)],
+            showlegend=row in (0, len(measured.axes["layer"]) - 1),
+        )
         for row, (layer, loss) in enumerate(zip(measured.axes["layer"], measured["loss"], strict=True))
     ]
     return {
@@ -141,7 +144,7 @@ def layers(measured: Measurement, n_layers: int, style: Style) -> Figure:
             "loss_along_layers",
             xaxis={"title": {"text": "distance, in lengths of the layer's θ (→ downhill)"}},
             yaxis={"title": {"text": "loss E"}},
-            shapes=[_upright(0.0, style)],
+            shapes=[vertical(0.0, style.muted)],
         ),
     }
 
@@ -174,33 +177,15 @@ def one_step(measured: Measurement, now: float, rate: float, style: Style) -> Fi
         height = {"title": {"text": "loss E"}, "range": [low - margin, top + margin]}
     else:  # every rate leaps far up: decades show by how much
         height = log_axis("loss E", **log_ticks(np.append(drawn, now)))
-    marks = [_upright(np.log10(rate), style)] if rate > 0 else []
-    level = {
-        "type": "line",
-        "xref": "paper",
-        "x0": 0,
-        "x1": 1,
-        "y0": now,
-        "y1": now,
-        "line": {"color": style.muted, "width": 1, "dash": "dot"},
-    }
+    marks = [vertical(rate, style.muted)] if rate > 0 else []
+    hover = "α = %{x:.2g}<br>E = %{y:.6g}<extra></extra>"
     return {
-        "data": [
-            {
-                "type": "scatter",
-                "x": rates,
-                "y": drawn,
-                "mode": "lines",
-                "name": "after one step",
-                "line": {"color": style.weight, "width": 2.5},
-                "hovertemplate": "α = %{x:.2g}<br>E = %{y:.6g}<extra></extra>",
-            }
-        ],
+        "data": [line(rates, drawn, "after one step", style.weight, hover, width=2.5)],
         "layout": style.layout(
             "loss_after_one_step",
             xaxis={"type": "log", "dtick": 1, "exponentformat": "power", "title": {"text": "learning rate α"}},
             yaxis=height,
-            shapes=[*(shape | {"x0": 10 ** shape["x0"], "x1": 10 ** shape["x1"]} for shape in marks), level],
+            shapes=[*marks, horizontal(now, style.muted, 1, "dot")],
             showlegend=False,
         ),
     }
@@ -224,23 +209,11 @@ def one_parameter(measured: Measurement, style: Style) -> Figure:
     finite = change[np.isfinite(change)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
     margin = 0.15 * ((high - low) or 1.0)
-    line = {"type": "scatter", "x": theta, "mode": "lines"}
+    hover = "θ = %{x:.4g}<br>E changes by %{y:.3g}<extra></extra>"
     return {
         "data": [
-            line
-            | {
-                "y": drawable(change, log=False),
-                "name": "loss",
-                "line": {"color": style.weight, "width": 2.5},
-                "hovertemplate": "θ = %{x:.4g}<br>E changes by %{y:.3g}<extra></extra>",
-            },
-            line
-            | {
-                "y": tangent,
-                "name": "tangent: ∂E/∂θ",
-                "line": {"color": style.delta, "width": 2, "dash": "dash"},
-                "hoverinfo": "skip",
-            },
+            line(theta, drawable(change, log=False), "loss", style.weight, hover, width=2.5),
+            line(theta, tangent, "tangent: ∂E/∂θ", style.delta, dash="dash"),
             _point(theta[middle], 0.0, "present value", "circle", style),
         ],
         "layout": style.layout(
@@ -262,15 +235,3 @@ def one_parameter_finding(measured: Measurement, index: int) -> str:
     if not np.isfinite(slope):
         return f"θ{index} is {number(value)}, its slope ∂E/∂θ{index} is not finite."
     return f"θ{index} is {number(value)}, its slope ∂E/∂θ{index} is {number(slope)}."
-
-
-def _upright(x: float, style: Style) -> dict[str, Any]:
-    return {
-        "type": "line",
-        "yref": "paper",
-        "y0": 0,
-        "y1": 1,
-        "x0": x,
-        "x1": x,
-        "line": {"color": style.muted, "width": 1.5, "dash": "dash"},
-    }

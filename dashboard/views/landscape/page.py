@@ -10,8 +10,9 @@ from dashboard.charts.weights import place
 from dashboard.jobs.work import Training
 from dashboard.state import sidebar_run
 from dashboard.state.session import peek
-from dashboard.ui import card
+from dashboard.ui import card, theme
 from dashboard.views.landscape import charts
+from dashboard.words.markup import escape
 from nncore.measures import landscape
 
 RATES = np.logspace(-5, 3, 81)
@@ -35,14 +36,14 @@ def page() -> None:
     if training is None:
         return
     if training.history.stopped:
-        st.warning(training.history.stopped, icon=":material/stop_circle:")
+        st.warning(escape(training.history.stopped), icon=":material/stop_circle:")
     pictures(training)
 
 
 @st.fragment
 def pictures(training: Training) -> None:
     """Everything that follows the step slider."""
-    history, look = training.history, style.current()
+    history, look = training.history, theme.current()
     record = sidebar_run.step_slider(history)
     step = int(history.step[record])
     left, right = st.columns(2)

@@ -6,7 +6,8 @@ import numpy as np
 import streamlit as st
 
 from dashboard.charts import drawings, style
-from dashboard.ui import card
+from dashboard.ui import card, theme
+from dashboard.ui.svg import draw
 from dashboard.views.lecture import backward_questions as questions
 from dashboard.views.lecture import charts_backward as charts
 from dashboard.views.lecture import descent_player, inspector
@@ -15,17 +16,14 @@ from dashboard.views.lecture.parts import (
     EXAMPLE_THETA,
     Numbers,
     Question,
-    digits,
-    draw,
-    factor,
     predict,
     set_up,
-    tex,
     theta_settings,
     theta_sliders,
-    worked,
     x_picker,
 )
+from dashboard.words.formulas import factor, tex, worked
+from dashboard.words.numbers import digits
 from nncore import ACTIVATIONS, MLP, Activation
 from nncore.lecture.chain import STEP, Chain, central_difference, chain, output_slopes
 from nncore.lecture.descent import Descent, descend
@@ -463,7 +461,7 @@ def outcome(path: Descent, alpha: float) -> None:
         )
 
 
-look = style.current()
+look = theme.current()
 
 st.title("Backpropagation by hand", anchor=False)
 st.markdown(

@@ -6,7 +6,8 @@ from functools import cache
 
 import numpy as np
 
-from dashboard.views.lecture.parts import EXAMPLE_THETA, Question, digits, theta_settings
+from dashboard.views.lecture.parts import EXAMPLE_THETA, Question, theta_settings
+from dashboard.words.numbers import digits
 from nncore import ACTIVATIONS, LOSSES, MLP
 from nncore.data import load
 from nncore.lecture.chain import output_slopes

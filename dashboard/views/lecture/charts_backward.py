@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from dashboard.charts.gradients import step_line
-from dashboard.charts.style import Figure, Style, drawable, layer_axis, log_axis, log_ticks, merge
-from dashboard.ui.card import Text
+from dashboard.charts.axes import drawable, layer_axis, log_axis, log_ticks
+from dashboard.charts.marks import horizontal, step_line
+from dashboard.charts.style import Figure, Style, merge
+from dashboard.charts.text import Text
 from nncore import ACTIVATIONS, MLP, Measurement
 from nncore.lecture.chain import Chain
 from nncore.lecture.descent import Descent
@@ -57,16 +58,7 @@ def line(x: np.ndarray, y: np.ndarray, name: str, colour: str, **changes: Any) -
 
 def level(y: float, style: Style, dash: str = "dash") -> dict[str, Any]:
     """A theory's level across the whole chart."""
-    return {
-        "type": "line",
-        "xref": "paper",
-        "x0": 0,
-        "x1": 1,
-        "yref": "y",
-        "y0": y,
-        "y1": y,
-        "line": {"color": style.theory, "width": 1.5, "dash": dash},
-    }
+    return horizontal(y, style.theory, dash=dash)
 
 
 # ---- the slope of the sigmoid ----------------------------------------------------------------------------------

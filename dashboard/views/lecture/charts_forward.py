@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from dashboard.charts.axes import drawable
 from dashboard.charts.drawings import unit_colours
-from dashboard.charts.style import CIVIDIS, Figure, Style, drawable, merge
-from dashboard.ui.card import Text
-from dashboard.views.lecture.parts import digits
+from dashboard.charts.marks import colour_bar, horizontal, vertical
+from dashboard.charts.style import CIVIDIS, Figure, Style, merge
+from dashboard.charts.text import Text
+from dashboard.words.numbers import digits
 from nncore import ACTIVATIONS, Activation, Measurement
 from nncore.lecture.models import LogisticFit, collapsed, forward, logistic
 
@@ -75,17 +77,8 @@ def _points(x: np.ndarray, y: np.ndarray, name: str, marker: dict[str, Any], **c
 
 def _guide(axis: str, value: float, style: Style) -> dict[str, Any]:
     """A dotted line across the whole chart at a value of one axis."""
-    other = "y" if axis == "x" else "x"
-    return {
-        "type": "line",
-        f"{axis}0": value,
-        f"{axis}1": value,
-        f"{other}0": 0,
-        f"{other}1": 1,
-        f"{other}ref": "paper",
-        "line": {"color": style.muted, "width": 1, "dash": "dot"},
-        "layer": "below",
-    }
+    across = {"x": vertical, "y": horizontal}[axis]
+    return across(value, style.muted, 1, "dot", layer="below")
 
 
 # ---- logistic regression ---------------------------------------------------------------------------------------
@@ -253,14 +246,12 @@ def slope_heatmap(measured: Measurement, u: float, style: Style) -> Figure:
                 "zmax": 0.25,
                 "colorscale": CIVIDIS,
                 "ygap": 3,
-                "colorbar": {
-                    "title": {"text": "|φ′|", "font": style.font(12)},
-                    "tickvals": ticks,
-                    "ticktext": ["≤ 10⁻⁴", "10⁻³", "10⁻²", "10⁻¹", "1"],
-                    "thickness": 12,
-                    "outlinewidth": 0,
-                    "tickfont": style.font(12) | {"color": style.muted},
-                },
+                "colorbar": colour_bar(
+                    style,
+                    title={"text": "|φ′|", "font": style.font(12)},
+                    tickvals=ticks,
+                    ticktext=["≤ 10⁻⁴", "10⁻³", "10⁻²", "10⁻¹", "1"],
+                ),
                 "hovertemplate": "%{y} at z = %{x:.3g}<br>|φ′| = %{customdata:.3e}<extra></extra>",
             }
         ],

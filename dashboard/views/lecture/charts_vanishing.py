@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from dashboard.charts.gradients import step_line
-from dashboard.charts.style import CIVIDIS, Figure, Style, log_axis, log_ticks
-from dashboard.ui.card import Text
+from dashboard.charts.axes import log_axis, log_ticks
+from dashboard.charts.marks import colour_bar, step_line
+from dashboard.charts.style import CIVIDIS, Figure, Style
+from dashboard.charts.text import Text
 from dashboard.views.lecture.charts_backward import level, line
 from nncore import Measurement
 from nncore.lecture.chain import UnitChain, unit_chain
@@ -139,7 +140,7 @@ def factor(measured: Measurement, weight: float, own: bool, look: Style) -> Figu
             "factor_per_layer",
             xaxis={"title": {"text": "weight θ"}},
             yaxis=log_axis("factor per layer", **log_ticks(np.concatenate(list(shown.values())))),
-            shapes=[level(1.0, look, "dot"), {**step_line(look, 0), "x0": weight, "x1": weight}],
+            shapes=[level(1.0, look, "dot"), step_line(look, weight)],
         ),
     }
 
@@ -170,14 +171,12 @@ def regimes(measured: Measurement, weight: float, look: Style) -> Figure:
                 "zmin": -REACH,
                 "zmax": REACH,
                 "colorscale": CIVIDIS,
-                "colorbar": {
-                    "title": {"text": "|product|", "font": look.font(12)},
-                    "tickvals": ticks,
-                    "ticktext": ["10⁻¹²", "10⁻⁶", "1", "10⁶", "10¹²"],
-                    "thickness": 12,
-                    "outlinewidth": 0,
-                    "tickfont": look.font(12) | {"color": look.muted},
-                },
+                "colorbar": colour_bar(
+                    look,
+                    title={"text": "|product|", "font": look.font(12)},
+                    tickvals=ticks,
+                    ticktext=["10⁻¹²", "10⁻⁶", "1", "10⁶", "10¹²"],
+                ),
                 "hovertemplate": "θ %{x}, %{y} layers<br>log₁₀ |product| %{customdata:.2f}<extra></extra>",
             },
             *(
@@ -201,7 +200,7 @@ def regimes(measured: Measurement, weight: float, look: Style) -> Figure:
             "regimes",
             xaxis={"title": {"text": "weight θ"}, "showgrid": False},
             yaxis={"title": {"text": "layers d"}, "showgrid": False, "dtick": max(1, len(depth) // 10)},
-            shapes=[{**step_line(look, 0), "x0": weight, "x1": weight}],
+            shapes=[step_line(look, weight)],
             margin={"t": 10},
         ),
     }

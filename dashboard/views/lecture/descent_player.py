@@ -10,7 +10,7 @@ import streamlit as st
 from dashboard.charts import style
 from dashboard.ui import card
 from dashboard.views.lecture import charts_backward as charts
-from dashboard.views.lecture.parts import digits
+from dashboard.words.numbers import digits
 from nncore import MLP
 from nncore.lecture.descent import Descent
 

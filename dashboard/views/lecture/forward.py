@@ -5,26 +5,23 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from dashboard.charts import drawings, style
-from dashboard.ui import card
+from dashboard.charts import drawings
+from dashboard.ui import card, theme
+from dashboard.ui.svg import draw
 from dashboard.views.lecture import charts_forward as charts
 from dashboard.views.lecture.parts import (
     EXAMPLE_THETA,
     ROLES,
     Numbers,
     Question,
-    digits,
-    draw,
-    factor,
     predict,
     set_up,
-    term,
-    tex,
     theta_settings,
     theta_sliders,
-    worked,
     x_picker,
 )
+from dashboard.words.formulas import factor, term, tex, worked
+from dashboard.words.numbers import digits
 from nncore import ACTIVATIONS, Activation
 from nncore.data import load
 from nncore.lecture.models import ForwardPass, collapsed, forward, symmetry
@@ -201,7 +198,7 @@ def questions() -> list[Question]:
     ]
 
 
-look = style.current()
+look = theme.current()
 lecture_data = load("parabola", np.random.default_rng(0), n_samples=4, noise=0.0, test_fraction=0.0)
 samples = (lecture_data.x_train[:, 0], lecture_data.y_train[:, 0])
 

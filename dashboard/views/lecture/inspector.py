@@ -8,10 +8,12 @@ import streamlit as st
 from dashboard.charts import style
 from dashboard.charts.weights import place
 from dashboard.state import sidebar_run
-from dashboard.state.uploads import plain
 from dashboard.ui import card
 from dashboard.views.lecture import charts_backward as charts
-from dashboard.views.lecture.parts import Numbers, digits, factor, tex, worked
+from dashboard.views.lecture.parts import Numbers
+from dashboard.words.formulas import factor, tex, worked
+from dashboard.words.markup import escape
+from dashboard.words.numbers import digits, number, percent
 from nncore import History
 from nncore.lecture.chain import Chain, Factor, chain, product
 
@@ -32,7 +34,7 @@ def show(look: style.Style, numbers: Numbers) -> None:
     )
     st.page_link("views/lab/page.py", label="Open this run in the lab", icon=":material/science:")
     if history.stopped:
-        st.warning(plain(history.stopped), icon=":material/stop_circle:")
+        st.warning(escape(history.stopped), icon=":material/stop_circle:")
     pick, page = st.columns([2, 7], gap="medium")
     with pick:
         record, layer, row, column, sample = choices(history)
@@ -157,7 +159,7 @@ def share(found: Chain) -> str:
     """|gradient| over the sum of all |products|."""
     if not found.total > 0:
         return "all are 0" if found.total == 0 else "undefined"
-    return style.percent(abs(found.grad) / found.total)
+    return percent(abs(found.grad) / found.total)
 
 
 def reaches(found: Chain) -> str:
@@ -165,8 +167,8 @@ def reaches(found: Chain) -> str:
     top, here = found.delta_norm[-1], found.delta_norm[found.layer - 1]
     n = len(found.delta_norm) - found.layer
     if n == 0 or not (top > 0 and here > 0):
-        return f"‖∂E/∂z‖ is {style.number(here)} in layer {found.layer}."
-    return f"From the output's {style.number(top)} to {style.number(here)} in layer {found.layer}: {n} step{'s' * (n > 1)}, × {digits((here / top) ** (1 / n), 3)} each."
+        return f"‖∂E/∂z‖ is {number(here)} in layer {found.layer}."
+    return f"From the output's {number(top)} to {number(here)} in layer {found.layer}: {n} step{'s' * (n > 1)}, × {digits((here / top) ** (1 / n), 3)} each."
 
 
 def strongest(found: Chain) -> str:
@@ -258,9 +260,9 @@ def note(numbers: Numbers, found: Chain) -> None:
     numbers.add("check", "its error", "this sample", found.numeric_error)
     numbers.add("paths", "number", "", found.n_paths)
     numbers.add("paths", "sum of |products|", "all paths", found.total)
-    for number, best in enumerate(found.paths, 1):
+    for rank, best in enumerate(found.paths, 1):
         for each in best:
-            numbers.add(f"path {number}", symbol(each), what(each), each.value)
-        numbers.add(f"path {number}", "product", "", product(best))
+            numbers.add(f"path {rank}", symbol(each), what(each), each.value)
+        numbers.add(f"path {rank}", "product", "", product(best))
     for layer, value in enumerate(found.delta_norm, 1):
         numbers.add(f"layer {layer}", "‖∂E/∂z‖", "this sample", value)

@@ -6,22 +6,12 @@ import numpy as np
 import streamlit as st
 
 from dashboard.charts import drawings, style
-from dashboard.ui import card
+from dashboard.ui import card, theme
+from dashboard.ui.svg import draw
 from dashboard.views.lecture import charts_forward as charts
-from dashboard.views.lecture.parts import (
-    Numbers,
-    Question,
-    digits,
-    draw,
-    factor,
-    predict,
-    set_up,
-    tex,
-    theta_settings,
-    theta_sliders,
-    worked,
-    x_picker,
-)
+from dashboard.views.lecture.parts import Numbers, Question, predict, set_up, theta_settings, theta_sliders, x_picker
+from dashboard.words.formulas import factor, tex, worked
+from dashboard.words.numbers import digits
 from nncore import ACTIVATIONS, Activation
 from nncore.lecture.models import OVERLAPPING, SEPARABLE, LogisticFit, Logit, fit_logistic, logistic
 
@@ -153,7 +143,7 @@ def questions() -> list[Question]:
     ]
 
 
-look = style.current()
+look = theme.current()
 steep, *about_slopes = questions()
 
 st.title("From logistic regression to a neuron", anchor=False)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from dashboard.words.numbers import digits
 from nncore import Measurement
 
 EXAMPLE_THETA = (0.1, -0.2, 0.5, -0.4, 0.3, 0.7, -0.6)
@@ -30,73 +31,6 @@ ROLES = (
 
 
 # ---- numbers in words and in KaTeX ----------------------------------------------------------------------------
-
-
-def digits(value: float, significant: int = 6) -> str:
-    """A number as a table shows it, with the digits that a pencil can be checked against.
-
-    >>> [digits(v) for v in (0.6456563062257954, -0.4, 1.2e-9, 0.0, float("inf"), float("nan"))]
-    ['0.645656', '−0.4', '1.2e−09', '0', '∞', 'undefined']
-    """
-    if np.isnan(value):
-        return "undefined"
-    if np.isinf(value):
-        return "∞" if value > 0 else "−∞"
-    if value == 0:
-        return "0"
-    text = f"{value:.{significant}g}" if 1e-4 <= abs(value) < 1e6 else f"{value:.{significant - 2}e}"
-    mantissa, e, power = text.partition("e")
-    if e:
-        mantissa = mantissa.rstrip("0").rstrip(".")
-    return (mantissa + e + power).replace("-", "−").replace("e+", "e")
-
-
-def tex(value: float, significant: int = 6) -> str:
-    """A number in KaTeX.
-
-    >>> [tex(v) for v in (0.6456563062257954, -0.4, 1.2e-9, float("-inf"), float("nan"))]
-    ['0.645656', '-0.4', '1.2 \\\\cdot 10^{-9}', '-\\\\infty', '\\\\text{undefined}']
-    """
-    if np.isnan(value):
-        return r"\text{undefined}"
-    if np.isinf(value):
-        return r"\infty" if value > 0 else r"-\infty"
-    mantissa, e, power = digits(value, significant).replace("−", "-").partition("e")
-    return f"{mantissa} \\cdot 10^{{{int(power)}}}" if e else mantissa
-
-
-def factor(value: float, significant: int = 6) -> str:
-    """A number in KaTeX that can follow another: a negative one in parentheses.
-
-    >>> factor(-0.4), factor(2.0)
-    ('(-0.4)', '2')
-    """
-    text = tex(value, significant)
-    return f"({text})" if text.startswith("-") else text
-
-
-def term(value: float, significant: int = 6) -> str:
-    """A number in KaTeX with the sign that joins it to a sum.
-
-    >>> term(-0.4), term(2.0)
-    ('- 0.4', '+ 2')
-    """
-    text = tex(value, significant)
-    return f"- {text[1:]}" if text.startswith("-") else f"+ {text}"
-
-
-def worked(lines: Iterable[Sequence[str]]) -> str:
-    """Arithmetic in KaTeX, a quantity a line: symbol, then each stage of it behind an equals sign.
-
-    The stages of a line stand below one another, so that it fits a narrow screen.
-
-    >>> print(worked([("U_{11}", r"\\theta_0 + \\theta_2 x", "0.6")]))
-    \\begin{aligned}
-    U_{11} &= \\theta_0 + \\theta_2 x \\\\ &= 0.6
-    \\end{aligned}
-    """
-    rows = [f"{symbol} &= " + r" \\ &= ".join(stages) for symbol, *stages in lines]
-    return "\\begin{aligned}\n" + " \\\\[4pt]\n".join(rows) + "\n\\end{aligned}"
 
 
 # ---- controls --------------------------------------------------------------------------------------------------
@@ -160,21 +94,6 @@ def x_picker(key: str, start: float, low: float, high: float, *, label: str = "x
 
 
 # ---- drawings --------------------------------------------------------------------------------------------------
-
-_mount_drawing = st.components.v2.component(
-    "nncore_drawing",
-    html='<div class="nncore-drawing"></div>',
-    js="export default ({data, parentElement}) => "
-    "{ parentElement.querySelector('.nncore-drawing').innerHTML = data.svg; }",
-)
-
-
-def draw(key: str, svg: str) -> None:
-    """Show a drawing, an `<svg>` of our own with its words escaped and its colours the theme's.
-
-    `st.html` would strip it; a picture file would keep its words from those who cannot see it.
-    """
-    _mount_drawing(key=key, data={"svg": svg})
 
 
 # ---- questions -------------------------------------------------------------------------------------------------

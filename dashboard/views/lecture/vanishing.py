@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from dashboard.charts import style
 from dashboard.state.address import FIRST_SIGHT, link
-from dashboard.ui import card
+from dashboard.ui import card, theme
 from dashboard.views.lecture import charts_vanishing as charts
-from dashboard.views.lecture.parts import Numbers, Question, digits, factor, predict, set_up, tex, worked
+from dashboard.views.lecture.parts import Numbers, Question, predict, set_up
+from dashboard.words.formulas import factor, tex, worked
+from dashboard.words.numbers import digits, number
 from nncore import ACTIVATIONS, RunConfig, measures, run
 from nncore.lecture.chain import UnitChain, unit_chain
 
@@ -164,7 +165,7 @@ def questions() -> list[Question]:
     ]
 
 
-look = style.current()
+look = theme.current()
 st.title("Why gradients vanish and explode", anchor=False)
 st.markdown(
     "Put one unit in each layer and the chain rule is a single product: on its way back the gradient is multiplied at every layer by a "
@@ -276,7 +277,7 @@ for column, (label, (config, icon)) in zip(st.columns(4) * 2, LAB.items(), stric
     with column, st.container(border=True):
         share, n_layers = at_the_start(config)
         st.page_link("views/lab/page.py", label=label, icon=f":material/{icon}:", query_params=link(config))
-        st.caption(f"{style.number(share)} over {n_layers} layers.")
+        st.caption(f"{number(share)} over {n_layers} layers.")
         numbers.add("lab", label, "δ of layer 1 over δ of layer L, step 0", share)
 
 numbers.show("vanishing")

@@ -10,12 +10,12 @@ import numpy as np
 import streamlit as st
 
 from dashboard.state.address import REACH
+from dashboard.views.map.words import value_in_words
 from dashboard.words.labels import label, option
-from dashboard.words.settings import in_words
 from nncore import RunConfig
 from nncore.config.run_config import TABLE
 from nncore.config.settings import LEARNING_RATES
-from nncore.sweep import NAMED_AXES, as_coordinate
+from nncore.sweep import NAMED_AXES
 
 PREFIX = "m_"
 """Of this page's keys in the address."""
@@ -131,11 +131,6 @@ def _chosen_names(axis: MapAxis) -> tuple[Any, ...]:
     if not names:
         raise ValueError(f"choose at least one {axis.label.lower()} for the map")
     return tuple(name for name in axis.options if name in names)
-
-
-def value_in_words(name: str, value: Any) -> str:
-    """A value of an axis in words; several widths or names as a measurement of the map has them, so that they match."""
-    return in_words(name, as_coordinate(value))
 
 
 def menu_of(name: str, values: Sequence[Any]) -> list[str]:

@@ -7,20 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from dashboard.charts.style import (
-    CIVIDIS,
-    Figure,
-    Style,
-    drawable,
-    label,
-    layer_axis,
-    log_axis,
-    log_ticks,
-    number,
-    percent,
-)
-from dashboard.ui.card import Text
-from dashboard.views.map.axes import value_in_words
+from dashboard.charts.axes import drawable, layer_axis, log_axis, log_ticks
+from dashboard.charts.marks import colour_bar, line
+from dashboard.charts.style import CIVIDIS, Figure, Style
+from dashboard.charts.text import Text
+from dashboard.views.map.words import value_in_words
+from dashboard.words.markup import label
+from dashboard.words.numbers import number, percent
 from nncore import Measurement
 from nncore.diagnosis import RULES
 from nncore.numerics.spacing import evenly_spaced
@@ -85,8 +78,8 @@ def trainability(
         curve = {"type": "scatter", "x": xs, "y": ys, "mode": "lines+markers" if xs.dtype.kind in "OU" else "lines"}
         halo = {"line": {"color": style.background, "width": 5}, "marker": {"size": 1}, "showlegend": False}
         traces.append(curve | halo | {"hoverinfo": "skip"})
-        line = {"color": style.theory, "width": 2.5, "dash": "dash"}
-        look = {"line": line, "marker": {"symbol": "diamond", "color": style.theory, "size": 7}}
+        dashed = {"color": style.theory, "width": 2.5, "dash": "dash"}
+        look = {"line": dashed, "marker": {"symbol": "diamond", "color": style.theory, "size": 7}}
         traces.append(curve | look | {"name": named, "hovertemplate": f"{named}<extra></extra>"})
     if here is not None:
         star = {"symbol": "star", "size": 16, "color": style.ink, "line": {"color": style.background, "width": 1.5}}
@@ -184,7 +177,7 @@ AXIS_TITLES = {
 
 
 def _colours(name: str, values: np.ndarray, style: Style) -> dict[str, Any]:
-    bar = {"thickness": 12, "outlinewidth": 0, "tickfont": style.font(11) | {"color": style.muted}}
+    bar = colour_bar(style, size=11)
     known = values[np.isfinite(values)]
     if name == "verdict":
         count = len(VERDICTS)
@@ -366,17 +359,8 @@ def layers(measured: Measurement, style: Style) -> Figure:
     """δ norm per layer of one cell."""
     values = measured["delta_norm"]
     drawn = drawable(values)
-    trace = {
-        "type": "scatter",
-        "x": measured.axes["layer"],
-        "y": drawn,
-        "mode": "lines+markers",
-        "name": "δ",
-        "line": {"color": style.delta, "width": 2},
-        "marker": {"symbol": "circle", "size": 7, "color": style.delta},
-        "hovertemplate": "layer %{x}<br>δ %{y:.2e}<extra></extra>",
-        "showlegend": False,
-    }
+    hover = "layer %{x}<br>δ %{y:.2e}<extra></extra>"
+    trace = line(measured.axes["layer"], drawn, "δ", style.delta, hover, symbol="circle", showlegend=False)
     return {
         "data": [trace],
         "layout": style.layout(

@@ -6,16 +6,17 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.charts import style
 from dashboard.jobs import limits
 from dashboard.jobs.map_request import MapRequest, MapTraining
 from dashboard.jobs.progress import QUIET_SECONDS, bar, follow, session_id, stop_button
 from dashboard.jobs.registry import MAP, runs, wait
-from dashboard.state import sidebar_run, uploads
+from dashboard.state import sidebar_run
 from dashboard.state.address import FIRST_SIGHT
+from dashboard.ui import theme
 from dashboard.views.map import panel, sweeps
 from dashboard.views.map.axes import AXES, PREFIX, beside, choose
 from dashboard.words.labels import label
+from dashboard.words.markup import escape
 from nncore import RunConfig
 from nncore.seeds import MOST_SEEDS
 from nncore.sweep import CELL_QUANTITIES, apply_axes, coordinate, theory_curves
@@ -76,7 +77,7 @@ def asked(config: RunConfig) -> MapRequest:
 
 def refused(problem: ValueError, request: MapRequest | None) -> None:
     """Say why there is no map, and offer one that is affordable."""
-    st.error(f"No map: {uploads.plain(str(problem))}.", icon=":material/block:")
+    st.error(f"No map: {escape(str(problem))}.", icon=":material/block:")
     if request is not None:
         st.button(
             "Take fewer cells",
@@ -110,7 +111,7 @@ def picture(work: MapTraining, config: RunConfig, here: tuple[Any, Any], theory:
         values = {name: cells.grid.axes[name][place] for name, place in ((cells.y, row), (cells.x, column))}
         return apply_axes(config, values)
 
-    panel.show(cells, theory, here, config_at, style.current())
+    panel.show(cells, theory, here, config_at, theme.current())
 
 
 def own_map(config: RunConfig) -> None:
@@ -127,7 +128,7 @@ def own_map(config: RunConfig) -> None:
     wait(work, QUIET_SECONDS, lambda: None)
     is_live = not work.done
     if not is_live and (problem := work.future.exception() if work.future else None):
-        st.error(f"No map: {uploads.plain(str(problem))}.", icon=":material/block:")
+        st.error(f"No map: {escape(str(problem))}.", icon=":material/block:")
         st.button("Try again", key=f"{PREFIX}again", on_click=runs().leave, args=(session_id(), MAP))
         return
     here = (coordinate(config, request.x[0]), coordinate(config, request.y[0]))
@@ -144,7 +145,7 @@ def own_map(config: RunConfig) -> None:
         def config_at(row: int, column: int) -> RunConfig:
             return apply_axes(config, {request.y[0]: request.y[1][row], request.x[0]: request.x[1][column]})
 
-        panel.chosen_cell(work.cells, here, config_at, style.current())
+        panel.chosen_cell(work.cells, here, config_at, theme.current())
     with left:
         if is_live:
             follow([work], lambda: picture(work, config, here, theory, is_live=True))

@@ -8,15 +8,19 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from dashboard.charts.style import Style, percent
+from dashboard.charts.style import Style
+from dashboard.charts.text import Text
 from dashboard.plot import Point
-from dashboard.state import sidebar, uploads
+from dashboard.state import sidebar
 from dashboard.state.address import check_reach
 from dashboard.state.session import session
 from dashboard.ui import card
 from dashboard.views.map import charts
-from dashboard.views.map.axes import PREFIX, menu_of, nearest, value_in_words
+from dashboard.views.map.axes import PREFIX, menu_of, nearest
+from dashboard.views.map.words import value_in_words
 from dashboard.words.labels import label
+from dashboard.words.markup import escape
+from dashboard.words.numbers import percent
 from nncore import Measurement, RunConfig
 from nncore.diagnosis.flows import EXPLODED, VANISHED
 from nncore.sweep import Cells
@@ -52,7 +56,7 @@ def open_cell(config_at: ConfigAt, row: int, column: int) -> None:
         config = config_at(row, column)
         check_reach(config)
     except ValueError as problem:
-        session().map_refusal = uploads.plain(str(problem))
+        session().map_refusal = escape(str(problem))
     else:
         session().map_run = config
 
@@ -74,7 +78,7 @@ def show(
         if row is not None and column is not None:
             open_cell(config_at, row, column)
 
-    text = card.Text(
+    text = Text(
         title(cells), cells.quantity.label, f"{charts.note(name)} {charts.marks_in_words(measured, name)}".strip()
     )
     figure = charts.trainability(cells, measured, theory, here if is_on else None, look)
@@ -158,7 +162,7 @@ def chosen_cell(cells: Cells, here: tuple[Any, Any], config_at: ConfigAt, look: 
     measured = cells.measurement()
     words = charts.cell_words(cells, measured, row, column)
     reason = cells.reason(row, column)
-    words = f"{words}." + (f" {uploads.plain(reason).rstrip('.')}." if reason else "")
+    words = f"{words}." + (f" {escape(reason).rstrip('.')}." if reason else "")
     delta = cells.layers(row, column)
     if not len(delta):
         st.info(words, icon=":material/info:")

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from dashboard.charts import style
 from dashboard.jobs.limits import MOST_CELLS
+from dashboard.ui import theme
 from dashboard.views.map import panel
 from dashboard.views.map.axes import PREFIX, menu_of
 from dashboard.words.labels import label
+from dashboard.words.markup import escape
 from nncore import RunConfig
 from nncore.config.run_config import TABLE
 from nncore.sweep import (
@@ -219,7 +220,7 @@ def _map(
             st.rerun()
         if now.finished < len(now):
             st.progress(now.finished / len(now), text=f"{now.finished:,} of {len(now):,} runs are in")
-        panel.show(now, theory, here, config_at, style.current(), key="sweep_map")
+        panel.show(now, theory, here, config_at, theme.current(), key="sweep_map")
 
     left, right = st.columns([5, 3], gap="medium")
     with left:
@@ -228,7 +229,7 @@ def _map(
         words = panel.here_words(cells, here)
         if words:
             st.caption(words)
-        panel.chosen_cell(cells, here, config_at, style.current(), mark=MARK)
+        panel.chosen_cell(cells, here, config_at, theme.current(), mark=MARK)
 
 
 def _said(problem: Exception, path: Path, name: str) -> str:
@@ -236,4 +237,4 @@ def _said(problem: Exception, path: Path, name: str) -> str:
     text = str(problem).splitlines()[0].replace(str(path), name)
     if isinstance(problem, OSError) or "Parquet" in text or "parquet" in text:
         text = "a file in it cannot be read"
-    return f"The sweep {style.escape(name)} cannot be shown: {style.escape(text).rstrip('.')}."
+    return f"The sweep {escape(name)} cannot be shown: {escape(text).rstrip('.')}."

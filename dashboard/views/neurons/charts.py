@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from dashboard.charts.style import CIVIDIS, Figure, Style, fade, layer_axis
-from dashboard.ui.card import Text
+from dashboard.charts.axes import layer_axis
+from dashboard.charts.marks import colour_bar, line, vertical
+from dashboard.charts.style import CIVIDIS, Figure, Style, fade
+from dashboard.charts.text import Text
 from nncore import Activation, Measurement
 from nncore.measures.units import ZONES, zone_of
 
@@ -56,19 +58,8 @@ def on_the_curve(
     for axis, function, name in (("y", activation, "φ"), ("y2", activation.slope, "φ′")):
         with np.errstate(all="ignore"):
             values = function(grid)
-        traces.append(
-            {
-                "type": "scatter",
-                "x": grid,
-                "y": _with_jumps(values),
-                "yaxis": axis,
-                "mode": "lines",
-                "name": name,
-                "line": {"color": style.ink, "width": 2, "dash": "solid" if axis == "y" else "dash"},
-                "hoverinfo": "skip",
-                "showlegend": False,
-            }
-        )
+        dash = "solid" if axis == "y" else "dash"
+        traces.append(line(grid, _with_jumps(values), name, style.ink, dash=dash, yaxis=axis, showlegend=False))
     place = np.broadcast_to(np.arange(len(units))[:, None], z.shape)
     facts = np.stack(np.broadcast_arrays(units[:, None], rows[None, :], target[None, :].astype(float)), axis=-1)
     for label, chosen, marker in _groups(by, target, classes, z.shape, len(units), style):
@@ -147,14 +138,9 @@ def _groups(
         colour, title = np.broadcast_to(np.arange(n_units)[:, None], shape).ravel(), ""
     bar = {
         "showscale": True,
-        "colorbar": {
-            "title": {"text": title, "font": style.font(12)},
-            "thickness": 10,
-            "len": 0.38,
-            "y": 0.83,
-            "outlinewidth": 0,
-            "tickfont": style.font(11) | {"color": style.muted},
-        },
+        "colorbar": colour_bar(
+            style, size=11, thickness=10, title={"text": title, "font": style.font(12)}, len=0.38, y=0.83
+        ),
     }
     return [("", everything, {"color": colour, "colorscale": scale} | (bar if title else {}))]
 
@@ -335,12 +321,7 @@ def _heat(style: Style, z: np.ndarray, limits: tuple[float, float], **more: Any)
         "zmin": limits[0],
         "zmax": limits[1],
         "colorscale": CIVIDIS,
-        "colorbar": {
-            "title": {"text": "a"},
-            "thickness": 10,
-            "outlinewidth": 0,
-            "tickfont": style.font(11) | {"color": style.muted},
-        },
+        "colorbar": colour_bar(style, size=11, thickness=10, title={"text": "a"}),
         **more,
     }
 
@@ -420,19 +401,11 @@ def _lines(measured: Measurement, style: Style, columns: int) -> Figure:
         }
         for index in range(len(units))
     ]
-    line = {
-        "type": "scatter",
-        "x": across.ravel(),
-        "y": down.ravel(),
-        "customdata": facts.reshape(-1, 3),
-        "mode": "lines",
-        "name": "a",
-        "line": {"color": style.activation, "width": 2},
-        "hovertemplate": "unit %{customdata[0]}<br>x = %{customdata[1]:.4g}<br>a = %{customdata[2]:.4g}<extra></extra>",
-        "showlegend": False,
-    }
+    hover = "unit %{customdata[0]}<br>x = %{customdata[1]:.4g}<br>a = %{customdata[2]:.4g}<extra></extra>"
+    more = {"customdata": facts.reshape(-1, 3), "showlegend": False}
+    curves = line(across.ravel(), down.ravel(), "a", style.activation, hover, **more)
     layout = _bare(style, "responses", columns, rows, 1.0, 1.0) | {"shapes": frames}
-    return {"data": [line, _names(units, columns, 1.0, 1.0, style)], "layout": layout}
+    return {"data": [curves, _names(units, columns, 1.0, 1.0, style)], "layout": layout}
 
 
 def _rows(measured: Measurement, style: Style, classes: tuple[str, ...]) -> Figure:
@@ -451,18 +424,7 @@ def _rows(measured: Measurement, style: Style, classes: tuple[str, ...]) -> Figu
     if classes:
         borders = np.flatnonzero(np.diff(target)) + 1
         edges = np.concatenate([[0], borders, [len(target)]])
-        shapes = [
-            {
-                "type": "line",
-                "x0": border - 0.5,
-                "x1": border - 0.5,
-                "yref": "paper",
-                "y0": 0,
-                "y1": 1,
-                "line": {"color": style.background, "width": 2},
-            }
-            for border in borders
-        ]
+        shapes = [vertical(border - 0.5, style.background, 2, "solid") for border in borders]
         xaxis |= {
             "title": {"text": "probe rows, sorted by class"},
             "tickmode": "array",

@@ -6,14 +6,15 @@ import numpy as np
 import streamlit as st
 
 from dashboard.charts import style
-from dashboard.charts.style import percent
+from dashboard.charts.text import Text
 from dashboard.jobs.work import Training
 from dashboard.plot import Point
 from dashboard.state import sidebar_run
 from dashboard.state.session import peek, session
-from dashboard.state.uploads import plain
-from dashboard.ui import card
+from dashboard.ui import card, theme
 from dashboard.views.neurons import charts
+from dashboard.words.markup import escape
+from dashboard.words.numbers import percent
 from nncore import Measurement
 from nncore.measures import units as u
 
@@ -51,7 +52,7 @@ def look_into(point: Point) -> None:
 @st.fragment
 def charts_of(training: Training) -> None:
     """Everything that follows the step and the layer."""
-    history, look = training.history, style.current()
+    history, look = training.history, theme.current()
     left, right = st.columns(2)
     with left:
         record = sidebar_run.step_slider(history)
@@ -89,9 +90,7 @@ def on_the_curve(training: Training, record: int, layer: int, look: style.Style)
         )
 
     by = peek(COLOUR, "unit", {label: name for name, label in COLOURS.items()})
-    text = card.Text(
-        charts.CURVE.title, f"layer {layer}, {activation.name}: {charts.CURVE.subtitle}", charts.CURVE.note
-    )
+    text = Text(charts.CURVE.title, f"layer {layer}, {activation.name}: {charts.CURVE.subtitle}", charts.CURVE.note)
     figure = charts.on_the_curve(measured, activation, look, by, classes)
     shares = training.measured(u.layer_zones, record, layer)
     card.show("curve", text, measured, figure, height=560, finding=layer_words(shares), above=pick)
@@ -102,7 +101,7 @@ def responses(training: Training, record: int, layer: int, look: style.Style) ->
     config = training.config
     data = config.data()
     measured = training.measured(u.responses, record, layer)
-    names = [plain(name) for name in data.feature_names]
+    names = [escape(name) for name in data.feature_names]
     what = (
         f"layer {layer}, over {names[0]}"
         if data.n_inputs == 1
@@ -110,7 +109,7 @@ def responses(training: Training, record: int, layer: int, look: style.Style) ->
         if data.n_inputs == 2
         else f"layer {layer}, on the probe rows"
     )
-    text = card.Text(charts.RESPONSES.title, what, charts.RESPONSES.note)
+    text = Text(charts.RESPONSES.title, what, charts.RESPONSES.note)
     columns = min(TILES, max(1, int(np.ceil(np.sqrt(len(measured.axes["unit"]))))))
     figure = charts.responses(measured, look, data.class_names, columns)
     low, high = charts.shade_range(measured["a"])
@@ -158,7 +157,7 @@ def page() -> None:
     if training is None:
         return
     if training.history.stopped:
-        st.warning(plain(training.history.stopped), icon=":material/stop_circle:")
+        st.warning(escape(training.history.stopped), icon=":material/stop_circle:")
     charts_of(training)
 
 

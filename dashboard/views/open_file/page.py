@@ -8,7 +8,8 @@ from dashboard.jobs import limits
 from dashboard.jobs.progress import session_id
 from dashboard.jobs.registry import runs
 from dashboard.state import opened_files, uploads
-from dashboard.state.uploads import plain
+from dashboard.words.markup import escape
+from dashboard.words.numbers import megabytes
 from nncore import History, RunConfig
 from nncore.data.read_csv import MAX_BYTES
 from nncore.data.table import TableNotHere
@@ -37,7 +38,7 @@ def upload() -> None:
         uploads.ask_again(missing, OF_A_FILE)
         return
     except ValueError as problem:
-        st.error(f"This file cannot be opened: {plain(str(problem))}.", icon=":material/block:")
+        st.error(f"This file cannot be opened: {escape(str(problem))}.", icon=":material/block:")
         return
     summary(history, file.name)
 
@@ -47,7 +48,7 @@ def summary(history: History, file_name: str) -> None:
     with st.container(border=True, key="history"):
         words, button = st.columns([4, 1.2], vertical_alignment="center")
         words.markdown(
-            f":material/description: **{plain(opened_files.short(file_name))}**\n\n{opened_files.said(history)}"
+            f":material/description: **{escape(opened_files.short(file_name))}**\n\n{opened_files.said(history)}"
         )
         with button:
             if st.button("Open it in the lab", key="open_history", type="primary", icon=":material/science:"):
@@ -56,7 +57,7 @@ def summary(history: History, file_name: str) -> None:
         recorded.metric("Recorded steps", f"{len(history):,}", border=True)
         parameters.metric("Parameters", f"{history.layout.n_params:,}", border=True)
         last.metric("Last step", f"{history.step[-1]:,}", border=True)
-        size.metric("Size in memory", opened_files.megabytes(history.nbytes), border=True)
+        size.metric("Size in memory", megabytes(history.nbytes), border=True)
         found = opened_files.settings(history.config)
         if len(found):
             st.caption("The settings that are not the default ones")
@@ -78,8 +79,8 @@ def opened_before() -> None:
     st.markdown("**Opened in this session** :gray[shown while the sidebar stands on their settings]")
     for place, (config, each) in enumerate(files.items()):
         with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"opened_{place}"):
-            size = opened_files.megabytes(each.history.nbytes)
-            st.markdown(f"**{plain(each.name)}** :gray[{size}] {opened_files.said(each.history)}", width="stretch")
+            size = megabytes(each.history.nbytes)
+            st.markdown(f"**{escape(each.name)}** :gray[{size}] {opened_files.said(each.history)}", width="stretch")
             if st.button("Show", key=f"show_{place}", icon=":material/science:"):
                 show(config)
             st.button(

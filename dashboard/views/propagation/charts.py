@@ -6,8 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from dashboard.charts.style import Figure, Style, drawable, fade, log_axis, log_ticks, number
-from dashboard.ui.card import Text
+from dashboard.charts.axes import drawable, log_axis, log_ticks
+from dashboard.charts.marks import horizontal, line, note, vertical
+from dashboard.charts.style import Figure, Style, fade
+from dashboard.charts.text import Text
+from dashboard.words.numbers import number
 from nncore import Measurement
 
 Q_MAP = Text(
@@ -47,36 +50,11 @@ def staircase(measured: Measurement, symbol: str, style: Style) -> Figure:
     sound = np.isfinite(reached)
     corners_x = np.repeat(np.append(path[sound], reached[sound][-1:]), 2)[:-1]
     corners_y = np.concatenate([path[:1], np.repeat(reached[sound], 2)])
+    ends, hover = np.array([low, high]), f"{symbol} %{{x:.4g}} → %{{y:.4g}}<extra></extra>"
     traces = [
-        {
-            "type": "scatter",
-            "x": np.array([low, high]),
-            "y": np.array([low, high]),
-            "mode": "lines",
-            "name": "unchanged",
-            "line": {"color": style.muted, "width": 1},
-            "hoverinfo": "skip",
-            "showlegend": False,
-        },
-        {
-            "type": "scatter",
-            "x": grid,
-            "y": after[~on_path],
-            "mode": "lines",
-            "name": "map",
-            "line": {"color": style.theory, "width": 2.5, "dash": "dash"},
-            "hovertemplate": f"{symbol} %{{x:.4g}} → %{{y:.4g}}<extra></extra>",
-        },
-        {
-            "type": "scatter",
-            "x": corners_x,
-            "y": corners_y,
-            "mode": "lines",
-            "name": "this network",
-            "line": {"color": style.primary, "width": 2},
-            "hoverinfo": "skip",
-            "showlegend": False,
-        },
+        line(ends, ends, "unchanged", style.muted, width=1, showlegend=False),
+        line(grid, after[~on_path], "map", style.theory, hover, width=2.5, dash="dash"),
+        line(corners_x, corners_y, "this network", style.primary, showlegend=False),
         {
             "type": "scatter",
             "x": path,
@@ -106,17 +84,7 @@ def chi_against_gain(measured: Measurement, init: str, now: float, critical: flo
     """chi_1 over the gain on a log axis, the line at 1, the gain now and the critical one."""
     gains, chi = measured.axes["gain"], measured["chi_1"]
     drawn = drawable(chi)
-    shapes = [
-        {
-            "type": "line",
-            "xref": "paper",
-            "x0": 0,
-            "x1": 1,
-            "y0": 1,
-            "y1": 1,
-            "line": {"color": style.ink, "width": 1.5},
-        }
-    ]
+    shapes = [horizontal(1, style.ink, dash="solid")]
     annotations: list[dict[str, Any]] = []
     marks = [(now, f"now {now:.3g}", style.primary, "dot", 1.0)]
     if critical is not None and critical <= gains[-1]:
@@ -125,17 +93,7 @@ def chi_against_gain(measured: Measurement, init: str, now: float, critical: flo
         if not 0 <= x <= gains[-1]:
             continue
         to_left = x > 0.7 * gains[-1]
-        shapes.append(
-            {
-                "type": "line",
-                "x0": x,
-                "x1": x,
-                "yref": "paper",
-                "y0": 0,
-                "y1": 1,
-                "line": {"color": colour, "width": 1.5, "dash": dash},
-            }
-        )
+        shapes.append(vertical(x, colour, dash=dash))
         annotations.append(
             {
                 "x": x,
@@ -150,29 +108,13 @@ def chi_against_gain(measured: Measurement, init: str, now: float, critical: flo
             }
         )
     if not np.isfinite(drawn).any():
-        annotations.append(
-            {
-                "xref": "paper",
-                "yref": "paper",
-                "x": 0.5,
-                "y": 0.4,
-                "showarrow": False,
-                "font": style.font(14),
-                "text": "no curve: the slope is 0<br>wherever it exists",
-            }
-        )
+        annotations.append(note("no curve: the slope is 0<br>wherever it exists", style, 0.5, 0.4, size=14))
     shown = np.append(drawn[drawn >= 1e-4], 1.0)
     return {
         "data": [
-            {
-                "type": "scatter",
-                "x": gains,
-                "y": drawn,
-                "mode": "lines",
-                "name": "χ₁",
-                "line": {"color": style.theory, "width": 3, "dash": "dash"},
-                "hovertemplate": "gain %{x:.3g}<br>χ₁ = %{y:.4g}<extra></extra>",
-            }
+            line(
+                gains, drawn, "χ₁", style.theory, "gain %{x:.3g}<br>χ₁ = %{y:.4g}<extra></extra>", width=3, dash="dash"
+            )
         ],
         "layout": style.layout(
             "chi_against_gain",
@@ -193,32 +135,12 @@ def singular_values(measured: Measurement, style: Style) -> Figure:
     traces = []
     looks = ((style.primary, "solid", 0.28), (style.delta, "dash", 0.12))
     for init, share, (colour, dash, opacity) in zip(measured.axes["init"], measured["share"], looks, strict=True):
-        traces.append(
-            {
-                "type": "scatter",
-                "x": centre,
-                "y": share,
-                "mode": "lines",
-                "name": str(init),
-                "line": {"color": colour, "width": 2, "shape": "hvh", "dash": dash},
-                "fill": "tozeroy",
-                "fillcolor": fade(colour, opacity),
-                "hovertemplate": f"s ≈ %{{x:.2e}}<br>%{{y:.1%}} of them<extra>{init}</extra>",
-            }
-        )
+        hover = f"s ≈ %{{x:.2e}}<br>%{{y:.1%}} of them<extra>{init}</extra>"
+        steps = {"line": {"shape": "hvh"}, "fill": "tozeroy", "fillcolor": fade(colour, opacity)}
+        traces.append(line(centre, share, str(init), colour, hover, dash=dash, **steps))
     annotations = []
     if not measured["share"].any():
-        annotations = [
-            {
-                "xref": "paper",
-                "yref": "paper",
-                "x": 0.5,
-                "y": 0.5,
-                "showarrow": False,
-                "font": style.font(14),
-                "text": "all singular values are exactly 0",
-            }
-        ]
+        annotations = [note("all singular values are exactly 0", style, 0.5, 0.5, size=14)]
     return {
         "data": traces,
         "layout": style.layout(

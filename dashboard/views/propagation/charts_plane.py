@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from dashboard.charts.style import Figure, Style, fade
-from dashboard.ui.card import Text
+from dashboard.charts.text import Text
 from nncore import Measurement
 from nncore.theory import TRAINABLE_DEPTH
 

@@ -6,13 +6,13 @@ import numpy as np
 import streamlit as st
 
 from dashboard.charts import style
-from dashboard.charts.style import number
+from dashboard.charts.text import Text
 from dashboard.jobs.map_request import at_initialization
 from dashboard.plot import Point
 from dashboard.state import sidebar, sidebar_run
 from dashboard.state.address import REACH
 from dashboard.state.session import peek, session
-from dashboard.ui import card
+from dashboard.ui import card, theme
 from dashboard.views.propagation import charts
 from dashboard.views.propagation import charts_plane as plane
 from dashboard.views.propagation.words import (
@@ -26,6 +26,7 @@ from dashboard.views.propagation.words import (
     standing_words,
     unsettled_words,
 )
+from dashboard.words.numbers import number
 from nncore import ACTIVATIONS, Activation, Measurement, RunConfig
 from nncore.config.run_config import TABLE
 from nncore.theory import FixedPoint, diagrams, fixed_point
@@ -151,7 +152,7 @@ def diagram(config: RunConfig, here: Standing, look: style.Style) -> tuple[Activ
         measured = phase_map(phi.name, phi.alpha, *ranges)
         figure = plane.phase_diagram(measured, diagrams.critical_curve(phi, *ranges), here.point, chosen, look)
         note = plane.NO_PHASES if phi.kind == "threshold" else plane.PHASES.note
-        text = card.Text(f"{plane.PHASES.title} of {phi.name}", plane.PHASES.subtitle, note)
+        text = Text(f"{plane.PHASES.title} of {phi.name}", plane.PHASES.subtitle, note)
 
         def clicked(point: Point) -> None:
             use(config, max(float(point["x"]), 0.0), max(float(point["y"]), 0.0))
@@ -256,7 +257,7 @@ def spectrum(config: RunConfig, look: style.Style) -> None:
         )
         for row, init in enumerate(measured.axes["init"])
     ]
-    text = card.Text(
+    text = Text(
         charts.SINGULAR.title, charts.SINGULAR.subtitle, "Spread is Var(s²) / mean(s²)². " + charts.SINGULAR.note
     )
     card.show("singular", text, measured, charts.singular_values(measured, look), finding=" ".join(words))
@@ -281,7 +282,7 @@ def page() -> None:
     config = sidebar_run.config()
     if config is None:
         return
-    look = style.current()
+    look = theme.current()
     for note in advice(config):
         st.info(note, icon=":material/info:")
     phi, chosen = diagram(config, standing(config), look)

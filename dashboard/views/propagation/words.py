@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from dashboard.charts.style import number, percent
 from dashboard.state.address import REACH
+from dashboard.words.numbers import number, percent
 from nncore import Activation, RunConfig
 from nncore.theory import CRITERIA, TRAINABLE_DEPTH, FixedPoint, critical_point, normalization_growth
 from nncore.theory.diagrams import mean_factor

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from dashboard.charts.style import Figure, Style, label
-from dashboard.ui.card import Text
+from dashboard.charts.marks import line
+from dashboard.charts.style import Figure, Style
+from dashboard.charts.text import Text
 from dashboard.views.your_data import canvas
+from dashboard.words.markup import label
 from nncore import Measurement
 
 TARGET = Text("The target", "how often each value stands in the table", "")
@@ -32,17 +34,7 @@ def function(knots: list[canvas.Knot], style: Style) -> Figure:
     traces = [_places()]
     if len(knots) >= 2:
         x, y = canvas.curve(knots)
-        traces.append(
-            {
-                "type": "scatter",
-                "x": x,
-                "y": y,
-                "mode": "lines",
-                "name": "function",
-                "line": {"color": style.primary, "width": 3},
-                "hoverinfo": "skip",
-            }
-        )
+        traces.append(line(x, y, "function", style.primary, width=3))
     if knots:
         traces.append(_markers(np.array(knots), "places", style.delta, "circle", style))
     return {"data": traces, "layout": _layout("function", ("x", "y"), style)}

@@ -11,9 +11,9 @@ from dashboard.plot import plot
 from dashboard.state import uploads
 from dashboard.state.address import link
 from dashboard.state.session import session
-from dashboard.state.uploads import plain
-from dashboard.ui import card
+from dashboard.ui import card, theme
 from dashboard.views.your_data import canvas, charts
+from dashboard.words.markup import escape
 from nncore import read_table
 from nncore.data.read_csv import MAX_BYTES
 from nncore.data.table import MAX_CLASSES, Table, TableChoice
@@ -49,7 +49,7 @@ def upload(look: style.Style) -> None:
             with st.spinner("Reading the file …"):
                 table = uploads.read(file, uploads.HEADERS[header])
         except ValueError as problem:
-            st.error(f"This file cannot be used: {plain(str(problem))}.", icon=":material/block:")
+            st.error(f"This file cannot be used: {escape(str(problem))}.", icon=":material/block:")
             return
         if uploads.find(table.digest) is None or session().table_file != file.file_id:
             uploads.keep(table, file.name)
@@ -73,7 +73,7 @@ def upload(look: style.Style) -> None:
 def chosen_table(table: Table, name: str, look: style.Style) -> None:
     """How a file was read, its columns, the choice, and the way into the lab."""
     st.markdown(
-        f"**{plain(name)}** :gray[{counted(table.rows_in_file, 'row')}, {counted(len(table.columns), 'column')}, "
+        f"**{escape(name)}** :gray[{counted(table.rows_in_file, 'row')}, {counted(len(table.columns), 'column')}, "
         f"separated by {table.separator}, {table.encoding}]"
     )
     first, columns = st.columns(2)
@@ -107,7 +107,7 @@ def choices(table: Table) -> TableChoice | None:
     try:
         before = session().table_choices.get(table.digest) or table.choose()
     except ValueError as problem:
-        st.error(f"This table cannot be learned: {plain(str(problem))}.", icon=":material/block:")
+        st.error(f"This table cannot be learned: {escape(str(problem))}.", icon=":material/block:")
         return None
     names = list(table.names)
     target = st.selectbox(
@@ -142,7 +142,7 @@ def choices(table: Table) -> TableChoice | None:
     try:
         return table.choose(target, inputs, task)
     except ValueError as problem:
-        st.error(f"This choice cannot be learned: {plain(str(problem))}.", icon=":material/block:")
+        st.error(f"This choice cannot be learned: {escape(str(problem))}.", icon=":material/block:")
         return None
 
 
@@ -151,7 +151,7 @@ def open_in_lab(choice: TableChoice) -> None:
     try:
         config = uploads.config_for(choice)
     except ValueError as problem:
-        st.error(f"This choice cannot be learned: {plain(str(problem))}.", icon=":material/block:")
+        st.error(f"This choice cannot be learned: {escape(str(problem))}.", icon=":material/block:")
         return
     rows, width = choice.dataset.max_samples or 0, choice.dataset.n_features
     drawn_rows = (
@@ -166,7 +166,7 @@ def open_in_lab(choice: TableChoice) -> None:
     ]
     if st.button("Train on it in the lab", key="to_lab", type="primary", icon=":material/science:"):
         st.switch_page("views/lab/page.py", query_params=link(config))
-    st.caption(plain(" ".join(said)))
+    st.caption(escape(" ".join(said)))
 
 
 # By hand ----------------------------------------------------------------------------------------------------
@@ -307,4 +307,4 @@ part = st.segmented_control(
     label_visibility="collapsed",
     required=True,
 )
-PARTS[part](style.current())
+PARTS[part](theme.current())

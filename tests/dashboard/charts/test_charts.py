@@ -9,7 +9,9 @@ import pytest
 from pyarrow import csv
 
 from dashboard.charts import activations, gradients, loss, style, weights
+from dashboard.charts.marks import handful
 from dashboard.plot import encode
+from dashboard.words.numbers import ranges
 from nncore import History, Measurement, RunConfig, run
 from nncore import measures as m
 from nncore.measures.learned import confusion, decision_regions, fitted_curve, predictions
@@ -317,7 +319,7 @@ def test_layers_take_their_colours_from_one_scale() -> None:
 
 @pytest.mark.parametrize("n_layers", [1, 2, 7, 8, 51])
 def test_handful_holds_first_and_last(n_layers: int) -> None:
-    chosen = gradients.handful(n_layers)
+    chosen = handful(n_layers)
     assert (chosen[0], chosen[-1]) == (1, n_layers)
     assert len(chosen) == min(n_layers, 7)
     assert (np.diff(chosen) > 0).all()
@@ -325,4 +327,4 @@ def test_handful_holds_first_and_last(n_layers: int) -> None:
 
 @pytest.mark.parametrize(("numbers", "words"), [([4], "4"), ([1, 2, 3, 7, 9, 10], "1–3, 7, 9–10")])
 def test_runs_of_layers_are_written_as_ranges(numbers: list[int], words: str) -> None:
-    assert gradients.ranges(np.array(numbers)) == words
+    assert ranges(np.array(numbers)) == words

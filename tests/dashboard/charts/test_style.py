@@ -5,19 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from dashboard.charts.style import (
-    DARK,
-    LIGHT,
-    Style,
-    fade,
-    layer_axis,
-    log_axis,
-    log_ticks,
-    merge,
-    number,
-    percent,
-    step_axis,
-)
+from dashboard.charts.axes import layer_axis, log_axis, log_ticks, step_axis
+from dashboard.charts.style import DARK, LIGHT, Style, fade, merge
+from dashboard.words.numbers import number, percent
 from nncore.diagnosis import PARTS
 
 STYLES = pytest.mark.parametrize("style", [LIGHT, DARK], ids=["light", "dark"])

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from dashboard.ui import downloads
-from dashboard.ui.downloads import file_name, megabytes
+from dashboard.ui.downloads import file_name
+from dashboard.words.numbers import about_megabytes
 from nncore import History, RunConfig, run
 from nncore import measures as m
 from tests.conftest import plots
@@ -98,7 +99,7 @@ def test_file_too_large_for_a_browser_is_not_offered_and_says_why(monkeypatch: p
     [(10, "about 1 KB"), (340 * 2**10, "about 340 KB"), (12 * 2**20, "about 12 MB"), (2**31, "about 2,048 MB")],
 )
 def test_sizes_are_said_for_people(size: int, words: str) -> None:
-    assert megabytes(size) == words
+    assert about_megabytes(size) == words
 
 
 def test_file_names_tell_runs_apart() -> None:

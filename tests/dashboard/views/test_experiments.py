@@ -8,10 +8,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.charts.style import DARK, LIGHT, Style
-from dashboard.state.address import FIRST_SIGHT, settings_of
+from dashboard.state.address import FIRST_SIGHT, experiment_link, settings_of
 from dashboard.views.experiments import pictures
 from dashboard.views.experiments.charts import described, picture
-from dashboard.views.lab import banner
 from nncore.config.settings import LEARNING_RATES
 from nncore.experiments import BASE, EXPERIMENTS, TOPICS, Experiment
 from tests.conftest import plots
@@ -95,7 +94,7 @@ def test_gallery_shows_every_experiment_under_its_topic_with_both_runs_to_open()
 @every_experiment
 def test_link_sets_every_widget_to_the_experiments_runs(experiment: Experiment) -> None:
     for config in (experiment.config, experiment.against):
-        assert config_of(opened(sidebar, **banner.link(experiment, config))) == config
+        assert config_of(opened(sidebar, **experiment_link(experiment, config))) == config
         assert config.learning_rate in LEARNING_RATES
 
 
@@ -106,7 +105,7 @@ def test_what_an_experiment_leaves_unsaid_is_what_the_page_opens_on() -> None:
 @every_experiment
 def test_lab_opens_with_the_claim_on_top_and_the_charts_to_look_at_first(experiment: Experiment) -> None:
     short = experiment.config.replace(steps=min(FEW, experiment.config.steps), record_every=1)
-    app = opened(**banner.link(experiment, short) | {"step": str(min(experiment.step, FEW))})
+    app = opened(**experiment_link(experiment, short) | {"step": str(min(experiment.step, FEW))})
     while not plots(app):
         app.run()
     assert not app.exception and not app.error
@@ -122,7 +121,7 @@ def test_lab_opens_with_the_claim_on_top_and_the_charts_to_look_at_first(experim
 
 def test_lab_goes_over_to_the_counterpart_and_back_and_says_when_it_was_changed() -> None:
     experiment = EXPERIMENTS["zeros"]
-    app = opened(**banner.link(experiment, experiment.config))
+    app = opened(**experiment_link(experiment, experiment.config))
     assert "changed" not in " ".join(text.value for text in app.caption)
     element(app, "experiment_against").click().run()
     assert app.session_state["init"] == "xavier_normal"
@@ -141,7 +140,7 @@ def test_set_up_of_a_link_takes_the_place_of_all_that_was_brought_along() -> Non
     app = opened(depth="2", width="4", steps="4", n_samples="40", gain="2.5")
     app.query_params.clear()  # as the browser does on its way to another page
     app.switch_page("views/experiments/page.py").run()
-    for name, value in banner.link(experiment, experiment.config).items():
+    for name, value in experiment_link(experiment, experiment.config).items():
         app.query_params[name] = value
     app.switch_page("views/lab/page.py").run()
     assert not app.exception
@@ -150,7 +149,7 @@ def test_set_up_of_a_link_takes_the_place_of_all_that_was_brought_along() -> Non
 
 def test_closing_the_claim_leaves_the_set_up_and_the_usual_order() -> None:
     experiment = EXPERIMENTS["constant"]
-    app = opened(**banner.link(experiment, experiment.config))
+    app = opened(**experiment_link(experiment, experiment.config))
     assert next(iter(plots(app))) == "chart_theta"
     element(app, "leave_experiment").click().run()
     assert not app.exception

@@ -12,8 +12,8 @@ from nncore.diagnosis import (
     Finding,
     Remedy,
     Verdict,
+    check_prediction,
     flow,
-    held,
     remedies,
     remedies_for,
     suggested_fork,
@@ -53,7 +53,8 @@ def test_every_remedy_improves_delta_tenfold_or_brings_the_metric_over_its_thres
         here = flow(after, after.last_finite)
         decades = abs(np.log10(before.ratio)) - abs(np.log10(here.ratio)) if before.ratio > 0 else np.inf
         assert metric is None or decades >= 1
-        kept, sentence = held(remedy, after)
+        outcome = check_prediction(remedy, after)
+        kept, sentence = outcome.held, outcome.sentence()
         assert kept == (metric is None and after.divergence is None)
         assert sentence.startswith("The prediction held" if kept else "The prediction did not hold")
 
@@ -150,23 +151,26 @@ def test_a_trial_that_diverges_or_stops_the_gradient_does_not_help() -> None:
 def test_a_broken_promise_is_called_broken() -> None:
     config = RELU.replace(gain=0.3, steps=0)
     promise = Remedy("nothing at all", config, 0.5, "vanishing", 1e-6, 0.5)
-    kept, sentence = held(promise, run(config))
+    outcome = check_prediction(promise, run(config))
+    kept, sentence = outcome.held, outcome.sentence()
     assert not kept and "0.5 predicted" in sentence
-    assert not held(Remedy("nothing", config, 0.5), run(config))[0]
+    assert not check_prediction(Remedy("nothing", config, 0.5), run(config)).held
     lost = CASES["diverged"][0]
-    kept, sentence = held(Remedy("nothing", lost, 0.5, "saturated", 1.0, 0.0), run(lost))
+    outcome = check_prediction(Remedy("nothing", lost, 0.5, "saturated", 1.0, 0.0), run(lost))
+    kept, sentence = outcome.held, outcome.sentence()
     assert not kept and sentence.endswith("The run diverged.")
 
 
 def test_a_remedy_of_the_headline_is_held_to_its_flow() -> None:
     first = remedies(BASE.replace(gain=0.2))[0]
-    kept, sentence = held(first, run(first.config))
+    outcome = check_prediction(first, run(first.config))
+    kept, sentence = outcome.held, outcome.sentence()
     assert kept and f"{first.ratio:.2g} predicted" in sentence and "tried out at step 0" in first.sentence()
 
 
 def test_a_history_of_another_config_is_refused() -> None:
     with pytest.raises(ValueError, match="the remedy's own config"):
-        held(Remedy("nothing", BASE, 0.5), run(BASE.replace(seed=5, steps=0)))
+        check_prediction(Remedy("nothing", BASE, 0.5), run(BASE.replace(seed=5, steps=0)))
 
 
 def test_after_a_divergence_only_what_stays_finite_and_trains_is_offered() -> None:
@@ -193,7 +197,8 @@ def test_what_was_predicted_is_measured_again_at_the_step_of_the_trial() -> None
     """Same settings, same bits: at that step a run shows what its trial showed, and later what became of it."""
     remedy = offered(CASES["vanishing"][0].replace(steps=30), "vanishing")[2][0]
     after = run(remedy.config)
-    _, sentence = held(remedy, after)
+    outcome = check_prediction(remedy, after)
+    sentence = outcome.sentence()
     assert f"{remedy.after:.2g} predicted; measured {remedy.after:.2g} at step 0, and" in sentence
     assert f"{flow(after, 30).ratio:.2g} at step 30." in sentence
 

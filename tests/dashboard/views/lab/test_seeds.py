@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 
 import nncore.seeds
-from dashboard.charts import gradients, style
 from dashboard.charts import seeds as charts
+from dashboard.charts import style
 from dashboard.jobs import limits
 from dashboard.jobs.registry import SEEDS, runs, wait
 from dashboard.state.address import FIRST_SIGHT
 from dashboard.ui import card
 from dashboard.views.lab.seeds import endings, ordinal, words
+from dashboard.words.numbers import percent, ranges
 from nncore import measures as m
 from nncore import run
 from nncore.seeds import SeedRuns, band, run_seeds
@@ -107,7 +108,7 @@ def test_seeds_count_how_many_lie_in_the_theory_band() -> None:
     delta = found.layers["delta_norm"][:, 0]
     low, high = predicted.delta_band
     share = np.mean([low[0] <= row[0] / row[-1] <= high[0] for row in delta])
-    assert f"Of 9 seeds {style.percent(share)} lie inside the theory band at layer 1" in said(app)
+    assert f"Of 9 seeds {percent(share)} lie inside the theory band at layer 1" in said(app)
 
 
 def test_diverged_seeds_are_named() -> None:
@@ -117,9 +118,7 @@ def test_diverged_seeds_are_named() -> None:
     found = run_seeds(SeedRuns(config, 8))
     diverged = sorted(seed for seed in range(8) if run(config.replace(seed=seed)).divergence)
     assert 1 < len(diverged) < 8
-    assert endings(found).startswith(
-        f"**{len(diverged)} of 8 seeds ({gradients.ranges(np.array(diverged))}) diverged**"
-    )
+    assert endings(found).startswith(f"**{len(diverged)} of 8 seeds ({ranges(np.array(diverged))}) diverged**")
     app = lab(dataset="diabetes", activation="linear", init="he_normal", steps="60", seeds="8")
     assert endings(found) in said(app)
     assert not re.search(r"\bnan\b|\binf\b|None ", said(app))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.views.lecture.parts import digits
+from dashboard.words.numbers import digits
 from nncore import ACTIVATIONS
 from nncore.lecture.chain import unit_chain
 from tests.conftest import plots

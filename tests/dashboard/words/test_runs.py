@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dashboard.views.lab.headline import flow_sentence, sentence
+from dashboard.words.runs import flow_sentence, headline
 from nncore import RunConfig, run
 from nncore.diagnosis import flow, flow_of
 
@@ -35,37 +35,37 @@ def test_rate_is_what_each_layer_passes_on() -> None:
 
 def test_vanishing_names_the_slope_that_causes_it() -> None:
     history = run(BASE)
-    text = plain(sentence(history, flow(history, 3)))
+    text = plain(headline(history, flow(history, 3)).markdown())
     assert "Gradients vanish" in text
     assert "The slope of sigmoid is at most 0.25" in text
 
 
 def test_slope_is_not_blamed_where_it_reaches_one() -> None:
     history = run(BASE.replace(activation="tanh", gain=0.2))
-    text = sentence(history, flow(history, 3))
+    text = headline(history, flow(history, 3)).markdown()
     assert "Gradients vanish" in text
     assert "slope" not in text
 
 
 def test_threshold_units_are_named_as_the_reason_of_a_zero_gradient() -> None:
     history = run(BASE.replace(activation="sign"))
-    text = sentence(history, flow(history, 3))
+    text = headline(history, flow(history, 3)).markdown()
     assert "No gradient" in text
     assert "The slope of sign is 0" in text
 
 
 def test_exploding_and_flowing_have_their_own_words() -> None:
     exploding = run(BASE.replace(activation="linear", gain=3.0, steps=0))
-    assert "Gradients explode" in sentence(exploding, flow(exploding, 0))
+    assert "Gradients explode" in headline(exploding, flow(exploding, 0)).markdown()
     flowing = run(BASE.replace(activation="tanh", steps=0))
-    assert "Gradients flow" in sentence(flowing, flow(flowing, 0))
+    assert "Gradients flow" in headline(flowing, flow(flowing, 0)).markdown()
 
 
 def test_divergence_names_step_layer_and_unit_and_where_the_page_stands() -> None:
     history = run(BASE.replace(dataset="diabetes", activation="linear", learning_rate=1000.0, steps=300))
     where = history.divergence
     assert where is not None
-    text = sentence(history, flow(history, history.last_finite))
+    text = headline(history, flow(history, history.last_finite)).markdown()
     assert f"Diverged at step {where.step}" in text
     assert f"layer {where.layer}, unit {where.unit}" in text
     assert f"The page stands on step {history.step[history.last_finite]}, the last finite one." in text
@@ -73,4 +73,4 @@ def test_divergence_names_step_layer_and_unit_and_where_the_page_stands() -> Non
 
 def test_stopped_run_says_so() -> None:
     history = run(BASE.replace(steps=50), cancelled=lambda: True)
-    assert "Stopped by hand at step 0 of 50." in sentence(history, flow(history, 0))
+    assert "Stopped by hand at step 0 of 50." in headline(history, flow(history, 0)).markdown()

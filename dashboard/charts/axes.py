@@ -1,0 +1,67 @@
+"""Axes of layers, steps and magnitudes, and what of a measurement they can show."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from dashboard.charts.style import merge
+
+
+def log_axis(title: str, **changes: Any) -> dict[str, Any]:
+    """A logarithmic axis with one tick a decade, written as powers."""
+    return merge(
+        {"type": "log", "dtick": 1, "exponentformat": "power", "title": {"text": title}, "minor": {"ticks": ""}},
+        changes,
+    )
+
+
+def log_ticks(values: np.ndarray) -> dict[str, Any]:
+    """Range and tick distance of a log axis that shows these values: whole decades, at most about nine ticks."""
+    positive = values[np.isfinite(values) & (values > 0)]
+    if not len(positive):
+        return {"range": [-1, 1], "dtick": 1}
+    low, high = float(np.log10(positive.min())), float(np.log10(positive.max()))
+    if high - low < 2:
+        low, high = float(np.floor(low)), float(np.ceil(high) if high > np.floor(low) else low + 1)
+    margin = 0.04 * (high - low)
+    return {
+        "range": [low - margin, high + margin],
+        "dtick": next((step for step in (1, 2, 5, 10, 20, 50) if high - low <= 9 * step), 100),
+    }
+
+
+def drawable(values: np.ndarray, log: bool = True) -> np.ndarray:
+    """What an axis can show: on a log axis neither zeros nor infinities; they become gaps, which a chart names."""
+    return np.where(np.isfinite(values) & ((values > 0) | (not log)), values, np.nan)
+
+
+def shade_range(shades: np.ndarray) -> tuple[float, float]:
+    """Ends of a colour scale for these shades, at least half a unit apart: rounding must not look like structure."""
+    finite = shades[np.isfinite(shades)]
+    low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
+    middle = 0.5 * (low + high)
+    return (middle - 0.25, middle + 0.25) if high - low < 0.5 else (low, high)
+
+
+def layer_axis(n_layers: int, title: str = "layer (input → output)", **changes: Any) -> dict[str, Any]:
+    """An axis of whole layers 1 ... n_layers, at most about sixteen of them labelled."""
+    step = max(1, int(np.ceil(n_layers / 16)))
+    ticks = np.arange(1, n_layers + 1, step)
+    return merge(
+        {
+            "title": {"text": title},
+            "tickmode": "array",
+            "tickvals": ticks,
+            "ticktext": [str(tick) for tick in ticks],
+            "range": [0.5, n_layers + 0.5],
+        },
+        changes,
+    )
+
+
+def step_axis(steps: np.ndarray, **changes: Any) -> dict[str, Any]:
+    """An axis of training steps, which are whole numbers."""
+    few = {"dtick": 1} if steps[-1] - steps[0] < 10 else {}
+    return merge({"title": {"text": "step"}} | few, changes)

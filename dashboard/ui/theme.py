@@ -1,0 +1,42 @@
+"""The reader's theme: its chart style, large type, and the CSS that the theme's settings cannot express."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import streamlit as st
+
+from dashboard.charts.style import DARK, LIGHT, Style
+from dashboard.state.session import peek
+
+LARGE_TYPE = 1.35
+LARGE_KEY = "large"
+
+
+def current() -> Style:
+    """The style of the reader's theme, in large type when the page is projected."""
+    style = DARK if st.context.theme.type == "dark" else LIGHT
+    return replace(style, scale=LARGE_TYPE) if is_large() else style
+
+
+def is_large() -> bool:
+    """Is the page in large type?"""
+    return peek(LARGE_KEY, False)
+
+
+def add_css() -> None:
+    """What the theme cannot say: margins, a phone's pairs of metrics and rows of steps, large text (all sizes are rem)."""
+    size = f"html {{ font-size: {16 * LARGE_TYPE:g}px; }}" if is_large() else ""
+    margins = "@media (min-width: 768px) { .stMainBlockContainer { padding-left: 2rem; padding-right: 2rem; } }"
+    # Streamlit writes white on the primary colour, which is too pale for that in the dark.
+    filled = '[data-testid="stBaseButton-primary"], [data-tag], [data-tag] button'
+    phone = (
+        "@media (max-width: 640px) {"
+        " .st-key-numbers .stColumn { min-width: calc(50% - 0.5rem); flex: 1 1 calc(50% - 0.5rem); }"
+        " .st-key-step_row > :first-child { flex: 1 1 100%; } }"
+    )
+    paper = current().background  # the player's bar covers what scrolls by below it
+    bar = f".nncore-playing .st-key-step_row {{ background: {paper}; box-shadow: 0 0 0 0.5rem {paper}; }}"
+    sidebar = "[data-testid=stSidebarHeader] { height: 2.25rem; }"
+    buttons = f"{filled} {{ color: {DARK.background}; }}" if current().dark else ""
+    st.html(f"<style>{margins} {sidebar} {bar} {phone} {size} {buttons}</style>")
