@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import nncore
+from tests.import_graph import imports
 
 ROOT = Path(nncore.__file__).parent
 HEAVY = (
@@ -51,23 +52,6 @@ def modules() -> dict[str, Path]:
 
 def room(name: str) -> int:
     return next(number for number, names in enumerate(ROOMS) if name in names)
-
-
-def imports(path: Path, at_the_top: bool = False) -> set[str]:
-    """Dotted names that a file imports, those for type checking left out."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
-            node.body = [ast.Pass()]
-    nodes = tree.body if at_the_top else list(ast.walk(tree))
-    found: set[str] = set()
-    for node in nodes:
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path} imports relatively"
-            found |= {node.module or ""} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return found
 
 
 @pytest.mark.parametrize("name", nncore.__all__)
