@@ -94,7 +94,7 @@ def test_every_axis_has_default_values_that_its_setting_takes(name: str) -> None
     assert len(values) > 1
     grid = Grid(BASE, {name: values})
     assert grid.axes[name] == values
-    assert all(nearest(values, value) == place for place, value in enumerate(values))
+    assert all(nearest(name, values, value) == place for place, value in enumerate(values))
     for other in beside(name):
         check_no_overlap([name, other])
     for other in set(AXES) - {name} - set(beside(name)):

@@ -373,7 +373,11 @@ def test_history_on_a_table_asks_for_its_file() -> None:
 def test_fork_page_saves_a_history_that_opens_again(trained: list[RunConfig]) -> None:
     app = app_at(**ELSEWHERE).switch_page("views/fork/page.py").run()
     assert any(button.label.startswith("History, Parquet") for button in app.get("download_button"))
-    (training,) = [each for each in registry.runs().by_request.values() if isinstance(each.request.config, Fork)][-1:]
+    (training,) = [
+        each
+        for each in registry.runs().by_request.values()
+        if isinstance(each, work.Training) and isinstance(each.config, Fork)
+    ][-1:]
     fork, history = training.config, training.history
     app = in_lab(written(history), "fork.parquet", app)
     assert f"It is a fork, from step {fork.at} of its parent on" in words(app)
