@@ -16,6 +16,7 @@ from nncore.experiments import BASE, EXPERIMENTS, TOPICS, Experiment
 from tests.conftest import plots
 from tests.dashboard.lab import APP, element, opened, start_on
 from tests.dashboard.state.test_sidebar import config_of, sidebar
+from tests.nncore.experiments.nudge import nudge_first_weights
 
 every_experiment = pytest.mark.parametrize("experiment", EXPERIMENTS.values(), ids=EXPERIMENTS)
 FEW = 10
@@ -37,8 +38,13 @@ def numbers(line: dict) -> np.ndarray:
 
 
 @every_experiment
-def test_stored_picture_equals_a_fresh_run(experiment: Experiment) -> None:
-    """`python -m dashboard.views.experiments.pictures` writes them anew. What diverges is compared by its decades."""
+@pytest.mark.parametrize("nudged", [False, True], ids=["as_it_is", "nudged"])
+def test_stored_picture_equals_a_fresh_run(
+    experiment: Experiment, nudged: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`python -m dashboard.views.experiments.pictures` writes them anew; no processor's last bits decide what they show."""
+    if nudged:
+        nudge_first_weights(monkeypatch)
     fresh, kept = pictures.measured(experiment), pictures.stored()[experiment.name]
     assert len(fresh) == len(kept) >= 2
     for ours, theirs in zip(fresh, kept, strict=True):

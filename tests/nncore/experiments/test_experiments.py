@@ -8,6 +8,7 @@ from nncore import measures as m
 from nncore.config.cost import estimate
 from nncore.diagnosis import CHARTS
 from nncore.experiments import EXPERIMENTS, TOPICS, Experiment
+from tests.nncore.experiments.nudge import nudge_first_weights
 
 NEAR_MISSES = {
     "deep_sigmoid": {"hidden": (32,) * 5},
@@ -44,6 +45,14 @@ def test_claim_is_true_of_its_runs_and_false_the_other_way_round_and_of_a_near_m
     assert not experiment.holds(other, other)
     near_miss = run(experiment.config.replace(**NEAR_MISSES[experiment.name]))
     assert not experiment.holds(near_miss, other)
+
+
+@every_experiment
+def test_claim_does_not_hang_on_the_last_bits(experiment: Experiment, monkeypatch: pytest.MonkeyPatch) -> None:
+    nudge_first_weights(monkeypatch)
+    other = run(experiment.against)
+    assert experiment.holds(run(experiment.config), other)
+    assert not experiment.holds(run(experiment.config.replace(**NEAR_MISSES[experiment.name])), other)
 
 
 @every_experiment
