@@ -8,6 +8,7 @@ import numpy as np
 
 from nncore.model.layout import Array, Layout
 from nncore.model.network import Tape
+from nncore.numerics.dot import dot
 
 Passes = list[tuple[Array, Array, Array]]
 """(z, a, delta) of each layer, (..., units * samples), from a tape that has been back through."""
@@ -36,8 +37,8 @@ def layer_statistics(layout: Layout, theta: Array, grad: Array, passes: Passes) 
     counts, ones, starts, lengths = _shape(layout, n_samples, theta.dtype)
     for index, values in enumerate(passes):
         for place, each in enumerate(values):
-            np.vecdot(each, ones[: each.shape[-1]], out=mean[..., index, place])
-            np.vecdot(each, each, out=spread[..., index, place])
+            dot(each, ones[: each.shape[-1]], out=mean[..., index, place])
+            dot(each, each, out=spread[..., index, place])
     for place, vector in ((3, theta), (5, grad)):
         _sum_segments(vector, starts, mean[..., place : place + 2])
         _sum_segments(vector * vector, starts, spread[..., place : place + 2])
@@ -52,7 +53,7 @@ def layer_statistics(layout: Layout, theta: Array, grad: Array, passes: Passes) 
             part = 2 * index + place % 2
             chosen = (theta if place < 5 else grad)[..., starts[part] : starts[part] + lengths[part]]
         centred = chosen - mean[..., index, place, None]
-        squares[..., index, place] = np.vecdot(centred, centred) / counts[index, place]
+        squares[..., index, place] = dot(centred, centred) / counts[index, place]
     np.copyto(spread, squares, where=cancelled)
     np.sqrt(spread, out=spread)
     return result.reshape(*lead, layout.n_layers, 14)

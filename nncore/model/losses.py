@@ -9,6 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nncore.numerics.dot import dot
+
 Array = NDArray[np.floating]
 
 
@@ -65,7 +67,7 @@ class MeanSquaredError(Loss):
         np.subtract(z_out, y, out=out, casting="same_kind")
         flat = _flat(out)
         size = flat.shape[-1]
-        value = np.vecdot(flat, flat) / size
+        value = dot(flat, flat) / size
         out *= 2.0 / size
         return value, out
 

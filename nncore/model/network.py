@@ -10,6 +10,7 @@ from nncore.model.activations import ACTIVATIONS, Activation
 from nncore.model.layout import Array, Layout
 from nncore.model.normalization import NORMALIZATIONS, Statistics
 from nncore.numerics.choices import choose
+from nncore.numerics.dot import product_of_one_row
 
 
 class Tape:
@@ -46,6 +47,7 @@ class Tape:
         self.delta_columns: list[Array] = []
         self.slope_columns: list[Array] = []
         self.statistics: Statistics = []
+        self.product = np.matmul if n_samples > 1 else product_of_one_row
 
         self.z = [_rows(z) for z in self.z_columns]
         self.z_hat = [_rows(z) for z in self.z_hat_columns]
@@ -160,13 +162,13 @@ class MLP:
             tape.statistics = []
         for index, phi in enumerate(self.phis):
             z_hat, a = tape.z_hat_columns[index], tape.a_columns[index + 1]
-            np.matmul(theta.transposed[index], tape.ones_and_a[index], out=tape.z_columns[index])
+            tape.product(theta.transposed[index], tape.ones_and_a[index], out=tape.z_columns[index])
             if self.normalization is not None:
                 self._normalize(index, tape, statistics)
             phi(z_hat, a)
             if self.skips[index]:
                 a += tape.a_columns[index]
-        np.matmul(theta.transposed[-1], tape.ones_and_a[-1], out=tape.z_columns[-1])
+        tape.product(theta.transposed[-1], tape.ones_and_a[-1], out=tape.z_columns[-1])
 
     def backward_pass(self, theta: Views, tape: Tape, grad: Views) -> None:
         """From the output's delta on the tape down to layer 1; nothing is checked.
@@ -179,7 +181,7 @@ class MLP:
         for index in range(self.layout.n_layers - 1, 0, -1):
             delta, d_a = tape.delta_columns[index], tape.delta_columns[index - 1]
             np.matmul(tape.ones_and_a[index], tape.deltas[index], out=grad.blocks[index])
-            np.matmul(theta.weights[index], delta, out=d_a)
+            tape.product(theta.weights[index], delta, out=d_a)
             if through_skip is not None:
                 d_a += through_skip
             skipped = self.skips[index - 1]
