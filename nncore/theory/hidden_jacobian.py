@@ -24,6 +24,7 @@ PRODUCTS = 2e9
 """Multiply-adds that one network's Jacobians may take: so many probe rows are looked at, eight at most."""
 
 MOST_ROWS, MOST_TIMES, BINS = 8, 4.0, 60
+NOT_FINITE = "the Jacobian at initialization is not finite: take a smaller gain"
 ROUNDING = 1e-15
 """Singular values below this share of the largest are rounding, and counted as zero."""
 
@@ -111,6 +112,8 @@ def hidden_spectrum(config: RunConfig, rows: int) -> Spectrum:
     with blas_threads(1), np.errstate(all="ignore"):
         theta = config.initial_theta().astype(np.float64)
         tape = network.forward(theta, x)
+        if not all(np.isfinite(z[picked]).all() for z in tape.z[: config.depth]):  # the order of sums decides their slopes
+            raise ValueError(NOT_FINITE)
         weights = [weight for weight, _ in network.layout.split(theta)[1 : config.depth]]
         slopes = [
             phi.slope(np.ascontiguousarray(z_hat[picked]))
@@ -121,7 +124,7 @@ def hidden_spectrum(config: RunConfig, rows: int) -> Spectrum:
         try:
             values = np.stack([_one(weights, slopes, row, config.skip) for row in range(len(picked))])
         except np.linalg.LinAlgError:
-            raise ValueError("the Jacobian at initialization is not finite: take a smaller gain") from None
+            raise ValueError(NOT_FINITE) from None
     return Spectrum(config.init, values, *_predicted(config, (x[picked] ** 2).mean(axis=1)))
 
 
@@ -154,7 +157,8 @@ def _predicted(config: RunConfig, energies: Array) -> tuple[float | None, float 
         w = here.sigma_w2[index]
         q = np.minimum(q_map(functions[index - 1], q, w, here.sigma_b2[index]), LARGEST_Q)
         spread += [jacobian_variance(functions[index], each, 1, orthogonal) for each in q]
-        mean *= w * gaussian_moments(functions[index], q).slope2
+        with np.errstate(over="ignore"):
+            mean *= w * gaussian_moments(functions[index], q).slope2
     return (float(spread.mean()) if np.isfinite(spread).all() else None), float(mean.mean())
 
 

@@ -105,6 +105,13 @@ def test_huge_and_tiny_jacobians_keep_their_spread() -> None:
     np.testing.assert_allclose(spreads, spreads[1], rtol=1e-6)
 
 
+def test_mean_square_leaves_the_range_of_floats_without_a_warning() -> None:
+    config = RunConfig(hidden=(8,) * 80, activation="linear", init="lecun_normal", n_samples=40, gain=100.0)
+    found = hidden_spectrum(config, 1)
+    assert np.isfinite(found.values).all() and found.values.max() > 1e150
+    assert found.mean_square == found.predicted_mean == np.inf
+
+
 def test_cost_is_bounded_and_refused_in_a_sentence() -> None:
     assert rows_affordable(SMALL) == MOST_ROWS
     assert rows_affordable(RunConfig(hidden=(256,) * 50)) == 1
