@@ -5,6 +5,16 @@ import json
 from typing import Any
 
 import numpy as np
+import pytest
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """No example is too slow: on a busy machine time says nothing about the code. (tests/torch has no Hypothesis.)"""
+    if config.pluginmanager.has_plugin("hypothesispytest"):
+        from hypothesis import HealthCheck, settings
+
+        settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+        settings.load_profile("unhurried")
 
 
 def decode(value: Any) -> Any:

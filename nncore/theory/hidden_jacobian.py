@@ -112,7 +112,9 @@ def hidden_spectrum(config: RunConfig, rows: int) -> Spectrum:
     with blas_threads(1), np.errstate(all="ignore"):
         theta = config.initial_theta().astype(np.float64)
         tape = network.forward(theta, x)
-        if not all(np.isfinite(z[picked]).all() for z in tape.z[: config.depth]):  # the order of sums decides their slopes
+        if not all(
+            np.isfinite(z[picked]).all() for z in tape.z[: config.depth]
+        ):  # the order of sums decides their slopes
             raise ValueError(NOT_FINITE)
         weights = [weight for weight, _ in network.layout.split(theta)[1 : config.depth]]
         slopes = [

@@ -5,6 +5,8 @@ from pathlib import Path
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
+from tests.patience import PATIENCE
+
 APP = Path(__file__).parents[2] / "dashboard" / "app.py"
 
 SMALL = {"depth": "2", "width": "4", "steps": "4", "n_samples": "40"}
@@ -14,7 +16,7 @@ SMALL = {"depth": "2", "width": "4", "steps": "4", "n_samples": "40"}
 def opened(script: object = APP, **query: object) -> AppTest:
     """The page after its first run, with these query parameters."""
     app = AppTest.from_file(script) if isinstance(script, Path) else AppTest.from_function(script)
-    app.default_timeout = 60
+    app.default_timeout = PATIENCE
     for name, value in query.items():
         app.query_params[name] = value
     return app.run()

@@ -15,7 +15,8 @@ from dashboard.views.map.axes import AXES, beside, nearest
 from nncore import RunConfig, read_table
 from nncore.sweep import Grid, apply_axes
 from nncore.sweep.axes import check_no_overlap
-from tests.dashboard.jobs.conftest import ask_map, finished, until
+from tests.dashboard.jobs.conftest import ask_map, finished
+from tests.patience import until
 
 BASE = RunConfig(hidden=(4, 4), steps=20, n_samples=40, activation="tanh")
 DEPTH, GAIN = ("depth", (1, 2, 3)), ("gain", (0.5, 1.0))

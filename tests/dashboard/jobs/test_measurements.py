@@ -12,7 +12,8 @@ from dashboard.jobs.measurements import BackgroundMeasurement, BackgroundMeasure
 from dashboard.jobs.work import Opened, RunRequest, Training
 from dashboard.state.sidebar import FIRST_SIGHT
 from nncore import History, run
-from tests.dashboard.jobs.conftest import SMALL, until
+from tests.dashboard.jobs.conftest import SMALL
+from tests.patience import until
 
 
 def counted(gate: threading.Event) -> Iterator[int]:

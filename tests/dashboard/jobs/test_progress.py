@@ -12,13 +12,13 @@ from dashboard.jobs.registry import Runs, runs, wait
 from dashboard.jobs.work import Abandoned, RunRequest, Work
 from nncore import RunConfig
 from tests.conftest import plots
-from tests.dashboard.jobs.conftest import until
 from tests.dashboard.lab import SMALL, element, opened
+from tests.patience import until
 
 LONG = {**SMALL, "steps": "900000", "record_every": "1000", "learning_rate": "0.001"}
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def in_a_hurry(monkeypatch: pytest.MonkeyPatch):
     """A long run is let go of soon, and none is left behind."""
     monkeypatch.setattr(progress, "INLINE_SECONDS", 0.6)
@@ -33,6 +33,7 @@ def test_quick_run_is_there_at_once() -> None:
     assert not app.get("progress")
 
 
+@pytest.mark.usefixtures("in_a_hurry")
 def test_long_run_shows_progress_and_stop_keeps_the_part_that_is_there() -> None:
     app = opened(**LONG)
     assert not app.exception
@@ -40,26 +41,21 @@ def test_long_run_shows_progress_and_stop_keeps_the_part_that_is_there() -> None
     (bar,) = app.get("progress")
     assert "of 900,000" in bar.proto.text
     element(app, "stop").click().run()
-    give_up = time.monotonic() + 20
-    while not plots(app) and time.monotonic() < give_up:
-        app.run()
+    until(lambda: plots(app) or app.exception, app.run)
     assert not app.exception
-    assert plots(app)
     headline = " ".join(text.value for text in app.markdown)
     assert "Stopped by hand at step" in headline
     assert app.slider(key="step").max < 900_000
     assert [button.label for button in app.button if button.key == "again"] == ["Run to the end"]
 
 
+@pytest.mark.usefixtures("in_a_hurry")
 def test_changing_a_setting_leaves_the_long_run() -> None:
     app = opened(**LONG)
     element(app, "steps").set_value(5).run()
-    assert plots(app)
+    until(lambda: plots(app), app.run)
     assert app.slider(key="step").max == 5
-    give_up = time.monotonic() + 20
-    while runs().active and time.monotonic() < give_up:
-        time.sleep(0.02)
-    assert runs().active == 0
+    until(lambda: runs().active == 0)
 
 
 # A kind of work of its own ----------------------------------------------------------------------------------

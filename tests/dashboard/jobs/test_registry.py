@@ -14,7 +14,8 @@ from dashboard.jobs.work import Abandoned, RunRequest, SeedRequest
 from nncore import RunConfig, read_table, run
 from nncore.config.cost import estimate
 from nncore.seeds import run_seeds
-from tests.dashboard.jobs.conftest import LONG, SMALL, ask, ask_all, ask_seeds, finished, until
+from tests.dashboard.jobs.conftest import HELD_AT, LONG, SMALL, ask, ask_all, ask_seeds, finished
+from tests.patience import PATIENCE, until
 
 
 def test_run_is_the_engines(shared: Runs) -> None:
@@ -103,16 +104,17 @@ def test_stop_keeps_what_there_is(shared: Runs) -> None:
     np.testing.assert_array_equal(history.theta[same], whole.theta[np.isin(whole.step, history.step)])
 
 
-def test_stop_of_one_session_leaves_the_other_its_whole_run(shared: Runs) -> None:
-    config = LONG.replace(steps=10_000)
+def test_stop_of_one_session_leaves_the_other_its_whole_run(shared: Runs, held: threading.Event) -> None:
+    config = LONG.replace(steps=2_000)
     training = ask(shared, "a", config)
     ask(shared, "b", config)
-    until(lambda: training.step > 50)
+    until(lambda: training.step == HELD_AT)
     shared.stop("a")
+    held.set()
     mine = finished(ask(shared, "a", config))
     assert mine is not training
     assert mine.history.stopped
-    assert 50 <= mine.history.step[-1] < config.steps
+    assert mine.history.step[-1] == HELD_AT
     assert finished(ask(shared, "b", config)).history.stopped == ""
     assert ask(shared, "c", config) is training
 
@@ -131,11 +133,12 @@ def test_run_stopped_before_its_turn_keeps_its_first_step(shared: Runs) -> None:
     assert history.stopped == "Stopped by hand at step 0 of 20."
 
 
-def test_stopped_run_is_not_shared_and_can_be_run_to_the_end(shared: Runs) -> None:
-    config = LONG.replace(steps=10_000)
+def test_stopped_run_is_not_shared_and_can_be_run_to_the_end(shared: Runs, held: threading.Event) -> None:
+    config = LONG.replace(steps=2_000)
     training = ask(shared, "a", config)
-    until(lambda: training.step > 50)
+    until(lambda: training.step == HELD_AT)
     shared.stop("a")
+    held.set()
     finished(ask(shared, "a", config))
     assert finished(ask(shared, "b", config)).history.stopped == ""
     assert ask(shared, "a", config).history.stopped
@@ -203,7 +206,7 @@ def test_many_sessions_at_once_all_get_their_own_run(shared: Runs) -> None:
                 training = ask(shared, str(name), config)
                 if rng.random() < 0.2:
                     shared.stop(str(name))
-                if rng.random() < 0.6 and wait(training, 20, lambda: None) and not training.stop:
+                if rng.random() < 0.6 and wait(training, PATIENCE, lambda: None) and not training.stop:
                     assert training.history.config == config
             training = ask(shared, str(name), SMALL)
             shared.leave(str(name))
@@ -215,7 +218,7 @@ def test_many_sessions_at_once_all_get_their_own_run(shared: Runs) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(PATIENCE)
     assert not problems
     until(lambda: shared.active == 0)
 
@@ -227,7 +230,7 @@ def test_session_waits_for_several_runs_in_their_order_and_two_train_at_once(sha
     _, most = training_now
     configs = [SMALL.replace(seed=seed, steps=300) for seed in (5, 3, 4, 1, 2, 0)]
     asked = ask_all(shared, "a", configs)
-    assert wait(asked, 30, lambda: None)
+    assert wait(asked, PATIENCE, lambda: None)
     assert [work.history.config for work in asked] == configs
     assert 1 <= most[0] <= limits.AT_ONCE
     assert all(ask(shared, str(seed), SMALL.replace(seed=seed, steps=300)) in asked for seed in range(6))
@@ -263,21 +266,22 @@ def test_run_wanted_for_two_purposes_lives_as_long_as_one_of_them(shared: Runs) 
         _ = training.history
 
 
-def test_stop_of_several_keeps_what_each_has_and_disturbs_no_other_session(shared: Runs) -> None:
-    configs = [LONG.replace(seed=seed, steps=20_000) for seed in range(2)]
+def test_stop_of_several_keeps_what_each_has_and_disturbs_no_other_session(shared: Runs, held: threading.Event) -> None:
+    configs = [LONG.replace(seed=seed, steps=2_000) for seed in range(2)]
     mine = ask_all(shared, "a", configs)
     ask(shared, "b", configs[1])
-    until(lambda: all(work.step > 50 for work in mine))
+    until(lambda: all(work.step == HELD_AT for work in mine))
     shared.stop("a", PINS)
+    held.set()
     stopped = ask_all(shared, "a", configs)
-    assert wait(stopped, 30, lambda: None)
+    assert wait(stopped, PATIENCE, lambda: None)
     assert all(work.history.stopped.startswith("Stopped by hand") for work in stopped)
     assert stopped[0] is mine[0]
     assert stopped[1] is not mine[1]
     assert finished(ask(shared, "b", configs[1])).history.stopped == ""
     shared.leave("a", PINS)
     again = ask_all(shared, "a", configs)
-    assert wait(again, 30, lambda: None)
+    assert wait(again, PATIENCE, lambda: None)
     assert [work.history.stopped for work in again] == ["", ""]
 
 
@@ -292,7 +296,7 @@ def test_several_runs_are_held_to_one_budget_together(shared: Runs, monkeypatch)
     with pytest.raises(ValueError, match="with the runs before it"):
         ask_all(shared, "a", configs)
     assert shared.active == 0
-    assert wait(ask_all(shared, "a", configs[:2]), 30, lambda: None)
+    assert wait(ask_all(shared, "a", configs[:2]), PATIENCE, lambda: None)
     assert list(shared.over_budget(requests)) == []  # what is there already costs no time
     monkeypatch.setattr(limits, "history_bytes_kept", lambda: 3 * SMALL.history_bytes())
     assert list(shared.over_budget(requests)) == requests[3:]
@@ -329,7 +333,7 @@ def test_stop_keeps_the_seeds_that_are_done(shared: Runs, monkeypatch) -> None:
     monkeypatch.setattr(nncore.seeds, "runs_at_once", lambda config: 2)
     request = SeedRequest(LONG.replace(steps=2_000), 64)
     training = ask_seeds(shared, "a", request)
-    until(lambda: training.step > 0.05 * request.steps, 60)
+    until(lambda: training.step > 0.05 * request.steps)
     shared.stop("a", SEEDS)
     found = finished(ask_seeds(shared, "a", request)).seeds
     assert 0 < len(found) < 64

@@ -8,7 +8,8 @@ from dashboard.jobs import limits
 from dashboard.jobs.registry import Runs
 from dashboard.jobs.work import Opened, RunRequest, SeedRequest, Training
 from nncore import Fork, RunConfig, run
-from tests.dashboard.jobs.conftest import LONG, SMALL, ask, finished, until
+from tests.dashboard.jobs.conftest import LONG, SMALL, ask, finished
+from tests.patience import until
 
 
 def test_measurement_is_computed_once_for_all_readers(shared: Runs) -> None:

@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.plot import encode, install_library, library, plot
 from tests.conftest import click, decode, plots
+from tests.patience import PATIENCE
 
 # Arrays -> JSON -> arrays ---------------------------------------------------------------------------------
 
@@ -139,7 +140,7 @@ def clickable_charts() -> None:
 
 
 def app(script: Any) -> AppTest:
-    running = AppTest.from_function(script, default_timeout=20).run()
+    running = AppTest.from_function(script, default_timeout=PATIENCE).run()
     assert not running.exception
     return running
 

@@ -11,14 +11,14 @@ from dashboard.state.address import FIRST_SIGHT
 from dashboard.state.pins import LONGEST_NAME, Pin, clean, decoded, encoded, proposed, unused
 from dashboard.state.session import MOST_PINS
 from nncore import RunConfig, read_table
-from tests.conftest import plots
 from tests.dashboard.lab import SMALL, element, opened, start_on
 from tests.dashboard.state.test_address import HOSTILE, configs
+from tests.patience import PATIENCE
 
 TINY = FIRST_SIGHT.replace(hidden=(4, 4), steps=4, n_samples=40)
 COMPARE = "views/compare/page.py"
 
-few = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+few = settings(max_examples=40, suppress_health_check=list(HealthCheck), derandomize=True)
 
 
 def in_address(app) -> list[Pin]:
@@ -40,10 +40,6 @@ def to_page(app, page: str):
 def compare_page(*found: Pin, texts: tuple[str, ...] = ()):
     """The Compare page opened from a link with these pins, after its runs have ended."""
     app = opened_at(pin=[*map(encoded, found), *texts])
-    for _ in range(200):
-        if plots(app) or not app.get("progress"):
-            break
-        app.run()
     assert not app.exception
     return app
 
@@ -53,7 +49,7 @@ def opened_at(**query):
 
     from tests.dashboard.lab import APP
 
-    app = AppTest.from_file(str(APP), default_timeout=60)
+    app = AppTest.from_file(str(APP), default_timeout=PATIENCE)
     for name, value in query.items():
         app.query_params[name] = value
     start_on(app, "compare")

@@ -13,6 +13,7 @@ from dashboard.state.session import KEY, Session
 from dashboard.views.compare.charts import FLOW_LABELS
 from tests.conftest import plots
 from tests.dashboard.lab import APP, SMALL, element, start_on
+from tests.patience import PATIENCE
 
 TINY = FIRST_SIGHT.replace(hidden=(4, 4), steps=4, n_samples=40)
 HEATMAP_LABELS = heat_maps()
@@ -22,7 +23,7 @@ SOURCE = APP.parent
 
 def page(address: str = "", **query: object) -> AppTest:
     """The page at an address in its first run, with charts; all runs of it have ended before."""
-    app = AppTest.from_file(APP, default_timeout=60)
+    app = AppTest.from_file(APP, default_timeout=PATIENCE)
     for name, value in {**SMALL, "pin": PINNED, **query}.items():
         app.query_params[name] = value
     start_on(app, address).run()

@@ -19,6 +19,7 @@ from nncore.diagnosis import flow
 from tests.conftest import plots
 from tests.dashboard.lab import element
 from tests.dashboard.state.test_pins import TINY, compare_page, in_address, opened_at
+from tests.patience import until
 
 CHARTS = ("flow", "loss", "ratio", "updates", "accuracy", "maps")
 DEEP = TINY.replace(hidden=(5,) * 6, activation="tanh", steps=9)
@@ -56,8 +57,6 @@ def test_empty_page_offers_an_example_that_is_one_click_away() -> None:
     assert not plots(app)
     element(app, "example").click().run()
     assert [pin.config for pin in in_address(app)] == list(pinned_runs.EXAMPLE)
-    while not plots(app):
-        app.run()
     check(app)
     table = {row["run"]: row for row in rows(app)}
     assert table["sigmoid, Xavier"]["verdict"].startswith("Gradients vanish")
@@ -226,13 +225,9 @@ def test_long_runs_show_progress_and_stop_keeps_what_there_is(monkeypatch: pytes
     long = TINY.replace(hidden=(4,), steps=900_000, record_every=1000, learning_rate=0.001)
     app = opened_at(pin=[encoded(Pin("quick", TINY)), encoded(Pin("long", long))])
     assert not plots(app)
-    (bar,) = app.get("progress")
-    assert bar.proto.text == "Training: 1 of 2 runs are done"
+    until(lambda: app.get("progress")[0].proto.text == "Training: 1 of 2 runs are done", app.run)
     element(app, "stop_pins").click().run()
-    for _ in range(200):
-        if plots(app):
-            break
-        app.run()
+    until(lambda: plots(app), app.run)
     check(app)
     quick, stopped = rows(app)
     assert quick["ended"] == "finished at step 4"

@@ -17,6 +17,7 @@ from tests.conftest import plots
 from tests.dashboard.lab import APP, element, opened, start_on
 from tests.dashboard.state.test_sidebar import config_of, sidebar
 from tests.nncore.experiments.nudge import nudge_first_weights
+from tests.patience import PATIENCE
 
 every_experiment = pytest.mark.parametrize("experiment", EXPERIMENTS.values(), ids=EXPERIMENTS)
 FEW = 10
@@ -24,7 +25,7 @@ FEW = 10
 
 
 def gallery() -> AppTest:
-    app = AppTest.from_file(APP, default_timeout=60)
+    app = AppTest.from_file(APP, default_timeout=PATIENCE)
     start_on(app, "gallery")
     return app.run()
 
@@ -112,8 +113,6 @@ def test_what_an_experiment_leaves_unsaid_is_what_the_page_opens_on() -> None:
 def test_lab_opens_with_the_claim_on_top_and_the_charts_to_look_at_first(experiment: Experiment) -> None:
     short = experiment.config.replace(steps=min(FEW, experiment.config.steps), record_every=1)
     app = opened(**experiment_link(experiment, short) | {"step": str(min(experiment.step, FEW))})
-    while not plots(app):
-        app.run()
     assert not app.exception and not app.error
     words = " ".join(text.value for text in app.main.get("markdown")).replace("\u00a0", " ")
     assert experiment.title in words and experiment.claim in words and experiment.look_for in words

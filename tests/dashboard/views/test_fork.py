@@ -1,6 +1,5 @@
 """The fork page: a suggestion to begin with, every change and edit, and what it says of them."""
 
-import time
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from nncore.diagnosis import suggested_fork
 from nncore.measures import fork_and_parent
 from tests.conftest import plots
 from tests.dashboard.lab import APP, element, start_on
+from tests.patience import PATIENCE, until
 
 SMALL = {"depth": "2", "width": "4", "steps": "12", "n_samples": "40", "activation": "tanh"}
 CHARTS = {"f_scores", "f_flow", "f_distance", "f_updates", "f_learned_parent", "f_learned_fork", "f_difference"}
@@ -27,7 +27,7 @@ BESIDE = RunConfig(n_samples=40, hidden=(4, 4), steps=12)
 
 
 def open_page(**query: Any) -> AppTest:
-    app = AppTest.from_file(str(APP), default_timeout=60)
+    app = AppTest.from_file(str(APP), default_timeout=PATIENCE)
     for name, value in {**SMALL, **query}.items():
         app.query_params[name] = value
     start_on(app, "fork")
@@ -36,9 +36,7 @@ def open_page(**query: Any) -> AppTest:
 
 def finished(app: AppTest) -> AppTest:
     """The page once parent and fork are trained."""
-    give_up = time.monotonic() + 60
-    while app.get("progress") and time.monotonic() < give_up:
-        app.run()
+    until(lambda: not app.get("progress"), app.run)
     assert not app.exception
     return app
 
@@ -110,7 +108,7 @@ def test_a_run_of_few_steps_has_a_page(steps: int) -> None:
 
 
 def test_the_labs_step_is_the_fork_point_unless_it_is_the_end_and_the_fork_is_there_again_on_the_way_back() -> None:
-    app = AppTest.from_file(str(APP), default_timeout=60)
+    app = AppTest.from_file(str(APP), default_timeout=PATIENCE)
     for name, value in SMALL.items():
         app.query_params[name] = value
     finished(app.run())

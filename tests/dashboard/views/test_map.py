@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import time
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from nncore import RunConfig
 from nncore.sweep import CELL_QUANTITIES, VERDICTS, Cells, Folder, Grid, Limits, Report, Result, write
 from tests.conftest import click, plots
 from tests.dashboard.lab import APP, SMALL, element, start_on
+from tests.patience import PATIENCE, until
 
 TINY = {"m_depth_low": "1", "m_depth_high": "3", "m_depth_n": "3", "m_gain_n": "3"}
 """A map of nine cells."""
@@ -34,7 +34,7 @@ def unset(monkeypatch) -> None:
 
 def page(**query: object) -> AppTest:
     """This page with these query parameters, once its map is complete."""
-    app = AppTest.from_file(APP, default_timeout=60)
+    app = AppTest.from_file(APP, default_timeout=PATIENCE)
     for name, value in {**SMALL, "activation": "tanh", **TINY, **query}.items():
         app.query_params[name] = in_address(value)
     start_on(app, "map")
@@ -49,11 +49,7 @@ def in_address(value: Any) -> Any:
 
 
 def complete(app: AppTest) -> AppTest:
-    give_up = time.monotonic() + 60
-    while any(button.key == "m_stop" for button in app.button):
-        assert time.monotonic() < give_up, "the map did not end in time"
-        time.sleep(0.05)
-        app.run()
+    until(lambda: not any(button.key == "m_stop" for button in app.button), app.run)
     return app
 
 
@@ -133,7 +129,7 @@ def test_verdicts_have_letters_and_a_legend_with_titles() -> None:
 
 
 def test_default_map_is_depth_against_gain_at_initialization_with_theory_and_a_star() -> None:
-    app = AppTest.from_file(APP, default_timeout=60)
+    app = AppTest.from_file(APP, default_timeout=PATIENCE)
     start_on(app, "map")
     complete(app.run())
     check(app)

@@ -17,6 +17,7 @@ from tests.dashboard.jobs.conftest import ask
 from tests.dashboard.lab import SMALL as ELSEWHERE
 from tests.dashboard.lab import element
 from tests.dashboard.lab import opened as app_at
+from tests.patience import PATIENCE
 
 SMALL = RunConfig(hidden=(4, 3), steps=6, n_samples=40, probe_size=16)
 EXPLODING = RunConfig(dataset="line", hidden=(3,), activation="linear", learning_rate=1e3, steps=60, n_samples=20)
@@ -255,12 +256,12 @@ def test_another_session_is_not_given_it(trained: list[RunConfig], monkeypatch: 
     shared.adopt("a", config, forged, "forged.csv")
     mine = ask(shared, "a", config)
     other = ask(shared, "b", config)
-    assert registry.wait(other, 30, lambda: None)
+    assert registry.wait(other, PATIENCE, lambda: None)
     assert mine.history is forged and other.history is not forged
     np.testing.assert_array_equal(other.history.theta, history.theta)
     fork = Fork(config, at=2, learning_rate=0.5)
     theirs, ours = ask(shared, "b", fork, registry.FORK), ask(shared, "a", fork, registry.FORK, mine)
-    assert registry.wait([theirs, ours], 30, lambda: None)
+    assert registry.wait([theirs, ours], PATIENCE, lambda: None)
     np.testing.assert_array_equal(ours.history.theta[0], forged.theta[2])
     np.testing.assert_array_equal(theirs.history.theta[0], history.theta[2])
     assert ask(shared, "c", fork, registry.FORK) is theirs

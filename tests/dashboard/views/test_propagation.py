@@ -20,6 +20,7 @@ from nncore.theory.hidden_jacobian import hidden_spectrum, partner, spectra
 from nncore.theory.of_config import standing
 from tests.conftest import click, plots
 from tests.dashboard.lab import APP, SMALL, element, start_on
+from tests.patience import PATIENCE
 
 CHARTS = {"chart_phases", "chart_q_map", "chart_c_map", "chart_chi", "chart_singular"}
 LOOKS = (style.LIGHT, style.DARK)
@@ -27,7 +28,7 @@ LOOKS = (style.LIGHT, style.DARK)
 
 def page(**query: object) -> AppTest:
     """This page after its first run, with these query parameters; the lab is not run before it."""
-    app = AppTest.from_file(APP, default_timeout=60)
+    app = AppTest.from_file(APP, default_timeout=PATIENCE)
     for name, value in {**SMALL, "steps": "0", **query}.items():
         app.query_params[name] = value
     start_on(app, "propagation")

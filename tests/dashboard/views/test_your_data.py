@@ -12,6 +12,7 @@ from dashboard.views.your_data import canvas
 from nncore import RunConfig, read_table
 from tests.conftest import click, plots
 from tests.dashboard.lab import APP, element, opened
+from tests.patience import PATIENCE
 
 CSV = b"id;x;colour;price\n" + b"".join(
     b"%d;%d,5;%s;%s\n" % (n + 1, n % 7, [b"red", b"blue", b"green"][n % 3], b"" if n == 5 else b"%d,25" % (3 * n))
@@ -22,7 +23,7 @@ DIGEST = read_table(CSV).digest
 
 def page(**query: object) -> AppTest:
     """Your data, with these query parameters."""
-    app = AppTest.from_file(APP, default_timeout=60)
+    app = AppTest.from_file(APP, default_timeout=PATIENCE)
     for name, value in query.items():
         app.query_params[name] = value
     return app.run().switch_page("views/your_data/page.py").run()

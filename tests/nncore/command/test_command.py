@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import nncore
 from nncore import History, RunConfig, run, sweep
 from nncore.command import CODES, COMMANDS, dashboard, main
 from nncore.command.arguments import read, read_axis, read_seeds
+from tests.patience import PATIENCE, until
 
 ROOT = Path(nncore.__file__).parents[1]
 ENTRY = Path(sys.executable).with_name("nncore")
@@ -83,7 +83,7 @@ def test_ctrl_c_ends_a_run_and_keeps_its_history(tmp_path: Path) -> None:
     )
     assert process.stdout is not None and process.stdout.readline() == "begun\n"
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, err
     assert "Traceback" not in err and "Stopped by hand at step" in out
     assert History.from_parquet(tmp_path / "run.parquet").stopped.startswith("Stopped by hand")
@@ -94,12 +94,9 @@ def test_ctrl_c_ends_a_sweep_and_keeps_the_runs_that_are_done(tmp_path: Path) ->
     process = subprocess.Popen(
         [ENTRY, *arguments], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    end = time.monotonic() + 60
-    while not any(tmp_path.glob("s/runs/part-*.parquet")):
-        assert time.monotonic() < end, "no part within a minute"
-        time.sleep(0.05)
+    until(lambda: any(tmp_path.glob("s/runs/part-*.parquet")))
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, err
     assert "Traceback" not in err
     done = len(sweep.table(tmp_path / "s"))
@@ -304,7 +301,7 @@ def test_a_reader_that_has_had_enough_is_no_error(tmp_path: Path) -> None:
     process.stdout.close()
     assert process.stderr.read() == b""
     process.stderr.close()
-    assert process.wait(timeout=60) == 0
+    assert process.wait(timeout=PATIENCE) == 0
 
 
 def test_export_writes_the_same_history_in_another_format(tmp_path: Path) -> None:

@@ -41,9 +41,9 @@ def test_seconds_are_of_the_right_order() -> None:
     run(config)
     measured = []
     for _ in range(3):
-        start = time.perf_counter()
+        start = time.thread_time()  # of the processor: what else is running takes the time of the clock
         run(config)
-        measured.append(time.perf_counter() - start)
+        measured.append(time.thread_time() - start)
     assert estimate(config).seconds / 10 < min(measured) < 10 * estimate(config).seconds
 
 

@@ -82,7 +82,7 @@ def test_every_kind_of_setting_is_reproduced(name: str, record_every: int, batch
     assert_reproduces(config, 7 if record_every == 7 else AT)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     at=st.integers(0, 16),
     settings_=st.fixed_dictionaries(

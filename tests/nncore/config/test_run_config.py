@@ -36,7 +36,7 @@ def test_choices_that_do_not_go_together_are_refused(settings: dict[str, Any], m
     assert message in refused(**settings)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     dataset=st.sampled_from(sorted(DATASETS)),
     n_samples=st.integers(4, 30),
@@ -224,7 +224,6 @@ CONFIGS = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(CONFIGS)
 def test_a_config_comes_back_from_json_equal(config: RunConfig) -> None:
     back = RunConfig.from_dict(json.loads(json.dumps(config.to_dict())))

@@ -150,7 +150,7 @@ HOSTILE = st.one_of(
 )
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(st.dictionaries(st.sampled_from(sorted(FIELDS)), HOSTILE, min_size=1, max_size=3))
 def test_hostile_values_give_a_sentence_or_a_config_that_works(values: dict[str, Any]) -> None:
     try:

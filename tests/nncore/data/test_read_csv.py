@@ -239,7 +239,7 @@ WORDS = some.text(some.characters(codec="utf-8", exclude_categories=("C", "Z")),
 """Words that may hold a separator or a quotation mark; beside each other these two say nothing about the file."""
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100, derandomize=True)
 @given(
     some.data(),
     some.lists(WORDS, min_size=2, max_size=4, unique=True),
@@ -263,7 +263,7 @@ def test_any_table_that_is_written_reads_back(
         assert found[name] == expected
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     some.binary(max_size=200) | some.text("ab12,;\t|\"'\n\r .-=?inf", max_size=120).map(str.encode),
     some.none() | some.booleans(),

@@ -54,7 +54,7 @@ def test_noise_moves_the_same_points(name):
     k=st.integers(2, 10),
     noise=st.floats(0, 1e6),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_every_toy_keeps_its_rows_whatever_the_split(name, n, fraction, k, noise):
     data = load(name, rng(), n_samples=n, noise=noise, test_fraction=fraction, n_classes=k)
     x, y = all_rows(data)

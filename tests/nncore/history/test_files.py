@@ -138,7 +138,7 @@ EDGES += [0.1, 1 / 3, 1e22, 123456789012345680.0, -1e-7, float(np.nextafter(1, 2
 @pytest.mark.parametrize("kind", WRITERS)
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @given(data=st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_every_float_survives(kind, dtype, data):
     width = 64 if dtype == "float64" else 32
     limit = float(np.finfo(dtype).max)

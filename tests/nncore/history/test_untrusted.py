@@ -268,7 +268,7 @@ def read_or_refused(content: bytes) -> None:
 
 
 @given(st.binary(max_size=400))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_any_bytes_are_a_history_or_a_sentence(content: bytes) -> None:
     read_or_refused(content)
     read_or_refused(b"PAR1" + content + b"PAR1")
@@ -279,7 +279,7 @@ def test_any_bytes_are_a_history_or_a_sentence(content: bytes) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(edits=EDITS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_edit_of_a_history_is_a_history_or_a_sentence(contents, kind: str, edits) -> None:
     read_or_refused(edited(contents[kind], edits))
 
@@ -292,6 +292,6 @@ def test_any_edit_of_a_history_is_a_history_or_a_sentence(contents, kind: str, e
         max_leaves=6,
     ),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_setting_is_a_history_or_a_sentence(contents, key: str, value: object) -> None:
     read_or_refused(hostile(contents["csv"], lambda facts: facts.update({key: value})))

@@ -143,7 +143,7 @@ def slow_pass(
     return z, a, delta, grad
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     widths=st.lists(st.integers(1, 4), min_size=2, max_size=5),
     n=st.integers(1, 5),

@@ -6,6 +6,7 @@ import pytest
 from threadpoolctl import threadpool_info
 
 from nncore.numerics.blas import SEVERAL, _libraries, blas_threads
+from tests.patience import PATIENCE
 
 
 @pytest.fixture(autouse=True)
@@ -50,13 +51,13 @@ def test_blocks_that_agree_run_side_by_side_and_the_setting_outlives_the_first()
     def other() -> None:
         with blas_threads(1):
             inside.set()
-            leave.wait(10)
+            leave.wait(PATIENCE)
             seen.append(set(blas()))
 
     before = blas()
     with blas_threads(1):
         thread = started(other)
-        assert inside.wait(10)
+        assert inside.wait(PATIENCE)
     assert set(blas()) == {1}
     leave.set()
     thread.join()
@@ -77,7 +78,7 @@ def test_a_block_that_wants_another_number_waits() -> None:
         thread = started(other)
         assert not inside.wait(0.1)
         assert set(blas()) == {1}
-    assert inside.wait(10)
+    assert inside.wait(PATIENCE)
     thread.join()
     assert seen == [{SEVERAL}]
 
@@ -113,6 +114,6 @@ def test_a_block_inside_another_changes_nothing_and_does_not_wait_for_itself(out
 
     thread = threading.Thread(target=nested, daemon=True)
     thread.start()
-    thread.join(10)
+    thread.join(PATIENCE)
     assert seen == [{outer}, {outer}, {inner}]
     assert blas() == before

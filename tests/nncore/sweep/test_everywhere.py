@@ -5,8 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
@@ -20,6 +19,7 @@ import nncore
 from nncore import RunConfig
 from nncore.sweep import Folder, Grid, Processes, table, write
 from tests.nncore.sweep.tables import THOUSAND, exhaust, same_bits
+from tests.patience import until
 
 ROOT = Path(nncore.__file__).parents[1]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -30,14 +30,6 @@ LONGER = Grid(
     seeds=range(24),
 )
 """648 runs in many blocks, long enough to be killed in the middle."""
-
-
-def patiently(condition: Callable[[], bool], what: str) -> None:
-    """Wait for a condition, a minute at most."""
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end, f"waited a minute for {what}"
-        time.sleep(0.02)
 
 
 @pytest.fixture(scope="module")
@@ -66,11 +58,11 @@ def dask_cluster(folder: Path) -> Iterator[tuple[str, list[subprocess.Popen[byte
     started: list[subprocess.Popen[bytes]] = []
     try:
         started.append(_start("distributed.cli.dask_scheduler", scheduler, folder / "scheduler.log"))
-        patiently(lambda: file.exists() and file.read_text(encoding="utf-8").endswith("}"), "the scheduler")
+        until(lambda: file.exists() and file.read_text(encoding="utf-8").endswith("}"))
         for name in ("first", "second"):
             started.append(_start("distributed.cli.dask_worker", worker, folder / f"{name}.log"))
         logs = [folder / f"{name}.log" for name in ("first", "second")]
-        patiently(lambda: all("Registered to" in log.read_text(encoding="utf-8") for log in logs), "the workers")
+        until(lambda: all("Registered to" in log.read_text(encoding="utf-8") for log in logs))
         yield json.loads(file.read_text(encoding="utf-8"))["address"], started[1:]
     finally:
         for process in reversed(started):
@@ -147,11 +139,20 @@ def worker_processes(of: int | None = None) -> list[psutil.Process]:
 
 SCRIPT = """
 import sys
-from nncore.sweep import folder
+import time
 from nncore.command import main
-folder.FLUSH_SECONDS = 0.05
+from nncore.sweep import folder
+folder.FLUSH_SECONDS = 0.0
+write, written = folder.Folder.write, []
+def write_three(self, result):
+    write(self, result)
+    written.append(result)
+    while len(written) == 3:
+        time.sleep(1)
+folder.Folder.write = write_three
 sys.exit(main(sys.argv[1:]))
 """
+"""A sweep that writes three parts and waits to be killed, its workers at work."""
 
 
 def test_a_sweep_that_is_killed_goes_on_where_it_stopped(longer: pa.Table, tmp_path: Path) -> None:
@@ -160,14 +161,14 @@ def test_a_sweep_that_is_killed_goes_on_where_it_stopped(longer: pa.Table, tmp_p
     grid = ["--grid", "depth=1,2,3", "--grid", "gain=0.5,1,1.5", "--grid", "learning_rate=0.05,0.1,0.2"]
     command = [sys.executable, "-c", SCRIPT, *arguments, "--steps", "100", *grid]
     process = subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.DEVNULL)
-    patiently(lambda: len(list(folder.glob("runs/part-*.parquet"))) >= 3, "three parts")
+    until(lambda: len(list(folder.glob("runs/part-*.parquet"))) >= 3)
     orphans = worker_processes(process.pid)
     process.kill()
     process.wait()
     before = {part: part.read_bytes() for part in Folder.open(folder).parts()}
     done = len(Folder.open(folder).done())
     assert 0 < done < len(LONGER)
-    patiently(lambda: not any(each.is_running() and each.status() != "zombie" for each in orphans), "orphans")
+    until(lambda: not any(each.is_running() and each.status() != "zombie" for each in orphans))
 
     assert exhaust(write(folder, LONGER, resume=True, workers=1)) == len(LONGER) - done
     assert {part: part.read_bytes() for part in before} == before, "what was done is not done again"

@@ -12,6 +12,7 @@ from nncore.sweep.blocks import MOST_TOGETHER, Block, plan
 from nncore.sweep.report import DEFAULT_REPORT
 from nncore.sweep.schedule import TRIES
 from tests.nncore.sweep.tables import exhaust
+from tests.patience import PATIENCE
 
 BASE = RunConfig(n_samples=20, hidden=(3,), steps=2)
 GRID = Grid(BASE, {"depth": (1, 2), "gain": (0.5, 1.0)}, seeds=range(6))
@@ -154,7 +155,7 @@ def test_processes_replace_one_that_died() -> None:
 
     with Processes(1) as pool:
         first = pool.submit(os.getpid).result()
-        assert isinstance(pool.submit(os._exit, 3).exception(timeout=60), BrokenExecutor)
+        assert isinstance(pool.submit(os._exit, 3).exception(timeout=PATIENCE), BrokenExecutor)
         assert pool.submit(os.getpid).result() != first
 
 

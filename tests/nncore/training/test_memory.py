@@ -1,7 +1,7 @@
 """A history or a pass over the budget is refused, with an offer that fits."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from nncore import RunConfig, run
@@ -26,7 +26,6 @@ def test_a_pass_over_too_many_rows_is_refused_too() -> None:
 
 
 @given(st.integers(1, 1000), st.integers(1, 4), st.integers(1, 50))
-@settings(deadline=None)
 def test_the_record_every_that_a_refusal_offers_fits(steps: int, depth: int, n_fitting: int) -> None:
     config = SMALL.replace(hidden=(40,) * depth, steps=steps, n_samples=4, test_fraction=0.5)
     budget = n_fitting * 2 * 8 * config.layout().n_params

@@ -152,7 +152,7 @@ def test_a_stop_that_comes_with_the_last_step_stops_nothing() -> None:
     assert history.stopped == "" and len(history) == 31
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     hidden=st.lists(st.integers(1, 5), max_size=4),
     activation=st.sampled_from(list(ACTIVATIONS)),
@@ -187,7 +187,7 @@ def test_whatever_the_settings_a_run_ends_with_a_history(hidden: list[int], **se
 EXTREME = st.sampled_from([0.0, -0.0, 5e-324, 1e-300, -1e-160, 1.0, -1.0, 1e160, -1e300, 1.7e308, np.inf, np.nan])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     widths=st.lists(st.integers(1, 3), min_size=2, max_size=4),
     n=st.integers(1, 3),

@@ -1,8 +1,6 @@
 """Why, on the lab page: findings with evidence and remedies, promises kept or not, and the cards for every kind of run."""
 
 import re
-import time
-from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -14,6 +12,7 @@ from nncore.diagnosis import CHARTS, RULES, remedies_for, verdict
 from tests.conftest import plots
 from tests.dashboard.lab import SMALL, element, opened
 from tests.dashboard.views.lab.test_page import KINDS, words
+from tests.patience import until
 
 SICK = {**SMALL, "depth": "6", "gain": "0.2"}
 LOST = {**SMALL, "dataset": "diabetes", "activation": "linear", "learning_rate": "5000", "steps": "200"}
@@ -27,21 +26,12 @@ def config_of(query: dict) -> RunConfig:
     return FIRST_SIGHT.replace(**changes, hidden=(int(query["width"]),) * int(query["depth"]))
 
 
-def until(app, condition: Callable[[], bool]) -> None:
-    """Run the page until a condition holds, as its polling fragments do in a browser."""
-    give_up = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < give_up, words(app)
-        time.sleep(0.05)
-        app.run()
-
-
 def unfolded(**query: object):
     """The page with its list of findings open and all remedies tried out."""
     app = opened(**query)
     app.session_state["findings"] = True
     app.run()
-    until(app, lambda: "Trying out" not in words(app))
+    until(lambda: "Trying out" not in words(app), app.run)
     return app
 
 
@@ -117,7 +107,6 @@ def test_a_remedy_is_applied_by_one_click_and_held_to_its_prediction() -> None:
     vanishing = next(each for each in verdict(run(before)) if each.rule == "vanishing")
     remedy = remedies_for(vanishing, run(before))[0]
     element(app, "take_vanishing_0").click().run()
-    until(app, lambda: bool(plots(app)))
     shown = settings_of(remedy.config)
     assert {name: app.session_state[name] for name in shown} == shown
     text = words(app)
@@ -126,7 +115,6 @@ def test_a_remedy_is_applied_by_one_click_and_held_to_its_prediction() -> None:
         f"{remedy.before:.2g} before, {remedy.after:.2g} predicted; measured {remedy.after:.2g} at step 0, and" in text
     )
     element(app, "undo").click().run()
-    until(app, lambda: bool(plots(app)))
     assert "The prediction" not in words(app)
     shown = settings_of(before)
     assert {name: app.session_state[name] for name in shown} == shown
@@ -137,7 +125,6 @@ def test_a_promise_is_forgotten_when_something_else_is_changed() -> None:
     element(app, "mend").click().run()
     until(app, lambda: "The prediction held" in words(app))
     app.slider(key="width").set_value(5).run()
-    until(app, lambda: bool(plots(app)))
     assert "The prediction" not in words(app)
     app.slider(key="width").set_value(4).run()
     assert "The prediction" not in words(app)

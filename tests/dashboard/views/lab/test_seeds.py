@@ -21,6 +21,7 @@ from nncore.seeds import SeedRuns, band, run_seeds
 from nncore.theory import predict_config
 from tests.conftest import plots
 from tests.dashboard.lab import SMALL, element, opened
+from tests.patience import PATIENCE, until
 
 TINY = FIRST_SIGHT.replace(hidden=(4, 4), steps=4, n_samples=40)
 BANDED = ("flow", "signal", "updates", "saturation", "loss")
@@ -181,12 +182,10 @@ def test_seeds_over_budget_are_refused_in_a_sentence_and_the_run_is_shown(monkey
 def test_long_seeds_train_beside_the_charts_and_stop_keeps_those_that_are_done(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nncore.seeds, "runs_at_once", lambda config: 1)
     app = opened(**SMALL | {"steps": "3000", "record_every": "100", "seeds": "64"})
-    while "chart_flow" not in plots(app):
-        app.run()
     (bar,) = app.get("progress")
     assert re.fullmatch(r"Training 64 seeds: \d+ are done", bar.proto.text)
     (work,) = runs().by_session["test session id"][SEEDS]
-    assert wait(work, 60, lambda: setattr(work, "last_step", 3000 * 4))
+    assert wait(work, PATIENCE, lambda: setattr(work, "last_step", 3000 * 4))
     app.run()
     assert not app.exception
     assert re.search(r"Stopped by hand: \d of 64 seeds are done", said(app))
@@ -198,13 +197,8 @@ def test_long_seeds_train_beside_the_charts_and_stop_keeps_those_that_are_done(m
 
 def test_stop_button_ends_the_seeds_and_not_the_run() -> None:
     app = opened(**SMALL | {"steps": "3000", "record_every": "100", "seeds": "64", "seed": "5"})
-    while "chart_flow" not in plots(app):
-        app.run()
     element(app, "stop_seeds").click().run()
-    for _ in range(200):
-        if not app.get("progress"):
-            break
-        app.run()
+    until(lambda: not app.get("progress"), app.run)
     assert "Stopped" in said(app)
     assert app.slider(key="step").max == 3000
     element(app, "seeds").set_value(1).run()

@@ -11,6 +11,7 @@ from dashboard.views.lecture import backward_questions as questions
 from nncore import RunConfig, run
 from tests.conftest import plots
 from tests.dashboard.lab import start_on
+from tests.patience import PATIENCE
 
 ROOT = Path(__file__).parents[4]
 TRAJECTORIES = json.loads((ROOT / "tests" / "cases" / "trajectories.json").read_text(encoding="utf-8"))
@@ -18,7 +19,7 @@ EXPECTED = next(c for c in TRAJECTORIES["cases"] if c["id"] == "public-lecture-1
 
 
 def open_page(**query: str) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "dashboard" / "app.py"), default_timeout=60)
+    app = AppTest.from_file(str(ROOT / "dashboard" / "app.py"), default_timeout=PATIENCE)
     for name, value in query.items():
         app.query_params[name] = value
     start_on(app, "lecture_backward")

@@ -17,6 +17,7 @@ from dashboard.words.numbers import digits
 from nncore import ACTIVATIONS
 from nncore.lecture.models import collapsed, forward
 from tests.conftest import plots
+from tests.patience import PATIENCE
 
 ROOT = Path(__file__).parents[4]
 PAGE = ROOT / "dashboard" / "views" / "lecture" / "forward.py"
@@ -40,7 +41,7 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> dict[str, pd.DataFrame]:
 @pytest.fixture
 def open_page() -> Callable[..., AppTest]:
     def open_at(**parameters: Any) -> AppTest:
-        app = AppTest.from_file(str(PAGE), default_timeout=60)
+        app = AppTest.from_file(str(PAGE), default_timeout=PATIENCE)
         for name, value in parameters.items():
             app.query_params[name] = str(value)
         return app.run()

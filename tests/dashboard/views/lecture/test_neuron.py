@@ -15,6 +15,7 @@ from dashboard.views.lecture.parts import Numbers
 from nncore import ACTIVATIONS
 from nncore.lecture.models import OVERLAPPING, fit_logistic, logistic
 from tests.conftest import plots
+from tests.patience import PATIENCE
 
 ROOT = Path(__file__).parents[4]
 PAGE = ROOT / "dashboard" / "views" / "lecture" / "neuron.py"
@@ -37,7 +38,7 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> dict[str, pd.DataFrame]:
 @pytest.fixture
 def open_page() -> Callable[..., AppTest]:
     def open_at(**parameters: Any) -> AppTest:
-        app = AppTest.from_file(str(PAGE), default_timeout=60)
+        app = AppTest.from_file(str(PAGE), default_timeout=PATIENCE)
         for name, value in parameters.items():
             app.query_params[name] = str(value)
         return app.run()

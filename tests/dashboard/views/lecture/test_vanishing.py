@@ -12,12 +12,13 @@ from nncore import ACTIVATIONS
 from nncore.lecture.chain import unit_chain
 from tests.conftest import plots
 from tests.dashboard.lab import start_on
+from tests.patience import PATIENCE
 
 ROOT = Path(__file__).parents[4]
 
 
 def open_page(**query: str) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "dashboard" / "app.py"), default_timeout=60)
+    app = AppTest.from_file(str(ROOT / "dashboard" / "app.py"), default_timeout=PATIENCE)
     for name, value in query.items():
         app.query_params[name] = value
     start_on(app, "lecture_vanishing")
