@@ -8,6 +8,8 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
+from tests.patience import PATIENCE
+
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = (
     "--no-sandbox",
@@ -23,7 +25,7 @@ FLAGS = (
 def starts(executable: str) -> bool:
     """Whether the file is a browser that runs here; Ubuntu's `chromium-browser` may only hint at a snap."""
     try:
-        return subprocess.run([executable, "--version"], capture_output=True, timeout=60).returncode == 0
+        return subprocess.run([executable, "--version"], capture_output=True, timeout=PATIENCE).returncode == 0
     except OSError:
         return False
 

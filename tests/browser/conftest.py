@@ -11,13 +11,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from dashboard.plot import install_library
 from tests.browser import chromium
+from tests.patience import PATIENCE
 
 ROOT = Path(__file__).parents[2]
-START_TIMEOUT = 60.0
 
 collect_ignore = ["plot_app.py"]  # an app, not a test
 
@@ -29,7 +29,7 @@ def free_port() -> int:
 
 
 def wait_until_healthy(url: str, process: subprocess.Popen, log: Path) -> None:
-    give_up = time.monotonic() + START_TIMEOUT
+    give_up = time.monotonic() + PATIENCE
     while time.monotonic() < give_up and process.poll() is None:
         try:
             with urllib.request.urlopen(f"{url}/_stcore/health", timeout=5):
@@ -57,7 +57,7 @@ def streamlit_server(script: Path, log: Path, *options: str) -> Iterator[str]:
         yield url
     finally:
         process.terminate()
-        process.wait(timeout=20)
+        process.wait(timeout=PATIENCE)
 
 
 @pytest.fixture(scope="session")
@@ -72,6 +72,7 @@ def app_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def browser() -> Iterator[Browser]:
     executable = chromium.find()
     assert executable, "the browser tests need Chromium: run `make test`, which installs it"
+    expect.set_options(timeout=PATIENCE * 1000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=list(chromium.FLAGS))
         yield browser
@@ -95,7 +96,7 @@ def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
         )
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(PATIENCE * 1000)
 
         def note(text: str) -> None:
             if not any(expected in text for expected in expected_errors):

@@ -12,9 +12,6 @@ from nncore import run
 from nncore.diagnosis import flow
 from tests.browser.helpers import chart, figure_data, wait_idle, wait_painted
 
-PATIENCE = 60_000
-expect.set_options(timeout=PATIENCE)
-
 SMALL = FIRST_SIGHT.replace(hidden=(5,) * 4, steps=20, n_samples=60)
 NOT_FOUND = ("404",)
 """Opened on a page of its own, Streamlit asks for its server below that page first."""

@@ -11,11 +11,6 @@ from playwright.sync_api import Page, expect
 from dashboard.state.address import FIRST_SIGHT, link
 from tests.browser.helpers import chart, figure_data, wait_idle, wait_painted
 
-PATIENCE = 60_000
-"""Milliseconds for a page on a busy machine."""
-
-expect.set_options(timeout=PATIENCE)
-
 SMALL = FIRST_SIGHT.replace(hidden=(6,) * 4, activation="tanh", steps=10, n_samples=60)
 
 
@@ -29,7 +24,6 @@ def page(new_page: Callable[..., Page]) -> Page:
 
 
 def open_page(page: Page, url: str, name: str, key: str) -> None:
-    page.set_default_timeout(PATIENCE)
     page.goto(f"{url}/{name}?{urlencode(link(SMALL))}")
     wait_painted(page, key)
     wait_idle(page)

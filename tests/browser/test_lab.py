@@ -14,17 +14,11 @@ from nncore import measures as m
 from nncore.diagnosis import flow
 from tests.browser.helpers import chart, figure_data, painted, wait_idle, wait_painted
 
-PATIENCE = 60_000
-"""Milliseconds for a page on a busy machine."""
-
-expect.set_options(timeout=PATIENCE)
-
 SMALL = FIRST_SIGHT.replace(hidden=(6,) * 6, steps=40, n_samples=60)
 LONG = SMALL.replace(hidden=(4,), steps=900_000, record_every=1000, learning_rate=0.001)
 
 
 def open_lab(page: Page, url: str, config: RunConfig = SMALL, **more: str) -> None:
-    page.set_default_timeout(PATIENCE)
     page.goto(f"{url}/?{urlencode(link(config) | more, doseq=True)}")
 
 

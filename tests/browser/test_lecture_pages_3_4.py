@@ -29,7 +29,7 @@ def test_descent_plays_to_the_end_and_rewinds(app_url: str, new_page: NewPage) -
     start = figure_data(page, "chart_b_curve")["data"][1]["y"]
     page.get_by_role("button", name="Play").click()
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
-    page.get_by_role("button", name="Play").wait_for(timeout=90_000)
+    page.get_by_role("button", name="Play").wait_for()
     assert step_of(page) == 60
     end = figure_data(page, "chart_b_curve")["data"][1]["y"]
     assert max(abs(a - b) for a, b in zip(start, end, strict=True)) > 0.3

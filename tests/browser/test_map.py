@@ -10,7 +10,6 @@ from playwright.sync_api import Page, expect
 from dashboard.state.address import FIRST_SIGHT, link
 from tests.browser.helpers import chart, figure_data, wait_idle, wait_painted
 
-PATIENCE = 60_000
 PROBES = ("404 (Not Found)",)
 """Streamlit looks for its server below a page's own address first, which Chromium reports."""
 
@@ -23,13 +22,12 @@ def page(new_page: Callable[..., Page]) -> Page:
 
 
 def open_map(page: Page, url: str, **query: str) -> None:
-    page.set_default_timeout(PATIENCE)
     page.goto(f"{url}/map?{urlencode(NARROW | query, doseq=True)}")
     wait_painted(page, "chart_map")
 
 
 def wait_complete(page: Page) -> None:
-    expect(page.get_by_role("button", name="Stop and keep")).to_have_count(0, timeout=PATIENCE)
+    expect(page.get_by_role("button", name="Stop and keep")).to_have_count(0)
     wait_idle(page)
 
 

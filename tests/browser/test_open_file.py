@@ -1,6 +1,5 @@
 """A history saved in the lab, opened again after the page was loaded anew: the same numbers, and no one else's."""
 
-import time
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -9,10 +8,10 @@ from playwright.sync_api import Page, expect
 from dashboard.state.address import FIRST_SIGHT, link
 from nncore import History
 from tests.browser.helpers import figure_data, wait_idle, wait_painted
+from tests.patience import until
 
 SMALL = FIRST_SIGHT.replace(hidden=(5,) * 4, steps=12, n_samples=60, seed=3)
 CHARTS = ("chart_flow", "chart_loss", "chart_theta")
-PATIENCE = 60_000
 
 
 def numbers(page: Page) -> dict[str, list]:
@@ -26,7 +25,7 @@ def test_saved_history_opens_with_the_same_numbers_and_can_be_left(new_page, app
     page = new_page(expected_errors=("404 (Not Found)",))
     page.goto(f"{app_url}/?{urlencode(link(SMALL))}")
     before = numbers(page)
-    with page.expect_download(timeout=PATIENCE) as caught:
+    with page.expect_download() as caught:
         page.get_by_role("button", name="History, Parquet").click()
     file = tmp_path / "taken away"
     caught.value.save_as(file)
@@ -37,19 +36,16 @@ def test_saved_history_opens_with_the_same_numbers_and_can_be_left(new_page, app
     page.goto(f"{app_url}/open_file")
     page.locator("input[type=file]").set_input_files(file)
     opens = page.get_by_role("button", name="Open it in the lab")
-    opens.click(timeout=PATIENCE)
+    opens.click()
     leave = page.get_by_role("button", name="Train it here instead")
-    leave.wait_for(timeout=PATIENCE)
+    leave.wait_for()
     assert numbers(page) == before
 
     page.goto(f"{app_url}/open_file")
     page.locator("input[type=file]").set_input_files(doubled)
-    opens.click(timeout=PATIENCE)
-    expect(page.locator(".st-key-from_file")).to_contain_text("From the file <i>*doubled*.csv", timeout=PATIENCE)
+    opens.click()
+    expect(page.locator(".st-key-from_file")).to_contain_text("From the file <i>*doubled*.csv")
     assert numbers(page) != before
     leave.click()
-    expect(leave).to_have_count(0, timeout=PATIENCE)
-    give_up = time.monotonic() + PATIENCE / 1000
-    while numbers(page) != before and time.monotonic() < give_up:
-        page.wait_for_timeout(100)
-    assert numbers(page) == before
+    expect(leave).to_have_count(0)
+    until(lambda: numbers(page) == before)

@@ -175,9 +175,9 @@ def test_keyboard_alone_plays_pauses_and_steps(page: Page, app_url: str) -> None
     assert 1 <= step < 40
     page.keyboard.press("Shift+Tab")
     expect(button(page, "One record back")).to_be_focused()
-    page.keyboard.press("Enter")
-    page.keyboard.press("Enter")
-    assert_flow_is_exact(page, max(step - 2, 0))
+    for back in (1, 2):  # two presses while the page is drawn may count as one
+        page.keyboard.press("Enter")
+        assert_flow_is_exact(page, max(step - back, 0))
 
 
 def test_changed_settings_pause_the_playing(page: Page, app_url: str) -> None:

@@ -14,8 +14,6 @@ CSV = b"x;side;y\n" + b"".join(
 PROBES = ("404 (Not Found)",)
 """Streamlit asks for its own address below a page that is opened by link, and is told so."""
 
-expect.set_options(timeout=60_000)
-
 
 @pytest.fixture
 def page(new_page) -> Page:
