@@ -119,4 +119,4 @@ def test_seed_bands_appear_when_seeds_are_asked_for(page: Page, app_url: str) ->
         "() => document.querySelector(`[data-testid='plot-chart_flow']`).data.some(t => t.name === '10–90 % of 12 seeds')"
     )
     wait_idle(page)
-    assert "seeds=12" in page.url
+    page.wait_for_url(re.compile("seeds=12"))

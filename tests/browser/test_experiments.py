@@ -88,7 +88,7 @@ def test_lesson_made_in_the_dialog_opens_for_a_student_in_a_fresh_browser(new_pa
     student.get_by_role("button", name="Show everything").click()
     wait_painted(student, "chart_theta")
     wait_idle(student)
-    assert "lesson" not in student.url and "activation=tanh" in student.url
+    student.wait_for_url(lambda address: "lesson" not in address and "activation=tanh" in address)
     np.testing.assert_array_equal(line(student, "δ at step 40"), expected)
 
 

@@ -52,7 +52,7 @@ def test_a_dragged_theta_bends_the_curve_and_stays_in_the_address(open_at: Calla
     theta[5] += 0.05
     x, y = curve(page, "chart_f_curve", "f(x)")
     np.testing.assert_allclose(y, forward(theta, x).f, atol=1e-12)
-    assert "f_theta5=0.75" in page.url
+    page.wait_for_url("**f_theta5=0.75*")
     expect(page.get_by_role("img", name="The 1-2-1 network")).to_contain_text("θ5 = 0.75")
     expect(page.get_by_text("to 1.071 times its height")).to_be_visible()
 
@@ -74,7 +74,7 @@ def test_a_prediction_reveals_the_numbers_and_sets_up_the_page(open_at: Callable
     page.get_by_role("button", name="Show it on this page").click()
     wait_painted(page, "chart_f_curve", before)
     curve(page, "chart_f_curve", "collapsed line")
-    assert "f_phi=linear" in page.url
+    page.wait_for_url("**f_phi=linear*")
 
 
 def test_all_numbers_come_as_csv(open_at: Callable[..., Page]) -> None:
@@ -93,7 +93,7 @@ def test_a_dragged_theta_tilts_the_logit(open_at: Callable[..., Page]) -> None:
     np.testing.assert_allclose(y, 1.05 * x, atol=1e-12)
     x, y = curve(page, "chart_n_p", "P")
     np.testing.assert_allclose(y, logistic(np.array([0.0, 1.05]), x).p, atol=1e-12)
-    assert "n_theta1=1.05" in page.url
+    page.wait_for_url("**n_theta1=1.05*")
 
 
 def test_a_saturated_neuron_draws_without_an_error(open_at: Callable[..., Page]) -> None:

@@ -81,7 +81,7 @@ def test_page_4_leads_to_the_lab_s_set_up(app_url: str, new_page: NewPage) -> No
     page.get_by_role("link", name="tanh and Xavier mend it").click()
     wait_painted(page, "chart_flow")
     wait_idle(page)
-    assert "activation=tanh" in page.url
+    page.wait_for_url("**activation=tanh*")
     expect(page.get_by_role("combobox", name="Activation").first).to_have_value("tanh")
 
 
