@@ -1,4 +1,4 @@
-.PHONY: run test test-torch bench lint format clean
+.PHONY: run test test-processors test-torch bench lint format clean
 
 run:  ## the dashboard on http://localhost:8501
 	@.ci/venv .venv requirements.txt pyproject.toml
@@ -7,6 +7,9 @@ run:  ## the dashboard on http://localhost:8501
 test: lint  ## lint, types, unit tests, doctests, app and browser tests
 	.venv/bin/python -m tests.browser.chromium
 	.venv/bin/python -m pytest -n 2 nncore tests --ignore=tests/torch
+
+test-processors: .venv-with-tools  ## the numerical tests under each kernel of OpenBLAS, and without NumPy's SIMD loops
+	.venv/bin/python -m tests.processors
 
 test-torch:  ## the same gradients as PyTorch's autograd
 	@.ci/venv .venv-torch requirements-torch.txt
