@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 
+_MARKUP = re.compile(r"([\\`*\[\]<>#|~$!&]|:(?=[\w+-])|(?<!\w)_|_(?!\w))")
+
 
 def escape(text: str) -> str:
-    r"""Text that Markdown shows as it is, whatever stands in it.
+    r"""Text that Markdown shows as it is, where it would make a heading, a formula, an icon or a named link of it.
 
-    >>> print(escape("[a](b) *c*"))
-    \[a\](b) \*c\*
+    >>> print(escape("[a](b) *c* costs $5 :material/x:, see n_samples: _d_"))
+    \[a\](b) \*c\* costs \$5 \:material/x:, see n_samples: \_d\_
     """
-    return re.sub(r"([\\`*_\[\]<>#|~$:!&])", r"\\\1", text)
+    return _MARKUP.sub(r"\\\1", text)
 
 
 def label(name: str, longest: int = 24) -> str:

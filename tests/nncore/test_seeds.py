@@ -118,6 +118,7 @@ def test_stop_keeps_the_seeds_that_are_done(monkeypatch: pytest.MonkeyPatch) -> 
     assert found.seeds.tolist() == [7, 8, 9, 10]
     assert found.asked == 6
     assert found.layers.caveats[0] == "Stopped by hand: 4 of 6 seeds are done."
+    assert found.was_stopped and found.stopped == found.layers.caveats[0]
     assert taken == sorted(taken)
     nothing = run_seeds(SeedRuns(BASE, 6), cancelled=lambda: True)
     assert len(nothing) == 0

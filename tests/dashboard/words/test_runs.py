@@ -1,9 +1,11 @@
 """The headline's words agree with the numbers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from dashboard.words.runs import flow_sentence, headline
+from dashboard.words.runs import ending, flow_sentence, headline
 from nncore import RunConfig, run
 from nncore.diagnosis import flow, flow_of
 
@@ -74,3 +76,28 @@ def test_divergence_names_step_layer_and_unit_and_where_the_page_stands() -> Non
 def test_stopped_run_says_so() -> None:
     history = run(BASE.replace(steps=50), cancelled=lambda: True)
     assert "Stopped by hand at step 0 of 50." in headline(history, flow(history, 0)).markdown()
+
+
+def test_words_of_a_file_are_text_on_the_page_and_as_they_are_in_the_report() -> None:
+    history = replace(run(BASE, cancelled=lambda: True), stopped="*Stopped* by :red[hand].")
+    found = headline(history, flow(history, 0))
+    assert "\\*Stopped\\* by \\:red\\[hand\\]." in found.markdown() and "**" in found.markdown()
+    assert found.plain().startswith("Gradients vanish. *Stopped* by :red[hand]. Layer 1 receives")
+
+
+@pytest.mark.parametrize(
+    ("changes", "cancelled", "words"),
+    [
+        ({}, False, "finished at step 3"),
+        ({}, True, "stopped at step 0"),
+        (
+            {"dataset": "diabetes", "activation": "linear", "learning_rate": 1e3, "steps": 300},
+            False,
+            "diverged at step",
+        ),
+    ],
+)
+def test_only_a_run_that_somebody_ended_was_stopped(changes: dict, cancelled: bool, words: str) -> None:
+    history = run(BASE.replace(**changes), cancelled=lambda: cancelled)
+    assert history.was_stopped == cancelled
+    assert ending(history).startswith(words)

@@ -20,6 +20,12 @@ def test_every_rule_has_its_cases() -> None:
     assert set(CASES) == set(RULES)
 
 
+def test_a_metric_is_its_short_form_and_when_it_was_taken() -> None:
+    poor = RULES["poor_initialization"]
+    assert poor.metric == f"{poor.short_metric}, at step 0"
+    assert all(rule.metric.startswith(rule.short_metric) for rule in RULES.values())
+
+
 @pytest.mark.parametrize("rule", RULES)
 def test_a_rule_fires_on_its_case_and_not_on_the_near_miss(rule: str) -> None:
     trigger, near_miss = CASES[rule]
