@@ -125,8 +125,8 @@ def test_values_between_ends_are_each_there_once_and_rising() -> None:
     ("value", "place"), [(0.5, 0), (0.9, 1), (2.5, None), (float("nan"), None), ("tanh", None), (None, None)]
 )
 def test_value_has_its_place_on_an_axis_or_none(value: Any, place: int | None) -> None:
-    assert nearest((0.5, 1.0, 2.0), value) == place
-    assert nearest(("tanh", "relu"), "relu") == 1
+    assert nearest("gain", (0.5, 1.0, 2.0), value) == place
+    assert nearest("activation", ("tanh", "relu"), "relu") == 1
 
 
 # Shared work ------------------------------------------------------------------------------------------------
