@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, MutableMapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -60,6 +60,9 @@ class BackgroundMeasurement(Generic[T]):
                 return
 
 
+Places = MutableMapping[str, BackgroundMeasurement[Any]]
+
+
 class BackgroundMeasurements:
     """All background measurements of this process by run, and the one that each session watches in each place."""
 
@@ -70,35 +73,36 @@ class BackgroundMeasurements:
         )
 
     def ask(
-        self, place: str, training: Training, function: Callable[..., Iterator[T]], *arguments: Any
+        self, watched: Places, place: str, training: Training, function: Callable[..., Iterator[T]], *arguments: Any
     ) -> BackgroundMeasurement[T]:
         """The measurement function(history, *arguments) on a run, begun now if nobody did before.
 
-        A session watches one measurement in each `place`, a key of its session state: it leaves what it watched there.
+        A session watches one measurement in each `place` of its page: `watched`, which the session remembers, holds them by place.
+        It leaves the one that it watched there.
         """
         key = (function.__name__, *arguments)
         with self.lock:
             of_run = self.by_training.setdefault(training, {})
             measurement = of_run.get(key)
             if measurement is None or measurement.cancelled:
-                self._leave(place)
+                self._leave(watched, place)
                 results = function(training.history, *arguments)
                 measurement = of_run[key] = BackgroundMeasurement(session_id(), training, results)
                 while len(of_run) > limits.BACKGROUND_MEASUREMENTS_KEPT:
                     of_run.pop(next(iter(of_run))).waiting.clear()
-            if st.session_state.get(place) is not measurement:
-                self._leave(place)
+            if watched.get(place) is not measurement:
+                self._leave(watched, place)
                 measurement.waiting.add(session_id())
-                st.session_state[place] = measurement
+                watched[place] = measurement
             return measurement
 
-    def leave(self, place: str) -> None:
+    def leave(self, watched: Places, place: str) -> None:
         """Watch nothing in a place of this session's page any more."""
         with self.lock:
-            self._leave(place)
+            self._leave(watched, place)
 
-    def _leave(self, place: str) -> None:
-        measurement = st.session_state.pop(place, None)
+    def _leave(self, watched: Places, place: str) -> None:
+        measurement = watched.pop(place, None)
         if measurement is not None:
             measurement.waiting.discard(session_id())
 

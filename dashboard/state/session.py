@@ -15,6 +15,7 @@ from dashboard.state import lessons
 
 if TYPE_CHECKING:
     from dashboard.charts.style import Figure
+    from dashboard.jobs.measurements import BackgroundMeasurement
     from dashboard.state.undo import Trail
     from dashboard.state.uploads import Shelf
     from nncore import History, RunConfig
@@ -111,6 +112,8 @@ class Session:
 
     undo: Trail | None = None
     """The set-ups that the sidebar has had."""
+    watched: dict[str, BackgroundMeasurement[Any]] = field(default_factory=dict)
+    """Place on the page -> the background measurement that is drawn there."""
     remedy: tuple[Remedy, RunConfig] | None = None
     """The remedy that was taken last, and the set-up before it."""
 

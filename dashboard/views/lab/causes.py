@@ -23,7 +23,7 @@ from nncore.config.cost import seconds_in_words
 from nncore.diagnosis import curvature_seconds, curvature_so_far, forensics, ledger, precision, without_line
 from nncore.diagnosis.theory_gap import Distance
 
-SHARPNESS, PLACE = "sharpness", "sharpness_measurement"
+SHARPNESS = "sharpness"
 
 SECONDS, FEWEST, MOST = 10.0, 3, 16
 """Sharpness is measured at as many records as fit into so many seconds, within these bounds."""
@@ -141,7 +141,7 @@ def sharpness_switch(config: RunConfig) -> None:
         "It explains a loss that jumps: above 2 / learning rate, gradient descent overshoots. Switched off, it stops.",
     )
     if not wanted:
-        measurements().leave(PLACE)
+        measurements().leave(session().watched, SHARPNESS)
 
 
 def sharpness(training: Training, look: Style, step: int, play: Playback) -> None:
@@ -158,7 +158,7 @@ def sharpness(training: Training, look: Style, step: int, play: Playback) -> Non
         )
         return
     records = tuple(int(record) for record in history.even_records(count))
-    measuring = measurements().ask(PLACE, training, curvature_so_far, records)
+    measuring = measurements().ask(session().watched, SHARPNESS, training, curvature_so_far, records)
     watched(measuring, partial(_sharpness, training, records, look, step, play))
 
 

@@ -11,13 +11,14 @@ import streamlit as st
 from dashboard.charts import activations, gradients, loss, weights
 from dashboard.jobs.measurements import BackgroundMeasurement, measurements, watched
 from dashboard.jobs.work import Training
+from dashboard.state.session import session
 from dashboard.views.lab import remedy_check
 from dashboard.words.numbers import number
 from dashboard.words.sentences import capital
 from nncore import Fork, History
 from nncore.diagnosis import RULES, Remedy, Verdict, tried_out, verdict
 
-PLACE = "findings_measurement"
+PLACE = "findings"
 
 ICONS = {3: ":red[:material/error:]", 2: ":orange[:material/warning:]", 1: ":blue[:material/info:]"}
 
@@ -46,7 +47,7 @@ def show(training: Training, record: int) -> None:
     found = training.measured(verdict, record)
     step = int(training.history.step[record])
     if not found:
-        measurements().leave(PLACE)
+        measurements().leave(session().watched, PLACE)
         st.caption(f":green[:material/check_circle:] Nothing wrong at step {step:,}: none of {len(RULES)} rules fires.")
         return
     titles = ", ".join(each.title.lower() for each in found)
@@ -59,9 +60,9 @@ def show(training: Training, record: int) -> None:
         icon=":material/troubleshoot:",
     )
     if not row.open:
-        measurements().leave(PLACE)
+        measurements().leave(session().watched, PLACE)
         return
-    trying = measurements().ask(PLACE, training, trials, record)
+    trying = measurements().ask(session().watched, PLACE, training, trials, record)
     with row:
         watched(trying, partial(_list, training, found))
 

@@ -13,6 +13,7 @@ from dashboard.jobs.measurements import BackgroundMeasurement, measurements, wat
 from dashboard.jobs.progress import session_id
 from dashboard.jobs.registry import runs
 from dashboard.jobs.work import Opened, Training
+from dashboard.state.session import session
 from dashboard.views.lab import remedy_check
 from dashboard.words.numbers import number, percent
 from dashboard.words.runs import headline, layer_factor
@@ -20,7 +21,7 @@ from nncore import Fork, History, RunConfig
 from nncore import measures as m
 from nncore.diagnosis import EXPLODED, VANISHED, Flow, Remedy, flow, remedies, tried_out, verdict
 
-PLACE = "mend_measurement"
+PLACE = "mend"
 
 AT_FIRST_SECONDS = 0.4
 """Time that the first sight of a diverged run gives to the trials of its remedies."""
@@ -38,7 +39,7 @@ def show(training: Training) -> None:
         return
     with mend:
         if history.divergence:
-            trying = measurements().ask(PLACE, training, _trials)
+            trying = measurements().ask(session().watched, PLACE, training, _trials)
             trying.wait(AT_FIRST_SECONDS)
             watched(trying, partial(_offer_best, history.config))
         elif history.was_stopped and not isinstance(training, Opened):

@@ -72,7 +72,7 @@ def test_the_list_says_what_verdict_finds_with_evidence_proof_and_remedies() -> 
 def test_nothing_is_tried_out_before_the_list_is_opened() -> None:
     app = opened(**SICK)
     assert not taken(app)
-    assert "findings_measurement" not in app.session_state
+    assert "findings" not in app.session_state["session"].watched
     (line,) = [each for each in app.expander if "findings at step 4" in each.label]
     assert "gradients vanish" in line.label
 
@@ -190,7 +190,7 @@ def test_sharpness_is_measured_when_it_is_asked_for() -> None:
     assert np.isfinite(drawn["sharpness"]["y"]).any()
     element(app, "sharpness").set_value(False).run()
     assert "chart_sharpness" not in plots(app)
-    assert "sharpness_measurement" not in app.session_state
+    assert "sharpness" not in app.session_state["session"].watched
 
 
 @pytest.mark.parametrize(
