@@ -55,7 +55,7 @@ function settle(player) {
   const hadFocus = document.activeElement === player.track;
   const step = steps[player.frame];
   stop(player);
-  if (hadFocus) document.querySelector(".st-key-step input[type=range]")?.focus();
+  if (hadFocus) document.querySelector(".st-key-step_box input[type=range]")?.focus();
   player.tell("stop", step);
 }
 

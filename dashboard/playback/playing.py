@@ -5,22 +5,16 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, TypeVar
 
-import numpy as np
 import streamlit as st
 
 from dashboard.charts.style import Figure
-from dashboard.jobs.work import Training
 from dashboard.playback.component import player
 from dashboard.plot import fitting
-from dashboard.state import sidebar_run
-from dashboard.state.session import STEP, session
+from dashboard.state.session import session
 from dashboard.ui import theme
-from dashboard.words.numbers import number
-from nncore import History
-from nncore import measures as m
-from nncore.diagnosis import flow_of
 from nncore.numerics.spacing import evenly_spaced
 
 T = TypeVar("T")
@@ -32,10 +26,15 @@ AT_MOST = 60
 WIDTH = 372
 """Pixels of the player's buttons; while playing it takes the slider's place too."""
 
+Measure = Callable[..., Any]
+"""`measure(batch, records, *arguments)` is `batch(run, records, *arguments)`, computed once: `Training.measured`."""
+
 
 @dataclass(frozen=True)
 class Playback:
     """The frames' records, and what makes a chart follow them. `run` is "" when nothing is played.
+
+    `steps` are the steps of all records of the run, not only of those that are played.
 
     A chart follows with one argument of `chart.show`. One that shows a single record is drawn anew for each of
     them, from a measurement that takes several records in one replay:
@@ -49,14 +48,16 @@ class Playback:
     Both are None unless the run is being played, and then nothing is measured or drawn.
     """
 
-    training: Training
+    measure: Measure
+    steps: Sequence[int]
     records: tuple[int, ...]
     run: str = ""
     every: tuple[int, ...] = ()
 
     def measured(self, batch: Callable[..., Sequence[T]], record: int, *arguments: Any) -> T:
-        """What `batch(history, records, *arguments)` says of one record; all of them are measured together."""
-        return self.training.measured(batch, self.records, *arguments)[self.records.index(record)]
+        """What `batch(run, records, *arguments)` says of one record; all of them are measured together."""
+        found: Sequence[T] = self.measure(batch, self.records, *arguments)
+        return found[self.records.index(record)]
 
     def frames(self, draw: Callable[[int], Figure]) -> dict[str, Any] | None:
         """The frames of a chart of one record, which `draw` makes."""
@@ -68,7 +69,7 @@ class Playback:
 
     def marks(self, draw: Callable[[int], Figure]) -> dict[str, Any] | None:
         """The frames of a chart over the steps, whose marker stands on the step that `draw` takes."""
-        return self.frames(lambda record: draw(int(self.training.history.step[record])))
+        return self.frames(lambda record: draw(int(self.steps[record])))
 
     def fewer(self, at_most: int) -> Playback:
         """The same playing for a chart that is costly to measure: it changes so many times at most."""
@@ -76,32 +77,40 @@ class Playback:
         return replace(self, records=chosen, every=self.every or self.records)
 
 
-def records_to_play(history: History) -> tuple[int, ...]:
-    """At most AT_MOST records, evenly spread over the finite ones, the first and the last among them."""
-    return tuple(evenly_spaced(0, history.last_finite, AT_MOST).tolist())
+def records_to_play(last: int) -> tuple[int, ...]:
+    """At most AT_MOST of the records 0 ... last, evenly spread, the first and the last among them."""
+    return tuple(evenly_spaced(0, last, AT_MOST).tolist())
 
 
-def timeline(training: Training) -> tuple[int, Playback]:
+def timeline(
+    measure: Measure,
+    steps: Sequence[int],
+    last: int,
+    facts: Callable[..., Sequence[str]],
+    slider: Callable[[], int],
+    key: str,
+) -> tuple[int, Playback]:
     """The player beside the step slider: the record that the page stands on, and what charts follow.
 
-    There is no player for a run of a single finite record.
+    The records 0 ... `last` of a run with these `steps` are played, while `facts(run, records)` says each in words.
+    `slider` draws the step slider, whose widget has this `key`, and gives the record that it stands on. There is
+    no player for a single record.
     """
-    history = training.history
-    records = records_to_play(history)
+    records = records_to_play(last)
     if len(records) < 2:
-        return sidebar_run.step_slider(history), Playback(training, records)
+        return slider(), Playback(measure, steps, records)
     with st.container(horizontal=True, vertical_alignment="center", key="timeline"):
         place = st.container(key="player_box", width=round(WIDTH * theme.current().scale))
         with st.container(key="step_box"):
-            record = sidebar_run.step_slider(history)
+            record = slider()
     run = session().playing
     session().playing_is_drawn = True
     data: dict[str, Any] = {
         "record": record,
-        "last": history.last_finite,
-        "step": int(history.step[record]),
-        "lastStep": int(history.step[-1]),
-        "said": said(history, records),
+        "last": last,
+        "step": int(steps[record]),
+        "lastStep": int(steps[-1]),
+        "said": said(last + 1, len(records)),
         "playing": None,
     }
     if run:
@@ -109,31 +118,19 @@ def timeline(training: Training) -> tuple[int, Playback]:
             "run": run,
             "start": _start(records, record),
             "records": records,
-            "steps": [int(history.step[each]) for each in records],
-            "facts": training.measured(facts, records),
+            "steps": [int(steps[each]) for each in records],
+            "facts": measure(facts, records),
         }
     with place:
-        player(data, on_play=_play, on_stop=_stop, on_go=_go(history))
-    return record, Playback(training, records, run)
+        player(data, on_play=_play, on_stop=partial(_stop, key), on_go=partial(_go, key, steps[: last + 1]))
+    return record, Playback(measure, steps, records, run)
 
 
-def said(history: History, records: Sequence[int]) -> str:
+def said(total: int, played: int) -> str:
     """How much of the run is played."""
-    total = history.last_finite + 1
-    if len(records) == total:
+    if played == total:
         return f"Plays all {total} records."
-    return f"Plays {len(records)} of {total:,} records, evenly spread."
-
-
-def facts(history: History, records: Sequence[int]) -> list[str]:
-    """Loss and first-over-last δ of each record, in words: what the metrics say of a single one."""
-    delta = m.per_layer(history, "delta_norm", np.asarray(records))["delta_norm"]
-    ratios = [flow_of(row).ratio for row in delta]
-    return [
-        f"loss {number(float(history.loss[record]))}"
-        + (f" · δ first / last {number(ratio)}" if delta.shape[1] > 1 else "")
-        for record, ratio in zip(records, ratios, strict=True)
-    ]
+    return f"Plays {played} of {total:,} records, evenly spread."
 
 
 def _start(records: Sequence[int], record: int) -> int:
@@ -147,13 +144,10 @@ def _play(_: Any) -> None:
     now.playing, now.playing_is_drawn = f"playing {now.playings}", False
 
 
-def _stop(step: Any) -> None:
+def _stop(key: str, step: Any) -> None:
     session().playing = ""
-    st.session_state[STEP] = max(int(step), 0)
+    st.session_state[key] = max(int(step), 0)
 
 
-def _go(history: History) -> Callable[[Any], None]:
-    def go(record: Any) -> None:
-        _stop(history.step[min(max(int(record), 0), history.last_finite)])
-
-    return go
+def _go(key: str, steps: Sequence[int], record: Any) -> None:
+    _stop(key, steps[min(max(int(record), 0), len(steps) - 1)])

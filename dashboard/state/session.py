@@ -193,6 +193,8 @@ def begin_page(page: str) -> None:
     now = session()
     now.layout, now.cards = PageLayout(), Cards()
     has_changed = now.page not in (None, page)
+    if has_changed or now.playing_is_drawn:  # settings may have changed
+        now.playing = ""
     if has_changed:
         progress.leave_others()
         now.history_read = None

@@ -16,12 +16,7 @@ from nncore.data.table import TableNotHere
 
 
 def config() -> RunConfig | None:
-    """Draw the sidebar and return what it describes; None when the choices do not go together, which the page says.
-
-    It ends what is played: settings may have changed.
-    """
-    if session().playing_is_drawn:
-        session().playing = ""
+    """Draw the sidebar and return what it describes; None when the choices do not go together, which the page says."""
     try:
         return sidebar.sidebar()
     except TableNotHere as missing:

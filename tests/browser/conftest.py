@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from dashboard.plot import install_library
 from tests.browser import chromium
+from tests.browser.helpers import DEEP_LINK, wait_idle, wait_painted
 from tests.patience import PATIENCE
 
 ROOT = Path(__file__).parents[2]
@@ -116,3 +117,17 @@ def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
 def page(new_page: Callable[..., Page]) -> Page:
     """A page 1400 x 900, light."""
     return new_page()
+
+
+@pytest.fixture
+def open_at(app_url: str, new_page: Callable[..., Page]) -> Callable[..., Page]:
+    """A page opened by its address, its chart painted: `open_at("map?steps=9", "chart_map", width=390)`."""
+
+    def open_page(address: str, key: str, **options: object) -> Page:
+        page = new_page(expected_errors=DEEP_LINK, **options)
+        page.goto(f"{app_url}/{address}")
+        wait_painted(page, key)
+        wait_idle(page)
+        return page
+
+    return open_page

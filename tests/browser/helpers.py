@@ -1,9 +1,12 @@
-"""Waiting for a chart, reading it, photographing the page."""
+"""Waiting for a chart, reading it, playing it, photographing the page."""
 
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Locator, Page, WebSocket
+
+DEEP_LINK = ("404 (Not Found)",)
+"""Opened by its address, a page's script looks for the server below that address first, which Chromium reports."""
 
 # plotly.js keeps the encoded form of an array and what it made of it, in two dimensions a list of typed arrays.
 _FIGURE = """graph => JSON.parse(JSON.stringify(
@@ -62,3 +65,51 @@ def screenshot(page: Page, path: Path | str, *, full: bool = True) -> None:
     if full:
         show_all(page)
     page.screenshot(path=str(path))
+
+
+def player_button(page: Page, name: str) -> Locator:
+    """A button of the player."""
+    return page.get_by_role("group", name="Play the training").get_by_role("button", name=name, exact=True)
+
+
+def set_speed(page: Page, speed: str) -> None:
+    """Play so many times as fast."""
+    page.get_by_role("combobox", name="Speed").select_option(speed)
+
+
+def play_slowly(page: Page, key: str = "chart_flow") -> None:
+    """Play at a frame a second, so that a busy machine can still pause in the middle; wait for the second frame."""
+    page.get_by_role("combobox", name="Speed").evaluate(
+        "select => { select.add(new Option('slow', '0.2')); select.value = '0.2'; }"
+    )
+    player_button(page, "Play").press("Enter")
+    wait_for_frame(page, 1, key)
+
+
+def record_frames(page: Page) -> None:
+    """Keep in `window.frames_named` what the player names."""
+    page.evaluate(
+        "() => { window.frames_named = [];"
+        " window.addEventListener('nncore-frame', ({detail}) => window.frames_named.push(detail.frame)); }"
+    )
+
+
+def wait_for_frame(page: Page, at_least: int, key: str = "chart_flow") -> None:
+    """Wait until a chart has drawn this frame or a later one."""
+    page.wait_for_function(
+        "([key, frame]) => { const at = document.querySelector(`[data-testid='plot-${key}']`).dataset.frame;"
+        " return at && Number(at) >= frame; }",
+        arg=[key, at_least],
+    )
+
+
+def websocket_messages(page: Page) -> list[str]:
+    """What goes over the websocket of a page that is about to be opened, either way."""
+    seen: list[str] = []
+
+    def listen(socket: WebSocket) -> None:
+        socket.on("framesent", lambda _: seen.append("sent"))
+        socket.on("framereceived", lambda _: seen.append("received"))
+
+    page.on("websocket", listen)
+    return seen

@@ -2,47 +2,87 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.helpers import figure_data, painted, wait_idle, wait_painted
+from dashboard.views.lecture.backward_questions import descent_from
+from dashboard.views.lecture.parts import EXAMPLE_THETA
+from nncore.lecture.models import forward
+from tests.browser.helpers import (
+    DEEP_LINK,
+    figure_data,
+    painted,
+    play_slowly,
+    player_button,
+    record_frames,
+    set_speed,
+    wait_idle,
+    wait_painted,
+    websocket_messages,
+)
 
-NewPage = Callable[..., Page]
-DEEP_LINK = ("404",)
-"""Streamlit asks for its health below a page's own path first when a page is opened by its address."""
-
-
-def open_at(new_page: NewPage, url: str, key: str, **options: object) -> Page:
-    page = new_page(expected_errors=DEEP_LINK, **options)
-    page.goto(url)
-    wait_painted(page, f"chart_{key}")
-    wait_idle(page)
-    return page
+OpenAt = Callable[..., Page]
 
 
 def step_of(page: Page) -> int:
     return int(page.get_by_role("slider", name="Step").input_value())
 
 
-def test_descent_plays_to_the_end_and_rewinds(app_url: str, new_page: NewPage) -> None:
-    page = open_at(new_page, f"{app_url}/lecture_backward?b_part=Descent&b_steps=60&b_alpha=0.3", "b_curve")
+def test_descent_plays_to_the_end_and_rewinds(open_at: OpenAt) -> None:
+    page = open_at("lecture_backward?b_part=Descent&b_steps=60&b_alpha=0.3", "chart_b_curve")
     start = figure_data(page, "chart_b_curve")["data"][1]["y"]
-    page.get_by_role("button", name="Play").click()
-    expect(page.get_by_role("button", name="Pause")).to_be_visible()
-    page.get_by_role("button", name="Play").wait_for()
+    set_speed(page, "4")
+    player_button(page, "Play").click()
+    expect(player_button(page, "Pause")).to_be_visible()
+    player_button(page, "Play").wait_for()
+    wait_idle(page)
     assert step_of(page) == 60
+    page.wait_for_url("**b_step=60*")
     end = figure_data(page, "chart_b_curve")["data"][1]["y"]
     assert max(abs(a - b) for a, b in zip(start, end, strict=True)) > 0.3
     before = painted(page, "chart_b_curve")
-    page.get_by_role("button", name="Rewind").click()
+    player_button(page, "First step").click()
     wait_painted(page, "chart_b_curve", after=before)
     wait_idle(page)
     assert step_of(page) == 0
     assert figure_data(page, "chart_b_curve")["data"][1]["y"] == pytest.approx(start)
 
 
-def test_any_step_is_reached_by_keyboard_and_stays_in_the_address(app_url: str, new_page: NewPage) -> None:
-    page = open_at(new_page, f"{app_url}/lecture_backward?b_part=Descent&b_step=5", "b_loss")
+def test_descent_plays_without_the_server_and_rests_where_it_is_paused(app_url: str, new_page: OpenAt) -> None:
+    page = new_page(expected_errors=DEEP_LINK)
+    messages = websocket_messages(page)
+    page.goto(f"{app_url}/lecture_backward?b_part=Descent&b_steps=40&b_alpha=0.3")
+    wait_painted(page, "chart_b_parameters")
+    wait_idle(page)
+    record_frames(page)
+    play_slowly(page, "chart_b_curve")
+    wait_idle(page)
+    expect(page.get_by_role("slider", name="Step")).to_have_count(0)  # the frames' track stands in its place
+    expect(page.get_by_role("slider", name="Frame")).to_be_in_viewport()
+    messages.clear()
+    set_speed(page, "4")
+    page.wait_for_function("() => window.frames_named.at(-1) > 20")
+    assert messages == []
+    set_speed(page, "0.2")
+    page.get_by_role("slider", name="Frame").focus()
+    page.keyboard.press("Home")
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    page.wait_for_function("() => !document.body.classList.contains('nncore-playing')")
+    wait_idle(page)
+    expect(page.get_by_text("Plays all 41 records.")).to_be_visible()
+    step = step_of(page)
+    assert step <= 3  # a busy machine may come to rest between two presses
+    if step:
+        page.wait_for_url(f"**b_step={step}*")
+    curve = figure_data(page, "chart_b_curve")["data"][1]
+    theta = descent_from(EXAMPLE_THETA, 0.3, 40).theta[step]
+    np.testing.assert_allclose(curve["y"], forward(theta, np.array(curve["x"])).f, atol=1e-12)
+
+
+def test_any_step_is_reached_by_keyboard_and_stays_in_the_address(open_at: OpenAt) -> None:
+    page = open_at("lecture_backward?b_part=Descent&b_step=5", "chart_b_loss")
     before = painted(page, "chart_b_loss")
     slider = page.get_by_role("slider", name="Step")
     slider.focus()
@@ -54,8 +94,8 @@ def test_any_step_is_reached_by_keyboard_and_stays_in_the_address(app_url: str, 
     page.wait_for_url("**b_step=8*")
 
 
-def test_a_dragged_theta_changes_the_chain(app_url: str, new_page: NewPage) -> None:
-    page = open_at(new_page, f"{app_url}/lecture_backward", "b_check")
+def test_a_dragged_theta_changes_the_chain(open_at: OpenAt) -> None:
+    page = open_at("lecture_backward", "chart_b_check")
     expect(page.get_by_test_id("stMain")).to_contain_text("0.228784")
     page.get_by_role("slider", name="θ1").focus()
     page.keyboard.press("ArrowRight")
@@ -63,9 +103,9 @@ def test_a_dragged_theta_changes_the_chain(app_url: str, new_page: NewPage) -> N
     page.wait_for_url("**b_theta1=-0.15*")
 
 
-def test_the_inspector_opens_from_the_address_of_a_lab_run(app_url: str, new_page: NewPage) -> None:
+def test_the_inspector_opens_from_the_address_of_a_lab_run(open_at: OpenAt) -> None:
     lab = "dataset=moons&depth=4&width=8&activation=tanh&steps=30&step=12"
-    page = open_at(new_page, f"{app_url}/lecture_backward?b_part=Inspector&{lab}", "b_paths")
+    page = open_at(f"lecture_backward?b_part=Inspector&{lab}", "chart_b_paths")
     main = page.get_by_test_id("stMain")
     expect(main).to_contain_text("moons, 2 - 8 - 8 - 8 - 8 - 1, tanh")
     expect(main).to_contain_text("at step 12, sample 0")
@@ -76,8 +116,8 @@ def test_the_inspector_opens_from_the_address_of_a_lab_run(app_url: str, new_pag
     expect(main).to_contain_text("of layer 3 at step 12")
 
 
-def test_page_4_leads_to_the_lab_s_set_up(app_url: str, new_page: NewPage) -> None:
-    page = open_at(new_page, f"{app_url}/lecture_vanishing?v_theta=8", "v_map")
+def test_page_4_leads_to_the_lab_s_set_up(open_at: OpenAt) -> None:
+    page = open_at("lecture_vanishing?v_theta=8", "chart_v_map")
     page.get_by_role("link", name="tanh and Xavier mend it").click()
     wait_painted(page, "chart_flow")
     wait_idle(page)
@@ -95,9 +135,7 @@ def test_page_4_leads_to_the_lab_s_set_up(app_url: str, new_page: NewPage) -> No
         ("lecture_vanishing", "v_map"),
     ],
 )
-def test_a_narrow_screen_does_not_scroll_sideways(
-    app_url: str, new_page: NewPage, path: str, key: str, dark: bool
-) -> None:
-    page = open_at(new_page, f"{app_url}/{path}", key, width=390, dark=dark)
+def test_a_narrow_screen_does_not_scroll_sideways(open_at: OpenAt, path: str, key: str, dark: bool) -> None:
+    page = open_at(path, f"chart_{key}", width=390, dark=dark)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert page.locator(".katex-error").count() == 0

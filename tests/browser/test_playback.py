@@ -3,63 +3,25 @@
 import re
 
 import numpy as np
-import pytest
 from playwright.sync_api import Page, expect
 
 from nncore import measures as m
 from nncore import run
 from nncore.diagnosis import flow
-from tests.browser.helpers import chart, figure_data, wait_idle
+from tests.browser.helpers import (
+    chart,
+    figure_data,
+    play_slowly,
+    player_button,
+    record_frames,
+    set_speed,
+    wait_for_frame,
+    wait_idle,
+    websocket_messages,
+)
 from tests.browser.test_lab import SMALL, line, overflow, shown, slider, wait_for_line, zoom
 
 HISTORY = run(SMALL)
-
-
-@pytest.fixture
-def messages(page: Page) -> list[str]:
-    """What goes over the page's websocket, either way."""
-    seen: list[str] = []
-
-    def listen(socket) -> None:
-        socket.on("framesent", lambda _: seen.append("sent"))
-        socket.on("framereceived", lambda _: seen.append("received"))
-
-    page.on("websocket", listen)
-    return seen
-
-
-def button(page: Page, name: str):
-    return page.get_by_role("group", name="Play the training").get_by_role("button", name=name, exact=True)
-
-
-def set_speed(page: Page, speed: str) -> None:
-    page.get_by_role("combobox", name="Speed").select_option(speed)
-
-
-def play_slowly(page: Page) -> None:
-    """Play at a frame a second, so that a busy machine can still pause in the middle; wait for the second frame."""
-    page.get_by_role("combobox", name="Speed").evaluate(
-        "select => { select.add(new Option('slow', '0.2')); select.value = '0.2'; }"
-    )
-    button(page, "Play").press("Enter")
-    wait_for_frame(page, 1)
-
-
-def record_frames(page: Page) -> None:
-    """Keep in `window.frames_named` what the player names."""
-    page.evaluate(
-        "() => { window.frames_named = [];"
-        " window.addEventListener('nncore-frame', ({detail}) => window.frames_named.push(detail.frame)); }"
-    )
-
-
-def wait_for_frame(page: Page, at_least: int, key: str = "chart_flow") -> None:
-    """Wait until a chart has drawn this frame or a later one."""
-    page.wait_for_function(
-        "([key, frame]) => { const at = document.querySelector(`[data-testid='plot-${key}']`).dataset.frame;"
-        " return at && Number(at) >= frame; }",
-        arg=[key, at_least],
-    )
 
 
 def wait_for_rest(page: Page) -> None:
@@ -75,7 +37,8 @@ def assert_flow_is_exact(page: Page, step: int) -> None:
     expect(slider(page, "step")).to_have_value(str(step))
 
 
-def test_plays_to_the_end_without_the_server(page: Page, app_url: str, messages: list[str]) -> None:
+def test_plays_to_the_end_without_the_server(page: Page, app_url: str) -> None:
+    messages = websocket_messages(page)
     shown(page, app_url)
     record_frames(page)
     play_slowly(page)
@@ -93,7 +56,7 @@ def test_plays_to_the_end_without_the_server(page: Page, app_url: str, messages:
     assert named == sorted(named)
     assert named[-1] == 40
     assert_flow_is_exact(page, 40)
-    expect(button(page, "Play")).to_be_visible()
+    expect(player_button(page, "Play")).to_be_visible()
 
 
 def test_pause_in_the_middle_shows_the_exact_record_and_keeps_zoom_and_legend(page: Page, app_url: str) -> None:
@@ -112,7 +75,7 @@ def test_pause_in_the_middle_shows_the_exact_record_and_keeps_zoom_and_legend(pa
     play_slowly(page)
     assert chart(page, "chart_flow").evaluate(view) == zoomed
     assert chart(page, "chart_flow").evaluate(hidden) == uid
-    button(page, "Pause").click()
+    player_button(page, "Pause").click()
     wait_for_rest(page)
     step = int(slider(page, "step").input_value())
     assert 1 <= step < 40
@@ -122,7 +85,7 @@ def test_pause_in_the_middle_shows_the_exact_record_and_keeps_zoom_and_legend(pa
     assert chart(page, "chart_flow").evaluate(view) == zoomed
     assert chart(page, "chart_flow").evaluate(hidden) == uid
 
-    button(page, "First step").click()
+    player_button(page, "First step").click()
     page.wait_for_function(
         "name => document.querySelector(`[data-testid='plot-chart_flow']`).data.every(trace => trace.name !== name)",
         arg=f"δ at step {step}",
@@ -163,18 +126,18 @@ def test_frame_is_the_figure_of_its_record_and_can_be_scrubbed_back(page: Page, 
 
 def test_keyboard_alone_plays_pauses_and_steps(page: Page, app_url: str) -> None:
     shown(page, app_url)
-    button(page, "First step").focus()
+    player_button(page, "First step").focus()
     page.keyboard.press("Tab")
     page.keyboard.press("Tab")
-    expect(button(page, "Play")).to_be_focused()
+    expect(player_button(page, "Play")).to_be_focused()
     play_slowly(page)
-    expect(button(page, "Pause")).to_be_focused()
+    expect(player_button(page, "Pause")).to_be_focused()
     page.keyboard.press("Space")
     wait_for_rest(page)
     step = int(slider(page, "step").input_value())
     assert 1 <= step < 40
     page.keyboard.press("Shift+Tab")
-    expect(button(page, "One record back")).to_be_focused()
+    expect(player_button(page, "One record back")).to_be_focused()
     for back in (1, 2):  # two presses while the page is drawn may count as one
         page.keyboard.press("Enter")
         assert_flow_is_exact(page, max(step - back, 0))
@@ -196,11 +159,11 @@ def test_changed_settings_pause_the_playing(page: Page, app_url: str) -> None:
 def test_phone_in_the_dark_with_less_motion_plays(new_page, app_url: str) -> None:
     page = new_page(390, 844, dark=True, reduced_motion=True, touch=True)
     shown(page, app_url)
-    button(page, "Play").tap()
+    player_button(page, "Play").tap()
     chart(page, "chart_flow").scroll_into_view_if_needed()
     wait_for_frame(page, 1)
     assert overflow(page) <= 0
-    expect(button(page, "Pause")).to_be_in_viewport()
-    button(page, "Pause").tap()
+    expect(player_button(page, "Pause")).to_be_in_viewport()
+    player_button(page, "Pause").tap()
     wait_for_rest(page)
     assert_flow_is_exact(page, int(slider(page, "step").input_value()))

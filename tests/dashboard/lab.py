@@ -1,7 +1,10 @@
 """The dashboard's app in Streamlit's own test harness, opened from a URL."""
 
+import json
 from pathlib import Path
+from typing import Any
 
+from streamlit.components.v2.bidi_component.main import _make_trigger_id
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
@@ -44,3 +47,22 @@ def element(app: AppTest, key: str):
     found = [widget for kind in kinds for widget in app.get(kind) if widget.key == key]
     assert len(found) == 1, f"{key} stands on the page {len(found)} times"
     return found[0]
+
+
+def player(app: Any) -> Any:
+    """The player's element."""
+    (found,) = [e.proto for e in app.get("bidi_component") if e.proto.component_name == "nncore_player"]
+    return found
+
+
+def bar(app: Any) -> dict[str, Any]:
+    """What the player was given."""
+    return json.loads(player(app).json)
+
+
+def tell(app: Any, event: str, value: Any) -> None:
+    """Rerun as the player does when it says something."""
+    states = app._tree.get_widget_states()
+    trigger = states.widgets.add(id=_make_trigger_id(player(app).id, "events"))
+    trigger.json_trigger_value = json.dumps([{"event": event, "value": value}])
+    app._run(states)

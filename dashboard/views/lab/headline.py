@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import numpy as np
@@ -19,7 +19,7 @@ from dashboard.words.numbers import number, percent
 from dashboard.words.runs import headline, layer_factor
 from nncore import Fork, History, RunConfig
 from nncore import measures as m
-from nncore.diagnosis import EXPLODED, VANISHED, Flow, Remedy, flow, remedies, tried_out, verdict
+from nncore.diagnosis import EXPLODED, VANISHED, Flow, Remedy, flow, flow_of, remedies, tried_out, verdict
 
 PLACE = "mend"
 
@@ -73,6 +73,17 @@ def metrics(training: Training, record: int, seen: Flow) -> None:
     _metric(columns[1], "Loss", number(float(history.loss[record])), below, about, "inverse" if moved else "off")
     _score(columns[2], history, scores, at)
     _flat_side(columns[3], training, record)
+
+
+def facts(history: History, records: Sequence[int]) -> list[str]:
+    """Loss and first-over-last δ of each record, in words: what the metrics say of a single one."""
+    delta = m.per_layer(history, "delta_norm", np.asarray(records))["delta_norm"]
+    ratios = [flow_of(row).ratio for row in delta]
+    return [
+        f"loss {number(float(history.loss[record]))}"
+        + (f" · δ first / last {number(ratio)}" if delta.shape[1] > 1 else "")
+        for record, ratio in zip(records, ratios, strict=True)
+    ]
 
 
 def _metric(column: DeltaGenerator, label: str, value: str, below: str, about: str, colour: str = "off") -> None:

@@ -14,7 +14,7 @@ from dashboard.charts.text import Text
 from dashboard.jobs.work import SeedTraining, Training
 from dashboard.playback import Playback
 from dashboard.state import pins, sidebar_run
-from dashboard.state.session import peek, session
+from dashboard.state.session import STEP, peek, session
 from dashboard.ui import card, downloads, layout, theme
 from dashboard.views import learned
 from dashboard.views.lab import banner, causes, findings, headline, lesson_maker, report, seeds
@@ -36,7 +36,14 @@ def charts(training: Training) -> None:
     wrong, numbers = st.container(key="wrong"), st.container(key="numbers")
     with st.container(horizontal=True, vertical_alignment="bottom", key="step_row"):
         with st.container():
-            record, play = playback.timeline(training)
+            record, play = playback.timeline(
+                training.measured,
+                history.step,
+                history.last_finite,
+                headline.facts,
+                partial(sidebar_run.step_slider, history),
+                STEP,
+            )
         n_seeds = seeds.control()
         pins.button(training.config)
     session().cards.begin("charts", record)

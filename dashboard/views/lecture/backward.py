@@ -418,7 +418,7 @@ def gradient_descent(look: style.Style, numbers: Numbers) -> None:
         st.caption("θ at step 0:")
         theta = theta_sliders("b")
     network = MLP(ONE_TWO_ONE, phi)
-    path = descend(network, MSE, theta, SAMPLES[0][:, None], SAMPLES[1][:, None], alpha, steps)
+    path = questions.descent_from(tuple(theta), alpha, steps, phi.name)
     with page:
         with st.container(horizontal=True, key="b_descents"):
             set_up("Worked example", "b_go_0", theta_settings("b", EXAMPLE_THETA) | {"b_alpha": 0.1, "b_step": 0})
@@ -429,8 +429,7 @@ def gradient_descent(look: style.Style, numbers: Numbers) -> None:
         for sentence in notices(theta, SAMPLES[0], phi, path.grad[0]):
             st.info(sentence, icon=":material/lightbulb:")
         outcome(path, alpha)
-        descent_player.play(network, path, SAMPLES, look)
-    shown = min(int(st.session_state.get("b_step", 0)), len(path.loss) - 1)
+        shown = descent_player.play(network, path, SAMPLES, look)
     numbers.add("descent", "α", "chosen", alpha)
     for step in sorted({0, shown, path.last_finite}):
         numbers.add(f"step {step}", "E", "mean of (y − f)²", path.loss[step])

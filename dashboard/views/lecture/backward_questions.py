@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 
@@ -36,10 +36,10 @@ def situation(theta: tuple[float, ...], sample: str, k: int, x: float) -> dict[s
     }
 
 
-@cache
-def descent_from(theta: tuple[float, ...], alpha: float = 0.1, steps: int = 500) -> Descent:
-    """A descent of the worked example's network and data."""
-    network = MLP(ONE_TWO_ONE, "sigmoid")
+@lru_cache(maxsize=32)
+def descent_from(theta: tuple[float, ...], alpha: float = 0.1, steps: int = 500, phi: str = "sigmoid") -> Descent:
+    """A descent of the worked example's network on its data."""
+    network = MLP(ONE_TWO_ONE, phi)
     return descend(network, MSE, np.array(theta, float), SAMPLES[0][:, None], SAMPLES[1][:, None], alpha, steps)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -156,16 +157,17 @@ def check(measured: Measurement, style: Style) -> Figure:
 # ---- gradient descent ------------------------------------------------------------------------------------------
 
 
-def curve_measurement(network: MLP, path: Descent, step: int, samples: tuple[np.ndarray, np.ndarray]) -> Measurement:
-    """f over x at step 0 and at the chosen step; the samples' y where they are."""
+def curve_measurements(
+    path: Descent, steps: Sequence[int], network: MLP, samples: tuple[np.ndarray, np.ndarray]
+) -> list[Measurement]:
+    """f over x at step 0 and at each of these steps; the samples' y where they are."""
     x, y = samples
     grid = np.unique(np.concatenate([np.linspace(x.min() - 0.5, x.max() + 0.5, 161), x]))
-    theta = path.theta[[0, step]]
     with np.errstate(all="ignore"):
-        f = network.forward(theta, grid[:, None]).z[-1][..., 0]
+        f = network.forward(path.theta[[0, *steps]], grid[:, None]).z[-1][..., 0]
     targets = np.full(len(grid), np.nan)
     targets[np.searchsorted(grid, x)] = y
-    return Measurement("descent curve", {"x": grid}, {"f_start": f[0], "f": f[1], "y": targets})
+    return [Measurement("descent curve", {"x": grid}, {"f_start": f[0], "f": each, "y": targets}) for each in f[1:]]
 
 
 def curve(measured: Measurement, step: int, style: Style) -> Figure:

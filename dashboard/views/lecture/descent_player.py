@@ -2,113 +2,75 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable, Sequence
+from functools import cache, partial
+from typing import Any
 
 import numpy as np
 import streamlit as st
 
-from dashboard.charts import style
+from dashboard.charts.style import Style
+from dashboard.playback import timeline
 from dashboard.ui import card
 from dashboard.views.lecture import charts_backward as charts
+from dashboard.views.lecture.backward_questions import THETA
 from dashboard.words.numbers import digits
 from nncore import MLP
 from nncore.lecture.descent import Descent
 
-TICK = 0.35
-"""Seconds between two pictures; a browser paints four or five a second."""
-
-PICTURES = 40
-"""Pictures that a whole playing takes at most."""
-
-STEP, PLAYING = "b_step", "b_playing"
+STEP = "b_step"
 
 
-def play(network: MLP, path: Descent, samples: tuple[np.ndarray, np.ndarray], look: style.Style) -> None:
-    """Buttons, a step slider and the four charts that follow it."""
+def play(network: MLP, path: Descent, samples: tuple[np.ndarray, np.ndarray], look: Style) -> int:
+    """The player, a step slider, and the charts and numbers that follow it; the step that the page stands on."""
     last = len(path.loss) - 1
-    st.session_state[STEP] = min(max(int(st.session_state.get(STEP, 0)), 0), last)
-    playing = bool(st.session_state.get(PLAYING)) and last > 0
-    with st.container(horizontal=True, key="b_player", vertical_alignment="center"):
-        for label, icon, to in (
-            ("Rewind", "first_page", 0),
-            ("Back", "chevron_left", -1),
-            ("Forward", "chevron_right", 1),
-            ("End", "last_page", last),
-        ):
-            if label == "Forward":
-                st.button(
-                    "Pause" if playing else "Play",
-                    key="b_play",
-                    type="primary",
-                    on_click=_toggle,
-                    args=(last,),
-                    icon=":material/pause:" if playing else ":material/play_arrow:",
-                )
-            target = partial(_go, to, last) if label in ("Rewind", "End") else partial(_walk, to, last)
-            st.button(label, key=f"b_{label.lower()}", icon=f":material/{icon}:", on_click=target)
-    moving = st.fragment(_pictures, run_every=TICK if playing else None)
-    moving(network, path, samples, look)
 
+    @cache
+    def measure(batch: Callable[..., Any], steps: Sequence[int]) -> Any:
+        return batch(path, steps)
 
-def _go(step: int, last: int) -> None:
-    st.session_state[PLAYING] = False
-    st.session_state[STEP] = min(step, last)
-
-
-def _walk(by: int, last: int) -> None:
-    _go(min(max(int(st.session_state.get(STEP, 0)) + by, 0), last), last)
-
-
-def _toggle(last: int) -> None:
-    """Play from here, or from the start when at the end; or pause."""
-    if st.session_state.get(PLAYING):
-        st.session_state[PLAYING] = False
-        return
-    st.session_state[PLAYING] = True
-    if st.session_state.get(STEP, 0) >= last:
-        st.session_state[STEP] = 0
-
-
-def _pictures(network: MLP, path: Descent, samples: tuple[np.ndarray, np.ndarray], look: style.Style) -> None:
-    """Everything that follows the step; while playing it moves on by itself."""
-    last = len(path.loss) - 1
-    if st.session_state.get(PLAYING):
-        st.session_state[STEP] = min(int(st.session_state.get(STEP, 0)) + max(1, last // PICTURES), last)
-    step = 0
-    if last > 0:
-        step = int(
-            st.slider(
-                "Step",
-                0,
-                last,
-                key=STEP,
-                bind="query-params",
-                help="Every step is kept. The arrow keys move it by one, Home and End go to the first and last.",
-            )
-        )
-    measured = charts.path_measurement(path)
-    st.markdown(
-        f"Step **{step}** of {last}: E = **{digits(path.loss[step])}**, longest gradient entry "
-        f"{digits(np.abs(path.grad[step]).max())}."
-    )
-    with np.errstate(all="ignore"):
-        bends = charts.curve_measurement(network, path, step, samples)
+    with st.container(key="step_row"):
+        step, play = timeline(measure, range(last + 1), last, facts, partial(step_slider, last), STEP)
+    curves = partial(charts.curve_measurements, network=network, samples=samples)
+    with st.container(key="numbers"):
+        st.markdown(f"Step **{step}** of {last}: {facts(path, [step])[0]}.")
+    bend, measured = measure(curves, (step,))[0], charts.path_measurement(path)
     left, right = st.columns(2)
     with left:
-        card.show("b_curve", charts.CURVE, bends, charts.curve(bends, step, look), height=300)
-        card.show("b_loss", charts.LOSS, measured, charts.loss(measured, step, look), height=190)
+        frames = play.frames(lambda each: charts.curve(play.measured(curves, each), each, look))
+        card.show("b_curve", charts.CURVE, bend, charts.curve(bend, step, look), height=300, frames=frames)
+        drawn = partial(charts.loss, measured, style=look)
+        card.show("b_loss", charts.LOSS, measured, drawn(step), height=190, frames=play.marks(drawn))
     with right:
-        figure = charts.parameters(measured, step, path.last_finite, look)
-        card.show("b_parameters", charts.PARAMETERS, measured, figure, height=530)
-    st.dataframe(
-        {
-            "": [f"θ{k}" for k in range(path.theta.shape[1])],
-            "θ": [digits(v, 10) for v in path.theta[step]],
-            "∂E/∂θ": [digits(v, 10) for v in path.grad[step]],
-            "next θ": [digits(v, 10) for v in path.theta[step + 1]] if step < last else [""] * path.theta.shape[1],
-        },
-        hide_index=True,
+        drawn = partial(charts.parameters, measured, last=path.last_finite, style=look)
+        card.show("b_parameters", charts.PARAMETERS, measured, drawn(step), height=530, frames=play.marks(drawn))
+    rows = {"θ": path.theta[step], "∂E/∂θ": path.grad[step], "next θ": path.theta[step + 1] if step < last else None}
+    with st.container(key="numbers_of_step"):
+        st.dataframe(
+            {"": THETA}
+            | {name: [""] * len(THETA) if row is None else [digits(v, 10) for v in row] for name, row in rows.items()},
+            hide_index=True,
+        )
+    return step
+
+
+def step_slider(last: int) -> int:
+    """The step that the page stands on."""
+    st.session_state[STEP] = min(max(int(st.session_state.get(STEP, 0)), 0), last)
+    if last == 0:
+        return 0
+    return int(
+        st.slider(
+            "Step",
+            0,
+            last,
+            key=STEP,
+            bind="query-params",
+            help="Every step is kept. The arrow keys move it by one, Home and End go to the first and last.",
+        )
     )
-    if st.session_state.get(PLAYING) and step >= last:
-        st.session_state[PLAYING] = False
-        st.rerun()
+
+
+def facts(path: Descent, steps: Sequence[int]) -> list[str]:
+    """Loss and largest gradient entry of each step, in words."""
+    return [f"E = {digits(path.loss[k])}, longest gradient entry {digits(np.abs(path.grad[k]).max())}" for k in steps]

@@ -1,42 +1,22 @@
 """The player's states in Streamlit's test harness: what is sent when, and what Pause and the buttons lead to."""
 
-import json
 from typing import Any
 
 import numpy as np
 import pytest
-from streamlit.components.v2.bidi_component.main import _make_trigger_id
 
 from dashboard.jobs.work import Training
 from dashboard.playback import AT_MOST
-from dashboard.playback.playing import facts, records_to_play
+from dashboard.playback.playing import records_to_play
+from dashboard.views.lab.headline import facts
 from nncore import RunConfig, run
 from nncore import measures as m
 from tests.conftest import decode, plots
-from tests.dashboard.lab import SMALL, element, opened
+from tests.dashboard.lab import SMALL, bar, element, opened, tell
 from tests.dashboard.plot.test_frames import played
 from tests.dashboard.views.lab.test_page import CHARTS, check
 
 LONGER = SMALL | {"steps": "150"}
-
-
-def player(app: Any) -> Any:
-    """The player's element."""
-    (found,) = [e.proto for e in app.get("bidi_component") if e.proto.component_name == "nncore_player"]
-    return found
-
-
-def bar(app: Any) -> dict[str, Any]:
-    """What the player was given."""
-    return json.loads(player(app).json)
-
-
-def tell(app: Any, event: str, value: Any) -> None:
-    """Rerun as the player does when it says something."""
-    states = app._tree.get_widget_states()
-    trigger = states.widgets.add(id=_make_trigger_id(player(app).id, "events"))
-    trigger.json_trigger_value = json.dumps([{"event": event, "value": value}])
-    app._run(states)
 
 
 def test_nothing_is_sent_before_play() -> None:
@@ -154,7 +134,7 @@ def test_diverged_run_plays_its_finite_records() -> None:
 
 def test_stopped_run_of_a_single_layer_is_played_without_a_ratio() -> None:
     history = run(RunConfig(hidden=(), steps=5, n_samples=40))
-    assert records_to_play(history) == (0, 1, 2, 3, 4, 5)
+    assert records_to_play(history.last_finite) == (0, 1, 2, 3, 4, 5)
     assert all(fact.startswith("loss ") and "δ" not in fact for fact in facts(history, (0, 5)))
 
 

@@ -9,8 +9,9 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.views.lecture import backward_questions as questions
 from nncore import RunConfig, run
-from tests.conftest import plots
-from tests.dashboard.lab import start_on
+from tests.conftest import decode, plots
+from tests.dashboard.lab import bar, start_on, tell
+from tests.dashboard.plot.test_frames import played
 from tests.patience import PATIENCE
 
 ROOT = Path(__file__).parents[4]
@@ -145,29 +146,48 @@ def test_the_descent_is_the_reference_trajectory_at_any_step() -> None:
 
 def test_buttons_walk_rewind_and_end() -> None:
     app = open_page(b_part="Descent", b_steps="20")
-    for key, step in (
-        ("b_forward", 1),
-        ("b_forward", 2),
-        ("b_back", 1),
-        ("b_end", 20),
-        ("b_forward", 20),
-        ("b_rewind", 0),
-    ):
-        app.button(key=key).click()
-        app.run()
-        assert app.slider(key="b_step").value == step
+    for step in (1, 2, 1, 20, 0):
+        tell(app, "go", step)
+        assert not app.exception
+        assert app.slider(key="b_step").value == bar(app)["record"] == step
+    assert bar(app)["last"] == 20
 
 
-def test_playing_moves_and_stops_at_the_end() -> None:
+def test_playing_shows_every_step_and_stops_at_the_end() -> None:
     app = open_page(b_part="Descent", b_steps="20")
-    app.button(key="b_play").click()
-    app.run()
-    assert app.slider(key="b_step").value == 1
-    assert app.button(key="b_play").label == "Pause"
-    for _ in range(25):
-        app.run()
-    assert app.slider(key="b_step").value == 20
-    assert app.button(key="b_play").label == "Play"
+    assert not any(plot["frames"] for plot in plots(app).values())
+    tell(app, "play", 0)
+    assert not app.exception
+    playing = bar(app)["playing"]
+    assert playing["steps"] == list(range(21))
+    drawn = plots(app)
+    assert set(drawn) == {"chart_b_curve", "chart_b_loss", "chart_b_parameters"}
+    assert all(plot["frames"]["run"] == playing["run"] for plot in drawn.values())
+    assert played(drawn["chart_b_loss"]["frames"], 7)["layout"]["shapes"][0]["x0"] == 7
+    curve = played(drawn["chart_b_curve"]["frames"], 7)["data"][1]["y"]
+    tell(app, "stop", 7)
+    assert app.slider(key="b_step").value == 7
+    assert app.query_params["b_step"] in (["7"], "7")
+    assert bar(app)["playing"] is None
+    now = plots(app)["chart_b_curve"]
+    assert not now["frames"]
+    np.testing.assert_array_equal(decode(now["figure"]["data"][1]["y"]), curve)
+    tell(app, "play", 7)
+    assert bar(app)["playing"]["start"] == 7
+    tell(app, "stop", 20)
+    assert numbers(app)["step 20", "E", "mean of (y − f)²"] > 0
+    assert bar(app)["playing"] is None
+
+
+@pytest.mark.parametrize(("alpha", "phi", "end"), [("2", "sigmoid", 323), ("1000", "linear", None)])
+def test_a_descent_that_diverges_is_played_until_it_breaks(alpha: str, phi: str, end: int | None) -> None:
+    app = open_page(b_part="Descent", b_alpha=alpha, b_phi=phi)
+    tell(app, "play", 0)
+    assert not app.exception
+    playing = bar(app)["playing"]
+    assert playing["steps"][0] == 0
+    assert end is None or playing["steps"][-1] == end
+    assert "∞" in playing["facts"][-1] or "undefined" in playing["facts"][-1]
 
 
 def test_a_learning_rate_that_diverges_says_so_and_at_which_step() -> None:
