@@ -43,17 +43,7 @@ def show(
     with layout.place(key, text.title), st.container(border=True, key=f"card_{key}", height="stretch", gap="xsmall"):
         with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
             st.markdown(f"**{text.title}** :gray[{text.subtitle}]", width="stretch")
-            st.download_button(
-                "CSV",
-                data=lambda: csv(measurement),
-                file_name=f"{measurement.name.replace(' ', '_')}.csv",
-                mime="text/csv",
-                key=f"csv_{key}",
-                on_click="ignore",
-                type="tertiary",
-                icon=":material/download:",
-                help=f"The numbers of this chart: {', '.join([*measurement.axes, *measurement.values])}.",
-            )
+            csv_button(key, measurement)
         if above:
             above()
         alt = f"{text.title}, {text.subtitle}. {finding}".strip()
@@ -62,8 +52,23 @@ def show(
             st.caption(caption)
 
 
-def csv(measurement: Measurement) -> bytes:
-    """The file of a measurement's numbers, in which no cell is a formula to a spreadsheet."""
-    file = io.BytesIO()
-    measurement.to_csv(file)
-    return file.getvalue()
+def csv_button(key: str, measurement: Measurement) -> None:
+    """Offer a measurement's numbers as a CSV file, in which no cell is a formula to a spreadsheet."""
+
+    def content() -> bytes:
+        file = io.BytesIO()
+        measurement.to_csv(file)
+        return file.getvalue()
+
+    columns = [*measurement.axes, *(measurement.columns or {}), *measurement.values]
+    st.download_button(
+        "CSV",
+        content,
+        f"{measurement.name.replace(' ', '_')}.csv",
+        "text/csv",
+        key=f"csv_{key}",
+        on_click="ignore",
+        type="tertiary",
+        icon=":material/download:",
+        help=f"The numbers shown here, every digit: {', '.join(columns)}.",
+    )

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
-from dashboard.views.lecture.parts import EXAMPLE_THETA
+from dashboard.views.lecture.worked_example import EXAMPLE_THETA
 from nncore.lecture.models import forward, logistic
 from tests.browser.helpers import figure_data, painted, screenshot, wait_idle, wait_painted
 

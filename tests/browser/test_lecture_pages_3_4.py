@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
-from dashboard.views.lecture.backward_questions import descent_from
-from dashboard.views.lecture.parts import EXAMPLE_THETA
+from dashboard.views.lecture.worked_example import EXAMPLE_THETA, descent_from
 from nncore.lecture.models import forward
 from tests.browser.helpers import (
     DEEP_LINK,

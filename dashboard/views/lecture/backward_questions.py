@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numpy as np
 
-from dashboard.views.lecture.parts import EXAMPLE_THETA, Question, theta_settings
+from dashboard.views.lecture.inputs import theta_settings
+from dashboard.views.lecture.quiz import Question
+from dashboard.views.lecture.worked_example import EXAMPLE_THETA, THETA, descent_from
 from dashboard.words.numbers import digits
-from nncore import ACTIVATIONS, LOSSES, MLP
-from nncore.data import load
+from nncore import ACTIVATIONS, MLP
 from nncore.lecture.chain import output_slopes
-from nncore.lecture.descent import Descent, descend
 from nncore.lecture.models import ONE_TWO_ONE
 
 OWN = "my own"
-MSE = LOSSES["mse"]
 SIGMOID = ACTIVATIONS["sigmoid"]
-THETA = [f"θ{k}" for k in range(7)]
-
-_parabola = load("parabola", np.random.default_rng(0), n_samples=4, noise=0.0, test_fraction=0.0)
-SAMPLES = (_parabola.x_train[:, 0], _parabola.y_train[:, 0])
-"""The lecture's x and y = x²."""
 
 
 def situation(theta: tuple[float, ...], sample: str, k: int, x: float) -> dict[str, object]:
@@ -34,13 +26,6 @@ def situation(theta: tuple[float, ...], sample: str, k: int, x: float) -> dict[s
         "b_y": x * x,
         "b_part": "By hand",
     }
-
-
-@lru_cache(maxsize=32)
-def descent_from(theta: tuple[float, ...], alpha: float = 0.1, steps: int = 500, phi: str = "sigmoid") -> Descent:
-    """A descent of the worked example's network on its data."""
-    network = MLP(ONE_TWO_ONE, phi)
-    return descend(network, MSE, np.array(theta, float), SAMPLES[0][:, None], SAMPLES[1][:, None], alpha, steps)
 
 
 def zero() -> Question:

@@ -9,21 +9,13 @@ from dashboard.charts import drawings
 from dashboard.ui import card, theme
 from dashboard.ui.svg import draw
 from dashboard.views.lecture import charts_forward as charts
-from dashboard.views.lecture.parts import (
-    EXAMPLE_THETA,
-    ROLES,
-    Numbers,
-    Question,
-    predict,
-    set_up,
-    theta_settings,
-    theta_sliders,
-    x_picker,
-)
+from dashboard.views.lecture.inputs import activation_picker, set_up, theta_settings, theta_sliders, x_picker
+from dashboard.views.lecture.numbers_table import Numbers
+from dashboard.views.lecture.quiz import Question, ask, predict
+from dashboard.views.lecture.worked_example import EXAMPLE_THETA, ROLES, SAMPLES
 from dashboard.words.formulas import factor, term, tex, worked
 from dashboard.words.numbers import digits
-from nncore import ACTIVATIONS, Activation
-from nncore.data import load
+from nncore import Activation
 from nncore.lecture.models import ForwardPass, collapsed, forward, symmetry
 
 EXAMPLE = np.array(EXAMPLE_THETA)
@@ -141,7 +133,7 @@ def notices(theta: np.ndarray, x: float, seen: ForwardPass, phi: Activation) -> 
             )
     if phi.kind == "threshold":
         found.append("**The threshold has slope 0 everywhere:** the curve is a staircase, and θ0 … θ3 get no gradient.")
-    if not samples[0].min() <= x <= samples[0].max():
+    if not SAMPLES[0].min() <= x <= SAMPLES[0].max():
         found.append(
             f"**x = {digits(x)} lies outside the lecture's data,** 0 to 1.5: nothing there has ever told f what to be."
         )
@@ -199,9 +191,6 @@ def questions() -> list[Question]:
 
 
 look = theme.current()
-lecture_data = load("parabola", np.random.default_rng(0), n_samples=4, noise=0.0, test_fraction=0.0)
-samples = (lecture_data.x_train[:, 0], lecture_data.y_train[:, 0])
-
 about_linear, *others = questions()
 
 st.title("Forward pass", anchor=False)
@@ -216,16 +205,7 @@ with st.container(horizontal=True, key="situations"):
 
 controls, drawn = st.columns([2, 3], gap="medium")
 with controls:
-    phi = ACTIVATIONS[
-        st.selectbox(
-            "Activation φ",
-            list(ACTIVATIONS),
-            2,
-            key="f_phi",
-            bind="query-params",
-            help="The lecture's five come first. linear shows what is left without a bend.",
-        )
-    ]
+    phi = activation_picker("f_phi", "The lecture's five come first. linear shows what is left without a bend.")
     x = x_picker("f_x", 1.0, -4.0, 4.0)
     theta = theta_sliders("f")
     moved = [k for k in range(7) if theta[k] != EXAMPLE[k]]
@@ -242,7 +222,7 @@ with drawn:
     with st.container(border=True, key="f_network"):
         st.markdown("**The network** :gray[1-2-1, with your numbers; dashed edges are negative]")
         draw("f_drawing", drawings.network(theta, x, seen, look))
-    measured = charts.curve_measurement(theta, EXAMPLE, x, phi, samples)
+    measured = charts.curve_measurement(theta, EXAMPLE, x, phi, SAMPLES)
     finding = f"At x = {digits(x)} it is {digits(float(seen.f))}."
     card.show(
         "f_curve", charts.CURVE, measured, charts.curve(measured, x, bool(moved), look), finding=finding, height=400
@@ -296,17 +276,15 @@ numbers.add("output", "f(x)", "θ4 + θ5 O11 + θ6 O12", seen.f)
 numbers.add("collapsed line", "θnew0", "θ4 + θ5 θ0 + θ6 θ1", intercept)
 numbers.add("collapsed line", "θnew1", "θ5 θ2 + θ6 θ3", slope)
 
-for column, question in zip(st.columns(3), others, strict=True):
-    with column:
-        predict(question)
+ask(others, 3)
 
 st.subheader("The lecture's four samples", anchor=False)
 st.markdown(
     "The same arithmetic for each sample of y = x²; with the worked example's θ these are the numbers to reach."
 )
-passed = forward(theta, samples[0], phi)
+passed = forward(theta, SAMPLES[0], phi)
 columns = {
-    "x": samples[0],
+    "x": SAMPLES[0],
     "U11": passed.u11,
     "U12": passed.u12,
     "O11": passed.o11,
@@ -314,11 +292,11 @@ columns = {
     "θ5 O11": passed.part_1,
     "θ6 O12": passed.part_2,
     "f(x)": passed.f,
-    "y": samples[1],
-    "y − f(x)": samples[1] - passed.f,
+    "y": SAMPLES[1],
+    "y − f(x)": SAMPLES[1] - passed.f,
 }
 st.dataframe({name: [digits(v) for v in values] for name, values in columns.items()}, hide_index=True)
-for row, x_row in enumerate(samples[0]):
+for row, x_row in enumerate(SAMPLES[0]):
     numbers.add_all(
         f"sample {row + 1}", list(columns), f"at x = {digits(x_row)}", [values[row] for values in columns.values()]
     )

@@ -10,7 +10,8 @@ from dashboard.charts.weights import place
 from dashboard.state import sidebar_run
 from dashboard.ui import card
 from dashboard.views.lecture import charts_backward as charts
-from dashboard.views.lecture.parts import Numbers
+from dashboard.views.lecture.inputs import whole
+from dashboard.views.lecture.numbers_table import Numbers
 from dashboard.words.formulas import factor, tex, worked
 from dashboard.words.markup import escape
 from dashboard.words.numbers import digits, number, percent
@@ -61,33 +62,6 @@ def choices(history: History) -> tuple[int, int, int | None, int, int]:
     column = whole("To unit", "b_to", 0, fan_out - 1, 0, "Unit of this layer, counted from 0.")
     sample = whole("Sample", "b_row", 0, len(history.probe_x) - 1, 0, "Row of the probe, counted from 0.")
     return record, layer, row, column, sample
-
-
-def whole(label: str, key: str, low: int, high: int, start: int, help: str) -> int:
-    """A whole-number field whose range may change with the network: a value outside moves to the nearest end.
-
-    Drawn as a field of floats: one of whole numbers breaks on an address with an infinite number.
-    """
-    _keep_within(key, low, high)
-    chosen = st.number_input(
-        label,
-        float(low),
-        float(high),
-        float(min(start, high)),
-        1.0,
-        format="%.0f",
-        key=key,
-        bind="query-params",
-        help=help,
-    )
-    return int(chosen)
-
-
-def _keep_within(key: str, low: int, high: int) -> None:
-    """Move a chosen value into the range that its widget is about to have."""
-    if key in st.session_state:
-        value = st.session_state[key]
-        st.session_state[key] = type(value)(min(max(value, low), high))
 
 
 def index_of(history: History, layer: int, row: int | None, column: int) -> int:

@@ -9,7 +9,9 @@ from dashboard.charts import drawings, style
 from dashboard.ui import card, theme
 from dashboard.ui.svg import draw
 from dashboard.views.lecture import charts_forward as charts
-from dashboard.views.lecture.parts import Numbers, Question, predict, set_up, theta_settings, theta_sliders, x_picker
+from dashboard.views.lecture.inputs import activation_picker, set_up, theta_settings, theta_sliders, x_picker
+from dashboard.views.lecture.numbers_table import Numbers
+from dashboard.views.lecture.quiz import Question, ask, predict
 from dashboard.words.formulas import factor, tex, worked
 from dashboard.words.numbers import digits
 from nncore import ACTIVATIONS, Activation
@@ -240,7 +242,7 @@ st.markdown(
     "Cajal drew it in 1899: dendrites collect, the soma sums, the axon sends. The artificial one forms the weighted sum U "
     "and puts out O = φ(U). With φ = sigmoid its output **is** the probability P above."
 )
-phi = ACTIVATIONS[st.selectbox("Activation φ", list(ACTIVATIONS), 2, key="n_phi", bind="query-params")]
+phi = activation_picker("n_phi")
 o = float(phi(np.array(u)))
 biological, artificial = st.columns(2)
 with biological, st.container(border=True, key="n_biological_card"):
@@ -257,9 +259,7 @@ st.markdown(
 )
 slopes = charts.slope_measurement()
 card.show("n_slopes", charts.SLOPES, slopes, charts.slope_heatmap(slopes, u, look), height=430)
-for column, question in zip(st.columns(3), about_slopes, strict=True):
-    with column:
-        predict(question)
+ask(about_slopes, 3)
 for name in LECTURES_OWN:
     row(ACTIVATIONS[name], u, look)
 others = [name for name in ACTIVATIONS if name not in LECTURES_OWN]

@@ -8,7 +8,9 @@ import streamlit as st
 from dashboard.state.address import FIRST_SIGHT, link
 from dashboard.ui import card, theme
 from dashboard.views.lecture import charts_vanishing as charts
-from dashboard.views.lecture.parts import Numbers, Question, predict, set_up
+from dashboard.views.lecture.inputs import activation_picker, set_up
+from dashboard.views.lecture.numbers_table import Numbers
+from dashboard.views.lecture.quiz import Question, ask
 from dashboard.words.formulas import factor, tex, worked
 from dashboard.words.numbers import digits, number
 from nncore import ACTIVATIONS, RunConfig, measures, run
@@ -196,8 +198,7 @@ with controls:
     x = st.number_input(
         "Input x of the first layer", -1000.0, 1000.0, 0.5, 0.1, key="v_x", format="%g", bind="query-params"
     )
-    names = list(ACTIVATIONS)
-    phi_name = st.selectbox("Activation φ", names, names.index("sigmoid"), key="v_phi", bind="query-params")
+    phi_name = activation_picker("v_phi").name
 bias = float(charts.bias_of(bias_choice, np.array(weight), own))
 seen = unit_chain(weight, bias, x, int(depth), phi_name)
 ceiling = float(ACTIVATIONS[phi_name].max_slope)
@@ -264,9 +265,7 @@ for row in range(depth):
 numbers.add("chain", "factor per layer", "geometric mean", rate(seen))
 
 st.subheader("Predict first", anchor=False)
-for column, question in zip(st.columns(2) * 2, questions(), strict=True):
-    with column:
-        predict(question)
+ask(questions(), 2)
 
 st.subheader("Now in a whole network", anchor=False)
 st.markdown(

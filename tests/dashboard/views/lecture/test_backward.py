@@ -8,6 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.views.lecture import backward_questions as questions
+from dashboard.views.lecture.worked_example import descent_from
 from nncore import RunConfig, run
 from tests.conftest import decode, plots
 from tests.dashboard.lab import bar, start_on, tell
@@ -302,8 +303,8 @@ def test_the_answers_are_what_the_numbers_say(name: str) -> None:
 
 
 def test_the_answer_of_equal_units_is_that_they_never_part() -> None:
-    path = questions.descent_from((0.0, 0.0, 0.5, 0.5, 0.0, 0.7, 0.7))
+    path = descent_from((0.0, 0.0, 0.5, 0.5, 0.0, 0.7, 0.7))
     np.testing.assert_array_equal(path.theta[:, 2], path.theta[:, 3])
-    zero = questions.descent_from((0.0,) * 7)
+    zero = descent_from((0.0,) * 7)
     assert zero.loss[-1] < 0.1 * zero.loss[0]
     assert (zero.grad[0][:4] == 0).all() and (zero.grad[0][4:] != 0).all()

@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.views.lecture.parts import EXAMPLE_THETA, Numbers
+from dashboard.views.lecture.numbers_table import Numbers
+from dashboard.views.lecture.worked_example import EXAMPLE_THETA
 from dashboard.words.numbers import digits
 from nncore import ACTIVATIONS
 from nncore.lecture.models import collapsed, forward

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.views.lecture.parts import Numbers
+from dashboard.views.lecture.numbers_table import Numbers
 from nncore import ACTIVATIONS
 from nncore.lecture.models import OVERLAPPING, fit_logistic, logistic
 from tests.conftest import plots

@@ -1,0 +1,108 @@
+"""What the lecture's pages are set with: sliders for theta, fields, and buttons that put them into a situation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from dashboard.views.lecture.worked_example import EXAMPLE_THETA, ROLES
+from nncore import ACTIVATIONS, Activation
+
+THETA_LIMIT = 10.0
+X_LIMIT = 1000.0
+
+
+def set_up(label: str, key: str, values: Mapping[str, Any], *, help: str | None = None) -> None:
+    """A button that puts widgets, named by their keys, into a situation."""
+    st.button(label, key=key, help=help, icon=":material/tune:", on_click=st.session_state.update, args=(dict(values),))
+
+
+def theta_settings(prefix: str, theta: Iterable[float]) -> dict[str, float]:
+    """The slider values that make this theta: what `set_up` wants."""
+    return {f"{prefix}_theta{k}": float(value) for k, value in enumerate(theta)}
+
+
+def theta_sliders(
+    prefix: str,
+    start: Sequence[float] = EXAMPLE_THETA,
+    roles: Sequence[str] = ROLES,
+    *,
+    limit: float = THETA_LIMIT,
+    which: Sequence[int] | None = None,
+) -> np.ndarray:
+    """A slider per theta, each bound to the URL as `{prefix}_theta{k}`; returns theta, (len(start),).
+
+    `which` draws only some of them, say in one column of several; the others keep what they have, and are NaN
+    in the result where nothing has been drawn yet.
+    """
+    for k in range(len(start)) if which is None else which:
+        st.slider(
+            f"θ{k} · {roles[k]}", -limit, limit, float(start[k]), 0.05, key=f"{prefix}_theta{k}", bind="query-params"
+        )
+    return np.array([st.session_state.get(f"{prefix}_theta{k}", np.nan) for k in range(len(start))])
+
+
+def x_picker(key: str, start: float, low: float, high: float, *, label: str = "x") -> float:
+    """A number field bound to the URL, -1000 to 1000, and a slider over [low, high] that drags it.
+
+    The field reaches where the slider does not: that is how U = ±700 is typed in.
+    """
+    drag = f"{key}_drag"
+
+    def dragged() -> None:
+        st.session_state[key] = st.session_state[drag]
+
+    field, slider = st.columns([1, 2], vertical_alignment="bottom")
+    x = field.number_input(
+        f"{label}, typed",
+        -X_LIMIT,
+        X_LIMIT,
+        float(start),
+        0.1,
+        key=key,
+        format="%g",
+        bind="query-params",
+        help="Any x from −1000 to 1000, also far outside the data.",
+    )
+    st.session_state[drag] = float(np.clip(x, low, high))
+    slider.slider(f"{label}, dragged", float(low), float(high), step=0.05, key=drag, on_change=dragged)
+    return float(x)
+
+
+def whole(label: str, key: str, low: int, high: int, start: int, help: str) -> int:
+    """A whole-number field whose range may change with the network: a value outside moves to the nearest end.
+
+    Drawn as a field of floats: one of whole numbers breaks on an address with an infinite number.
+    """
+    _keep_within(key, low, high)
+    chosen = st.number_input(
+        label,
+        float(low),
+        float(high),
+        float(min(start, high)),
+        1.0,
+        format="%.0f",
+        key=key,
+        bind="query-params",
+        help=help,
+    )
+    return int(chosen)
+
+
+def _keep_within(key: str, low: int, high: int) -> None:
+    """Move a chosen value into the range that its widget is about to have."""
+    if key in st.session_state:
+        value = st.session_state[key]
+        st.session_state[key] = type(value)(min(max(value, low), high))
+
+
+def activation_picker(
+    key: str, help: str = "The lecture works with the sigmoid, whose slope is O(1 − O)."
+) -> Activation:
+    """The hidden units' φ; the lecture's is the sigmoid."""
+    names = list(ACTIVATIONS)
+    chosen = st.selectbox("Activation φ", names, names.index("sigmoid"), key=key, bind="query-params", help=help)
+    return ACTIVATIONS[chosen]
