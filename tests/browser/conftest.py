@@ -9,6 +9,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -121,11 +122,11 @@ def page(new_page: Callable[..., Page]) -> Page:
 
 @pytest.fixture
 def open_at(app_url: str, new_page: Callable[..., Page]) -> Callable[..., Page]:
-    """A page opened by its address, its chart painted: `open_at("map?steps=9", "chart_map", width=390)`."""
+    """A page opened by its address in the app, or a whole one: `open_at("map?steps=9", "chart_map", width=390)`."""
 
     def open_page(address: str, key: str, **options: object) -> Page:
         page = new_page(expected_errors=DEEP_LINK, **options)
-        page.goto(f"{app_url}/{address}")
+        page.goto(urljoin(f"{app_url}/", address))
         wait_painted(page, key)
         wait_idle(page)
         return page

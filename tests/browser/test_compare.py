@@ -10,11 +10,9 @@ from dashboard.state.address import FIRST_SIGHT, link
 from dashboard.state.pins import Pin, decoded, encoded
 from nncore import run
 from nncore.diagnosis import flow
-from tests.browser.helpers import chart, figure_data, wait_idle, wait_painted
+from tests.browser.helpers import DEEP_LINK, chart, figure_data, wait_idle, wait_painted
 
 SMALL = FIRST_SIGHT.replace(hidden=(5,) * 4, steps=20, n_samples=60)
-NOT_FOUND = ("404",)
-"""Opened on a page of its own, Streamlit asks for its server below that page first."""
 
 
 def lines(page: Page) -> dict[str, list]:
@@ -71,7 +69,7 @@ def test_two_pinned_runs_are_compared_and_the_copied_link_shows_the_same(new_pag
     shown = lines(page)
     assert set(shown) == {"shallow", "sigmoid, 5 × 5"}
 
-    other = new_page(expected_errors=NOT_FOUND)
+    other = new_page(expected_errors=DEEP_LINK)
     other.goto(page.url)
     compare_shown(other)
     assert lines(other) == shown
@@ -89,7 +87,7 @@ def test_two_pinned_runs_are_compared_and_the_copied_link_shows_the_same(new_pag
 
 
 def test_phone_compares_without_scrolling_sideways_and_by_keyboard(new_page, app_url: str) -> None:
-    page = new_page(390, 844, expected_errors=NOT_FOUND)
+    page = new_page(390, 844, expected_errors=DEEP_LINK)
     pins = [("pin", encoded(Pin(name, SMALL.replace(activation=name)))) for name in ("sigmoid", "relu")]
     page.goto(f"{app_url}/compare?{urlencode(pins)}")
     compare_shown(page)

@@ -9,18 +9,14 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from dashboard.state.address import FIRST_SIGHT, link
-from tests.browser.helpers import chart, figure_data, wait_idle, wait_painted
+from tests.browser.helpers import DEEP_LINK, chart, figure_data, wait_idle, wait_painted
 
 SMALL = FIRST_SIGHT.replace(hidden=(6,) * 4, activation="tanh", steps=10, n_samples=60)
 
 
-PROBES = ("404 (Not Found)",)
-"""Streamlit looks for its server below a page's own address first, which Chromium reports."""
-
-
 @pytest.fixture
 def page(new_page: Callable[..., Page]) -> Page:
-    return new_page(expected_errors=PROBES)
+    return new_page(expected_errors=DEEP_LINK)
 
 
 def open_page(page: Page, url: str, name: str, key: str) -> None:

@@ -4,28 +4,18 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.helpers import figure_data, painted, wait_idle, wait_painted
+from tests.browser.helpers import figure_data, painted, wait_painted
 
-NewPage = Callable[..., Page]
+OpenAt = Callable[..., Page]
 SMALL = "dataset=moons&depth=3&width=6&steps=30&n_samples=60&activation=tanh&step=10"
-
-
-def open_at(new_page: NewPage, url: str, **options: object) -> Page:
-    page = new_page(expected_errors=("404",), **options)
-    page.goto(url)
-    wait_painted(page, "chart_f_scores")
-    wait_idle(page)
-    return page
 
 
 def lines(page: Page) -> dict[str, list[float]]:
     return {trace["name"]: trace["y"] for trace in figure_data(page, "chart_f_scores")["data"]}
 
 
-def test_a_fork_is_drawn_over_its_parent_a_weight_is_edited_and_the_address_reopens_it(
-    app_url: str, new_page: NewPage
-) -> None:
-    page = open_at(new_page, f"{app_url}/fork?{SMALL}&f_change=")
+def test_a_fork_is_drawn_over_its_parent_a_weight_is_edited_and_the_address_reopens_it(open_at: OpenAt) -> None:
+    page = open_at(f"fork?{SMALL}&f_change=", "chart_f_scores")
     main = page.get_by_test_id("stMain")
     expect(main).to_contain_text("Nothing is changed, and the fork repeats its parent")
     first = lines(page)
@@ -43,15 +33,13 @@ def test_a_fork_is_drawn_over_its_parent_a_weight_is_edited_and_the_address_reop
     edited = lines(page)
     assert edited["parent"] == first["parent"] and edited["fork"] != first["fork"]
 
-    again = open_at(new_page, page.url)
+    again = open_at(page.url, "chart_f_scores")
     expect(again.get_by_test_id("stMain")).to_contain_text("in layer 1 is set to 2.5")
     assert lines(again) == edited
 
 
-def test_a_changed_setting_and_the_step_are_reached_by_keyboard_and_stay_in_the_address(
-    app_url: str, new_page: NewPage
-) -> None:
-    page = open_at(new_page, f"{app_url}/fork?{SMALL}&f_change=Optimizer&f_optimizer=adam", width=390, height=844)
+def test_a_changed_setting_and_the_step_are_reached_by_keyboard_and_stay_in_the_address(open_at: OpenAt) -> None:
+    page = open_at(f"fork?{SMALL}&f_change=Optimizer&f_optimizer=adam", "chart_f_scores", width=390, height=844)
     expect(page.get_by_test_id("stMain")).to_contain_text("Optimizer sgd → adam")
     before = painted(page, "chart_f_scores")
     slider = page.get_by_role("slider", name="Fork at step")

@@ -11,21 +11,6 @@ from dashboard.views.lecture.worked_example import EXAMPLE_THETA
 from nncore.lecture.models import forward, logistic
 from tests.browser.helpers import figure_data, painted, screenshot, wait_idle, wait_painted
 
-PROBES = ("404 (Not Found)",)
-"""Streamlit looks for its server below a page's own address first, which Chromium reports."""
-
-
-@pytest.fixture
-def open_at(app_url: str, new_page: Callable[..., Page]) -> Callable[..., Page]:
-    def open_page(address: str, key: str, **options: object) -> Page:
-        page = new_page(expected_errors=PROBES, **options)
-        page.goto(f"{app_url}/{address}")
-        wait_painted(page, key)
-        wait_idle(page)
-        return page
-
-    return open_page
-
 
 def press(page: Page, slider: str, key: str, chart: str) -> None:
     """Focus the slider whose label begins so, press a key, and wait for the new picture."""

@@ -8,17 +8,14 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from dashboard.state.address import FIRST_SIGHT, link
-from tests.browser.helpers import chart, figure_data, wait_idle, wait_painted
-
-PROBES = ("404 (Not Found)",)
-"""Streamlit looks for its server below a page's own address first, which Chromium reports."""
+from tests.browser.helpers import DEEP_LINK, chart, figure_data, wait_idle, wait_painted
 
 NARROW = link(FIRST_SIGHT.replace(hidden=(4,) * 12, activation="tanh", steps=10, n_samples=40))
 
 
 @pytest.fixture
 def page(new_page: Callable[..., Page]) -> Page:
-    return new_page(expected_errors=PROBES)
+    return new_page(expected_errors=DEEP_LINK)
 
 
 def open_map(page: Page, url: str, **query: str) -> None:

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from dashboard.state.address import FIRST_SIGHT, link
 from nncore import History
-from tests.browser.helpers import figure_data, wait_idle, wait_painted
+from tests.browser.helpers import DEEP_LINK, figure_data, wait_idle, wait_painted
 from tests.patience import until
 
 SMALL = FIRST_SIGHT.replace(hidden=(5,) * 4, steps=12, n_samples=60, seed=3)
@@ -22,7 +22,7 @@ def numbers(page: Page) -> dict[str, list]:
 
 
 def test_saved_history_opens_with_the_same_numbers_and_can_be_left(new_page, app_url: str, tmp_path: Path) -> None:
-    page = new_page(expected_errors=("404 (Not Found)",))
+    page = new_page(expected_errors=DEEP_LINK)
     page.goto(f"{app_url}/?{urlencode(link(SMALL))}")
     before = numbers(page)
     with page.expect_download() as caught:

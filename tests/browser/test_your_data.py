@@ -5,19 +5,16 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.helpers import chart, figure_data, wait_idle, wait_painted
+from tests.browser.helpers import DEEP_LINK, chart, figure_data, wait_idle, wait_painted
 
 CSV = b"x;side;y\n" + b"".join(
     b"%d,5;%s;%d,25\n" % (n % 9 - 4, b"left" if n % 9 < 4 else b"right", 3 * (n % 9)) for n in range(45)
 )
 
-PROBES = ("404 (Not Found)",)
-"""Streamlit asks for its own address below a page that is opened by link, and is told so."""
-
 
 @pytest.fixture
 def page(new_page) -> Page:
-    return new_page(expected_errors=PROBES)
+    return new_page(expected_errors=DEEP_LINK)
 
 
 def wait_for_trace(page: Page, key: str, place: int, condition: str) -> dict:
@@ -52,7 +49,7 @@ def test_file_is_chosen_from_and_trained_on_and_its_link_says_nothing(page: Page
     assert losses[-1] < 0.2 * losses[0]
     expect(page.get_by_text("sides.csv: side from 2 columns")).to_be_visible()
     assert re.search(r"table=[0-9a-f]{32}\.c1\.0_2&", page.url + "&")
-    stranger = new_page(expected_errors=PROBES)
+    stranger = new_page(expected_errors=DEEP_LINK)
     stranger.goto(page.url)
     expect(stranger.get_by_text("The data itself is never part of a link")).to_be_visible()
     expect(stranger.locator("input[type=file]")).to_be_attached()
@@ -83,7 +80,7 @@ def test_points_are_added_by_click_and_by_number(page: Page, app_url: str) -> No
 
 
 def test_phone_shows_the_canvas_and_a_file_without_scrolling_sideways(new_page, app_url: str) -> None:
-    page = new_page(390, 844, touch=True, dark=True, expected_errors=PROBES)
+    page = new_page(390, 844, touch=True, dark=True, expected_errors=DEEP_LINK)
     page.goto(f"{app_url}/your_data?own=Draw+a+function")
     wait_painted(page, "function")
     wait_idle(page)

@@ -25,6 +25,14 @@ def opened(script: object = APP, **query: object) -> AppTest:
     return app.run()
 
 
+def opened_on(address: str, /, **query: object) -> AppTest:
+    """The app's page at this address after its first run, with these query parameters; no other is run before it."""
+    app = AppTest.from_file(APP, default_timeout=PATIENCE)
+    for name, value in query.items():
+        app.query_params[name] = value
+    return start_on(app, address).run()
+
+
 def start_on(app: AppTest, address: str) -> AppTest:
     """Let the first run be that of the page at this address, which the harness otherwise learns from a first run."""
     app._page_hash = calc_hash(address)

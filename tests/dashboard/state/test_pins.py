@@ -11,9 +11,8 @@ from dashboard.state.address import FIRST_SIGHT
 from dashboard.state.pins import LONGEST_NAME, Pin, clean, decoded, encoded, proposed, unused
 from dashboard.state.session import MOST_PINS
 from nncore import RunConfig, read_table
-from tests.dashboard.lab import SMALL, element, opened, start_on
+from tests.dashboard.lab import SMALL, element, opened, opened_on
 from tests.dashboard.state.test_address import HOSTILE, configs
-from tests.patience import PATIENCE
 
 TINY = FIRST_SIGHT.replace(hidden=(4, 4), steps=4, n_samples=40)
 COMPARE = "views/compare/page.py"
@@ -45,15 +44,7 @@ def compare_page(*found: Pin, texts: tuple[str, ...] = ()):
 
 
 def opened_at(**query):
-    from streamlit.testing.v1 import AppTest
-
-    from tests.dashboard.lab import APP
-
-    app = AppTest.from_file(str(APP), default_timeout=PATIENCE)
-    for name, value in query.items():
-        app.query_params[name] = value
-    start_on(app, "compare")
-    return app.run()
+    return opened_on("compare", **query)
 
 
 # Configs and links ------------------------------------------------------------------------------------------

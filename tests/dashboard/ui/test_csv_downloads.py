@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.state.pins import Pin
 from nncore import Measurement
-from tests.dashboard.lab import APP, element, start_on
+from tests.dashboard.lab import APP, element, opened_on
 from tests.dashboard.state.test_pins import TINY, compare_page
 
 FILES = dict(re.findall(r'page\("([^"]+)", "([^"]+)"', APP.read_text(encoding="utf-8")))
@@ -68,7 +68,7 @@ def visits() -> Iterator[dict[str, Visit]]:
             offered.clear()
             return seen
 
-        app = start_on(AppTest.from_file(APP, default_timeout=60), "your_data").run()
+        app = opened_on("your_data")
         app.file_uploader(key="table_file").set_value(("=1+1.csv", TABLE, "text/csv")).run()
         element(app, "to_lab").click().run()
         offered.clear()

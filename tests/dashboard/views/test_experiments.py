@@ -14,10 +14,9 @@ from dashboard.views.experiments.charts import described, picture
 from nncore.config.settings import LEARNING_RATES
 from nncore.experiments import BASE, EXPERIMENTS, TOPICS, Experiment
 from tests.conftest import plots
-from tests.dashboard.lab import APP, element, opened, start_on
+from tests.dashboard.lab import element, opened, opened_on
 from tests.dashboard.state.test_sidebar import config_of, sidebar
 from tests.nncore.experiments.nudge import nudge_first_weights
-from tests.patience import PATIENCE
 
 every_experiment = pytest.mark.parametrize("experiment", EXPERIMENTS.values(), ids=EXPERIMENTS)
 FEW = 10
@@ -25,9 +24,7 @@ FEW = 10
 
 
 def gallery() -> AppTest:
-    app = AppTest.from_file(APP, default_timeout=PATIENCE)
-    start_on(app, "gallery")
-    return app.run()
+    return opened_on("gallery")
 
 
 def numbers(line: dict) -> np.ndarray:

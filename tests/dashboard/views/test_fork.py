@@ -18,8 +18,8 @@ from nncore.config.fork import CHANGEABLE
 from nncore.diagnosis import suggested_fork
 from nncore.measures import fork_and_parent
 from tests.conftest import plots
-from tests.dashboard.lab import APP, element, start_on
-from tests.patience import PATIENCE, until
+from tests.dashboard.lab import element, opened, opened_on
+from tests.patience import until
 
 SMALL = {"depth": "2", "width": "4", "steps": "12", "n_samples": "40", "activation": "tanh"}
 CHARTS = {"f_scores", "f_flow", "f_distance", "f_updates", "f_learned_parent", "f_learned_fork", "f_difference"}
@@ -27,11 +27,7 @@ BESIDE = RunConfig(n_samples=40, hidden=(4, 4), steps=12)
 
 
 def open_page(**query: Any) -> AppTest:
-    app = AppTest.from_file(str(APP), default_timeout=PATIENCE)
-    for name, value in {**SMALL, **query}.items():
-        app.query_params[name] = value
-    start_on(app, "fork")
-    return finished(app.run())
+    return finished(opened_on("fork", **{**SMALL, **query}))
 
 
 def finished(app: AppTest) -> AppTest:
@@ -108,10 +104,7 @@ def test_a_run_of_few_steps_has_a_page(steps: int) -> None:
 
 
 def test_the_labs_step_is_the_fork_point_unless_it_is_the_end_and_the_fork_is_there_again_on_the_way_back() -> None:
-    app = AppTest.from_file(str(APP), default_timeout=PATIENCE)
-    for name, value in SMALL.items():
-        app.query_params[name] = value
-    finished(app.run())
+    app = finished(opened(**SMALL))
     assert element(app, "step").value == 12
     app.switch_page("views/fork/page.py")
     finished(app.run())

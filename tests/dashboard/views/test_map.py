@@ -19,8 +19,8 @@ from dashboard.views.map.axes import AXES, beside
 from nncore import RunConfig
 from nncore.sweep import CELL_QUANTITIES, VERDICTS, Cells, Folder, Grid, Limits, Report, Result, write
 from tests.conftest import click, plots
-from tests.dashboard.lab import APP, SMALL, element, start_on
-from tests.patience import PATIENCE, until
+from tests.dashboard.lab import SMALL, element, opened_on
+from tests.patience import until
 
 TINY = {"m_depth_low": "1", "m_depth_high": "3", "m_depth_n": "3", "m_gain_n": "3"}
 """A map of nine cells."""
@@ -34,11 +34,8 @@ def unset(monkeypatch) -> None:
 
 def page(**query: object) -> AppTest:
     """This page with these query parameters, once its map is complete."""
-    app = AppTest.from_file(APP, default_timeout=PATIENCE)
-    for name, value in {**SMALL, "activation": "tanh", **TINY, **query}.items():
-        app.query_params[name] = in_address(value)
-    start_on(app, "map")
-    return complete(app.run())
+    query = {**SMALL, "activation": "tanh", **TINY, **query}
+    return complete(opened_on("map", **{name: in_address(value) for name, value in query.items()}))
 
 
 def in_address(value: Any) -> Any:
@@ -129,9 +126,7 @@ def test_verdicts_have_letters_and_a_legend_with_titles() -> None:
 
 
 def test_default_map_is_depth_against_gain_at_initialization_with_theory_and_a_star() -> None:
-    app = AppTest.from_file(APP, default_timeout=PATIENCE)
-    start_on(app, "map")
-    complete(app.run())
+    app = complete(opened_on("map"))
     check(app)
     assert heat(app)["z"].shape == (15, 30)
     assert {"6 ξ, depth that trains", "you are here"} <= set(names(app))

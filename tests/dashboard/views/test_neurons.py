@@ -12,8 +12,7 @@ from dashboard.views.neurons import charts as charts
 from nncore import ACTIVATIONS, DATASETS, History, RunConfig, run
 from nncore.measures import units as u
 from tests.conftest import click, plots
-from tests.dashboard.lab import APP, SMALL, element, start_on
-from tests.patience import PATIENCE
+from tests.dashboard.lab import SMALL, element, opened_on
 
 PAGE = "views/neurons/page.py"
 CHARTS = {"chart_curve", "chart_responses", "chart_zones"}
@@ -22,11 +21,7 @@ LOOK = style.LIGHT
 
 def page(**query: object) -> AppTest:
     """This page after its first run, with these query parameters; the lab is not run before it."""
-    app = AppTest.from_file(APP, default_timeout=PATIENCE)
-    for name, value in {**SMALL, **query}.items():
-        app.query_params[name] = value
-    start_on(app, "neurons")
-    return app.run()
+    return opened_on("neurons", **{**SMALL, **query})
 
 
 def words(app) -> str:
@@ -98,10 +93,7 @@ CSV = b"a $x$,b,kind\n" + b"".join(b"%d,%d,%s\n" % (n % 7, n % 5, [b"red", b"blu
 
 
 def test_table_of_ones_own_is_shown_on_both_pages_and_to_nobody_else() -> None:
-    app = AppTest.from_file(APP, default_timeout=PATIENCE)
-    for name, value in SMALL.items():
-        app.query_params[name] = value
-    start_on(app, "your_data").run()
+    app = opened_on("your_data", **SMALL)
     app.file_uploader(key="table_file").set_value(("mine.csv", CSV, "text/csv")).run()
     element(app, "to_lab").click().run()
     query = dict(app.query_params)
@@ -112,10 +104,7 @@ def test_table_of_ones_own_is_shown_on_both_pages_and_to_nobody_else() -> None:
     assert not app.exception
     assert len(plots(app)) == 5
     for address in ("neurons", "propagation"):
-        stranger = AppTest.from_file(APP, default_timeout=PATIENCE)
-        for name, value in query.items():
-            stranger.query_params[name] = value
-        start_on(stranger, address).run()
+        stranger = opened_on(address, **query)
         assert not stranger.exception
         assert not plots(stranger)
         assert "names a table of somebody's own" in stranger.warning[0].value

@@ -19,8 +19,7 @@ from nncore.theory.diagrams import c_staircase, critical_curve, extent, gain_cur
 from nncore.theory.hidden_jacobian import hidden_spectrum, partner, spectra
 from nncore.theory.of_config import standing
 from tests.conftest import click, plots
-from tests.dashboard.lab import APP, SMALL, element, start_on
-from tests.patience import PATIENCE
+from tests.dashboard.lab import SMALL, element, opened_on
 
 CHARTS = {"chart_phases", "chart_q_map", "chart_c_map", "chart_chi", "chart_singular"}
 LOOKS = (style.LIGHT, style.DARK)
@@ -28,11 +27,7 @@ LOOKS = (style.LIGHT, style.DARK)
 
 def page(**query: object) -> AppTest:
     """This page after its first run, with these query parameters; the lab is not run before it."""
-    app = AppTest.from_file(APP, default_timeout=PATIENCE)
-    for name, value in {**SMALL, "steps": "0", **query}.items():
-        app.query_params[name] = value
-    start_on(app, "propagation")
-    return app.run()
+    return opened_on("propagation", **{**SMALL, "steps": "0", **query})
 
 
 def words(app) -> str:

@@ -11,9 +11,8 @@ from dashboard.views.lecture import backward_questions as questions
 from dashboard.views.lecture.worked_example import descent_from
 from nncore import RunConfig, run
 from tests.conftest import decode, plots
-from tests.dashboard.lab import bar, start_on, tell
+from tests.dashboard.lab import bar, opened_on, tell
 from tests.dashboard.plot.test_frames import played
-from tests.patience import PATIENCE
 
 ROOT = Path(__file__).parents[4]
 TRAJECTORIES = json.loads((ROOT / "tests" / "cases" / "trajectories.json").read_text(encoding="utf-8"))
@@ -21,11 +20,7 @@ EXPECTED = next(c for c in TRAJECTORIES["cases"] if c["id"] == "public-lecture-1
 
 
 def open_page(**query: str) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "dashboard" / "app.py"), default_timeout=PATIENCE)
-    for name, value in query.items():
-        app.query_params[name] = value
-    start_on(app, "lecture_backward")
-    app.run()
+    app = opened_on("lecture_backward", **query)
     assert not app.exception
     return app
 

@@ -1,9 +1,7 @@
 """Page 2, the forward pass: its numbers, its curve, its edge cases, and hostile addresses."""
 
-import io
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,42 +10,20 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.views.lecture.numbers_table import Numbers
 from dashboard.views.lecture.worked_example import EXAMPLE_THETA
 from dashboard.words.numbers import digits
 from nncore import ACTIVATIONS
 from nncore.lecture.models import collapsed, forward
 from tests.conftest import plots
-from tests.patience import PATIENCE
+from tests.dashboard.lab import opened
 
 ROOT = Path(__file__).parents[4]
 PAGE = ROOT / "dashboard" / "views" / "lecture" / "forward.py"
 EXAMPLE = np.array(EXAMPLE_THETA)
 
 
-@pytest.fixture
-def recorded(monkeypatch: pytest.MonkeyPatch) -> dict[str, pd.DataFrame]:
-    """The tables of all numbers that a page makes, as their CSV holds them."""
-    tables: dict[str, pd.DataFrame] = {}
-    show = Numbers.show
-
-    def record(numbers: Numbers, key: str) -> None:
-        tables[key] = pd.read_csv(io.StringIO(numbers.measurement().frame().to_csv(index=False)))
-        show(numbers, key)
-
-    monkeypatch.setattr(Numbers, "show", record)
-    return tables
-
-
-@pytest.fixture
-def open_page() -> Callable[..., AppTest]:
-    def open_at(**parameters: Any) -> AppTest:
-        app = AppTest.from_file(str(PAGE), default_timeout=PATIENCE)
-        for name, value in parameters.items():
-            app.query_params[name] = str(value)
-        return app.run()
-
-    return open_at
+def open_page(**parameters: object) -> AppTest:
+    return opened(PAGE, **{name: str(value) for name, value in parameters.items()})
 
 
 def drawing(app: AppTest, words: str) -> str:
@@ -73,7 +49,7 @@ def value(table: pd.DataFrame, symbol: str) -> float:
     return float(table.loc[table.symbol == symbol, "value"].iloc[0])
 
 
-def test_the_page_opens_on_the_worked_example(open_page: Callable[..., AppTest], recorded: dict) -> None:
+def test_the_page_opens_on_the_worked_example(recorded: dict) -> None:
     app = open_page()
     assert not app.exception
     for number in ("0.645656", "0.354344", "0.539353", "0.451959", "0.212606"):
@@ -84,7 +60,7 @@ def test_the_page_opens_on_the_worked_example(open_page: Callable[..., AppTest],
     assert value(recorded["forward"], "f(x)") == forward(EXAMPLE, np.array(1.0)).f
 
 
-def test_the_four_samples_are_in_the_table_and_in_the_csv(open_page: Callable[..., AppTest], recorded: dict) -> None:
+def test_the_four_samples_are_in_the_table_and_in_the_csv(recorded: dict) -> None:
     app = open_page()
     table = app.dataframe[0].value
     assert list(table["f(x)"]) == ["0.397386", "0.469845", "0.539353", "0.604382"]
@@ -94,7 +70,7 @@ def test_the_four_samples_are_in_the_table_and_in_the_csv(open_page: Callable[..
 
 
 @pytest.mark.parametrize("k", range(7))
-def test_moving_a_theta_moves_the_curve_and_is_put_into_words(open_page: Callable[..., AppTest], k: int) -> None:
+def test_moving_a_theta_moves_the_curve_and_is_put_into_words(k: int) -> None:
     app = open_page()
     before = trace(app, "f(x)")["y"]
     app.slider(key=f"f_theta{k}").set_value(EXAMPLE[k] + 1.0).run()
@@ -107,13 +83,13 @@ def test_moving_a_theta_moves_the_curve_and_is_put_into_words(open_page: Callabl
     assert f"**θ{k}** {digits(EXAMPLE[k])} → {digits(theta[k])}" in words(app)
 
 
-def test_the_units_shares_and_theta_4_add_up_to_f(open_page: Callable[..., AppTest]) -> None:
+def test_the_units_shares_and_theta_4_add_up_to_f() -> None:
     app = open_page(f_theta4=-1.5)
     total = -1.5 + trace(app, "θ5 O11")["y"] + trace(app, "θ6 O12")["y"]
     np.testing.assert_allclose(total, trace(app, "f(x)")["y"], atol=1e-12)
 
 
-def test_with_linear_units_the_collapsed_line_lies_on_f(open_page: Callable[..., AppTest]) -> None:
+def test_with_linear_units_the_collapsed_line_lies_on_f() -> None:
     app = open_page(f_phi="linear")
     np.testing.assert_allclose(trace(app, "collapsed line")["y"], trace(app, "f(x)")["y"], atol=1e-14)
     assert "0.49" in formulas(app) and "0.59" in formulas(app)
@@ -124,7 +100,7 @@ def test_with_linear_units_the_collapsed_line_lies_on_f(open_page: Callable[...,
 
 
 @pytest.mark.parametrize("phi", list(ACTIVATIONS))
-def test_every_activation_can_be_switched_to(open_page: Callable[..., AppTest], phi: str) -> None:
+def test_every_activation_can_be_switched_to(phi: str) -> None:
     app = open_page(f_phi=phi)
     assert not app.exception
     np.testing.assert_allclose(trace(app, "f(x)")["y"], forward(EXAMPLE, trace(app, "f(x)")["x"], phi).f, rtol=1e-12)
@@ -140,14 +116,14 @@ def test_every_activation_can_be_switched_to(open_page: Callable[..., AppTest], 
         ("No curve left", "Depth buys nothing"),
     ],
 )
-def test_an_edge_case_is_one_button_away_and_named(open_page: Callable[..., AppTest], name: str, named: str) -> None:
+def test_an_edge_case_is_one_button_away_and_named(name: str, named: str) -> None:
     app = open_page()
     next(button for button in app.button if button.label == name).click().run()
     assert not app.exception
     assert named in words(app)
 
 
-def test_units_saturated_at_700_show_finite_numbers(open_page: Callable[..., AppTest], recorded: dict) -> None:
+def test_units_saturated_at_700_show_finite_numbers(recorded: dict) -> None:
     app = open_page(f_theta0=0, f_theta1=0, f_theta2=10, f_theta3=-10, f_x=70)
     table = recorded["forward"]
     assert (value(table, "U11"), value(table, "U12")) == (700.0, -700.0)
@@ -157,7 +133,7 @@ def test_units_saturated_at_700_show_finite_numbers(open_page: Callable[..., App
     assert "nan" not in re.sub(r"<[^>]*>", "", drawing(app, "The 1-2-1 network")).lower()
 
 
-def test_the_typed_x_reaches_beyond_the_slider_and_the_slider_follows(open_page: Callable[..., AppTest]) -> None:
+def test_the_typed_x_reaches_beyond_the_slider_and_the_slider_follows() -> None:
     app = open_page()
     app.number_input(key="f_x").set_value(70.0).run()
     assert app.slider(key="f_x_drag").value == 4.0
@@ -165,7 +141,7 @@ def test_the_typed_x_reaches_beyond_the_slider_and_the_slider_follows(open_page:
     assert app.number_input(key="f_x").value == -2.0
 
 
-def test_an_answer_is_hidden_until_something_is_predicted(open_page: Callable[..., AppTest]) -> None:
+def test_an_answer_is_hidden_until_something_is_predicted() -> None:
     app = open_page()
     questions = [radio for radio in app.radio if radio.key.startswith("choice_")]
     assert len(questions) >= 3
@@ -182,7 +158,7 @@ HOSTILE = ("nan", "1e400", "-1e400", "99999", "<script>alert(1)</script>", "", "
 
 
 @pytest.mark.parametrize("attack", HOSTILE, ids=lambda text: text[:12] or "empty")
-def test_a_hostile_address_opens_the_page_all_the_same(open_page: Callable[..., AppTest], attack: str) -> None:
+def test_a_hostile_address_opens_the_page_all_the_same(attack: str) -> None:
     app = open_page(f_theta0=attack, f_theta6=attack, f_x=attack, f_phi=attack, f_x_drag=attack)
     assert not app.exception
     assert np.isfinite(trace(app, "f(x)")["y"]).all()

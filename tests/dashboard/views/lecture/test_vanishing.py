@@ -1,6 +1,5 @@
 """Why gradients vanish and explode: the product on the page is the backward pass, and each regime is named."""
 
-from pathlib import Path
 from urllib.parse import parse_qs
 
 import numpy as np
@@ -11,18 +10,11 @@ from dashboard.words.numbers import digits
 from nncore import ACTIVATIONS
 from nncore.lecture.chain import unit_chain
 from tests.conftest import plots
-from tests.dashboard.lab import start_on
-from tests.patience import PATIENCE
-
-ROOT = Path(__file__).parents[4]
+from tests.dashboard.lab import opened_on
 
 
 def open_page(**query: str) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "dashboard" / "app.py"), default_timeout=PATIENCE)
-    for name, value in query.items():
-        app.query_params[name] = value
-    start_on(app, "lecture_vanishing")
-    app.run()
+    app = opened_on("lecture_vanishing", **query)
     assert not app.exception
     return app
 
