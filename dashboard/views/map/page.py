@@ -23,7 +23,12 @@ from nncore.sweep import CELL_QUANTITIES, apply_axes, coordinate, theory_curves
 from nncore.sweep.overlay import Curve
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
+def _facts(request: MapRequest) -> tuple[object, ...]:
+    """What a map's curves follow from, as text and numbers: without the rows of an uploaded table."""
+    return request.config.to_dict(), request.x, request.y
+
+
+@st.cache_data(max_entries=32, show_spinner=False, hash_funcs={MapRequest: _facts})
 def curves(request: MapRequest) -> list[Curve]:
     """Theory's curves over a map."""
     return theory_curves(request.config, request.x, request.y)
