@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from dashboard.charts import style
+from dashboard.charts.style import Figure, Style
 from dashboard.plot import plot
 from dashboard.state import uploads
 from dashboard.state.address import link
@@ -26,7 +27,7 @@ LARGEST = f"{MAX_BYTES / 2**20:.0f} MB"
 # A file -----------------------------------------------------------------------------------------------------
 
 
-def upload(look: style.Style) -> None:
+def upload(look: Style) -> None:
     """Choose a file, see how it was read, say what is to be predicted from what."""
     choose, say = st.columns([2, 1], vertical_alignment="bottom")
     file = choose.file_uploader(
@@ -70,7 +71,7 @@ def upload(look: style.Style) -> None:
     chosen_table(uploads.on_shelf()[digest][0], uploaded[digest], look)
 
 
-def chosen_table(table: Table, name: str, look: style.Style) -> None:
+def chosen_table(table: Table, name: str, look: Style) -> None:
     """How a file was read, its columns, the choice, and the way into the lab."""
     st.markdown(
         f"**{escape(name)}** :gray[{counted(table.rows_in_file, 'row')}, {counted(len(table.columns), 'column')}, "
@@ -172,7 +173,7 @@ def open_in_lab(choice: TableChoice) -> None:
 # By hand ----------------------------------------------------------------------------------------------------
 
 
-def click_points(look: style.Style) -> None:
+def click_points(look: Style) -> None:
     """Points of up to four classes, by click or by number."""
     now = session()
     if now.points is None:
@@ -183,32 +184,23 @@ def click_points(look: style.Style) -> None:
         points.append((x1, x2, st.session_state["point_class"]))
         del points[: -canvas.MOST]
 
-    left, tools = st.columns([3, 2], gap="medium")
-    with left, st.container(border=True, key="card_points"):
-        st.markdown("**Your points** :gray[click where the next one of the chosen class goes]")
+    def choose_class() -> None:
         st.segmented_control("Class of the next point", canvas.CLASSES, default="A", key="point_class", required=True)
-        alt = f"Your points, {len(points)} so far. The fields beside it add one by number."
-        plot(
-            charts.points(points, look),
-            key="points",
-            alt=alt,
-            height=round(430 * look.scale),
-            on_click=lambda place: add(place["x"], place["y"]),
-        )
-    with tools:
+
+    about = "**Your points** :gray[click where the next one of the chosen class goes]"
+    alt = f"Your points, {len(points)} so far."
+    with drawing("points", about, alt, charts.points(points, look), add, above=choose_class):
         by_number("x₁", "x₂", "point", add)
-        edit(points, "point", canvas.POINT_STARTS, lambda name: canvas.starting_points(name))
-        table = None
+        edit(points, "point", canvas.POINT_STARTS, canvas.starting_points)
         classes = {name for *_, name in points}
         if len(points) < 4 or len(classes) < 2:
             st.info("At least four points and two classes are needed.", icon=":material/info:")
         else:
             content = canvas.points_csv(points)
-            table = read_table(content)
-            take_along(table.choose("class", ["x1", "x2"], "classification"), content, "points.csv")
+            take_along(read_table(content).choose("class", ["x1", "x2"], "classification"), content, "points.csv")
 
 
-def draw_function(look: style.Style) -> None:
+def draw_function(look: Style) -> None:
     """A function of one input through places set by click or by number."""
     now = session()
     if now.knots is None:
@@ -218,25 +210,40 @@ def draw_function(look: style.Style) -> None:
     def add(x: float, y: float) -> None:
         knots[:] = canvas.with_knot(knots, x, y)[: canvas.MOST]
 
-    left, tools = st.columns([3, 2], gap="medium")
-    with left, st.container(border=True, key="card_function"):
-        st.markdown("**Your function** :gray[click where it goes through]")
-        alt = f"Your function through {len(knots)} places. The fields beside it add one by number."
-        plot(
-            charts.function(knots, look),
-            key="function",
-            alt=alt,
-            height=round(430 * look.scale),
-            on_click=lambda place: add(place["x"], place["y"]),
-        )
-    with tools:
+    about = "**Your function** :gray[click where it goes through]"
+    alt = f"Your function through {len(knots)} places."
+    with drawing("function", about, alt, charts.function(knots, look), add):
         by_number("x", "y", "knot", add)
-        edit(knots, "knot", canvas.CURVE_STARTS, lambda name: canvas.starting_knots(name))
+        edit(knots, "knot", canvas.CURVE_STARTS, canvas.starting_knots)
         if len(knots) < 2 or len({y for _, y in knots}) < 2:
             st.info("At least two places of different height are needed.", icon=":material/info:")
         else:
             content = canvas.curve_csv(knots)
             take_along(read_table(content).choose("y", ["x"], "regression"), content, "function.csv")
+
+
+def drawing(
+    key: str,
+    about: str,
+    alt: str,
+    figure: Figure,
+    add: Callable[[float, float], None],
+    above: Callable[[], None] | None = None,
+) -> DeltaGenerator:
+    """The canvas, which adds what is clicked; the column beside it, for its tools."""
+    left, tools = st.columns([3, 2], gap="medium")
+    with left, st.container(border=True, key=f"card_{key}"):
+        st.markdown(about)
+        if above:
+            above()
+        plot(
+            figure,
+            key=key,
+            alt=f"{alt} The fields beside it add one by number.",
+            height=round(430 * theme.current().scale),
+            on_click=lambda place: add(place["x"], place["y"]),
+        )
+    return tools
 
 
 def by_number(first: str, second: str, key: str, add: Callable[[float, float], None]) -> None:
@@ -253,21 +260,17 @@ def by_number(first: str, second: str, key: str, add: Callable[[float, float], N
     )
 
 
-def edit(drawing: list, key: str, starts: dict, start: Callable[[str], list]) -> None:
+def edit(drawn: list, key: str, starts: dict, start: Callable[[str], list]) -> None:
     """Take the last one back, clear all, or start from something known."""
 
     def restart(name: str) -> None:
-        drawing[:] = start(name)
+        drawn[:] = start(name)
 
     with st.container(horizontal=True, gap="small"):
         st.button(
-            "Remove last",
-            key=f"{key}_undo",
-            icon=":material/undo:",
-            on_click=lambda: drawing.pop(),
-            disabled=not drawing,
+            "Remove last", key=f"{key}_undo", icon=":material/undo:", on_click=lambda: drawn.pop(), disabled=not drawn
         )
-        st.button("Clear", key=f"{key}_clear", icon=":material/delete:", on_click=drawing.clear, disabled=not drawing)
+        st.button("Clear", key=f"{key}_clear", icon=":material/delete:", on_click=drawn.clear, disabled=not drawn)
     st.caption("Start from")
     with st.container(horizontal=True, gap="small"):
         for name in starts:
