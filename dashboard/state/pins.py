@@ -89,7 +89,7 @@ def decoded(text: str) -> Pin:
     if not settings:
         raise ValueError("it is empty")
     if "table" in settings or settings.get("dataset") == [TABLE]:
-        raise ValueError("a run on a table of somebody's own stays in its session")
+        raise ValueError("a run on an uploaded table stays in its session")
     name = clean(settings.pop(NAME, [""])[0])
     config = from_link(settings)
     return Pin(name or proposed(config, []), config)

@@ -83,7 +83,7 @@ def config_for(choice: TableChoice) -> RunConfig:
 
 
 OF_A_LINK = (
-    "This link names a table of somebody's own. The data itself is never part of a link: it stays in the session "
+    "This link names an uploaded table. The data itself is never part of a link: it stays in the session "
     "that read it and ends with it. Choose the same file here, and the run opens."
 )
 

@@ -53,7 +53,7 @@ def config_source(config: RunConfig) -> str:
 
 
 def table_source(config: RunConfig) -> str:
-    """The lines that read the file of a run on a table of somebody's own; none for other data sets."""
+    """The lines that read the file of a run on an uploaded table; none for other data sets."""
     if config.dataset != TABLE:
         return ""
     table = config.choice.rows()

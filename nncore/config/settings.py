@@ -68,7 +68,7 @@ class Settings:
 
     dataset: str = setting("moons", "data", "The problem to learn.", choices=(*DATASETS, TABLE))
     table: TableChoice | str = setting(
-        "", "data", "Content, target and inputs of a table of one's own, for the data set table.", kind="table"
+        "", "data", "Content, target and inputs of an uploaded table, for the data set table.", kind="table"
     )
     n_samples: int = setting(
         400,

@@ -43,7 +43,7 @@ class TableNotHere(ValueError):
     def __init__(self, digest: str) -> None:
         self.digest = digest
         super().__init__(
-            f"this run was trained on a table of somebody's own ({digest[:8]}), which stays where it was read and "
+            f"this run was trained on an uploaded table ({digest[:8]}), which stays where it was read and "
             "is not here: read its file again"
         )
 
@@ -382,7 +382,7 @@ def _find(digest: str) -> Table:
 
 
 def shown(name: str, longest: int = 40) -> str:
-    """A name of somebody's own, quoted, on one line and not too long."""
+    """A name in an uploaded table, quoted, on one line and not too long."""
     plain = " ".join(name.split())
     return f"'{plain[: longest - 1] + '…' if len(plain) > longest else plain}'"
 

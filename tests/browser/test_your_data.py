@@ -1,4 +1,4 @@
-"""Data of one's own in a real browser: a file chosen from and trained on, points by click, nothing for a stranger."""
+"""Uploaded and drawn data in a real browser: a file chosen from and trained on, points by click, nothing for a stranger."""
 
 import re
 

@@ -18,7 +18,7 @@ from dashboard.words.numbers import digits
 
 
 def show(look: Style, numbers: Numbers) -> None:
-    """dO/dU = O(1 - O), line by line, and what it is at a U of one's own."""
+    """dO/dU = O(1 - O), line by line, and what it is at a chosen U."""
     left, right = st.columns(2, gap="medium")
     with left:
         u = x_picker("b_u", 0.6, -8.0, 8.0, label="U")

@@ -15,7 +15,7 @@ from nncore.data.read_csv import MAX_BYTES
 from nncore.data.table import TableNotHere
 
 OF_A_FILE = (
-    "This history is of a run on a table of somebody's own. The rows are not in the file: choose the CSV file that the run "
+    "This history is of a run on an uploaded table. The rows are not in the file: choose the CSV file that the run "
     "was trained on, and the history opens."
 )
 

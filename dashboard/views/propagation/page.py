@@ -71,7 +71,7 @@ def shared_spectra(config: RunConfig) -> Measurement:
 
 
 def singular(config: RunConfig) -> Measurement:
-    """The same, shared between readers unless the data is somebody's own."""
+    """The same, shared between readers unless the data is an uploaded table."""
     return both_spectra(config) if config.dataset == TABLE else shared_spectra(config)
 
 

@@ -1,4 +1,4 @@
-"""A canvas to click points and functions on, and what there is to predict in a table of one's own."""
+"""A canvas to click points and functions on, and what there is to predict in an uploaded table."""
 
 from __future__ import annotations
 

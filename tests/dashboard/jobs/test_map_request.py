@@ -1,4 +1,4 @@
-"""A map is asked for like a run: shared by request, private on one's own table, stopped, refused, and computed where the operator says."""
+"""A map is asked for like a run: shared by request, private on an uploaded table, stopped, refused, and computed where the operator says."""
 
 import threading
 import time
@@ -200,7 +200,7 @@ def test_stop_does_not_disturb_others(shared: Runs, slow: threading.Event) -> No
     assert kept.cells.finished == there
 
 
-def test_map_on_a_table_of_ones_own_is_private_and_stays_here(shared: Runs, monkeypatch) -> None:
+def test_map_on_an_uploaded_table_is_private_and_stays_here(shared: Runs, monkeypatch) -> None:
     where: list[Any] = []
     real = map_request.results
 

@@ -84,7 +84,7 @@ def test_any_text_is_a_pin_or_one_sentence(text: str) -> None:
     ("text", "sentence"),
     [
         ("", "it is empty"),
-        ("dataset=table&table=abc", "a run on a table of somebody's own stays in its session"),
+        ("dataset=table&table=abc", "a run on an uploaded table stays in its session"),
         ("features=x1", "features must be among"),
         ("depth=999", "depth must be a whole number from 0 to 50; got 999"),
         ("width=0", "width must be a whole number from 1 to 256; got 0"),

@@ -143,7 +143,7 @@ def test_table_is_typed_or_linked_and_refused_where_its_rows_are_not() -> None:
     assert str(config_of(app).table) == text
     assert element(app, "table").disabled
     app.selectbox(key="dataset").set_value("table").run()
-    assert "this run was trained on a table of somebody's own (5e5e5e5e)" in app.error[0].value
+    assert "this run was trained on an uploaded table (5e5e5e5e)" in app.error[0].value
     app.text_input(key="table").set_value("nonsense").run()
     assert "table must be what Table.choose returns" in app.error[0].value
     app.text_input(key="table").set_value("").run()

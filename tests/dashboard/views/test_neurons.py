@@ -92,7 +92,7 @@ def test_every_kind_of_run_is_shown(query: dict, said: str) -> None:
 CSV = b"a $x$,b,kind\n" + b"".join(b"%d,%d,%s\n" % (n % 7, n % 5, [b"red", b"blue"][n % 2]) for n in range(40))
 
 
-def test_table_of_ones_own_is_shown_on_both_pages_and_to_nobody_else() -> None:
+def test_uploaded_table_is_shown_on_both_pages_and_to_nobody_else() -> None:
     app = opened_on("your_data", **SMALL)
     app.file_uploader(key="table_file").set_value(("mine.csv", CSV, "text/csv")).run()
     element(app, "to_lab").click().run()
@@ -107,7 +107,7 @@ def test_table_of_ones_own_is_shown_on_both_pages_and_to_nobody_else() -> None:
         stranger = opened_on(address, **query)
         assert not stranger.exception
         assert not plots(stranger)
-        assert "names a table of somebody's own" in stranger.warning[0].value
+        assert "names an uploaded table" in stranger.warning[0].value
 
 
 def test_set_up_that_cannot_run_is_refused_in_a_sentence() -> None:

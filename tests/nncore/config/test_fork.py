@@ -406,7 +406,7 @@ def test_a_forks_history_round_trips_through_files(kind: str, record_every: int)
         assert getattr(back, name).tobytes() == getattr(history, name).tobytes(), name
 
 
-def test_a_run_on_a_table_of_ones_own_or_with_more_inputs_can_be_forked() -> None:
+def test_a_run_on_an_uploaded_table_or_with_more_inputs_can_be_forked() -> None:
     rows = "\n".join(f"{n % 7},{n % 5},{n % 3}" for n in range(30))
     table = read_table(f"a,b,c\n{rows}\n".encode())
     assert_reproduces(TINY.replace(dataset="table", table=table.choose(), optimizer="adam"), AT)

@@ -306,7 +306,7 @@ def test_history_file_opens_with_its_table_and_asks_for_it_without(table, shelf:
     with pytest.raises(TableNotHere) as caught:
         read(file)
     assert str(caught.value) == (
-        f"this run was trained on a table of somebody's own ({table.digest[:8]}), which stays where it was read and is "
+        f"this run was trained on an uploaded table ({table.digest[:8]}), which stays where it was read and is "
         "not here: read its file again"
     )
     shelf[table.digest] = table
