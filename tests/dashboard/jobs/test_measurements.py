@@ -73,12 +73,12 @@ def test_what_goes_wrong_in_a_measurement_is_not_swallowed() -> None:
 
 @pytest.fixture
 def visit(monkeypatch: pytest.MonkeyPatch):
-    """Run what follows in a session of this name."""
-    states: dict[str, dict[str, object]] = {}
+    """Run what follows in a session of this name; returns what it watches."""
+    watched: dict[str, dict[str, object]] = {}
 
-    def enter(session: str) -> None:
+    def enter(session: str) -> dict[str, object]:
         monkeypatch.setattr(module, "session_id", lambda: session)
-        monkeypatch.setattr(module.st, "session_state", states.setdefault(session, {}))
+        return watched.setdefault(session, {})
 
     return enter
 
@@ -89,19 +89,19 @@ def gated(history: History, gate: threading.Event, *_: object) -> Iterator[int]:
 
 def test_sessions_share_a_measurement_and_one_that_leaves_does_not_disturb_the_other(visit) -> None:
     training, gate, all_of_them = Opened("a", run(SMALL), "x.csv"), threading.Event(), BackgroundMeasurements()
-    visit("a")
-    one = all_of_them.ask("place", training, gated, gate)
-    visit("b")
-    assert all_of_them.ask("place", training, gated, gate) is one
-    visit("a")
-    all_of_them.leave("place")
+    here = visit("a")
+    one = all_of_them.ask(here, "place", training, gated, gate)
+    here = visit("b")
+    assert all_of_them.ask(here, "place", training, gated, gate) is one
+    here = visit("a")
+    all_of_them.leave(here, "place")
     assert one.waiting == {"b"} and not one.cancelled
-    visit("b")
-    assert all_of_them.ask("place", training, gated, gate) is one
-    other = all_of_them.ask("place", training, gated, gate, "another")
+    here = visit("b")
+    assert all_of_them.ask(here, "place", training, gated, gate) is one
+    other = all_of_them.ask(here, "place", training, gated, gate, "another")
     assert one.cancelled and other.waiting == {"b"}
-    visit("a")
-    again = all_of_them.ask("place", training, gated, gate)
+    here = visit("a")
+    again = all_of_them.ask(here, "place", training, gated, gate)
     assert again is not one, "what was cancelled begins anew"
     gate.set()
     finished(one)
@@ -109,14 +109,14 @@ def test_sessions_share_a_measurement_and_one_that_leaves_does_not_disturb_the_o
     for measurement in (other, again):
         finished(measurement)
         assert measurement.complete and len(measurement.found) == 1000
-    assert all_of_them.ask("place", training, gated, gate) is again, "a complete one is not made twice"
+    assert all_of_them.ask(here, "place", training, gated, gate) is again, "a complete one is not made twice"
 
 
 def test_measurements_of_a_run_are_bounded_and_leave_memory_with_it(visit, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "BACKGROUND_MEASUREMENTS_KEPT", 2)
     training, gate, all_of_them = Opened("a", run(SMALL), "x.csv"), threading.Event(), BackgroundMeasurements()
-    visit("a")
-    made = [all_of_them.ask(f"place {number}", training, gated, gate, number) for number in range(3)]
+    here = visit("a")
+    made = [all_of_them.ask(here, f"place {number}", training, gated, gate, number) for number in range(3)]
     assert made[0].cancelled and not made[1].cancelled and not made[2].cancelled
     assert list(all_of_them.by_training[training].values()) == made[1:]
     gate.set()

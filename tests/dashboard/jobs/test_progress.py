@@ -13,7 +13,7 @@ from dashboard.jobs.work import Abandoned, RunRequest, Work
 from nncore import RunConfig
 from tests.conftest import plots
 from tests.dashboard.lab import SMALL, element, opened
-from tests.patience import until
+from tests.patience import PATIENCE, until
 
 LONG = {**SMALL, "steps": "900000", "record_every": "1000", "learning_rate": "0.001"}
 
@@ -123,13 +123,11 @@ def counting_page() -> None:
 
 def counted_on(app: AppTest) -> str:
     """The sentence of the page, once it is there."""
-    give_up = time.monotonic() + 20
-    while not app.markdown:
-        assert time.monotonic() < give_up
-        app.run()
+    until(lambda: app.markdown, app.run)
     return app.markdown[0].value
 
 
+@pytest.mark.usefixtures("in_a_hurry")
 def test_new_kind_of_work_is_asked_for_watched_and_stopped_without_touching_anything_else() -> None:
     app = opened(counting_page, **{"from": "9000"})
     assert not app.exception and not app.markdown
@@ -157,7 +155,7 @@ def test_new_kind_of_work_is_shared_when_it_is_done_and_part_of_it_stays_with_wh
     until(lambda: one.step > 5)
     shared.stop("a", "counting")
     (part,) = shared.ask("a", [Countdown(300)], "counting")
-    assert part is not one and wait([part, one], 30, lambda: None)
+    assert part is not one and wait([part, one], PATIENCE, lambda: None)
     assert part.result == one.result[: len(part.result)] and 5 < len(part.result) < 300
     assert shared.ask("c", [Countdown(300)], "counting") == [one]
 
