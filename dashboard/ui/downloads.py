@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from contextlib import suppress
 
 import streamlit as st
 
@@ -42,15 +43,15 @@ def show(training: Training) -> None:
 def _code(config: RunConfig, name: str) -> None:
     """The run as a program, with nncore and in PyTorch, to read, copy or take away."""
     with st.popover("Show me the code", icon=":material/code:", key="code"):
-        programs = {"nncore": (nncore_script, "Repeats this run bit for bit and writes its history.")}
-        if not isinstance(config, Fork):
+        programs = {"nncore": (nncore_script(config), "Repeats this run bit for bit and writes its history.")}
+        with suppress(ValueError):  # a fork, or a part that PyTorch does not have
             programs["PyTorch"] = (
-                torch_script,
+                torch_script(config),
                 "The same network, first weights, data and update rule with autograd: the losses agree to the last "
                 "digits.",
             )
-        for tab, (library, (write, about)) in zip(st.tabs(list(programs)), programs.items(), strict=True):
-            script, suffix = write(config), {"nncore": "nncore", "PyTorch": "torch"}[library]
+        for tab, (library, (script, about)) in zip(st.tabs(list(programs)), programs.items(), strict=True):
+            suffix = {"nncore": "nncore", "PyTorch": "torch"}[library]
             with tab:
                 st.caption(about)
                 st.code(script, language="python", height=380)

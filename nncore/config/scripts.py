@@ -14,8 +14,13 @@ TORCH_ACTIVATIONS = {
     "tanh": "torch.tanh(z)",
     "erf": "torch.erf(z)",
     "hard_tanh": "F.hardtanh(z)",
+    **{
+        name: f"F.{name}(z)"
+        for name in ("relu", "leaky_relu", "elu", "selu", "gelu", "silu", "softplus", "softsign", "mish")
+    },
 }
-"""What is not called F.<our name> in PyTorch."""
+
+TORCH_OPTIMIZERS = {"sgd": "SGD", "rmsprop": "RMSprop", "adagrad": "Adagrad", "adam": "Adam", "adamw": "AdamW"}
 
 TORCH_LOSSES = {"mse": "F.mse_loss", "bce": "F.binary_cross_entropy_with_logits", "cross_entropy": "F.cross_entropy"}
 
@@ -89,10 +94,17 @@ def torch_script(config: RunConfig) -> str:
 
     nncore gives the data and the first θ; forward and backward are PyTorch's own. It ends with `losses`, one a
     step, and prints every tenth of them. The bits differ from nncore's in the last digits: the sums run in
-    another order. A run that diverges runs on to its end in PyTorch. Raises ValueError for a fork.
+    another order. A run that diverges runs on to its end in PyTorch. Raises ValueError for a fork, and for an
+    activation, a loss or an optimizer that PyTorch does not have.
     """
     if isinstance(config, Fork):
         raise ValueError("a fork goes on from nncore's own optimizer state, which PyTorch does not have")
+    names = {config.activation} if isinstance(config.activation, str) else set(config.activation)
+    unknown = sorted(names - TORCH_ACTIVATIONS.keys())
+    unknown += [name for name in (config.loss_name,) if name not in TORCH_LOSSES]
+    unknown += [name for name in (config.optimizer,) if name not in TORCH_OPTIMIZERS]
+    if unknown:
+        raise ValueError(f"PyTorch has no {' and no '.join(unknown)} to rebuild this run with")
     head, network = _torch_head(config).strip(), _torch_network(config).strip()
     return f"{head}\n\n\n{network}\n\n\n{_torch_optimizer(config)}\n\n{_torch_loop(config)}\n"
 
@@ -155,17 +167,18 @@ class Network(nn.Module):
 def _torch_phi(config: RunConfig, name: str) -> str:
     if config.alpha is not None and ACTIVATIONS[name].alpha is not None:
         return f"F.{name}(z, {config.alpha!r})"
-    return TORCH_ACTIVATIONS.get(name, f"F.{name}(z)")
+    return TORCH_ACTIVATIONS[name]
 
 
 def _torch_optimizer(config: RunConfig) -> str:
     betas = f"betas=({config.beta_1!r}, {config.beta_2!r})"
-    kind, settings = {
-        "sgd": ("SGD", [f"momentum={config.momentum!r}", *(["nesterov=True"] if config.nesterov else [])]),
-        "rmsprop": ("RMSprop", [f"alpha={config.rms_alpha!r}"]),
-        "adagrad": ("Adagrad", []),
-        "adam": ("Adam", [betas]),
-        "adamw": ("AdamW", [betas]),
+    kind = TORCH_OPTIMIZERS[config.optimizer]
+    settings = {
+        "sgd": [f"momentum={config.momentum!r}", *(["nesterov=True"] if config.nesterov else [])],
+        "rmsprop": [f"alpha={config.rms_alpha!r}"],
+        "adagrad": [],
+        "adam": [betas],
+        "adamw": [betas],
     }[config.optimizer]
     if config.epsilon is not None and config.optimizer != "sgd":
         settings.append(f"eps={config.epsilon!r}")

@@ -43,7 +43,7 @@ WAYS = {
     "updates_too_large": ("slower", "clip", "adam"),
     "diverged": ("slower", "clip", "own", "critical", "layer"),
 }
-"""Rule -> its ladder."""
+"""Rule -> its ladder; a rule without one has no change of its own to try."""
 
 
 def candidates(rule: str, seen: Snapshot, trained: bool) -> Iterator[list[Candidate]]:
@@ -52,7 +52,7 @@ def candidates(rule: str, seen: Snapshot, trained: bool) -> Iterator[list[Candid
     What training brought about (`trained`) may be the learning rate's doing. No learning rate serves layers
     whose gradients are decades apart.
     """
-    config, ways = seen.history.config, WAYS[rule]
+    config, ways = seen.history.config, WAYS.get(rule, ())
     if trained and "slower" not in ways and "faster" not in ways:
         ways = ("slower", *ways)
     for way in ways:
