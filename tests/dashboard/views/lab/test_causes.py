@@ -123,7 +123,7 @@ def test_a_remedy_is_applied_by_one_click_and_held_to_its_prediction() -> None:
 def test_a_promise_is_forgotten_when_something_else_is_changed() -> None:
     app = opened(**SICK)
     element(app, "mend").click().run()
-    until(app, lambda: "The prediction held" in words(app))
+    until(lambda: "The prediction held" in words(app), app.run)
     app.slider(key="width").set_value(5).run()
     assert "The prediction" not in words(app)
     app.slider(key="width").set_value(4).run()
@@ -142,9 +142,9 @@ def test_the_critical_gain_of_sigmoid_survives_the_sidebar() -> None:
 
 def test_a_diverged_run_is_mended_by_a_change_that_was_tried_out() -> None:
     app = opened(**LOST)
-    until(app, lambda: any(button.key == "mend" for button in app.button))
+    until(lambda: any(button.key == "mend" for button in app.button), app.run)
     element(app, "mend").click().run()
-    until(app, lambda: "The prediction held" in words(app))
+    until(lambda: "The prediction held" in words(app), app.run)
     assert "Diverged" not in words(app)
 
 
@@ -184,7 +184,7 @@ def test_sharpness_is_measured_when_it_is_asked_for() -> None:
     app = opened(**SMALL)
     assert "chart_sharpness" not in plots(app)
     element(app, "sharpness").set_value(True).run()
-    until(app, lambda: "chart_sharpness" in plots(app) and "Measuring" not in words(app))
+    until(lambda: "chart_sharpness" in plots(app) and "Measuring" not in words(app), app.run)
     assert "2/α = 20" in words(app)
     drawn = {trace["name"]: trace for trace in plots(app)["chart_sharpness"]["figure"]["data"]}
     assert np.isfinite(drawn["sharpness"]["y"]).any()
@@ -204,7 +204,7 @@ def test_sharpness_is_measured_when_it_is_asked_for() -> None:
 )
 def test_the_stability_line_is_named_or_its_absence_explained(query: dict, says: str) -> None:
     app = opened(**{**SMALL, "sharpness": "true", **query})
-    until(app, lambda: "chart_sharpness" in plots(app))
+    until(lambda: "chart_sharpness" in plots(app), app.run)
     assert says in words(app)
 
 
