@@ -110,7 +110,7 @@ def timeline(
         "last": last,
         "step": int(steps[record]),
         "lastStep": int(steps[-1]),
-        "said": said(last + 1, len(records)),
+        "said": count_in_words(last + 1, len(records)),
         "playing": None,
     }
     if run:
@@ -126,7 +126,7 @@ def timeline(
     return record, Playback(measure, steps, records, run)
 
 
-def said(total: int, played: int) -> str:
+def count_in_words(total: int, played: int) -> str:
     """How much of the run is played."""
     if played == total:
         return f"Plays all {total} records."

@@ -58,7 +58,7 @@ def link(config: RunConfig) -> dict[str, str | list[str]]:
     return {"dataset": config.dataset, **address.link(config)}
 
 
-def say(config: RunConfig, training: Training | None) -> None:
+def show_notice(config: RunConfig, training: Training | None) -> None:
     """One line on a page about a run whose charts come from a file, with the way out."""
     if isinstance(training, Opened):
         with st.container(key="from_file"):
@@ -132,7 +132,7 @@ def _value(name: str, value: Any) -> str:
     return inert(about or in_words(name, value))
 
 
-def said(history: History) -> str:
+def summary(history: History) -> str:
     """What was read, in words: what it is of, how far it goes and how it ended."""
     config, first, last = history.config, int(history.step[0]), int(history.step[-1])
     about = escape(uploads.sentence(str(config.table))) if config.dataset == TABLE else config.dataset

@@ -33,7 +33,7 @@ def training() -> Training | None:
         return None
     try:
         found = finished_run(described)
-        opened_files.say(described, found)
+        opened_files.show_notice(described, found)
         return found
     except TableNotHere as missing:
         uploads.ask_again(missing)

@@ -67,7 +67,7 @@ def run_command(arguments: argparse.Namespace) -> int:
         )
         for file in arguments.out:
             write_history(history, Path(file))
-    say(history, len(history) - 1 if interrupt.happened else None, arguments.json, arguments.out)
+    report(history, len(history) - 1 if interrupt.happened else None, arguments.json, arguments.out)
     if interrupt.happened:
         return INTERRUPTED
     return FOUND if history.stopped else FINE
@@ -84,11 +84,11 @@ def diagnose_command(arguments: argparse.Namespace) -> int:
     """Say what is wrong with a recorded run; the exit code says whether layers learn nothing."""
     history = read_history(Path(arguments.file))
     record = None if arguments.step is None else history.nearest(arguments.step)
-    found = say(history, record, arguments.json, [])
+    found = report(history, record, arguments.json, [])
     return FOUND if any(each.severity >= 2 for each in found) else FINE
 
 
-def say(history: History, record: int | None, as_json: bool, files: list[str]) -> tuple[Verdict, ...]:
+def report(history: History, record: int | None, as_json: bool, files: list[str]) -> tuple[Verdict, ...]:
     """Print what became of a run and what is wrong with it at one record; the last finite one by default."""
     record = history.last_finite if record is None else min(record, history.last_finite)
     found, flows = verdict(history, record), (flow(history, 0), flow(history, record))

@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
-from nncore.data.table import Column, Table, shown
+from nncore.data.table import Column, Table, shortened
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -103,7 +103,7 @@ def read_table(source: str | os.PathLike[str] | bytes | IO[bytes], header: bool 
     for column in columns:
         if column.is_number and np.nanmax(np.abs(column.values), initial=0.0) > LARGEST:
             raise ValueError(
-                f"the numbers of column {shown(column.name)} reach {np.nanmax(np.abs(column.values)):.1e}, too "
+                f"the numbers of column {shortened(column.name)} reach {np.nanmax(np.abs(column.values)):.1e}, too "
                 f"large to compute with: rescale that column to at most {LARGEST:.0e}, or leave it out"
             )
     if not any(column.is_number or column.repeats for column in columns):
@@ -301,7 +301,7 @@ def _named(first: list[str], cells: list[pa.Array], header: bool | None) -> tupl
     twice = [name for name, times in Counter(names).items() if times > 1]
     if twice:
         raise ValueError(
-            f"{shown(twice[0])} is the name of {names.count(twice[0])} columns: give each column a name of its own"
+            f"{shortened(twice[0])} is the name of {names.count(twice[0])} columns: give each column a name of its own"
         )
     longest = max(names, key=len)
     if len(longest) > _NAME_LENGTH:

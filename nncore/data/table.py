@@ -168,7 +168,7 @@ class Table:
 
     def _place(self, name: str) -> int:
         if name not in self.names:
-            raise ValueError(f"the table has no column {shown(name)}: its columns are {listed(self.names)}")
+            raise ValueError(f"the table has no column {shortened(name)}: its columns are {listed(self.names)}")
         return self.names.index(name)
 
     def _default_target(self) -> int:
@@ -266,14 +266,14 @@ class TableChoice:
     def check(self) -> None:
         """Raise ValueError, one sentence, when this cannot be learned."""
         target, inputs = self.target_column, self.input_columns
-        name = shown(target.name)
+        name = shortened(target.name)
         if target in inputs:
             raise ValueError(f"{name} is the target and cannot be an input too: take it out of the inputs")
         if not inputs:
             raise ValueError("no column is an input: choose at least one that says something about the target")
         for column in inputs:
             if column.is_missing.all():
-                raise ValueError(f"{shown(column.name)} holds no value: take it out of the inputs")
+                raise ValueError(f"{shortened(column.name)} holds no value: take it out of the inputs")
         if target.n_present < FEWEST_ROWS:
             have = "1 row has" if target.n_present == 1 else f"{target.n_present} rows have"
             raise ValueError(f"{have} a value of the target {name}: at least {FEWEST_ROWS} are needed")
@@ -381,7 +381,7 @@ def _find(digest: str) -> Table:
     return table
 
 
-def shown(name: str, longest: int = 40) -> str:
+def shortened(name: str, longest: int = 40) -> str:
     """A name in an uploaded table, quoted, on one line and not too long."""
     plain = " ".join(name.split())
     return f"'{plain[: longest - 1] + '…' if len(plain) > longest else plain}'"
@@ -393,7 +393,7 @@ def listed(names: Sequence[str], at_most: int = 5) -> str:
     >>> listed(["a", "b", "c"], at_most=2)
     "'a', 'b' and 1 more"
     """
-    first = ", ".join(shown(name) for name in names[:at_most])
+    first = ", ".join(shortened(name) for name in names[:at_most])
     return first + (f" and {len(names) - at_most:,} more" if len(names) > at_most else "")
 
 
@@ -402,7 +402,7 @@ def _rows(count: int) -> str:
 
 
 def _counted(columns: list[Column]) -> str:
-    counts = [f"{np.count_nonzero(column.is_missing):,} in {shown(column.name)}" for column in columns[:3]]
+    counts = [f"{np.count_nonzero(column.is_missing):,} in {shortened(column.name)}" for column in columns[:3]]
     return ", ".join(counts) + (f" and {len(columns) - 3:,} more columns" if len(columns) > 3 else "")
 
 

@@ -8,7 +8,7 @@ from typing import IO
 import numpy as np
 
 from nncore.data.read_csv import MAX_BYTES, other_file
-from nncore.data.table import shown
+from nncore.data.table import shortened
 from nncore.history.csv import CSV_COLUMNS, read_csv
 from nncore.history.history import History
 from nncore.history.parquet import read_parquet
@@ -72,7 +72,7 @@ def _read(source: IO[bytes], head: bytes, memory_budget: int | None) -> History:
     names = [name.strip() for name in first.split(",")]
     if set(CSV_COLUMNS) - set(names):
         raise ValueError(
-            f"its first line is {shown(first)}, and that of a history is {', '.join(CSV_COLUMNS)}: a summary or the "
+            f"its first line is {shortened(first)}, and that of a history is {', '.join(CSV_COLUMNS)}: a summary or the "
             "numbers of one chart do not hold θ"
         )
     return read_csv(source, memory_budget)

@@ -28,7 +28,7 @@ T = TypeVar("T")
 LOOK_AT = "f_step"
 
 
-def beside(parent: Training, fork: Training, function: Callable[..., T], *arguments: Any) -> T:
+def measured_on_both(parent: Training, fork: Training, function: Callable[..., T], *arguments: Any) -> T:
     """function(parent's history, fork's history, *arguments), computed once for all readers of the fork."""
 
     @wraps(function)
@@ -56,7 +56,7 @@ def page() -> None:
         headline.info(f"Training the fork: {description(config)}.", icon=":material/call_split:")
         return
     with headline:
-        say(parent, fork)
+        show_verdict(parent, fork)
     if len(fork.history) > 1 or fork.history.divergence:
         over_time(parent, fork)
     else:
@@ -65,12 +65,14 @@ def page() -> None:
         downloads.show(fork)
 
 
-def say(parent: Training, fork: Training) -> None:
+def show_verdict(parent: Training, fork: Training) -> None:
     """What was changed, what it did, and the way to the lab."""
     config = fork.config
     assert isinstance(config, Fork)
-    same = beside(parent, fork, fork_words.verified)
-    words = same or fork_words.verdict(parent.history, fork.history, beside(parent, fork, fork_and_parent.scores))
+    same = measured_on_both(parent, fork, fork_words.verified)
+    words = same or fork_words.verdict(
+        parent.history, fork.history, measured_on_both(parent, fork, fork_and_parent.scores)
+    )
     badge = (
         ":gray-badge[:material/equal: Identical]"
         if same
@@ -123,21 +125,21 @@ def over_time(parent: Training, fork: Training) -> None:
 
     left, right = st.columns(2)
     with left:
-        measured = beside(parent, fork, fork_and_parent.scores)
+        measured = measured_on_both(parent, fork, fork_and_parent.scores)
         classes = parent.config.class_count
         text = charts.SCORES if classes else Text("Loss", charts.SCORES.subtitle, charts.SCORES.note)
         card.show("f_scores", text, measured, charts.scores(measured, look, step), height=430)
     with right:
-        measured = beside(parent, fork, fork_and_parent.flows, step)
+        measured = measured_on_both(parent, fork, fork_and_parent.flows, step)
         text = Text(charts.FLOW.title, f"at step {step}", charts.FLOW.note)
         card.show("f_flow", text, measured, charts.flow(measured, look), height=430)
     left, right = st.columns(2)
     with left:
-        measured = beside(parent, fork, fork_and_parent.weight_distance)
+        measured = measured_on_both(parent, fork, fork_and_parent.weight_distance)
         figure, finding = charts.distance(measured, look, step), charts.distance_finding(measured, step)
         card.show("f_distance", charts.DISTANCE, measured, figure, finding=finding)
     with right:
-        measured = beside(parent, fork, fork_and_parent.update_ratios)
+        measured = measured_on_both(parent, fork, fork_and_parent.update_ratios)
         card.show("f_updates", charts.UPDATES, measured, charts.updates(measured, look, step))
     pictures(parent, fork, step, look)
 
@@ -145,7 +147,7 @@ def over_time(parent: Training, fork: Training) -> None:
 def pictures(parent: Training, fork: Training, step: int, look: style.Style) -> None:
     """What both have learned, side by side, and where they differ."""
     try:
-        measured = beside(parent, fork, fork_and_parent.learned, step)
+        measured = measured_on_both(parent, fork, fork_and_parent.learned, step)
     except ValueError:
         st.caption(f"The parent has no record of step {step}: what it learned cannot be laid beside the fork's.")
         return

@@ -77,7 +77,7 @@ def charts(training: Training) -> None:
 
     signal, updates, saturation = st.columns(3)
     with signal:
-        measured = seeds.beside(training.measured(signal_at, record), repeated, "signal")
+        measured = seeds.with_bands(training.measured(signal_at, record), repeated, "signal")
         card.show(
             "signal",
             activations.SIGNAL,
@@ -85,7 +85,9 @@ def charts(training: Training) -> None:
             activations.signal(measured, look),
             height=300,
             frames=play.frames(
-                lambda each: activations.signal(seeds.beside(play.measured(signals, each), repeated, "signal"), look)
+                lambda each: activations.signal(
+                    seeds.with_bands(play.measured(signals, each), repeated, "signal"), look
+                )
             ),
         )
     with updates:
@@ -157,7 +159,7 @@ def gradient_flow(
 
 def banded(measured: m.Measurement, repeated: SeedTraining | None) -> m.Measurement:
     """The two norms with the bands of many seeds, where there are any."""
-    return seeds.beside(measured, repeated, "delta_norm", "weight_gradient_norm")
+    return seeds.with_bands(measured, repeated, "delta_norm", "weight_gradient_norm")
 
 
 def layer_by_step(timeline: m.Measurement, look: style.Style, step: int, play: Playback) -> None:

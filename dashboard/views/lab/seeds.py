@@ -136,7 +136,7 @@ def score_bands(found: Seeds) -> Measurement:
     return band(found.scores)
 
 
-def beside(measured: Measurement, repeated: SeedTraining | None, *names: str) -> Measurement:
+def with_bands(measured: Measurement, repeated: SeedTraining | None, *names: str) -> Measurement:
     """A measurement over step and layer with the seeds' percentiles of some of its quantities, at its own steps."""
     if repeated is None:
         return measured
@@ -190,7 +190,7 @@ def saturation(training: Training, repeated: SeedTraining, record: int, name: st
 def _at(training: Training, repeated: SeedTraining, row: int, *names: str) -> Measurement:
     """The run's own numbers per layer at a step of the seeds, and the seeds' percentiles."""
     record = training.history.nearest(int(repeated.seeds.steps[row]))
-    return beside(training.measured(own_layers, names, record), repeated, *names)
+    return with_bands(training.measured(own_layers, names, record), repeated, *names)
 
 
 def own_layers(history: History, names: tuple[str, ...], record: int) -> Measurement:

@@ -92,7 +92,7 @@ AXES = {
 """Every axis of the page, in the order of its menus."""
 
 
-def beside(name: str) -> list[str]:
+def axes_to_pair_with(name: str) -> list[str]:
     """The axes that go with this one: those that set something else."""
 
     def sets(axis: str) -> frozenset[str]:

@@ -14,7 +14,7 @@ from dashboard.state import sidebar_run
 from dashboard.state.address import FIRST_SIGHT
 from dashboard.ui import theme
 from dashboard.views.map import panel, sweeps
-from dashboard.views.map.axes import AXES, PREFIX, beside, choose
+from dashboard.views.map.axes import AXES, PREFIX, axes_to_pair_with, choose
 from dashboard.words.labels import label
 from dashboard.words.markup import escape
 from nncore import RunConfig
@@ -48,7 +48,7 @@ def asked(config: RunConfig) -> MapRequest:
         )
         y_values = choose(AXES[y])
     with across:
-        others = beside(y)
+        others = axes_to_pair_with(y)
         x = st.selectbox(
             "To the right",
             others,

@@ -48,7 +48,7 @@ def summary(history: History, file_name: str) -> None:
     with st.container(border=True, key="history"):
         words, button = st.columns([4, 1.2], vertical_alignment="center")
         words.markdown(
-            f":material/description: **{escape(opened_files.short(file_name))}**\n\n{opened_files.said(history)}"
+            f":material/description: **{escape(opened_files.short(file_name))}**\n\n{opened_files.summary(history)}"
         )
         with button:
             if st.button("Open it in the lab", key="open_history", type="primary", icon=":material/science:"):
@@ -80,7 +80,7 @@ def opened_before() -> None:
     for place, (config, each) in enumerate(files.items()):
         with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"opened_{place}"):
             size = megabytes(each.history.nbytes)
-            st.markdown(f"**{escape(each.name)}** :gray[{size}] {opened_files.said(each.history)}", width="stretch")
+            st.markdown(f"**{escape(each.name)}** :gray[{size}] {opened_files.summary(each.history)}", width="stretch")
             if st.button("Show", key=f"show_{place}", icon=":material/science:"):
                 show(config)
             st.button(

@@ -11,7 +11,7 @@ from dashboard.jobs import limits, map_request
 from dashboard.jobs.map_request import MapRequest, MapTraining
 from dashboard.jobs.registry import MAP, Runs
 from dashboard.jobs.work import Abandoned
-from dashboard.views.map.axes import AXES, beside, nearest
+from dashboard.views.map.axes import AXES, axes_to_pair_with, nearest
 from nncore import RunConfig, read_table
 from nncore.sweep import Grid, apply_axes
 from nncore.sweep.axes import check_no_overlap
@@ -61,7 +61,7 @@ def test_map_of_trained_networks_depends_on_the_training() -> None:
 @pytest.mark.parametrize("quantity", ["initial_flow", "final_loss"])
 def test_canonical_map_has_the_cells_of_the_config(y: str, quantity: str) -> None:
     config = BASE.replace(hidden=(6,) * 3, gain=1.5, bias_std=0.3)
-    for x in beside(y):
+    for x in axes_to_pair_with(y):
         axes = {name: _values(name)[:2] for name in (y, x)}
         request = MapRequest.of(config, (y, axes[y]), (x, axes[x]), quantity)
         for run in range(len(request.grid)):
@@ -96,9 +96,9 @@ def test_every_axis_has_default_values_that_its_setting_takes(name: str) -> None
     grid = Grid(BASE, {name: values})
     assert grid.axes[name] == values
     assert all(nearest(name, values, value) == place for place, value in enumerate(values))
-    for other in beside(name):
+    for other in axes_to_pair_with(name):
         check_no_overlap([name, other])
-    for other in set(AXES) - {name} - set(beside(name)):
+    for other in set(AXES) - {name} - set(axes_to_pair_with(name)):
         with pytest.raises(ValueError, match="both set"):
             check_no_overlap([name, other])
 

@@ -15,7 +15,7 @@ from dashboard.jobs import limits
 from dashboard.state.address import check_reach
 from dashboard.views.map import charts as charts
 from dashboard.views.map import panel, sweeps
-from dashboard.views.map.axes import AXES, beside
+from dashboard.views.map.axes import AXES, axes_to_pair_with
 from nncore import RunConfig
 from nncore.sweep import CELL_QUANTITIES, VERDICTS, Cells, Folder, Grid, Limits, Report, Result, write
 from tests.conftest import click, plots
@@ -86,7 +86,7 @@ def few(name: str) -> dict[str, Any]:
 @pytest.mark.parametrize("y", AXES)
 def test_every_axis_makes_a_map_with_every_other(y: str) -> None:
     app = page(m_y=y, **{**few(y), **few("gain")})
-    others = beside(y)
+    others = axes_to_pair_with(y)
     for place, x in enumerate(others if y == "depth" else others[:1] + others[-1:]):
         if place or element(app, "m_x").value != x:
             for key, value in few(x).items():
