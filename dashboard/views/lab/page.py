@@ -17,7 +17,7 @@ from dashboard.state import pins, sidebar_run
 from dashboard.state.session import STEP, peek, session
 from dashboard.ui import card, downloads, layout, theme
 from dashboard.views import learned
-from dashboard.views.lab import banner, causes, findings, headline, lesson_maker, report, seeds
+from dashboard.views.lab import banner, causes, findings, headline, lesson_maker, report, seed_study
 from dashboard.words.runs import flow_sentence
 from nncore import History
 from nncore import measures as m
@@ -44,11 +44,11 @@ def charts(training: Training) -> None:
                 partial(sidebar_run.step_slider, history),
                 STEP,
             )
-        n_seeds = seeds.control()
+        n_seeds = seed_study.control()
         pins.button(training.config)
     session().cards.begin("charts", record)
     step = int(history.step[record])
-    repeated = seeds.study(training, record, n_seeds)
+    repeated = seed_study.study(training, record, n_seeds)
     timeline = training.measured(over_time)
     seen = training.measured(flow, record)
     with wrong:
@@ -77,7 +77,7 @@ def charts(training: Training) -> None:
 
     signal, updates, saturation = st.columns(3)
     with signal:
-        measured = seeds.with_bands(training.measured(signal_at, record), repeated, "signal")
+        measured = seed_study.with_bands(training.measured(signal_at, record), repeated, "signal")
         card.show(
             "signal",
             activations.SIGNAL,
@@ -86,13 +86,13 @@ def charts(training: Training) -> None:
             height=300,
             frames=play.frames(
                 lambda each: activations.signal(
-                    seeds.with_bands(play.measured(signals, each), repeated, "signal"), look
+                    seed_study.with_bands(play.measured(signals, each), repeated, "signal"), look
                 )
             ),
         )
     with updates:
         if repeated:
-            seeds.updates(training, repeated, record, look)
+            seed_study.updates(training, repeated, record, look)
         else:
             measured = timeline.select("update_ratio")
             drawn = partial(gradients.update_ratio, measured, look)
@@ -100,7 +100,7 @@ def charts(training: Training) -> None:
     with saturation:
         share = gradients.flat_share(timeline)
         if repeated:
-            seeds.saturation(training, repeated, record, share, look)
+            seed_study.saturation(training, repeated, record, share, look)
         else:
             measured = timeline.select(share, "dead_fraction")
             drawn = partial(activations.saturation, measured, look)
@@ -108,7 +108,7 @@ def charts(training: Training) -> None:
 
     losses, *middle, picture = st.columns(3 if causes.wants_sharpness() else 2)
     with losses:
-        measured = seeds.performance(training, repeated)
+        measured = seed_study.performance(training, repeated)
         drawn = partial(loss.performance, measured, look)
         switch = partial(causes.sharpness_switch, training.config)
         card.show("loss", loss.LOSS, measured, drawn(step), above=switch, frames=play.marks(drawn))
@@ -134,7 +134,7 @@ def gradient_flow(
             distance = theory_gap.distance(measured)
             if distance is None:
                 finding += " δ is zero or not finite at step 0, so theory cannot be laid beside it."
-            finding = f"{finding} {seeds.theory_words(repeated, predicted)}".strip()
+            finding = f"{finding} {seed_study.theory_words(repeated, predicted)}".strip()
         except ValueError as refused:
             problem = f"No theory line: {refused}."
     switch = partial(causes.theory_switch, distance, measured.caveats, problem)
@@ -159,7 +159,7 @@ def gradient_flow(
 
 def banded(measured: m.Measurement, repeated: SeedTraining | None) -> m.Measurement:
     """The two norms with the bands of many seeds, where there are any."""
-    return seeds.with_bands(measured, repeated, "delta_norm", "weight_gradient_norm")
+    return seed_study.with_bands(measured, repeated, "delta_norm", "weight_gradient_norm")
 
 
 def layer_by_step(timeline: m.Measurement, look: style.Style, step: int, play: Playback) -> None:

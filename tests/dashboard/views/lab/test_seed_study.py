@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 import nncore.seeds
-from dashboard.charts import seeds as charts
+from dashboard.charts import seed_bands as charts
 from dashboard.charts import style
 from dashboard.jobs import limits
 from dashboard.jobs.registry import SEEDS, runs, wait
 from dashboard.state.address import FIRST_SIGHT
 from dashboard.ui import card
-from dashboard.views.lab.seeds import endings, ordinal, words
+from dashboard.views.lab.seed_study import endings, ordinal, words
 from dashboard.words.numbers import percent, ranges
 from nncore import measures as m
 from nncore import run

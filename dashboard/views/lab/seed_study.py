@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import streamlit as st
 
-from dashboard.charts import seeds as charts
+from dashboard.charts import seed_bands as charts
 from dashboard.charts.style import Style
 from dashboard.jobs.progress import QUIET_SECONDS, finished, session_id
 from dashboard.jobs.registry import SEEDS, runs
