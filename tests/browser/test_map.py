@@ -71,6 +71,7 @@ def test_keyboard_alone_opens_a_run(page: Page, app_url: str) -> None:
     page.keyboard.type("2")
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile(r"m_cell_depth=2"))
+    wait_idle(page)  # the button opens the cell that the page was last drawn with
     button = page.get_by_role("button", name="Open this run in the lab")
     button.focus()
     page.keyboard.press("Enter")
