@@ -39,7 +39,7 @@ def test_a_finding_leads_to_its_proof_and_its_remedy_keeps_its_promise(page: Pag
     page.keyboard.press("Enter")
     expect(chart(page, "chart_signal")).to_be_in_viewport(ratio=0.9)
     expect(page.locator("#chart_signal")).to_be_focused()
-    assert "activation=sigmoid" not in page.url and "gain=0.2" in page.url
+    page.wait_for_url(lambda url: "activation=sigmoid" not in url and "gain=0.2" in url)
 
     history = run(SICK)
     vanishing = next(each for each in verdict(history) if each.rule == "vanishing")

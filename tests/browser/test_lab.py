@@ -154,7 +154,7 @@ def test_link_and_reload_restore_everything(page: Page, app_url: str) -> None:
         np.testing.assert_array_equal(line(page, "δ at step 39"), expected)
         heat = figure_data(page, "chart_heatmap")
         assert heat["layout"]["meta"]["name"] == "weight_gradient_norm_by_step"
-    assert page.url.count("seed=4294967295") == 1
+    page.wait_for_url(lambda url: url.count("seed=4294967295") == 1)
 
 
 def test_stop_keeps_the_partial_history_and_shows_it(page: Page, app_url: str) -> None:

@@ -56,8 +56,7 @@ def test_default_map_paints_and_a_click_on_a_cell_opens_its_run_in_the_lab(page:
     click_cell(page, gain, 26)
     wait_painted(page, "chart_flow")
     page.wait_for_url(re.compile(r"depth=26"))
-    assert re.search(rf"[?&]gain={gain:g}\b", page.url), page.url
-    assert "/map" not in page.url
+    page.wait_for_url(lambda url: re.search(rf"[?&]gain={gain:g}\b", url) and "/map" not in url)
     wait_idle(page)
     assert figure_data(page, "chart_flow")["layout"]["xaxis"]["range"] == [0.5, 27.5]
 

@@ -48,7 +48,7 @@ def test_file_is_chosen_from_and_trained_on_and_its_link_says_nothing(page: Page
     losses = next(t["y"] for t in figure_data(page, "chart_loss")["data"] if t["name"] == "training")
     assert losses[-1] < 0.2 * losses[0]
     expect(page.get_by_text("sides.csv: side from 2 columns")).to_be_visible()
-    assert re.search(r"table=[0-9a-f]{32}\.c1\.0_2&", page.url + "&")
+    page.wait_for_url(re.compile(r"table=[0-9a-f]{32}\.c1\.0_2(&|$)"))
     stranger = new_page(expected_errors=DEEP_LINK)
     stranger.goto(page.url)
     expect(stranger.get_by_text("The data itself is never part of a link")).to_be_visible()

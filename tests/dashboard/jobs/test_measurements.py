@@ -1,7 +1,6 @@
 """Background measurements end when nobody watches them, and are shared between sessions until then."""
 
 import threading
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -13,7 +12,7 @@ from dashboard.jobs.work import Opened, RunRequest, Training
 from dashboard.state.sidebar import FIRST_SIGHT
 from nncore import History, run
 from tests.dashboard.jobs.conftest import SMALL
-from tests.patience import until
+from tests.patience import PATIENCE, until
 
 
 def counted(gate: threading.Event) -> Iterator[int]:
@@ -30,10 +29,7 @@ def begun(results: Iterator) -> tuple[Training, BackgroundMeasurement]:
 
 
 def finished(measurement: BackgroundMeasurement) -> None:
-    give_up = time.monotonic() + 60
-    while not measurement.done:
-        assert time.monotonic() < give_up
-        time.sleep(0.005)
+    until(lambda: measurement.done)
 
 
 @pytest.mark.parametrize("how", ["stop", "leave"])
@@ -53,7 +49,7 @@ def test_a_measurement_ends_when_nobody_watches_it_or_waits_for_its_run(how: str
 
 def test_a_measurement_keeps_what_it_found_in_order() -> None:
     _, measurement = begun(iter("abc"))
-    measurement.wait(60)
+    measurement.wait(PATIENCE)
     assert measurement.done and measurement.complete and not measurement.cancelled
     assert measurement.found == ["a", "b", "c"]
 

@@ -85,6 +85,9 @@ class Countdown:
 class Counting(Work):
     """What was counted so far."""
 
+    pause = 0.01
+    """Seconds after each number."""
+
     @property
     def steps(self) -> int:
         return self.request.start
@@ -94,7 +97,7 @@ class Counting(Work):
         while self.step < self.steps and not self.cancelled():
             counted.append(self.steps - self.step)
             self.report(self.step + 1)
-            time.sleep(0.01)
+            time.sleep(self.pause)
         return counted
 
     def progress_text(self) -> str:
@@ -131,10 +134,12 @@ def counted_on(app: AppTest) -> str:
 def test_new_kind_of_work_is_asked_for_watched_and_stopped_without_touching_anything_else() -> None:
     app = opened(counting_page, **{"from": "9000"})
     assert not app.exception and not app.markdown
+    (work,) = runs().by_session["test session id"]["counting"]
+    until(lambda: work.step > 0)
+    app.run()
     (bar,) = app.get("progress")
     left = int(re.fullmatch(r"([\d,]+) to go", bar.proto.text)[1].replace(",", ""))
     assert left < 9000 and bar.proto.value < 100
-    (work,) = runs().by_session["test session id"]["counting"]
     element(app, "stop_counting").click().run()
     found = counted_on(app)
     assert re.fullmatch(r"Counted \d+ down to \d+", found)
@@ -149,11 +154,15 @@ def test_new_kind_of_work_is_asked_for_watched_and_stopped_without_touching_anyt
         _ = work.result
 
 
-def test_new_kind_of_work_is_shared_when_it_is_done_and_part_of_it_stays_with_who_stopped(shared: Runs) -> None:
+def test_new_kind_of_work_is_shared_when_it_is_done_and_part_of_it_stays_with_who_stopped(
+    shared: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Counting, "pause", 0.2)
     (one,), (two,) = (shared.ask(session, [Countdown(300)], "counting") for session in "ab")
     assert one is two
     until(lambda: one.step > 5)
     shared.stop("a", "counting")
+    monkeypatch.setattr(Counting, "pause", 0.0)
     (part,) = shared.ask("a", [Countdown(300)], "counting")
     assert part is not one and wait([part, one], PATIENCE, lambda: None)
     assert part.result == one.result[: len(part.result)] and 5 < len(part.result) < 300

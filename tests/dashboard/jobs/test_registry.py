@@ -70,14 +70,13 @@ def test_eight_quick_requests_leave_two_running_at_most_and_end_on_the_last(shar
 
 
 def test_run_that_nobody_waits_for_ends_and_is_trained_anew_when_asked_for_again(shared: Runs) -> None:
-    config = LONG.replace(steps=60_000)
-    left = ask(shared, "a", config)
+    left = ask(shared, "a", LONG)
     until(lambda: left.step > 0)
     ask(shared, "a", SMALL)
     until(lambda: left.done)
     with pytest.raises(Abandoned):
         _ = left.history
-    again = ask(shared, "a", config)
+    again = ask(shared, "a", LONG)
     assert again is not left
     shared.stop("a")
 
@@ -253,13 +252,12 @@ def test_asking_for_fewer_gives_up_the_others_and_keeps_the_rest_going(shared: R
 
 
 def test_run_wanted_for_two_purposes_lives_as_long_as_one_of_them(shared: Runs) -> None:
-    config = LONG.replace(steps=60_000)
-    training = ask(shared, "a", config)
-    assert ask_all(shared, "a", [SMALL, config])[1] is training
+    training = ask(shared, "a", LONG)
+    assert ask_all(shared, "a", [SMALL, LONG])[1] is training
     until(lambda: training.step > 0)
     ask(shared, "a", SMALL.replace(seed=9))
     assert training.waiting == {"a"}
-    assert ask_all(shared, "a", [config]) == [training]
+    assert ask_all(shared, "a", [LONG]) == [training]
     shared.leave("a", PINS)
     until(lambda: training.done)
     with pytest.raises(Abandoned):

@@ -9,7 +9,7 @@ from dashboard.jobs.registry import Runs
 from dashboard.jobs.work import Opened, RunRequest, SeedRequest, Training
 from nncore import Fork, RunConfig, run
 from tests.dashboard.jobs.conftest import LONG, SMALL, ask, finished
-from tests.patience import until
+from tests.patience import PATIENCE, until
 
 
 def test_measurement_is_computed_once_for_all_readers(shared: Runs) -> None:
@@ -24,7 +24,7 @@ def test_measurement_is_computed_once_for_all_readers(shared: Runs) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(PATIENCE)
     assert calls == [3]
     assert training.measured(counted, 4) == 4
 

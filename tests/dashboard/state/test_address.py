@@ -25,8 +25,9 @@ from nncore.config.settings import LEARNING_RATES
 from tests.dashboard.lab import element, opened
 from tests.dashboard.state.test_sidebar import config_of as sidebar_config
 from tests.dashboard.state.test_sidebar import sidebar
+from tests.patience import PATIENCE
 
-few = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+few = settings(max_examples=15, suppress_health_check=list(HealthCheck), derandomize=True)
 
 # Configs and links ------------------------------------------------------------------------------------------------------
 
@@ -148,7 +149,7 @@ def test_opening_a_link_gives_exactly_its_config(config: RunConfig) -> None:
 def test_applying_a_config_sets_every_widget(config: RunConfig) -> None:
     from streamlit.testing.v1 import AppTest
 
-    app = AppTest.from_function(sidebar, default_timeout=60)
+    app = AppTest.from_function(sidebar, default_timeout=PATIENCE)
     app.session_state["to_apply"] = config
     assert sidebar_config(app.run()) == config
     assert sidebar_config(app.run()) == config
