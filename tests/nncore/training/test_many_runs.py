@@ -2,7 +2,7 @@
 
 from typing import Any
 
-import nncore.ensemble
+import nncore.training.many_runs
 import numpy as np
 import pytest
 
