@@ -2,10 +2,10 @@
 
 from typing import Any
 
-import nncore.training.many_runs
 import numpy as np
 import pytest
 
+import nncore.training.many_runs
 from nncore import History, RunConfig, run, run_many
 
 BASE = RunConfig(dataset="moons", n_samples=60, hidden=(5, 4), steps=12)
