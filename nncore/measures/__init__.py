@@ -3,7 +3,7 @@
 from nncore.measures.histograms import DISTRIBUTIONS, distribution, distributions
 from nncore.measures.layers import SPREADSHEET_ROWS, gradient_flow, gradient_flows, over_time, per_layer, summary
 from nncore.measures.measurement import Measurement
-from nncore.measures.outputs import performance, response, responses
+from nncore.measures.outputs import constant_loss, performance, response, responses
 from nncore.measures.parameters import layer_parameters, parameter
 from nncore.measures.quantities import LAYER_QUANTITIES, SATURATED_BELOW, LayerView, Quantity
 from nncore.measures.spread import OVER_TIME
@@ -17,6 +17,7 @@ __all__ = [
     "LayerView",
     "Measurement",
     "Quantity",
+    "constant_loss",
     "distribution",
     "distributions",
     "gradient_flow",

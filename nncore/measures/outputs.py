@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from nncore.config.run_config import RunConfig
 from nncore.history.history import History, block_length
 from nncore.measures.measurement import Measurement
 from nncore.measures.spread import OVER_TIME, caveats
@@ -60,6 +61,28 @@ def scores(network: MLP, loss: Loss, theta: Array, train: Rows, test: Rows | Non
         if task == "classification":
             values[f"{part}_accuracy"] = loss.accuracy(z, y)
     return values
+
+
+def constant_loss(config: RunConfig) -> float:
+    """Loss on the training rows of the best prediction that ignores the input.
+
+    Cross-entropies: the entropy of the class frequencies; mean squared error: the variance of the targets.
+
+    >>> from nncore import RunConfig
+    >>> round(constant_loss(RunConfig(dataset="moons")), 3)
+    0.693
+    """
+    y = config.targets(config.data().y_train)
+    if config.loss_name == "mse":
+        return float(y.astype(np.float64).var(axis=0).mean())
+    if config.loss_name == "bce":
+        shares = np.stack([y.mean(axis=0), 1 - y.mean(axis=0)])
+        return float(-_xlogx(shares).sum(axis=0).mean())
+    return float(-_xlogx(np.bincount(y) / len(y)).sum())
+
+
+def _xlogx(shares: Array) -> Array:
+    return shares * np.log(np.where(shares > 0, shares, 1.0))
 
 
 def response(history: History, record: int, x: Array) -> Array:

@@ -73,27 +73,6 @@ def final_scores(histories: Sequence[History], records: np.ndarray) -> list[dict
     return found
 
 
-def constant_loss(config: RunConfig) -> float:
-    """Loss on the training rows of the best prediction that ignores the input.
-
-    Cross-entropies: the entropy of the class frequencies; mean squared error: the variance of the targets.
-
-    >>> round(constant_loss(RunConfig(dataset="moons")), 3)
-    0.693
-    """
-    y = config.targets(config.data().y_train)
-    if config.loss_name == "mse":
-        return float(y.astype(np.float64).var(axis=0).mean())
-    if config.loss_name == "bce":
-        shares = np.stack([y.mean(axis=0), 1 - y.mean(axis=0)])
-        return float(-_xlogx(shares).sum(axis=0).mean())
-    return float(-_xlogx(np.bincount(y) / len(y)).sum())
-
-
-def _xlogx(shares: Array) -> Array:
-    return shares * np.log(np.where(shares > 0, shares, 1.0))
-
-
 def _rows(configs: list[RunConfig], parts: list[tuple[Array, Array]]) -> tuple[Array, np.ndarray]:
     x = np.stack([rows.astype(config.dtype) for config, (rows, _) in zip(configs, parts, strict=True)])
     return x, np.stack([config.targets(y) for config, (_, y) in zip(configs, parts, strict=True)])

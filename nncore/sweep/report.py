@@ -14,7 +14,7 @@ from nncore.diagnosis.rules import judge
 from nncore.diagnosis.snapshot import LAYER_NAMES, Snapshot
 from nncore.history.history import History
 from nncore.measures import LAYER_QUANTITIES
-from nncore.measures.outputs import SCORES
+from nncore.measures.outputs import SCORES, constant_loss
 from nncore.model.layout import Array
 from nncore.numerics.choices import choose
 from nncore.sweep import batched_measures
@@ -140,7 +140,7 @@ def note(histories: Sequence[History], report: Report) -> list[Row]:
     if report.scores:
         for row, history, scores in zip(rows, histories, batched_measures.final_scores(histories, last), strict=True):
             row.update(scores)
-            row["trained"] = scores["train_loss"] < TRAINED * batched_measures.constant_loss(history.config)
+            row["trained"] = scores["train_loss"] < TRAINED * constant_loss(history.config)
     return rows
 
 

@@ -9,7 +9,7 @@ from nncore import History, RunConfig, measures, run, sweep
 from nncore.diagnosis import flow, verdict
 from nncore.measures import LAYER_QUANTITIES
 from nncore.sweep import INITIAL_FLOW, LAST, Grid, Report, column, results
-from nncore.sweep.batched_measures import constant_loss
+from nncore.measures import constant_loss
 from nncore.sweep.report import DEFAULT_REPORT, TRAINED
 
 BASE = RunConfig(n_samples=60, hidden=(5, 4), steps=12, probe_size=20)
