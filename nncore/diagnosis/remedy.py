@@ -1,8 +1,8 @@
-"""What would mend a run, each change tried out before it is offered, and whether its promise was kept."""
+"""What would mend a run: changes that were tried out, judged by the loss that they end with, and held to it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 
@@ -13,14 +13,23 @@ from nncore.config.fork import CHANGEABLE, Fork
 from nncore.config.run_config import RunConfig
 from nncore.config.settings import LEARNING_RATES
 from nncore.diagnosis.candidates import FLOW_RULES, TEXTBOOK, Candidate, candidates, changes, largest_rate
-from nncore.diagnosis.flows import flow, initial_flow
-from nncore.diagnosis.rules import RULES, Finding, Rule, Verdict
-from nncore.diagnosis.snapshot import WINDOW, Snapshot
+from nncore.diagnosis.flows import flow
+from nncore.diagnosis.rules import RULES, Rule, Verdict, verdict
+from nncore.diagnosis.trials import SCREENING_SECONDS, Trial, affordable, horizon, of_history, trial
 from nncore.history.history import History
 from nncore.training import run
 
-TRIAL_SECONDS = 0.25
-"""Estimated training time that one trial may take; longer ones are cut short and say so."""
+FINALISTS = 4
+"""Candidates of a finding that are trained to the horizon after the short trials, those with the lowest loss."""
+
+BETTER = 0.95
+"""A remedy ends at most at this share of the loss of the run that it mends, each measured by its constant answer's."""
+
+FORK_SECONDS = 0.25
+"""Estimated training time that the trial of a suggested fork may take."""
+
+MOST_COSTLY = 8.0
+"""Times the cost of a step, from which on a change is not tried."""
 
 EARLY = 0.3
 """Share of the run after which a fork is suggested: enough has happened, and enough is to come."""
@@ -30,68 +39,131 @@ EARLY = 0.3
 class Remedy:
     """A change of settings that was tried out: `config` is the whole changed run.
 
-    `ratio`: first over last δ norm at the end of the trial. `rule`: the key of RULES that it mends, "" when
-    it is only about the flow at step 0. `before`, `after`: that rule's own number now and at the end of the trial,
-    which took `tried` training steps (0: looked at before training).
+    `rule`: the key of RULES that it mends; `before` and `after`: that run and the changed one after the same number of
+    training steps.
     """
 
     label: str
     config: RunConfig
-    ratio: float
-    rule: str = ""
-    before: float = np.nan
-    after: float = np.nan
-    tried: int = 0
+    rule: str
+    before: Trial
+    after: Trial
+
+    @property
+    def ratio(self) -> float:
+        """First over last δ norm at the end of the trial."""
+        return self.after.ratio
+
+    @property
+    def tried(self) -> int:
+        """The step that it was tried out up to."""
+        return self.after.step
+
+    def loss_sentence(self) -> str:
+        """What the change does to the loss, in words; where it changes the loss's unit, with both constant answers'."""
+        steps = f"{self.tried - self.config.first_step:,} steps"
+        constant = f"a constant answer has {self.before.constant:.3g}"
+        if not np.isclose(self.before.constant, self.after.constant):
+            constant += f" before and {self.after.constant:.3g} with it"
+        return (
+            f"Loss after {steps}: {self.before.loss_in_words()} without this change, {self.after.loss_in_words()} with it "
+            f"({constant})."
+        )
 
     def sentence(self) -> str:
-        """The predicted effect, in words."""
-        when = f"after {self.tried} steps" if self.tried else "at step 0"
-        if not self.rule:
-            return f"First over last δ becomes {self.ratio:.2g} (tried out {when})."
-        metric = RULES[self.rule].metric
-        flow = "" if metric == RULES["vanishing"].metric else f", first over last δ {self.ratio:.2g}"
-        numbers = f"{self.before:.2g} now, {_number(self.after)} with this change{flow}"
-        return f"{_capital(metric)}: {numbers} (tried out {when})."
+        """The predicted effect, in words: the loss, and the rule's own number where that is another."""
+        rule = RULES[self.rule]
+        if rule.kind in ("cause", "outcome"):
+            return self.loss_sentence()
+        there, here = self.before.values[self.rule], self.after.values[self.rule]
+        return f"{self.loss_sentence()} {_capital(rule.metric)}: {_number(there)} without it, {_number(here)} with it."
 
 
-def remedies(config: RunConfig) -> list[Remedy]:
-    """Changes after which the gradient of this network flows at step 0, each tried out, the smallest change first.
+def remedies(config: RunConfig) -> tuple[Remedy, ...]:
+    """Changes that mend what is wrong with this config, each tried out, the lowest loss first.
 
-    What is tried is the ladder `candidates.TEXTBOOK`.
+    The config itself is trained for `trials.horizon` steps first; () where nothing of severity 2 or more is found, or
+    nothing that was tried helps.
     """
-
-    def at_the_start(label: str, changed: RunConfig) -> Remedy | None:
-        after = initial_flow(changed)
-        return Remedy(label, changed, after.ratio) if after.kind == "flowing" else None
-
-    ladder = (changes(way, config) for way in TEXTBOOK)
-    return [remedy for remedy in _tried(config, ladder, at_the_start) if remedy is not None]
+    steps = horizon(config)
+    history = run(config.replace(steps=config.first_step + steps))
+    found = [remedy for each in verdict(history) if each.severity > 1 for remedy in remedies_for(each, history)]
+    by_config = {remedy.config: remedy for remedy in found}
+    made = (
+        Remedy(each.label, each.config.replace(steps=config.steps), each.rule, each.before, each.after)
+        for each in by_config.values()
+    )
+    return tuple(sorted(made, key=lambda each: each.after.share))
 
 
 def remedies_for(verdict: Verdict, history: History) -> tuple[Remedy, ...]:
-    """Changes that mend this verdict in a trial, the smallest first; () when nothing that was tried does.
+    """Changes that mend this verdict in a trial, the lowest loss first; () when nothing that was tried does.
 
-    A condition that is there at step 0 is tried without training; one that training brought about is trained
-    to the same step again, after a divergence beyond it, cut short at about a quarter of a second. Offered is
-    only what brings the rule's own number over its threshold without a new divergence (after one, with a loss
-    no higher than at the start), and, for the rules about the gradient's way, what lets it flow.
+    Every candidate is trained for a short while and the FINALISTS with the lowest loss for `trials.horizon` steps, as
+    is the run itself. Offered is what ends there without a divergence, below BETTER of the run's own loss and
+    below the constant answer's, with the rule's own number over its threshold and with no finding graver than those of
+    the run; for rules about the gradient's way it has to flow as well. Losses are compared as shares of the
+    constant answer's, for standardizing the targets changes their unit.
     """
     return tuple(remedy for remedy in tried_out(verdict, history) if remedy is not None)
 
 
 def tried_out(verdict: Verdict, history: History) -> Iterator[Remedy | None]:
-    """`remedies_for` one trial at a time: the remedy, or None where the change did not help."""
-    rule, before = RULES[verdict.rule], Snapshot(history, verdict.record)
-    steps = _trial_steps(rule, before)
+    """`remedies_for` one trial at a time: None after each short trial and for a finalist that does not help."""
+    rule, config = RULES[verdict.rule], history.config
+    steps = horizon(config)
+    screening = min(steps, affordable(config, SCREENING_SECONDS))
+    best: list[tuple[bool, float, Candidate, RunConfig]] = []
+    known = {config}
+    for group in candidates(rule.name, config):
+        screened = []
+        for candidate in group:
+            found = _screened(candidate, config, screening, known)
+            if found is not None:
+                changed, after = found
+                known.add(changed)
+                screened.append((rule.name in after.fired, after.share, candidate, changed))
+                yield None
+        finite = [each for each in screened if np.isfinite(each[1])]
+        best += sorted(finite, key=lambda each: each[:2])[:1]
+    before = _without(history, steps)
+    offered: list[Remedy] = []
+    for *_, candidate, changed in sorted(best, key=lambda each: each[:2])[:FINALISTS]:
+        after = trial(changed, steps)
+        if helps(rule, before, after):
+            offered.append(Remedy(candidate.label, changed, rule.name, before, after))
+        elif steps > screening:
+            yield None
+    yield from sorted(offered, key=lambda each: each.after.share)
 
-    def trained(label: str, changed: RunConfig) -> Remedy | None:
-        trial = _trial(changed, steps)
-        after, taken = rule.measure(trial), int(trial.history.step[-1])
-        if not _helps(rule, before, trial, after):
-            return None
-        return Remedy(label, changed, trial.flow.ratio, rule.name, verdict.value, after.value, taken)
 
-    yield from _tried(history.config, candidates(rule.name, before, steps > 0), trained)
+def _screened(
+    candidate: Candidate, config: RunConfig, steps: int, known: set[RunConfig]
+) -> tuple[RunConfig, Trial] | None:
+    """The changed config and its short trial; None where it is known, too costly, or does not go with the other settings."""
+    try:
+        changed = config.replace(**candidate.changes)
+        is_costly = seconds_per_step(changed) > MOST_COSTLY * seconds_per_step(config)
+        return None if changed in known or is_costly else (changed, trial(changed, steps))
+    except ValueError:
+        return None
+
+
+def _without(history: History, steps: int) -> Trial:
+    """The run that is to be mended after so many steps: as recorded, or trained again where the history ends before."""
+    step = history.config.first_step + steps
+    if history.divergence is None and int(history.step[-1]) < step:
+        return trial(history.config, steps)
+    return of_history(history, min(history.nearest(step), history.last_finite))
+
+
+def helps(rule: Rule, before: Trial, after: Trial) -> bool:
+    """Does the changed run end lower than the run and than the constant answer, without this finding or a graver one?"""
+    if not after.is_finite or not after.has_learned or after.share > BETTER * before.share:
+        return False
+    if rule.name in after.fired or after.severity > max(before.severity, 1):
+        return False
+    return rule.name not in FLOW_RULES or after.kind == "flowing"
 
 
 @dataclass(frozen=True)
@@ -114,28 +186,33 @@ class Outcome:
 def check_prediction(remedy: Remedy, history: History) -> Outcome:
     """Did the prediction hold in the run made with the remedy?
 
-    It held when the rule does not fire at the run's last finite record, and the run did not diverge; for a
-    remedy without a rule, when δ flows there. Raises ValueError for a history of another config.
+    It held when the run stays finite and ends below the loss of the run that was to be mended and below the constant
+    answer's, and the rule does not fire there. Raises ValueError for a history of another config.
     """
     if history.config != remedy.config:
         raise ValueError("history must be the run of the remedy's own config; got one of another config")
-    snapshot = Snapshot(history, history.last_finite)
-    tried = Snapshot(history, min(history.nearest(remedy.tried), history.last_finite))
-    if not remedy.rule:
-        kept = snapshot.flow.kind == "flowing" and history.divergence is None
-        numbers = f"First over last δ: {remedy.ratio:.2g} predicted"
-        there, here = tried.flow.ratio, snapshot.flow.ratio
-    else:
-        rule = RULES[remedy.rule]
-        finding = rule.measure(snapshot)
-        kept = not rule.fires(finding) and history.divergence is None
-        numbers = f"{_capital(rule.metric)}: {remedy.before:.2g} before, {_number(remedy.after)} predicted"
-        there, here = rule.measure(tried).value, finding.value
-    first, last = (int(history.step[each.record]) for each in (tried, snapshot))
-    at_trial = f"{_number(there)} at step {first}, and " if first < last else ""
-    numbers += f"; measured {at_trial}{_number(here)} at step {last}"
-    ended = "" if history.divergence is None else " The run diverged."
-    return Outcome(kept, f"{numbers}.{ended}")
+    end = of_history(history, history.last_finite)
+    tried = of_history(history, min(history.nearest(remedy.tried), history.last_finite))
+    held = end.is_finite and end.has_learned and end.share < remedy.before.share and remedy.rule not in end.fired
+    numbers = [
+        f"Loss: {remedy.before.loss_in_words()} before, {remedy.after.loss_in_words()} predicted; measured "
+        + _at(tried.step, f"{tried.loss:.3g}", end.step, f"{end.loss:.3g}")
+    ]
+    rule = RULES[remedy.rule]
+    if rule.kind not in ("cause", "outcome"):
+        there, here = (_number(each.values[rule.name]) for each in (tried, end))
+        numbers.append(
+            f"{_capital(rule.metric)}: {_number(remedy.before.values[rule.name])} before, "
+            f"{_number(remedy.after.values[rule.name])} predicted; measured " + _at(tried.step, there, end.step, here)
+        )
+    if history.divergence is not None:
+        numbers.append("The run diverged.")
+    return Outcome(held, " ".join(numbers))
+
+
+def _at(first: int, there: str, last: int, here: str) -> str:
+    """What was measured at the trial's step and at the end."""
+    return (f"{there} at step {first:,}, and " if first < last else "") + f"{here} at step {last:,}."
 
 
 def suggested_fork(history: History) -> Fork:
@@ -164,80 +241,12 @@ def _finite_fork(history: History) -> Fork:
     config, half = history.config, int(history.step[history.last_finite // 2])
     rates = [largest_rate(config.learning_rate / slower) for slower in (9, 90, 900)]
     for at in dict.fromkeys((half, int(history.step[0]))):
-        steps = min(config.steps, at + _affordable_steps(config))
+        steps = min(config.steps, at + affordable(config, FORK_SECONDS))
         for rate in rates:
             trial = Fork(config, at, steps=steps, learning_rate=rate, record_every=1 + steps // 50)
             if run(trial, parent=history).divergence is None:
                 return Fork(config, at, learning_rate=rate)
     return Fork(config, half, learning_rate=rates[-1])
-
-
-# Trials -----------------------------------------------------------------------------------------------------
-
-
-def _tried(
-    config: RunConfig, ladder: Iterable[list[Candidate]], judged: Callable[[str, RunConfig], Remedy | None]
-) -> Iterator[Remedy | None]:
-    """One trial at a time, `judged(label, changed config)`; of each group of candidates the first that helps."""
-    known = [config]
-    for group in ladder:
-        for candidate in group:
-            try:
-                changed = config.replace(**candidate.changes)
-                if changed in known:
-                    continue
-                remedy = judged(candidate.label, changed)
-            except ValueError:  # the change does not go with the other settings, or needs too much memory
-                continue
-            yield remedy
-            if remedy is not None:
-                known.append(changed)
-                break
-
-
-def _affordable_steps(config: RunConfig) -> int:
-    """Training steps that TRIAL_SECONDS are enough for, WINDOW at least."""
-    return max(WINDOW, int(TRIAL_SECONDS / seconds_per_step(config)))
-
-
-def _trial_steps(rule: Rule, before: Snapshot) -> int:
-    """Steps to train for, if affordable: none for what is there at step 0, otherwise as far as the finding.
-
-    Where the run diverged, past that step: no change is offered after which it would diverge again.
-    """
-    history = before.history
-    config, first = history.config, history.config.first_step
-    step = int(history.step[before.record]) - first
-    if history.divergence is not None:
-        wanted = min(config.steps - first, 2 * (history.divergence.step - first) + 5 * WINDOW)
-    elif rule.name == "updates_too_small":
-        wanted = 5 * WINDOW  # the largest update so far can only grow
-    elif rule.name == "updates_too_large":
-        wanted = max(step, WINDOW)
-    else:
-        wanted = 0 if rule.fires(rule.measure(Snapshot(history, 0))) else step
-    return min(wanted, _affordable_steps(config))
-
-
-def _trial(config: RunConfig, steps: int) -> Snapshot:
-    """The changed run's first steps, read at the last finite one; a cosine schedule ends with the trial."""
-    history = run(config.replace(steps=config.first_step + steps, record_every=max(1, steps // 100)))
-    return Snapshot(history, history.last_finite)
-
-
-def _helps(rule: Rule, before: Snapshot, trial: Snapshot, after: Finding) -> bool:
-    """Is the rule's number over its threshold, and is the gradient's way no worse for it?"""
-    too_large = RULES["updates_too_large"]
-    if trial.history.divergence is not None or rule.fires(after):
-        return False
-    if before.history.divergence is not None and not trial.history.loss[-1] <= trial.history.loss[0]:
-        return False
-    if rule.name in FLOW_RULES:
-        return trial.flow.kind == "flowing"
-    if rule.name == "updates_too_small" and too_large.fires(too_large.measure(trial)):
-        return False
-    kinds = ["flowing", "single", before.flow.kind] + ["vanishing"] * (before.flow.kind == "zero")
-    return bool(np.isfinite(after.value)) and trial.flow.kind in kinds
 
 
 def _number(value: float) -> str:

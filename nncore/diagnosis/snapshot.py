@@ -9,9 +9,11 @@ import numpy as np
 
 from nncore.diagnosis.float_types import underflow
 from nncore.diagnosis.flows import Flow, flow_of
+from nncore.diagnosis.loss_course import LossCourse
 from nncore.history.history import History
 from nncore.measures import OVER_TIME, per_layer
 from nncore.model.layout import Array
+from nncore.numerics.safe_norm import norm
 
 WINDOW = 10
 """Updates that a statement about updates needs, and the last ones that "now" means."""
@@ -48,6 +50,32 @@ class Snapshot:
     def first(self, name: str) -> Array:
         """A quantity at the first record."""
         return self.measured[name][0]
+
+    @cached_property
+    def course(self) -> LossCourse:
+        """How the loss went up to this record."""
+        return LossCourse(self.history, self.record)
+
+    @cached_property
+    def at_start(self) -> Snapshot:
+        """The same history at its first record."""
+        if self.record == 0:
+            return self
+        first = {name: values[[0, 0]] for name, values in self.measured.items()}
+        return Snapshot(self.history, 0, first, self.sentences)
+
+    @cached_property
+    def training_gradient(self) -> Array:
+        """‖∂E/∂W‖ of each layer in the batches that trained, the median of WINDOW records; penalties excluded."""
+        records = slice(max(self.record + 1 - WINDOW, 0), self.record + 1)
+        config, layout = self.history.config, self.history.layout
+        grad, theta = self.history.grad[records], self.history.theta[records]
+        pairs = zip(layout.split(grad), layout.split(theta), strict=True)
+        norms = [
+            norm((own - config.l1 * np.sign(weight) - 2 * config.l2 * weight).reshape(len(own), -1))
+            for (own, _), (weight, _) in pairs
+        ]
+        return np.median(norms, axis=1)
 
     @cached_property
     def flow(self) -> Flow:

@@ -276,6 +276,18 @@ def weight_gradient_norm(layer: LayerView) -> Array:
     return norm(layer.gradients[0])
 
 
+@_quantity(
+    "∂E/∂W norm in training",
+    "‖∂E/∂W‖ of the batch",
+    replayed=False,
+    menu="∂E/∂W of the batches",
+    note="What training itself was given, batch by batch; the other heat maps are taken on the same probe rows throughout.",
+)
+def training_gradient_norm(layer: LayerView) -> Array:
+    """Euclidean norm of the ∂E/∂W that training took: on the step's own rows, penalty included, before clipping."""
+    return norm(layer.training_gradient)
+
+
 @_quantity("∂E/∂W RMS", "rms ∂E/∂W")
 def weight_gradient_rms(layer: LayerView) -> Array:
     """Weight-gradient norm divided by the square root of the number of weights."""

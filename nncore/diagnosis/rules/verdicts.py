@@ -1,0 +1,87 @@
+"""The verdicts on a run at one record: which rules fire, how grave each is for the loss, and in what order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nncore.diagnosis.rules.rule import KINDS, RULES, Finding, Rule
+from nncore.diagnosis.snapshot import Snapshot
+from nncore.history.history import History
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A rule that fired at `step`: its number `value` against `threshold`, in words and by layer.
+
+    `rule` is a key of RULES; `kind` its "cause", "condition" or "outcome"; `chart` the key of the chart that proves
+    it; `record` the index it was read at. `is_consequence`: the loss had blown up before, and this came of it.
+    """
+
+    rule: str
+    title: str
+    severity: int
+    kind: str
+    metric: str
+    value: float
+    threshold: float
+    layers: tuple[int, ...]
+    sentence: str
+    chart: str
+    source: str
+    step: int
+    record: int
+    is_consequence: bool = False
+
+
+def verdict(history: History, record: int | None = None) -> tuple[Verdict, ...]:
+    """What is wrong at one record, the last finite one by default; the gravest first, () when nothing is.
+
+    Of equal severity causes come before conditions of the network, and these before what became of the loss. A
+    condition is graver where the loss shows that nothing is learned, and only worth knowing where the network has
+    learned its task all the same, or where it came about after the loss had blown up.
+
+    Costs a few replayed records and the update ratios of at most 200. Poor initialization is judged at the
+    first record whichever is asked for, divergence for the whole run. Raises IndexError on a record that does
+    not exist.
+
+    >>> from nncore import RunConfig, run
+    >>> [each.rule for each in verdict(run(RunConfig(hidden=(16,) * 4, steps=20)))]
+    []
+    >>> verdict(run(RunConfig(hidden=(16,) * 12, activation="sigmoid", steps=0)))[0].rule
+    'vanishing'
+    """
+    return judge(Snapshot(history, history.last_finite if record is None else record))
+
+
+def judge(seen: Snapshot) -> tuple[Verdict, ...]:
+    """The same for a snapshot that is there already."""
+    fired = [(rule, finding) for rule in RULES.values() if rule.fires(finding := rule.measure(seen))]
+    verdicts = [_verdict(rule, finding, seen) for rule, finding in fired]
+    return tuple(sorted(verdicts, key=lambda each: (-each.severity, KINDS.index(each.kind))))
+
+
+def _verdict(rule: Rule, finding: Finding, seen: Snapshot) -> Verdict:
+    severity, sentence = rule.severity, finding.sentence
+    consequence = rule.kind == "condition" and seen.course.has_grown and not rule.fires(rule.measure(seen.at_start))
+    if consequence:
+        severity, sentence = 1, f"{sentence} This came after the loss had blown up, and did not cause that."
+    elif rule.kind in ("cause", "condition") and seen.course.has_learned:
+        severity = 1
+    elif rule.kind == "condition":
+        severity = min(severity + seen.course.is_ill, 3)
+    return Verdict(
+        rule.name,
+        rule.title,
+        severity,
+        rule.kind,
+        rule.metric,
+        finding.value,
+        rule.threshold,
+        finding.layers,
+        sentence,
+        rule.chart,
+        rule.source,
+        int(seen.history.step[seen.record]),
+        seen.record,
+        consequence,
+    )
