@@ -186,9 +186,9 @@ assert "Above 1, δ has grown." in words(app)
     "a rule": Addition(
         [
             (
-                "nncore/diagnosis/rules.py",
+                "nncore/diagnosis/rules/gradient.py",
                 "# Words ----",
-                "@_rule(\n"
+                "@rule(\n"
                 '    "Loss above zero", "loss", 0.0, True, 3, "loss", "For a test: every loss is."\n'
                 ")\n"
                 "def positive_loss(seen: Snapshot) -> Finding:\n"

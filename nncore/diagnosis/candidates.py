@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from nncore.config.run_config import RunConfig
-from nncore.config.settings import LEARNING_RATES
+from nncore.config.settings import LEARNING_RATES, TABLE
 from nncore.model.activations import Activation
 from nncore.model.optimizers import OPTIMIZERS
 from nncore.theory import critical_sigma_w2
@@ -35,16 +35,16 @@ TO_FLOW = ("own", "critical", "tanh", "relu", "skip", "layer", "batch")
 TEXTBOOK = ("own", "tanh", "relu", "skip", "layer")
 """Of that what every textbook names: for a fork, without the critical gain and without batch statistics."""
 
-TO_CALM = ("standardize", "penalty", "slower", "clip", "warmup", "adam")
+TO_CALM = ("standardize", "columns", "penalty", "slower", "clip", "warmup", "adam")
 """The ladder for steps that are too large."""
 
-TO_MOVE = ("standardize", "penalty", "unclip", "epsilon", "batches", "faster", "adam", "seed", "wider")
+TO_MOVE = ("standardize", "columns", "penalty", "unclip", "epsilon", "batches", "faster", "adam", "seed", "wider")
 """The ladder for a loss that does not fall although the gradient flows."""
 
 WAYS: dict[str, tuple[str, ...]] = {
     "unscaled_targets": ("standardize",),
     "unscaled_inputs": ("standardize", "layer"),
-    "constant_input": ("standardize",),
+    "constant_input": ("columns",),
     "penalty": ("penalty", "slower"),
     "small_batches": ("batches", "layer", "plain"),
     "epsilon": ("epsilon", *TO_FLOW),
@@ -126,6 +126,17 @@ def _standardize(config: RunConfig) -> Iterable[Candidate]:
         return []
     what = "inputs and targets" if config.source.task == "regression" else "inputs"
     return [Candidate(f"standardize {what}", {"standardize": True})]
+
+
+def _without_constants(config: RunConfig) -> Iterable[Candidate]:
+    """A table's inputs without the columns that have one value throughout."""
+    if config.dataset != TABLE:
+        return []
+    choice = config.choice
+    columns = list(zip(choice.inputs, choice.input_columns, strict=True))
+    varying = tuple(place for place, column in columns if len(np.unique(column.values)) > 1)
+    names = ", ".join(column.name for place, column in columns if place not in varying)
+    return [Candidate(f"leave out {names}", {"table": replace(choice, inputs=varying)})] if names and varying else []
 
 
 def _weaker(config: RunConfig) -> Iterable[Candidate]:
@@ -229,6 +240,7 @@ def _adam(config: RunConfig) -> Iterable[Candidate]:
 
 CHANGES: dict[str, Change] = {
     "standardize": _standardize,
+    "columns": _without_constants,
     "penalty": _weaker,
     "slower": _slower,
     "faster": _faster,

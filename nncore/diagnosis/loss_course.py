@@ -26,8 +26,8 @@ UNLEARNED = 0.98
 LOST = 0.5
 """Share of what had been learned from which on the run has got worse."""
 
-STILL = 0.01
-"""Improvement of the loss from the third quarter of the run to the last, as a share of it, below which it stands still."""
+STILL = 0.02
+"""Share of the loss that would go if the run went on as long again at its last pace, below which it stands still."""
 
 HIGH = 0.4
 """Share of the constant answer's loss above which standing still is a finding."""
@@ -124,18 +124,23 @@ class LossCourse:
 
     @cached_property
     def improvement(self) -> float:
-        """1 - mean loss of the last quarter / that of the one before, where the loss is high; NaN elsewhere.
+        """Share of the loss that would go if the run went on as long again at its last pace; NaN where it is not high.
 
-        High is a loss between HIGH and UNLEARNED of the constant answer's while the rows allow half of it.
+        The pace is that from the last quarter's first half to its second. High is a loss between HIGH and UNLEARNED of
+        the constant answer's while the rows allow half of it.
         """
-        quarter = (self.record + 1) // 4
-        if quarter < 2 or self.updates < 2 * FEWEST_UPDATES or not HIGH < self.share <= UNLEARNED or self.lost > LOST:
+        eighth = (self.record + 1) // 8
+        is_high = HIGH < self.share <= UNLEARNED and not self.lost > LOST
+        if not eighth or self.updates < 2 * FEWEST_UPDATES or not is_high:
             return np.nan
-        before, after = self.loss[-2 * quarter : -quarter].mean(), self.loss[-quarter:].mean()
-        change = float(1 - after / before)
-        if change < STILL and not attainable_loss(self.history.config) < self.now / 2:
-            return np.nan
-        return change
+        pace = (self.loss[-2 * eighth : -eighth].mean() - self.loss[-eighth:].mean()) / eighth
+        change = float(pace * self.record / self.now)
+        return np.nan if change < STILL and not self.is_reducible else change
+
+    @cached_property
+    def is_reducible(self) -> bool:
+        """Do the training rows allow less than half of this loss?"""
+        return attainable_loss(self.history.config) < self.now / 2
 
     @property
     def has_grown(self) -> bool:

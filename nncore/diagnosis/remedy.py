@@ -15,7 +15,7 @@ from nncore.config.settings import LEARNING_RATES
 from nncore.diagnosis.candidates import FLOW_RULES, TEXTBOOK, Candidate, candidates, changes, largest_rate
 from nncore.diagnosis.flows import flow
 from nncore.diagnosis.rules import RULES, Rule, Verdict, verdict
-from nncore.diagnosis.trials import SCREENING_SECONDS, Trial, affordable, horizon, of_history, trial
+from nncore.diagnosis.trials import SCREENING_SECONDS, USUAL_STEPS, Trial, affordable, horizon, of_history, trial
 from nncore.history.history import History
 from nncore.training import run
 
@@ -112,7 +112,7 @@ def tried_out(verdict: Verdict, history: History) -> Iterator[Remedy | None]:
     """`remedies_for` one trial at a time: None after each short trial and for a finalist that does not help."""
     rule, config = RULES[verdict.rule], history.config
     steps = horizon(config)
-    screening = min(steps, affordable(config, SCREENING_SECONDS))
+    screening = min(steps, max(USUAL_STEPS, steps // 4), affordable(config, SCREENING_SECONDS))
     best: list[tuple[bool, float, Candidate, RunConfig]] = []
     known = {config}
     for group in candidates(rule.name, config):

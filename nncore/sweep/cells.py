@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from nncore.diagnosis.rules import RULES
+from nncore.diagnosis.rules import KINDS, RULES
 from nncore.measures.measurement import Measurement
 from nncore.model.layout import Array
 from nncore.sweep.axes import as_coordinate
@@ -18,8 +18,8 @@ from nncore.sweep.blocks import Result
 from nncore.sweep.grid import Grid
 from nncore.sweep.report import ENDINGS, INITIAL_FLOW, LAST, Report, Row, column
 
-VERDICTS = ("", *RULES)
-"""What the quantity "verdict" counts: its number is a place in here, 0 when nothing is wrong."""
+VERDICTS = ("", *sorted(RULES, key=lambda name: (-RULES[name].severity, -KINDS.index(RULES[name].kind))))
+"""What the quantity "verdict" counts: its number is a place in here, 0 when nothing is wrong; the gravest first."""
 
 
 @dataclass(frozen=True)

@@ -208,7 +208,7 @@ def verdict_name(place: int) -> str:
 
 
 def verdict_colours(style: Style) -> list[str]:
-    """A colour for each of VERDICTS: none for nothing wrong, the palette's eight, and four of the layers' scale."""
+    """A colour for each of VERDICTS: none for nothing wrong, the palette's eight, and the others from the layers' scale."""
     wanted = len(VERDICTS) - 1
     return [style.border, *[*style.classes(8), *style.layers(max(wanted - 8, 1))][:wanted]]
 

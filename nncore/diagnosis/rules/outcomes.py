@@ -77,17 +77,17 @@ def nothing_learned(seen: Snapshot) -> Finding:
 
 @rule(
     "Training stands still",
-    "improvement of the loss over the last quarter of the run",
+    "share of the loss that as many steps again would take away at this pace",
     STILL,
     False,
     2,
     "loss",
-    f"Less than 1 % better than in the quarter before, above {HIGH:g} of the constant answer's loss, while the rows "
-    "allow half of it: their nearest neighbours predict them as well, or they are so few that each can be learned.",
+    f"Less than {STILL:.0%}, above {HIGH:g} of the constant answer's loss, while the rows allow half of it: their nearest "
+    "neighbours predict them as well, or they are so few that each can be learned.",
     kind="outcome",
 )
 def stands_still(seen: Snapshot) -> Finding:
-    """1 - mean E of the last quarter / of the one before; wrong below 0.01 where the loss is high and need not be."""
+    """-t (dE/dt) / E over the last quarter; wrong below 0.02 where the loss is high and need not be."""
     course = seen.course
     return Finding(
         course.improvement,

