@@ -8,8 +8,10 @@ import numpy as np
 
 from dashboard.words.markup import escape
 from dashboard.words.numbers import number, percent
+from dashboard.words.sentences import unbroken
 from nncore import History, RunConfig
-from nncore.diagnosis import Flow
+from nncore.diagnosis import Flow, flow, verdict
+from nncore.diagnosis.loss_course import UNLEARNED, LossCourse
 
 
 @dataclass(frozen=True)
@@ -36,39 +38,87 @@ BADGES = {
 """By kind of flow."""
 
 
+OF_THE_FLOW = ("vanishing", "exploding", "zero_gradient")
+"""Rules that say what `flow_sentence` says."""
+
+COLOURS = {3: ("red", "error"), 2: ("orange", "warning")}
+"""Severity -> a badge's colour and icon."""
+
+
 @dataclass(frozen=True)
 class Headline:
-    """A badge, why the run ended early ("" if it did not; a file may say anything), its flow, and what is to blame."""
+    """A badge and sentences about one step: how the run ended, what is wrong, its flow, its loss.
+
+    `ended`: why the run ended early, "" if it did not; a file may say anything.
+    """
 
     badge: Badge
     ended: str
+    when: str = ""
     flow: Flow | None = None
-    cause: str = ""
+    more: str = ""
 
     def markdown(self) -> str:
         """For a page: the badge as such, and the numbers in bold type."""
         flow = flow_sentence(self.flow, strong=True) if self.flow else ""
-        return " ".join(filter(None, (self.badge.markdown(), escape(self.ended), flow, self.cause)))
+        parts = (self.badge.markdown(), escape(self.ended), self.when, flow, unbroken(escape(self.more)))
+        return " ".join(filter(None, parts))
 
     def plain(self) -> str:
         """For a file: text without markup."""
         flow = flow_sentence(self.flow) if self.flow else ""
-        return " ".join(filter(None, (f"{self.badge.title}.", self.ended, flow, self.cause)))
+        return " ".join(filter(None, (f"{self.badge.title}.", self.ended, self.when, flow, self.more)))
 
 
-def headline(history: History, seen: Flow) -> Headline:
-    """The end of a run that diverged, else its flow `seen` at one record, and the reason where one can be named."""
+def headline(history: History, record: int) -> Headline:
+    """What is wrong at one record, the gravest first, or that nothing is; how the gradient flows there, and the loss.
+
+    Green is only what learns: no finding of severity 2 or more, and a loss below the constant answer's.
+    """
+    seen, step = flow(history, record), int(history.step[record])
+    when = f"At step {step:,}:"
+    course = LossCourse(history, record)
+    loss = (
+        f"The loss is {number(float(history.loss[record]))}; one answer for every input has {number(course.constant)}."
+    )
+    grave = [each for each in verdict(history, record) if each.severity > 1 and each.kind != "chart"]
     if history.divergence:
-        stands = f"The page stands on step {history.step[history.last_finite]}, the last finite one."
+        cause = "".join(f" {each.title}: {each.sentence}" for each in grave[:1] if each.kind == "cause")
         badge = Badge("red", "warning", history.divergence.title)
-        return Headline(badge, f"{history.divergence.cause} {stands}")
-    functions, cause = history.network.activations, ""
+        return Headline(badge, f"{history.divergence.cause} {_stands(history, record)}", more=cause.strip())
+    if grave and grave[0].rule not in OF_THE_FLOW:
+        badge = Badge(*COLOURS[grave[0].severity], grave[0].title)
+        return Headline(badge, history.stopped, when, more=grave[0].sentence)
+    if grave:
+        return Headline(
+            BADGES[_KINDS[grave[0].rule]], history.stopped, when, seen, f"{_blame(history, seen)} {loss}".strip()
+        )
+    badge = BADGES[seen.kind]
+    if course.share >= UNLEARNED:
+        badge = Badge("gray", "hourglass_empty", f"{badge.title}, nothing is learned yet")
+    return Headline(badge, history.stopped, when, seen, loss)
+
+
+_KINDS = {"vanishing": "vanishing", "exploding": "exploding", "zero_gradient": "zero"}
+
+
+def _stands(history: History, record: int) -> str:
+    """Where the page stands in a run that diverged."""
+    last, step = int(history.step[history.last_finite]), int(history.step[record])
+    if step == last:
+        return f"The page stands on step {step:,}, the last finite one."
+    return f"The page stands on step {step:,}; the last finite one is {last:,}."
+
+
+def _blame(history: History, seen: Flow) -> str:
+    """What is to blame for a gradient that does not flow, where the activation is."""
+    functions = history.network.activations
     steepest = max((phi.max_slope for phi in functions), default=1.0)
     if seen.kind == "vanishing" and steepest < 1:
-        cause = f"The slope of {_names(history.config)} is at most {steepest:.2g}; the weights do not make up for it."
+        return f"The slope of {_names(history.config)} is at most {steepest:.2g}; the weights do not make up for it."
     if seen.kind == "zero" and any(phi.name == "sign" for phi in functions):
-        cause = "The slope of sign is 0 wherever it exists, so nothing passes back."
-    return Headline(BADGES[seen.kind], history.stopped, seen, cause)
+        return "The slope of sign is 0 wherever it exists, so nothing passes back."
+    return ""
 
 
 def flow_sentence(seen: Flow, strong: bool = False) -> str:

@@ -49,7 +49,7 @@ WAYS: dict[str, tuple[str, ...]] = {
     "small_batches": ("batches", "layer", "plain"),
     "epsilon": ("epsilon", *TO_FLOW),
     "clipped": ("unclip",),
-    **dict.fromkeys(FLOW_RULES, ("slower", "standardize", *TO_FLOW, "penalty", "seed")),
+    **dict.fromkeys(FLOW_RULES, (*TO_FLOW, "slower", "standardize", "penalty", "seed")),
     "underflow": ("float64", *TO_FLOW),
     "saturated": ("slower", "standardize", "own", "critical", "penalty", "layer", "batch"),
     "dead": ("slower", "standardize", "own", "critical", "leaky", "tanh", "layer", "batch", "seed", "wider"),

@@ -28,6 +28,15 @@ BETTER = 0.95
 FORK_SECONDS = 0.25
 """Estimated training time that the trial of a suggested fork may take."""
 
+MOST_OF_A_GROUP = 3
+"""Candidates of one kind, such as smaller rates, that are tried after the first that stays finite, itself included."""
+
+BUDGET_SECONDS = 6.0
+"""Estimated training time that the short trials of a finding take together, about; FINALISTS long ones follow."""
+
+RECORD_BYTES = 2**28
+"""Memory that the history of a run may take that is made longer by a remedy."""
+
 MOST_COSTLY = 8.0
 """Times the cost of a step, from which on a change is not tried."""
 
@@ -40,7 +49,7 @@ class Remedy:
     """A change of settings that was tried out: `config` is the whole changed run.
 
     `rule`: the key of RULES that it mends; `before` and `after`: that run and the changed one after the same number of
-    training steps.
+    training steps. A run that ends before has so many steps in `config`.
     """
 
     label: str
@@ -82,18 +91,13 @@ class Remedy:
 def remedies(config: RunConfig) -> tuple[Remedy, ...]:
     """Changes that mend what is wrong with this config, each tried out, the lowest loss first.
 
-    The config itself is trained for `trials.horizon` steps first; () where nothing of severity 2 or more is found, or
+    The config itself is trained first, `trials.horizon` steps at least; () where nothing of severity 2 or more is found, or
     nothing that was tried helps.
     """
-    steps = horizon(config)
-    history = run(config.replace(steps=config.first_step + steps))
+    history = run(_long_enough(config), memory_budget=None)
     found = [remedy for each in verdict(history) if each.severity > 1 for remedy in remedies_for(each, history)]
-    by_config = {remedy.config: remedy for remedy in found}
-    made = (
-        Remedy(each.label, each.config.replace(steps=config.steps), each.rule, each.before, each.after)
-        for each in by_config.values()
-    )
-    return tuple(sorted(made, key=lambda each: each.after.share))
+    by_config = {remedy.config: remedy for remedy in found if remedy.config != config}
+    return tuple(sorted(by_config.values(), key=lambda each: each.after.share))
 
 
 def remedies_for(verdict: Verdict, history: History) -> tuple[Remedy, ...]:
@@ -114,17 +118,21 @@ def tried_out(verdict: Verdict, history: History) -> Iterator[Remedy | None]:
     steps = horizon(config)
     screening = min(steps, max(USUAL_STEPS, steps // 4), affordable(config, SCREENING_SECONDS))
     best: list[tuple[bool, float, Candidate, RunConfig]] = []
-    known = {config}
+    known, left = {config}, BUDGET_SECONDS
     for group in candidates(rule.name, config):
-        screened = []
+        finite = []
         for candidate in group:
-            found = _screened(candidate, config, screening, known)
-            if found is not None:
-                changed, after = found
-                known.add(changed)
-                screened.append((rule.name in after.fired, after.share, candidate, changed))
-                yield None
-        finite = [each for each in screened if np.isfinite(each[1])]
+            found = _screened(candidate, config, screening, known) if left > 0 else None
+            if found is None:
+                continue
+            changed, after = found
+            known.add(changed)
+            left -= screening * seconds_per_step(changed)
+            if np.isfinite(after.share):
+                finite.append((rule.name in after.fired, after.share, candidate, changed))
+            yield None
+            if len(finite) == MOST_OF_A_GROUP:
+                break
         best += sorted(finite, key=lambda each: each[:2])[:1]
     before = _without(history, steps)
     offered: list[Remedy] = []
@@ -142,11 +150,19 @@ def _screened(
 ) -> tuple[RunConfig, Trial] | None:
     """The changed config and its short trial; None where it is known, too costly, or does not go with the other settings."""
     try:
-        changed = config.replace(**candidate.changes)
+        changed = _long_enough(config.replace(**candidate.changes))
         is_costly = seconds_per_step(changed) > MOST_COSTLY * seconds_per_step(config)
         return None if changed in known or is_costly else (changed, trial(changed, steps))
     except ValueError:
         return None
+
+
+def _long_enough(config: RunConfig) -> RunConfig:
+    """The run as far as its trial at least, recorded more rarely where that takes less than RECORD_BYTES."""
+    longer = config.replace(steps=max(config.steps, config.first_step + horizon(config)))
+    if longer == config or longer.history_bytes() <= RECORD_BYTES:
+        return longer
+    return longer.replace(record_every=longer.fitting_record_every(RECORD_BYTES) or longer.steps)
 
 
 def _without(history: History, steps: int) -> Trial:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-import numpy as np
 import streamlit as st
 
 from dashboard.charts import activations, gradients, loss, weights
@@ -13,10 +12,12 @@ from dashboard.jobs.measurements import BackgroundMeasurement, measurements, wat
 from dashboard.jobs.work import Training
 from dashboard.state.session import session
 from dashboard.views.lab import remedy_check
+from dashboard.words.markup import escape
 from dashboard.words.numbers import number
 from dashboard.words.sentences import capital
 from nncore import Fork, History
 from nncore.diagnosis import RULES, Remedy, Verdict, tried_out, verdict
+from nncore.diagnosis.loss_course import UNLEARNED, LossCourse
 
 PLACE = "findings"
 
@@ -48,7 +49,7 @@ def show(training: Training, record: int) -> None:
     step = int(training.history.step[record])
     if not found:
         measurements().leave(session().watched, PLACE)
-        st.caption(f":green[:material/check_circle:] Nothing wrong at step {step:,}: none of {len(RULES)} rules fires.")
+        st.caption(_calm(training, record))
         return
     titles = ", ".join(each.title.lower() for each in found)
     count = "One finding" if len(found) == 1 else f"{len(found)} findings"
@@ -65,6 +66,18 @@ def show(training: Training, record: int) -> None:
     trying = measurements().ask(session().watched, PLACE, training, trials, record)
     with row:
         watched(trying, partial(_list, training, found))
+
+
+def _calm(training: Training, record: int) -> str:
+    """One line where no rule fires: green only where something has been learned."""
+    course = LossCourse(training.history, record)
+    step = int(training.history.step[record])
+    if course.share < UNLEARNED:
+        return f":green[:material/check_circle:] Nothing wrong at step {step:,}: none of {len(RULES)} rules fires."
+    return (
+        f":material/hourglass_empty: None of {len(RULES)} rules fires at step {step:,}, and nothing is learned yet: the loss "
+        f"is {number(course.now)}, one answer for every input has {number(course.constant)}."
+    )
 
 
 def trials(history: History, record: int) -> Iterator[Trial]:
@@ -90,7 +103,7 @@ def _one(training: Training, found: Verdict, tried: list[Remedy | None], waits: 
     with st.container(border=True, key=f"finding_{found.rule}", gap="small"):
         with st.container(horizontal=True, wrap=False, gap="small"):
             st.markdown(
-                f"{ICONS[found.severity]} **{found.title}.** {found.sentence} "
+                f"{ICONS[found.severity]} **{found.title}.** {escape(found.sentence)} "
                 f"[{PROOFS[found.chart]}:material/arrow_downward:](#chart_{found.chart})",
                 width="stretch",
             )
@@ -99,8 +112,10 @@ def _one(training: Training, found: Verdict, tried: list[Remedy | None], waits: 
         remedies = [remedy for remedy in tried if remedy is not None]
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             if remedies:
+                first = remedies[0]
                 st.caption(
-                    f"{capital(RULES[remedies[0].rule].short_metric)} {number(remedies[0].before)} becomes",
+                    f"Loss after {first.tried - training.config.first_step:,} steps, {first.before.loss_in_words()} without a "
+                    "change, becomes",
                     width="content",
                 )
             for place, remedy in enumerate(remedies):
@@ -108,8 +123,8 @@ def _one(training: Training, found: Verdict, tried: list[Remedy | None], waits: 
                     remedy,
                     training.config,
                     f"take_{found.rule}_{place}",
-                    f"{_effect(remedy)} · {remedy.label}",
-                    f"{remedy.sentence()} One click sets the sidebar and trains again.",
+                    f"**{number(remedy.after.loss)}** · {escape(remedy.label)}",
+                    f"{escape(remedy.sentence())} One click sets the sidebar and trains again.",
                 )
             if waits:
                 st.caption(f":material/hourglass_top: Trying out changes on this network: {len(tried)} so far …")
@@ -126,8 +141,3 @@ def _evidence(found: Verdict) -> str:
         f"**{capital(found.metric)}** at step {found.step:,}: **{number(found.value)}**. "
         f"The rule fires {'above' if above else 'below'} {number(found.threshold)}.\n\n{found.source}"
     )
-
-
-def _effect(remedy: Remedy) -> str:
-    """The predicted number."""
-    return "not applicable" if np.isnan(remedy.after) else f"**{number(remedy.after)}**"

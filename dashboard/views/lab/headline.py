@@ -15,34 +15,32 @@ from dashboard.jobs.registry import runs
 from dashboard.jobs.work import Opened, Training
 from dashboard.state.session import session
 from dashboard.views.lab import remedy_check
+from dashboard.words.markup import escape
 from dashboard.words.numbers import number, percent
 from dashboard.words.runs import headline, layer_factor
 from nncore import Fork, History, RunConfig
 from nncore import measures as m
-from nncore.diagnosis import EXPLODED, VANISHED, Flow, Remedy, flow, flow_of, remedies, tried_out, verdict
+from nncore.diagnosis import Flow, Remedy, flow_of, tried_out, verdict
+from nncore.diagnosis.loss_course import UNLEARNED, LossCourse
 
 PLACE = "mend"
 
 AT_FIRST_SECONDS = 0.4
-"""Time that the first sight of a diverged run gives to the trials of its remedies."""
+"""Time that the first sight of a run gives to the trials of its remedies."""
 
 
-def show(training: Training) -> None:
-    """The headline of a finished run, with a button that mends what is wrong."""
+def show(training: Training, record: int) -> None:
+    """What happened at this step, with a button that mends what is wrong."""
     history = training.history
-    seen = training.measured(flow, history.last_finite)
     with st.container(border=True, key="headline", gap="xsmall"):
         words, mend = st.columns([4, 1.2], vertical_alignment="center")
         remedy_check.show(training)
-    words.markdown(headline(history, seen).markdown())
+    words.markdown(training.measured(headline, record).markdown())
     if isinstance(training.config, Fork):  # a remedy is tried out from step 0 on
         return
     with mend:
-        if history.divergence:
-            trying = measurements().ask(session().watched, PLACE, training, _trials)
-            trying.wait(AT_FIRST_SECONDS)
-            watched(trying, partial(_offer_best, history.config))
-        elif history.was_stopped and not isinstance(training, Opened):
+        if history.was_stopped and not isinstance(training, Opened):
+            measurements().leave(session().watched, PLACE)
             st.button(
                 "Run to the end",
                 key="again",
@@ -51,8 +49,17 @@ def show(training: Training) -> None:
                 icon=":material/play_arrow:",
                 type="primary",
             )
-        elif seen.kind in ("vanishing", "exploding", "zero"):
-            _offer(next(iter(training.measured(_remedies)), None), history.config)
+        elif any(each.severity > 1 for each in training.measured(verdict, record)):
+            trying = measurements().ask(session().watched, PLACE, training, trials_of_the_gravest, record)
+            trying.wait(AT_FIRST_SECONDS)
+            watched(trying, partial(_offer_best, history.config))
+        else:
+            measurements().leave(session().watched, PLACE)
+
+
+def trials_of_the_gravest(history: History, record: int) -> Iterator[Remedy | None]:
+    """What is tried out against the first finding at a record."""
+    return tried_out(verdict(history, record)[0], history)
 
 
 def metrics(training: Training, record: int, seen: Flow) -> None:
@@ -63,16 +70,44 @@ def metrics(training: Training, record: int, seen: Flow) -> None:
     at = int(np.argmin(np.abs(scores.axes["step"] - step)))
     columns = st.columns(4)
     value = "—" if seen.kind == "single" else number(seen.ratio)
-    below = "one layer" if not np.isfinite(seen.rate) else f"{layer_factor(seen.rate)} per layer"
+    below = (
+        "one layer"
+        if seen.kind == "single"
+        else f"{layer_factor(seen.rate)} per layer"
+        if np.isfinite(seen.rate)
+        else "not finite"
+    )
     about = "δ norm of layer 1 over that of the last layer. 1 is an even flow."
     _metric(columns[0], "δ first / last", value, below, about)
-    change = float(history.loss[record]) - float(history.loss[0])
-    moved, first = record > 0 and np.isfinite(change), int(history.step[0])
-    below = f"{change:+.2g} since step {first}" if moved else "not finite" if record else f"at step {first}"
-    about = "The loss that training minimizes, on the rows of this step."
-    _metric(columns[1], "Loss", number(float(history.loss[record])), below, about, "inverse" if moved else "off")
+    _loss(columns[1], training, record)
     _score(columns[2], history, scores, at)
     _flat_side(columns[3], training, record)
+
+
+def _loss(column: DeltaGenerator, training: Training, record: int) -> None:
+    """The loss beside what one answer for every input has: only below that is a change progress."""
+    history = training.history
+    constant, share = training.measured(_standing, record)
+    value, change = float(history.loss[record]), float(history.loss[record] - history.loss[0])
+    if not np.isfinite(value):
+        below, colour = "not finite", "off"
+    elif record and np.isfinite(change):
+        has_learned = share < UNLEARNED
+        below = f"{change:+.2g} since step {int(history.step[0])} · a guess: {number(constant)}"
+        colour = "inverse" if has_learned or change > 0 else "off"
+    else:
+        below, colour = f"a guess: {number(constant)}", "off"
+    about = (
+        "The loss that training minimizes, on the rows of this step. A guess is the best answer that ignores the input: "
+        "the class frequencies, or the targets' mean."
+    )
+    _metric(column, "Loss", number(value), below, about, colour)
+
+
+def _standing(history: History, record: int) -> tuple[float, float]:
+    """The constant answer's loss, and the share of it that the run has."""
+    course = LossCourse(history, record)
+    return course.constant, course.share
 
 
 def facts(history: History, records: Sequence[int]) -> list[str]:
@@ -128,32 +163,21 @@ def flat_shares(history: History, record: int) -> m.Measurement:
     return m.per_layer(history, names, np.array([record]))
 
 
-def _remedies(history: History) -> list[Remedy]:
-    return remedies(history.config)
-
-
-def _trials(history: History) -> Iterator[Remedy | None]:
-    """What is tried out against a divergence."""
-    (diverged,) = (each for each in verdict(history) if each.rule == "diverged")
-    return tried_out(diverged, history)
-
-
 def _offer_best(config: RunConfig, trying: BackgroundMeasurement[Remedy | None]) -> None:
-    """Of what keeps the run finite, the first that lets the gradient flow as well, if there is one."""
+    """The remedy that ends with the lowest loss, once all are tried out."""
     if not trying.complete:
         st.caption(f":material/hourglass_top: Trying out changes on this network: {len(trying.found)} so far …")
         return
     found = [remedy for remedy in trying.found if remedy is not None]
-    flowing = [remedy for remedy in found if VANISHED <= remedy.ratio <= EXPLODED]
-    _offer(next(iter(flowing or found), None), config)
-
-
-def _offer(remedy: Remedy | None, config: RunConfig) -> None:
-    if remedy is None:
+    if not found:
+        st.caption(f"None of {len(trying.found)} changes that were tried out ends better.")
         return
-    effect = (
-        remedy.sentence() if remedy.rule else f"At step 0, δ first / last becomes {number(remedy.ratio)} (tried out)."
-    )
+    best = min(found, key=lambda remedy: remedy.after.share)
     remedy_check.button(
-        remedy, config, "mend", f"Mend it: {remedy.label}", f"Sets the sidebar and trains again. {effect}", primary=True
+        best,
+        config,
+        "mend",
+        f"Mend it: {escape(best.label)}",
+        f"Sets the sidebar and trains again. {escape(best.sentence())}",
+        primary=True,
     )

@@ -33,6 +33,7 @@ def over_time(history: History) -> m.Measurement:
 def charts(training: Training) -> None:
     """Everything that follows the step slider."""
     history, look = training.history, theme.current()
+    top, end = st.container(), st.container()
     wrong, numbers = st.container(key="wrong"), st.container(key="numbers")
     with st.container(horizontal=True, vertical_alignment="bottom", key="step_row"):
         with st.container():
@@ -46,6 +47,11 @@ def charts(training: Training) -> None:
             )
         n_seeds = seed_study.control()
         pins.button(training.config)
+    with top:
+        if layout.shows("headline"):
+            headline.show(training, record)
+    with end:
+        causes.ending(training, look)
     session().cards.begin("charts", record)
     step = int(history.step[record])
     repeated = seed_study.study(training, record, n_seeds)
@@ -271,9 +277,6 @@ def page() -> None:
     banner.show(top)
     if training is None:
         return
-    if layout.shows("headline"):
-        headline.show(training)
-    causes.ending(training, theme.current())
     charts(training)
     if layout.shows("downloads"):
         with st.container(border=True, key="downloads", horizontal=True, vertical_alignment="center"):

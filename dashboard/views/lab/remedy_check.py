@@ -7,6 +7,7 @@ import streamlit as st
 from dashboard.jobs.work import Training
 from dashboard.state import sidebar
 from dashboard.state.session import session
+from dashboard.words.markup import escape
 from dashboard.words.runs import Badge
 from nncore import History, RunConfig
 from nncore.diagnosis import Outcome, Remedy, check_prediction
@@ -45,7 +46,7 @@ def show(training: Training) -> None:
     outcome = training.measured(_outcome, remedy)
     badge = Badge("green", "check", outcome.verdict) if outcome.held else Badge("orange", "close", outcome.verdict)
     with st.container(horizontal=True, vertical_alignment="center", key="promise"):
-        st.markdown(f"{badge.markdown()} **{remedy.label}.** {outcome.numbers}", width="stretch")
+        st.markdown(f"{badge.markdown()} **{escape(remedy.label)}.** {outcome.numbers}", width="stretch")
         st.button(
             "Undo",
             key="undo",

@@ -4,4 +4,16 @@ from nncore.diagnosis.rules import causes, gradient, outcomes  # their rules ent
 from nncore.diagnosis.rules.rule import CHARTS, KINDS, RULES, Finding, Rule
 from nncore.diagnosis.rules.verdicts import Verdict, judge, verdict
 
-__all__ = ["CHARTS", "KINDS", "RULES", "Finding", "Rule", "Verdict", "causes", "gradient", "judge", "outcomes", "verdict"]
+__all__ = [
+    "CHARTS",
+    "KINDS",
+    "RULES",
+    "Finding",
+    "Rule",
+    "Verdict",
+    "causes",
+    "gradient",
+    "judge",
+    "outcomes",
+    "verdict",
+]
