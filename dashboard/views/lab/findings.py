@@ -75,7 +75,7 @@ def _calm(training: Training, record: int) -> str:
     if course.share < UNLEARNED:
         return f":green[:material/check_circle:] Nothing wrong at step {step:,}: none of {len(RULES)} rules fires."
     return (
-        f":material/hourglass_empty: None of {len(RULES)} rules fires at step {step:,}, and nothing is learned yet: the loss "
+        f":material/hourglass_empty: No finding at step {step:,}, and nothing is learned yet either: the loss "
         f"is {number(course.now)}, one answer for every input has {number(course.constant)}."
     )
 

@@ -7,6 +7,7 @@ import pytest
 
 from dashboard.state.address import FIRST_SIGHT, link, settings_of
 from dashboard.views.lab import findings
+from dashboard.words.markup import escape
 from nncore import RunConfig, run
 from nncore.diagnosis import CHARTS, RULES, remedies_for, verdict
 from tests.conftest import plots
@@ -56,17 +57,17 @@ def test_the_list_says_what_verdict_finds_with_evidence_proof_and_remedies() -> 
     text = words(app)
     buttons = taken(app)
     for each in found:
-        assert f"**{each.title}.** {each.sentence}" in text
+        assert f"**{each.title}.** {escape(each.sentence)}" in text
         assert f"(#chart_{each.chart})" in text
         assert each.source in text
         assert f"fires {'above' if RULES[each.rule].above else 'below'}" in text
         offered = remedies_for(each, history)
-        mine = [label for key, label in buttons.items() if key.startswith(f"take_{each.rule}_")]
+        mine = [key for key in buttons if key.startswith(f"take_{each.rule}_")]
         assert len(mine) == len(offered)
-        for label, remedy in zip(mine, offered, strict=True):
-            assert label.endswith(remedy.label)
-            assert findings.number(remedy.after) in label
-            assert remedy.sentence() in next(b.help for b in app.button if b.label == label)
+        for key, remedy in zip(mine, offered, strict=True):
+            assert buttons[key].endswith(remedy.label)
+            assert findings.number(remedy.after.loss) in buttons[key]
+            assert escape(remedy.sentence()) in element(app, key).help
 
 
 def test_nothing_is_tried_out_before_the_list_is_opened() -> None:
@@ -111,9 +112,8 @@ def test_a_remedy_is_applied_by_one_click_and_held_to_its_prediction() -> None:
     assert {name: app.session_state[name] for name in shown} == shown
     text = words(app)
     assert "The prediction held" in text
-    assert (
-        f"{remedy.before:.2g} before, {remedy.after:.2g} predicted; measured {remedy.after:.2g} at step 0, and" in text
-    )
+    loss = f"{remedy.after.loss:.3g}"
+    assert f"Loss: {remedy.before.loss:.3g} before, {loss} predicted; measured {loss} at step {remedy.tried}." in text
     element(app, "undo").click().run()
     assert "The prediction" not in words(app)
     shown = settings_of(before)
