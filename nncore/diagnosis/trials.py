@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -41,7 +41,7 @@ class Trial:
     has_grown: bool
     ratio: float
     kind: str
-    values: dict[str, float]
+    values: dict[str, float] = field(hash=False)
     fired: frozenset[str]
     severity: int
 

@@ -170,7 +170,7 @@ def _offer_best(config: RunConfig, trying: BackgroundMeasurement[Remedy | None])
         return
     found = [remedy for remedy in trying.found if remedy is not None]
     if not found:
-        st.caption(f"None of {len(trying.found)} changes that were tried out ends better.")
+        st.caption(f"{len(trying.found)} changes were tried out on this network, and no one ends better.")
         return
     best = min(found, key=lambda remedy: remedy.after.share)
     remedy_check.button(

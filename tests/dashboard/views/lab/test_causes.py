@@ -10,6 +10,7 @@ from dashboard.views.lab import findings
 from dashboard.words.markup import escape
 from nncore import RunConfig, run
 from nncore.diagnosis import CHARTS, RULES, remedies_for, verdict
+from nncore.diagnosis.candidates import changes
 from tests.conftest import plots
 from tests.dashboard.lab import SMALL, element, opened
 from tests.dashboard.views.lab.test_page import KINDS, words
@@ -79,9 +80,15 @@ def test_nothing_is_tried_out_before_the_list_is_opened() -> None:
 
 
 def test_a_healthy_run_gets_one_calm_line() -> None:
-    app = opened(**SMALL, activation="tanh")
-    assert f"Nothing wrong at step 4: none of {len(RULES)} rules fires." in words(app)
+    app = opened(**{**SMALL, "steps": "100"}, activation="tanh", learning_rate="0.5", dataset="moons")
+    assert f":green[:material/check_circle:] Nothing wrong at step 100: none of {len(RULES)} rules fires." in words(app)
     assert not [each for each in app.expander if "finding" in each.label]
+
+
+def test_a_run_without_findings_that_has_learned_nothing_is_not_called_well() -> None:
+    text = words(opened(**SMALL, activation="tanh"))
+    assert "No finding at step 4, and nothing is learned yet either: the loss is" in text
+    assert "Nothing wrong at step" not in text and "check_circle" not in text and ":material/check:" not in text
 
 
 def test_findings_follow_the_step() -> None:
@@ -94,7 +101,8 @@ def test_findings_follow_the_step() -> None:
         found = verdict(history, step)
         titles = ", ".join(each.title.lower() for each in found)
         lines = [each.label for each in app.expander if f"at step {step}:" in each.label]
-        assert (titles in lines[0]) if found else (f"Nothing wrong at step {step}" in words(app))
+        calm = (f"Nothing wrong at step {step}", f"No finding at step {step}")
+        assert (titles in lines[0]) if found else any(line in words(app) for line in calm)
         seen.add(titles)
     assert len(seen) > 1
 
@@ -133,11 +141,10 @@ def test_a_promise_is_forgotten_when_something_else_is_changed() -> None:
 def test_the_critical_gain_of_sigmoid_survives_the_sidebar() -> None:
     """It is the largest gain that a remedy sets, and no multiple of the slider's step."""
     sick = FIRST_SIGHT.replace(hidden=(6,) * 8, steps=2, n_samples=40)
-    vanishing = next(each for each in verdict(run(sick)) if each.rule == "vanishing")
-    (critical,) = [each for each in remedies_for(vanishing, run(sick)) if "critical" in each.label]
-    assert critical.config.gain > 10
-    app = opened(**link(critical.config))
-    assert app.session_state["gain"] == critical.config.gain
+    (critical,) = changes("critical", sick)
+    assert critical.changes["gain"] > 10
+    app = opened(**link(sick.replace(**critical.changes)))
+    assert app.session_state["gain"] == critical.changes["gain"]
 
 
 def test_a_diverged_run_is_mended_by_a_change_that_was_tried_out() -> None:

@@ -36,7 +36,7 @@ def test_a_section_that_is_drawn_again_starts_anew_and_keeps_its_place() -> None
 
 def test_page_says_what_happened_why_and_with_which_settings() -> None:
     text = report.page(run(CONFIG), 4, [card("Gradient flow")], "my own words", style.LIGHT)
-    assert "<p>Gradients vanish. Layer 1 receives" in text
+    assert "<p>Gradients vanish. At step 4: Layer 1 receives" in text
     assert "<strong>Gradients vanish.</strong>" in text
     assert "activation=&quot;sigmoid&quot;" in text
     assert "my own words" in text and "its note" in text
