@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from nncore.model.activations import Activation
 from nncore.model.layout import Layout
-from nncore.theory.finite_width import accumulated_beta, sample_norms
+from nncore.theory.finite_width import accumulated_beta, sample_norms, simulated_rows
 from nncore.theory.moments import Array
 from nncore.theory.random_networks import Ensemble, make_ensemble
 from nncore.theory.recursion import LARGEST_Q, Curves, backward, forward
@@ -129,7 +129,7 @@ def predict(
         np.array([np.diagonal(matrix).mean() for matrix in each])
         for each in zip(*((s.z, s.seen) for s in states), strict=True)
     )
-    bands, scatter_flags = _bands(ensemble, float(np.diagonal(inputs).mean()), curves, q, q_seen, n_draws, seed)
+    bands, scatter_flags = _bands(ensemble, inputs, deltas, target_q, curves, q, q_seen, n_draws, seed)
     with np.errstate(invalid="ignore"):
         chi = np.exp(curves.log_delta2[:-1] - curves.log_delta2[1:])
     return Prediction(
@@ -163,9 +163,21 @@ def _mean_correlation(z: Array) -> float:
 
 
 def _bands(
-    ensemble: Ensemble, energy: float, curves: Curves, q: Array, q_seen: Array, n_draws: int | None, seed: int
+    ensemble: Ensemble,
+    gram: Array,
+    output_gram: Array,
+    target_q: float | None,
+    curves: Curves,
+    q: Array,
+    q_seen: Array,
+    n_draws: int | None,
+    seed: int,
 ) -> tuple[Array, tuple[str, ...]]:
-    """Bands of q, delta_norm_ratio and weight_grad_ratio (3, 2, n_layers), and what the scatter tells."""
+    """Bands of q, delta_norm_ratio and weight_grad_ratio (3, 2, n_layers), and what the scatter tells.
+
+    Simulated networks stray from the curve of the rows they are simulated on; the curve of all rows is given
+    the same strays.
+    """
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
         lines = np.array([np.log(q), curves.log_delta2, curves.log_weight_grad2 - curves.log_weight_grad2[-1]])
         if ensemble.normalization == "batch":
@@ -174,16 +186,18 @@ def _bands(
             middle = np.array([np.zeros_like(beta), -beta / 2, -beta / 2])
             ends = np.stack([middle - reach, middle + reach], axis=1)
             return _as_ratios(lines[:, None] + ends), ()
-        _, alone = forward(ensemble, np.full((1, 1), energy), np.zeros(1))
-        single = backward(ensemble, alone, np.ones((1, 1)))
-        samples = sample_norms(ensemble, energy, n_draws, seed)
+        rows = simulated_rows(ensemble, len(gram))
+        few, few_out = gram[np.ix_(rows, rows)], output_gram[np.ix_(rows, rows)]
+        simulated, states = forward(ensemble, few, np.zeros(len(rows)), seed, target_q)
+        line = backward(simulated, states, few_out)
+        samples = sample_norms(ensemble, few, n_draws, seed, output_gram=few_out, target_q=target_q)
         strays = np.array(
             [
-                samples.log_q - np.log([state.z[0, 0] for state in alone]),
-                samples.log_delta2 - single.log_delta2,
+                samples.log_q - np.log([np.diagonal(state.z).mean() for state in states]),
+                samples.log_delta2 - line.log_delta2,
                 samples.log_weight_grad2
                 - samples.log_weight_grad2[:, -1:]
-                - (single.log_weight_grad2 - single.log_weight_grad2[-1]),
+                - (line.log_weight_grad2 - line.log_weight_grad2[-1]),
             ]
         )
         strays = np.where(np.isnan(strays), -np.inf, strays)

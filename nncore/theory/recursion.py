@@ -46,10 +46,11 @@ class Curves:
 def forward(
     ensemble: Ensemble, gram: Array, input_mean: Array, seed: int = 0, target_q: float | None = None
 ) -> tuple[Ensemble, list[LayerState]]:
-    """Layer states from gram = x x^T / N_0; with `target_q`, weight variances such that every layer's mean q
-    is that.
+    """Layer states from gram = x x^T / N_0, and the ensemble.
 
-    Returns the ensemble, its weight variances replaced where `target_q` asks for it.
+    With `target_q` its weight variances are replaced by those that give the z of every layer this variance over
+    inputs and units, as LSUV does: tr(Q) / n - 1^T Q 1 / (n^2 N_l), the mean square less the square of the grand
+    mean, which a layer of few units over similar inputs is mostly made of.
     """
     states: list[LayerState] = []
     variances = np.array(ensemble.weight_variances)
@@ -57,8 +58,10 @@ def forward(
     for layer in range(1, ensemble.n_layers + 1):
         fan_in, bias = ensemble.widths[layer - 1], ensemble.bias_variances[layer - 1]
         if target_q is not None:
-            energy = fan_in * float(np.diagonal(a).mean())
-            variances[layer - 1] = max(target_q - bias, 0.0) / energy if energy > 0 else 0.0
+            width = ensemble.widths[layer]
+            energy = fan_in * float(np.diagonal(a).mean() - a.mean() / width)
+            left = max(target_q - bias * (1 - 1 / width), 0.0)
+            variances[layer - 1] = left / energy if energy > 0 else 0.0
         with np.errstate(over="ignore"):
             z = np.clip(fan_in * variances[layer - 1] * a + bias, -LARGEST_Q, LARGEST_Q)
         if layer == ensemble.n_layers:
