@@ -18,8 +18,11 @@ class BatchNormalizedUnits:
     At infinite width a unit's z over the batch is Gaussian with covariance Q, and its own mean and variance
     normalize it. Averages over 2048 drawn units stand for the layer's, within about 1 %: at a large batch of
     independent samples they are the moments of Yang et al. 2019, and they stay right for small batches and
-    for inputs of few features, where a unit's variance over the batch is far from the mean variance.
+    for inputs of few features, where a unit's variance over the batch is far from the mean variance. `delta`
+    (n, units): the drawn units' own dE/dz, once `backward` has been called.
     """
+
+    delta: Array
 
     def __init__(self, function: Activation, covariance: Array, rng: np.random.Generator) -> None:
         self.rng = rng
@@ -38,6 +41,7 @@ class BatchNormalizedUnits:
         d = self.slope * _draw(g, self.rng)
         d -= d.mean(axis=0) + self.z_hat * (d * self.z_hat).mean(axis=0)
         d *= self.inverse_std
+        self.delta = d
         return d @ d.T / d.shape[1]
 
 

@@ -161,7 +161,9 @@ def _forward(
     for layer in range(1, ensemble.n_layers + 1):
         fan_in, fan_out = ensemble.widths[layer - 1 : layer + 1]
         directions, lengths = np.linalg.qr(a.swapaxes(1, 2))
-        variance = np.ones((count, 1, 1)) * (1 / fan_in if target_q is not None else ensemble.weight_variances[layer - 1])
+        variance = np.ones((count, 1, 1)) * (
+            1 / fan_in if target_q is not None else ensemble.weight_variances[layer - 1]
+        )
         images = _images(ensemble, layer, directions.shape[2], variance, rng)
         h = lengths.swapaxes(1, 2) @ images
         bias = np.sqrt(ensemble.bias_variances[layer - 1]) * rng.standard_normal((count, 1, fan_out))
@@ -178,13 +180,11 @@ def _forward(
         slope = np.asarray(function.slope(z), float) if function else np.ones((count, 1, 1))
         passes.append(_Pass(a, directions, images, variance, slope, z, inverse_std))
         if function:
-            a = function(z) + a if ensemble.skips(layer) else function(z)
+            a = np.asarray(function(z), float) + (a if ensemble.skips(layer) else 0.0)
     return passes, log_q
 
 
-def _backward(
-    ensemble: Ensemble, passes: list[_Pass], delta: Array, rng: np.random.Generator
-) -> tuple[Array, Array]:
+def _backward(ensemble: Ensemble, passes: list[_Pass], delta: Array, rng: np.random.Generator) -> tuple[Array, Array]:
     """log_delta2 and log_weight_grad2 (count, n_layers); what is carried back is rescaled to mean length 1."""
     count, n, _ = delta.shape
     log_delta2, log_grad2 = np.zeros((2, count, ensemble.n_layers))
@@ -193,7 +193,8 @@ def _backward(
     for layer in range(ensemble.n_layers, 0, -1):
         own = passes[layer - 1]
         if layer < ensemble.n_layers:
-            g = _image_back(ensemble, layer + 1, passes[layer], delta, rng) + ensemble.skips(layer + 1) * g
+            back = _image_back(ensemble, layer + 1, passes[layer], delta, rng)
+            g = back + g if ensemble.skips(layer + 1) else back
             delta = own.slope * g
             if ensemble.normalization == "layer":
                 mean_gz = (delta * own.z_hat).mean(axis=2, keepdims=True)
@@ -203,7 +204,11 @@ def _backward(
         unit = np.sqrt(np.where(size > 0, size, 1.0))[:, None, None]
         delta, g = delta / unit, g / unit
         grad = own.a.swapaxes(1, 2) @ delta if own.a.shape[2] * delta.shape[2] <= n * n else None
-        total = (delta @ delta.swapaxes(1, 2) * (own.a @ own.a.swapaxes(1, 2))).sum(axis=(1, 2)) if grad is None else (grad * grad).sum(axis=(1, 2))
+        total = (
+            (delta @ delta.swapaxes(1, 2) * (own.a @ own.a.swapaxes(1, 2))).sum(axis=(1, 2))
+            if grad is None
+            else (grad * grad).sum(axis=(1, 2))
+        )
         log_delta2[:, layer - 1] = level
         log_grad2[:, layer - 1] = level + np.log(np.maximum(total, 0.0)) - 2 * np.log(n)
     start = log_delta2[:, -1:].copy()
@@ -237,7 +242,7 @@ def _image_back(ensemble: Ensemble, layer: int, own: _Pass, delta: Array, rng: n
     if not free:
         return along
     if not ensemble.orthogonal:
-        root = np.linalg.qr(delta.swapaxes(1, 2), mode="r").swapaxes(1, 2)
+        root = np.asarray(np.linalg.qr(delta.swapaxes(1, 2), mode="r")).swapaxes(1, 2)
         across = np.sqrt(own.variance) * (root @ rng.standard_normal((count, root.shape[2], fan_in)))
         return along + across - (across @ own.directions) @ own.directions.swapaxes(1, 2)
     gain2 = own.variance * max(fan_in, fan_out)

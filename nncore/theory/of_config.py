@@ -104,7 +104,8 @@ def predict_config(config: RunConfig, rows: int = ROWS, n_draws: int | None = No
     Widths, activations, normalization and skip are the config's; Var W and Var b those of its initializer,
     gain and bias_std; the inputs are probe rows, evenly picked where there are more than `rows`; the deltas
     of the output layer are those of the initial network on these rows, because they depend on loss and
-    targets, not on propagation. LSUV is predicted as orthogonal weights that give every layer q = gain^2.
+    targets, not on propagation. LSUV is predicted as orthogonal weights that give every layer Var z = gain^2 over rows and units: a second moment
+    less the square of a mean, which for the one unit of the output is most of it.
     Raises ValueError for an initializer without randomness, for a batch-normalized network on a single row, and
     for a fork. Source: as `predict`.
 

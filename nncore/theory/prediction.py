@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from nncore.model.activations import Activation
 from nncore.model.layout import Layout
-from nncore.theory.finite_width import accumulated_beta, sample_norms, simulated_rows
+from nncore.theory.finite_width import accumulated_beta, layer_beta, sample_norms, simulated_rows
 from nncore.theory.moments import Array
 from nncore.theory.random_networks import Ensemble, make_ensemble
 from nncore.theory.recursion import LARGEST_Q, Curves, backward, forward
@@ -19,6 +19,10 @@ CENTRAL = (2.5, 97.5)  # percentiles of the band
 NORMAL_REACH, MARGIN = 1.96, 1.3  # the same of a normal law, and how much wider than sqrt(beta) it may be
 WIDE_SCATTER = 1.35  # scatter over sqrt(beta) from which the curve is called not predictive for one network
 SMALLEST_SCATTER = 1e-6  # below it there is nothing to compare: linear orthogonal networks do not scatter
+
+ENOUGH_DIRECTIONS = 8  # of the inputs, from which on the band of batch normalization holds: `benchmarks.coverage`
+BATCH_DRAWS = 2000  # networks whose batch-normalized layer 1 is drawn
+ROUNDING = 1e-9  # in the logarithm: where networks do not scatter, a band still holds what rounding makes of them
 
 
 @dataclass(frozen=True)
@@ -86,8 +90,8 @@ def predict(
     `nncore.MLP`. `orthogonal`: weights are orthogonal matrices (the curves are the same, the band is
     narrower). `output_gram`: delta_L delta_L^T over samples, (n, n), each with its own loss; all equal unless
     given. `input_mean`: mean over features of each row, which only a skip connection around layer 1 feels.
-    `target_q`: weight variances are then ignored, and chosen so that every layer's mean q is this (LSUV; the
-    band is that of fixed variances).
+    `target_q`: weight variances are then ignored, and chosen so that the z of every layer has this variance over
+    samples and units, as LSUV does: its mean square less the square of its grand mean.
 
         Q_l = N_{l-1} Var(W_l) A_{l-1} + Var(b_l)         covariance of z between samples; A_0 = gram
         A_l = E[phi(u_s) phi(u_t)],  u ~ N(0, Q_l)        plus A_{l-1} and 2 E[a] E[phi] across a skip
@@ -96,8 +100,9 @@ def predict(
         |dE/dW_l|^2 = N_{l-1} sum_st D_l A_{l-1} / n^2
 
     Layer normalization divides Q by its diagonal, and D likewise. Batch normalization has no closed kernel at
-    a finite batch: see `BatchNormalizedUnits`. The band is the central 95 % of `sample_norms` at the mean
-    input, reproducible from `seed`; for batch normalization a log-normal law of leading order. Raises
+    a finite batch: see `BatchNormalizedUnits`. The band is the central 95 % of `sample_norms` on a few of the
+    inputs, reproducible from `seed`; for batch normalization a log-normal law of leading order, with the heavy tails
+    of its first layer. How often the bands hold is counted by `python -m benchmarks.coverage`. Raises
     ValueError for anything that does not fit together. Source: Poole et al. 2016; Schoenholz et al. 2017;
     pairs of samples: Jacot et al. 2018; skip: Yang & Schoenholz 2017; batch normalization:
     Yang et al. 2019.
@@ -142,7 +147,7 @@ def predict(
         q_band=bands[0],
         delta_band=bands[1],
         weight_grad_band=bands[2],
-        flags=_flags(ensemble, q) + scatter_flags,
+        flags=(*_flags(ensemble, q), *_few_directions(ensemble, inputs), *scatter_flags),
     )
 
 
@@ -185,6 +190,8 @@ def _bands(
             reach = NORMAL_REACH * MARGIN * np.sqrt([2 / np.array(ensemble.widths[1:]), beta, beta])
             middle = np.array([np.zeros_like(beta), -beta / 2, -beta / 2])
             ends = np.stack([middle - reach, middle + reach], axis=1)
+            if curves.first_units is not None:
+                ends[1:, :, 0] = _first_layer_ends(ensemble, curves.first_units, q_seen, curves.coherence, seed)
             return _as_ratios(lines[:, None] + ends), ()
         rows = simulated_rows(ensemble, len(gram))
         few, few_out = gram[np.ix_(rows, rows)], output_gram[np.ix_(rows, rows)]
@@ -202,7 +209,24 @@ def _bands(
         )
         strays = np.where(np.isnan(strays), -np.inf, strays)
         ends = np.percentile(strays, CENTRAL, axis=1, method="inverted_cdf").swapaxes(0, 1)
+        ends += np.array([-ROUNDING, ROUNDING])[None, :, None]
         return _as_ratios(lines[:, None] + ends), _scatter_flags(strays[1, :, 0], ensemble, q_seen)
+
+
+def _first_layer_ends(ensemble: Ensemble, units: Array, q_seen: Array, coherence: Array, seed: int) -> Array:
+    """Ends of the bands of ln |delta_1|^2 and ln |dE/dW_1|^2 about their lines, (2, 2), under batch normalization.
+
+    Over few inputs the variance that divides a unit of layer 1 may be almost anything: a mean over the layer's units
+    has heavy tails, and is drawn from the law of a unit. The layers above stray log-normally.
+    """
+    rng, width = np.random.default_rng((seed, 0)), ensemble.widths[1]
+    beta = accumulated_beta(ensemble, q_seen, coherence)[0]
+    own = coherence[1] * float(layer_beta(ensemble.activations[0], q_seen[0], width, orthogonal=True))
+    above = max(beta - own, 0.0)
+    chosen = rng.integers(units.shape[1], size=(BATCH_DRAWS, width))
+    strays = np.log(units[:, chosen].mean(axis=-1)) - above / 2
+    strays = strays + MARGIN * np.sqrt(above) * rng.standard_normal(BATCH_DRAWS)
+    return np.percentile(strays, CENTRAL, axis=1).T
 
 
 def _as_ratios(logarithms: Array) -> Array:
@@ -227,6 +251,19 @@ def _scatter_flags(first: Array, ensemble: Ensemble, q_seen: Array) -> tuple[str
             "logarithms over seeds does not converge to it: trust the band."
         )
     return tuple(flags)
+
+
+def _few_directions(ensemble: Ensemble, gram: Array) -> tuple[str, ...]:
+    """Whether batch normalization over inputs of few directions makes bands narrower than networks scatter."""
+    if ensemble.normalization != "batch" or all(phi.kind == "one-sided" for phi in ensemble.activations):
+        return ()
+    directions = int(np.linalg.matrix_rank(gram, hermitian=True))
+    if directions >= ENOUGH_DIRECTIONS:
+        return ()
+    return (
+        f"The inputs span {directions} direction{'s' * (directions != 1)}, and batch normalization divides each by a variance "
+        "of its own: networks scatter more than the band, which holds fewer than 95 % of them.",
+    )
 
 
 def _flags(ensemble: Ensemble, q: Array) -> tuple[str, ...]:

@@ -41,6 +41,8 @@ class Curves:
     """ln |dE/dW_l|_F^2 of the loss averaged over inputs, in units of mean |delta_L|^2"""
     coherence: Array
     """tr(D^2) / tr(D)^2 of the deltas' Gram matrix D: 1 if all inputs share a direction, 1/n if unrelated"""
+    first_units: Array | None = None
+    """(2, units): what each drawn unit of a batch-normalized layer 1 adds to |delta_1|^2 and to |dE/dW_1|^2, mean 1"""
 
 
 def forward(
@@ -106,4 +108,13 @@ def backward(ensemble: Ensemble, states: list[LayerState], output_gram: Array) -
             total = max(float((d * state.a_before).sum()), 0.0)
             log_delta2[layer - 1] = level
             log_grad2[layer - 1] = level + np.log(total) + np.log(ensemble.widths[layer - 1]) - 2 * np.log(n)
-    return Curves(log_delta2, log_grad2, coherence)
+    return Curves(log_delta2, log_grad2, coherence, _first_units(states[0]))
+
+
+def _first_units(first: LayerState) -> Array | None:
+    if first.units is None:
+        return None
+    delta = first.units.delta
+    shares = np.array([(delta * delta).sum(axis=0), (delta * (first.a_before @ delta)).sum(axis=0)])
+    means = shares.mean(axis=1, keepdims=True)
+    return shares / means if (means > 0).all() else None

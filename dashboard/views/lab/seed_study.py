@@ -117,9 +117,10 @@ def theory_words(repeated: SeedTraining | None, predicted: Prediction) -> str:
     if not np.isfinite(share).any():
         return ""
     n_seeds = len(repeated.seeds)
+    expected = "the band need not hold 95 % here" if predicted.flags else "95 % are expected"
     return (
         f"Of {n_seeds} seeds {percent(float(share[0]))} lie inside the theory band at layer 1, {percent(float(np.nanmean(share)))} "
-        "over all layers; 95 % are expected."
+        f"over all layers; {expected}."
     )
 
 

@@ -72,9 +72,12 @@ def test_one_activation_per_hidden_layer() -> None:
     assert mixed.chi[1] == 0.5
 
 
-def test_lsuv_holds_q_in_every_layer() -> None:
-    curves = predict((6, 30, 50, 30, 2), "softplus", 0.0, gram=[[0.5, 0.1], [0.1, 2.0]], target_q=1.5, n_draws=2)
-    np.testing.assert_allclose(curves.q, 1.5, rtol=1e-12)
+def test_lsuv_holds_the_variance_of_z_in_every_layer() -> None:
+    """tr(Q) / n - 1^T Q 1 / (n^2 N_l) is the target: two samples, their z correlated by c."""
+    widths = (6, 30, 50, 30, 2)
+    curves = predict(widths, "softplus", 0.0, gram=np.array([[1.0, 0.1], [0.1, 1.0]]), target_q=1.5, n_draws=2)
+    np.testing.assert_allclose(curves.q * (1 - (1 + curves.c) / 2 / np.array(widths[1:])), 1.5, rtol=1e-9)
+    assert curves.q[-1] > 1.5 * 1.5
 
 
 def test_curves_reach_below_the_smallest_float() -> None:
@@ -88,6 +91,13 @@ def test_sign_passes_nothing_and_says_so() -> None:
     assert (curves.log_delta2[:-1] == -np.inf).all()
     assert (curves.delta_band[:, :-1] == 0).all()
     assert any("slope of sign is 0" in flag for flag in curves.flags)
+
+
+@pytest.mark.parametrize(("name", "features", "flagged"), [("tanh", 2, True), ("tanh", 20, False), ("relu", 2, False)])
+def test_batch_normalization_over_few_directions_is_flagged(name: str, features: int, flagged: bool) -> None:
+    x = np.random.default_rng(0).standard_normal((16, features))
+    flags = predict((features, 8, 8, 1), name, 0.1, gram=x @ x.T / features, normalization="batch").flags
+    assert any("The inputs span 2 directions" in flag for flag in flags) == flagged
 
 
 def test_overflow_is_named_by_layer() -> None:
