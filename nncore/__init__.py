@@ -9,7 +9,7 @@ from nncore.data.table import look_in
 from nncore.history.history import Divergence, History, replay
 from nncore.measures.measurement import Measurement
 from nncore.model.activations import ACTIVATIONS, Activation
-from nncore.model.gradcheck import GradientMismatch, check_gradient
+from nncore.model.gradcheck import GradientMismatch, KinkWarning, check_gradient
 from nncore.model.initializers import INITIALIZERS
 from nncore.model.layout import Layout
 from nncore.model.losses import LOSSES
@@ -47,6 +47,7 @@ __all__ = [
     "GradientMismatch",
     "History",
     "KillUnit",
+    "KinkWarning",
     "Layout",
     "Measurement",
     "RunConfig",

@@ -19,6 +19,7 @@ from dashboard.words.settings import in_words
 from nncore import ACTIVATIONS, DATASETS, RunConfig
 from nncore.config.run_config import TABLE
 from nncore.config.settings import LEARNING_RATES, LONGEST_TEXT
+from nncore.config.without_effect import without_effect
 from nncore.data.features import FEATURES
 from nncore.data.table import TableChoice
 
@@ -259,7 +260,7 @@ CONTROLS = {
         Control("beta_2", "Larger steadies the update ratio.", _number, _when("optimizer", "adam", "adamw")),
         Control("rms_alpha", "Larger steadies the update ratio.", _number, _when("optimizer", "rmsprop")),
         Control("epsilon", "It lowers the update ratio of the first layers.", _number, _when("optimizer", *ADAPTIVE)),
-        Control("weight_decay", "Seen in θ over time.", _number, _when("optimizer", "sgd", "adamw")),
+        Control("weight_decay", "Seen in θ over time.", _number),
         Control("schedule", "Seen in the update ratio.", _choice),
         Control("schedule_every", "Steps down in the update ratio.", _number, _when("schedule", "step")),
         Control("schedule_factor", "Seen in the update ratio.", _slider(0.05), _when("schedule", "step")),
@@ -327,8 +328,19 @@ def sidebar() -> RunConfig:
     address.follow(settings)
     undo.buttons(buttons, settings)
     config = address.config_of(settings | values)
+    if idle := without_effect(config):
+        with st.sidebar:
+            st.caption(idle_settings(config, idle))
     session().widgets.update(settings_of(config))
     return config
+
+
+def idle_settings(config: RunConfig, idle: dict[str, str]) -> str:
+    """Settings that change nothing about this run, each with the reason."""
+    said = (
+        f"{LABELS[name]} {escape(in_words(name, getattr(config, name)))} ({reason})" for name, reason in idle.items()
+    )
+    return f":material/info: Without effect in this run: {'; '.join(said)}."
 
 
 def _more(group: str) -> st.delta_generator.DeltaGenerator:

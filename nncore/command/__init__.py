@@ -14,8 +14,8 @@ from nncore.command.sweep import add_sweep, sweep_command
 
 CODES = """exit codes:
   0    done
-  1    done, and something was found: the run diverged, a run of the sweep failed, or (diagnose)
-       layers learn nothing
+  1    done, and something was found: the run diverged, blew up, learned nothing or got worse, a run
+       of the sweep failed, or (diagnose) layers learn nothing
   2    refused: a flag, a value or a file is not what was expected, or a cluster is gone; one sentence
        says why, and what was done is kept
   130  stopped by Ctrl-C; what was done until then is kept"""

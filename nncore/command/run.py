@@ -15,8 +15,10 @@ from nncore.command.arguments import add_settings, config_from, read_toml
 from nncore.command.export import check_target, read_history, write_history
 from nncore.command.progress import Interrupt, bar
 from nncore.config.cost import check_budget
+from nncore.config.without_effect import in_a_sentence
 from nncore.diagnosis import Verdict, flow, verdict
 from nncore.history.history import History
+from nncore.measures import constant_loss
 from nncore.training import run
 
 FINE, FOUND, REFUSED, INTERRUPTED = 0, 1, 2, 130
@@ -52,12 +54,14 @@ def add_manners(parser: argparse.ArgumentParser) -> None:
 
 
 def run_command(arguments: argparse.Namespace) -> int:
-    """Train, write what is asked for, say what is wrong."""
+    """Train, write what is asked for, say what is wrong; the exit code says whether the run ended early or failed to learn."""
     base = read_toml(arguments.toml).get("base") if arguments.toml else None
     config = config_from(arguments, base)
     for file in arguments.out:
         check_target(Path(file))
     check_budget(config, arguments.max_seconds, int(arguments.max_mb * 2**20))
+    for sentence in in_a_sentence(config):
+        print(f"nncore run: {sentence}", file=sys.stderr)
     with Interrupt() as interrupt, bar("step", arguments.quiet) as progress:
         history = run(
             config,
@@ -67,10 +71,10 @@ def run_command(arguments: argparse.Namespace) -> int:
         )
         for file in arguments.out:
             write_history(history, Path(file))
-    report(history, len(history) - 1 if interrupt.happened else None, arguments.json, arguments.out)
+    found = report(history, len(history) - 1 if interrupt.happened else None, arguments.json, arguments.out)
     if interrupt.happened:
         return INTERRUPTED
-    return FOUND if history.stopped else FINE
+    return FOUND if history.stopped or any(each.kind == "outcome" for each in found) else FINE
 
 
 def add_diagnose(parser: argparse.ArgumentParser) -> None:
@@ -99,6 +103,7 @@ def report(history: History, record: int | None, as_json: bool, files: list[str]
             "step": int(history.step[record]),
             "loss_first": float(history.loss[0]),
             "loss": float(history.loss[record]),
+            "loss_constant": constant_loss(history.config),
             "delta_ratio_first": flows[0].ratio,
             "delta_ratio": flows[1].ratio,
             "delta_norm": flows[1].delta.tolist(),
@@ -107,7 +112,8 @@ def report(history: History, record: int | None, as_json: bool, files: list[str]
         }
         print_json(facts)
         return found
-    print(f"loss {history.loss[0]:.4g} -> {history.loss[record]:.4g} at step {history.step[record]:,}")
+    constant = f"one answer for every input has {constant_loss(history.config):.4g}"
+    print(f"loss {history.loss[0]:.4g} -> {history.loss[record]:.4g} at step {history.step[record]:,}; {constant}")
     print(f"δ of layer 1 over layer {flows[0].n_layers}: {flows[0].ratio:.1e} -> {flows[1].ratio:.1e}")
     if history.stopped:
         print(history.stopped)

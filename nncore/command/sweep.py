@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,10 @@ from nncore.command.export import write_file
 from nncore.command.progress import Interrupt, bar
 from nncore.command.run import FINE, FOUND, INTERRUPTED, add_limits, add_manners, print_json
 from nncore.config.run_config import RunConfig
+from nncore.config.without_effect import without_effect
 from nncore.measures import LAYER_QUANTITIES
-from nncore.sweep import LAST, NAMED_AXES, Folder, Limits, Report, table, write, write_csv
+from nncore.numerics.spacing import evenly_spaced
+from nncore.sweep import LAST, NAMED_AXES, Folder, Grid, Limits, Report, table, write, write_csv
 
 
 def add_sweep(parser: argparse.ArgumentParser) -> None:
@@ -63,6 +66,8 @@ def sweep_command(arguments: argparse.Namespace) -> int:
         raise ValueError(f"{path} goes on with the settings that it was begun with: give none")
     facts = read_toml(arguments.toml) if arguments.toml else {}
     grid = grid_from(arguments, facts, arguments.grid, arguments.seeds) if described else None
+    for sentence in _without_effect(grid) if grid is not None and not arguments.quiet else ():
+        print(f"nncore sweep: {sentence}", file=sys.stderr)
     noted = any((arguments.quantity, arguments.at, arguments.layers, arguments.histories))
     report = Report(
         quantities=tuple(arguments.quantity or ("delta_norm",)),
@@ -87,6 +92,26 @@ def sweep_command(arguments: argparse.Namespace) -> int:
     if interrupt.happened:
         return INTERRUPTED
     return FOUND if failed else FINE
+
+
+MOST_LOOKED_AT = 1000
+"""Runs of a grid that are looked through for settings without effect, evenly spread."""
+
+
+def _without_effect(grid: Grid) -> list[str]:
+    """A sentence for each setting that changes nothing in some of the runs."""
+    runs = evenly_spaced(0, len(grid) - 1, MOST_LOOKED_AT)
+    counts: Counter[tuple[str, str]] = Counter()
+    for place in runs.tolist():
+        try:
+            counts.update(without_effect(grid[place]).items())
+        except ValueError:  # a run that cannot be made: the sweep says so
+            continue
+    share = "" if len(runs) == len(grid) else " looked at"
+    return [
+        f"{name} has no effect in {count:,} of {len(runs):,} runs{share}: {reason}"
+        for (name, reason), count in counts.items()
+    ]
 
 
 def _say(path: Path, arguments: argparse.Namespace) -> int:

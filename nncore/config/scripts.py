@@ -182,7 +182,7 @@ def _torch_optimizer(config: RunConfig) -> str:
     }[config.optimizer]
     if config.epsilon is not None and config.optimizer != "sgd":
         settings.append(f"eps={config.epsilon!r}")
-    if config.weight_decay is not None and config.optimizer in ("sgd", "adamw"):
+    if config.weight_decay is not None:
         settings.append(f"weight_decay={config.weight_decay!r}")
     arguments = ", ".join(["network.parameters()", f"lr={config.learning_rate!r}", *settings])
     lines = ["network = Network()", f"optimizer = torch.optim.{kind}({arguments})"]

@@ -152,7 +152,11 @@ class Settings:
         None, "training", "Added to the root in adaptive optimizers: larger damps tiny gradients.", low=0, high=1
     )
     weight_decay: float | None = setting(
-        None, "training", "Pull of every theta towards 0 (sgd, adamw).", low=0, high=10
+        None,
+        "training",
+        "Pull of every theta towards 0: added to the gradient, apart from it in adamw.",
+        low=0,
+        high=10,
     )
     schedule: str = setting("constant", "training", "How the learning rate changes over the run.", choices=SCHEDULES)
     schedule_every: int = setting(

@@ -70,8 +70,7 @@ def sgd(
         return {"velocity": np.zeros_like(theta)} if momentum else {}
 
     def update(theta: Array, grad: Array, state: State, rate: float, out: Array) -> None:
-        if weight_decay:
-            grad = grad + weight_decay * theta
+        grad = _with_decay(grad, theta, weight_decay)
         if momentum:
             velocity = state["velocity"]
             velocity *= momentum
@@ -83,12 +82,14 @@ def sgd(
     return Optimizer("sgd", learning_rate, init, update)
 
 
-def rmsprop(learning_rate: float = 0.01, alpha: float = 0.99, epsilon: float = 1e-8) -> Optimizer:
+def rmsprop(
+    learning_rate: float = 0.01, alpha: float = 0.99, epsilon: float = 1e-8, weight_decay: float = 0.0
+) -> Optimizer:
     """v <- alpha v + (1 - alpha) g², theta <- theta - learning_rate g / (sqrt(v) + epsilon).
 
-    Tieleman & Hinton 2012.
+    weight_decay adds weight_decay theta to g, as in torch.optim.RMSprop. Tieleman & Hinton 2012.
     """
-    _check(learning_rate=learning_rate, epsilon=epsilon)
+    _check(learning_rate=learning_rate, epsilon=epsilon, weight_decay=weight_decay)
     _check_fraction(alpha=alpha)
 
     def init(theta: Array) -> State:
@@ -96,21 +97,26 @@ def rmsprop(learning_rate: float = 0.01, alpha: float = 0.99, epsilon: float = 1
 
     def update(theta: Array, grad: Array, state: State, rate: float, out: Array) -> None:
         square, work = state["square"], state["work"]
+        grad = _with_decay(grad, theta, weight_decay)
         _decay_towards_square(square, grad, alpha, work)
         _scaled_step(theta, grad, square, epsilon, rate, work, out)
 
     return Optimizer("rmsprop", learning_rate, init, update)
 
 
-def adagrad(learning_rate: float = 0.01, epsilon: float = 1e-10) -> Optimizer:
-    """v <- v + g², theta <- theta - learning_rate g / (sqrt(v) + epsilon). Duchi et al. 2011."""
-    _check(learning_rate=learning_rate, epsilon=epsilon)
+def adagrad(learning_rate: float = 0.01, epsilon: float = 1e-10, weight_decay: float = 0.0) -> Optimizer:
+    """v <- v + g², theta <- theta - learning_rate g / (sqrt(v) + epsilon). Duchi et al. 2011.
+
+    weight_decay adds weight_decay theta to g, as in torch.optim.Adagrad.
+    """
+    _check(learning_rate=learning_rate, epsilon=epsilon, weight_decay=weight_decay)
 
     def init(theta: Array) -> State:
         return {"square": np.zeros_like(theta), "work": np.empty_like(theta)}
 
     def update(theta: Array, grad: Array, state: State, rate: float, out: Array) -> None:
         square, work = state["square"], state["work"]
+        grad = _with_decay(grad, theta, weight_decay)
         np.multiply(grad, grad, out=work)
         square += work
         _scaled_step(theta, grad, square, epsilon, rate, work, out)
@@ -118,13 +124,26 @@ def adagrad(learning_rate: float = 0.01, epsilon: float = 1e-10) -> Optimizer:
     return Optimizer("adagrad", learning_rate, init, update)
 
 
-def adam(learning_rate: float = 0.001, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8) -> Optimizer:
+def adam(
+    learning_rate: float = 0.001,
+    beta_1: float = 0.9,
+    beta_2: float = 0.999,
+    epsilon: float = 1e-8,
+    weight_decay: float = 0.0,
+) -> Optimizer:
     """m and v are running means of g and g², both corrected for their start at zero. Kingma & Ba 2015.
 
     theta <- theta - learning_rate m_hat / (sqrt(v_hat) + epsilon), m_hat = m / (1 - beta_1^t), v_hat
-    likewise.
+    likewise. weight_decay adds weight_decay theta to g, as in torch.optim.Adam: the root divides the pull by the
+    gradient's size as well, so that weights with large gradients are pulled less. `adamw` keeps the two apart.
     """
-    return adamw(learning_rate, beta_1, beta_2, epsilon, weight_decay=0.0, name="adam")
+    _check(weight_decay=weight_decay)
+    plain = adamw(learning_rate, beta_1, beta_2, epsilon, weight_decay=0.0, name="adam")
+
+    def update(theta: Array, grad: Array, state: State, rate: float, out: Array) -> None:
+        plain.update(theta, _with_decay(grad, theta, weight_decay), state, rate, out)
+
+    return replace(plain, update=update) if weight_decay else plain
 
 
 def adamw(
@@ -165,6 +184,11 @@ def adamw(
             np.add(theta, work, out=out)
 
     return Optimizer(name, learning_rate, init, update)
+
+
+def _with_decay(grad: Array, theta: Array, weight_decay: float) -> Array:
+    """The gradient of the loss with weight_decay / 2 |theta|^2 added to it."""
+    return grad + weight_decay * theta if weight_decay else grad
 
 
 OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {

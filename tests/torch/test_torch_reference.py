@@ -203,9 +203,9 @@ UPDATES: dict[str, list[dict[str, Any]]] = {
         {"momentum": 0.8, "nesterov": True},
         {"momentum": 0.8, "nesterov": True, "weight_decay": 0.1},
     ],
-    "rmsprop": [{}, {"rms_alpha": 0.9, "epsilon": 1e-3}],
-    "adagrad": [{}, {"epsilon": 1e-3}],
-    "adam": [{}, {"beta_1": 0.8, "beta_2": 0.95, "epsilon": 1e-3}],
+    "rmsprop": [{}, {"rms_alpha": 0.9, "epsilon": 1e-3}, {"weight_decay": 0.1}],
+    "adagrad": [{}, {"epsilon": 1e-3}, {"weight_decay": 0.1}],
+    "adam": [{}, {"beta_1": 0.8, "beta_2": 0.95, "epsilon": 1e-3}, {"weight_decay": 0.1}],
     "adamw": [{}, {"weight_decay": 0.1, "beta_1": 0.8, "beta_2": 0.95, "epsilon": 1e-3}],
 }
 

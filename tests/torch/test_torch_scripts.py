@@ -22,6 +22,7 @@ CASES: list[dict[str, Any]] = [
     *({"optimizer": name, "batch_size": 16} for name in OPTIMIZERS),
     {"momentum": 0.8, "nesterov": True, "weight_decay": 0.1},
     {"optimizer": "adamw", "beta_1": 0.8, "epsilon": 1e-3, "weight_decay": 0.2},
+    {"optimizer": "adam", "weight_decay": 0.2},
     {"schedule": "step", "schedule_every": 3, "warmup_steps": 2},
     {"schedule": "cosine", "schedule_floor": 0.1},
     {"l1": 1e-3, "l2": 1e-2},

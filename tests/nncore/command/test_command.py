@@ -339,3 +339,34 @@ def test_the_command_loads_nothing_of_the_dashboard_or_a_cluster() -> None:
     code = "import nncore.command, sys; print(*sys.modules)"
     seen = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert not {"streamlit", "distributed", "dask", "pyarrow", "pandas", "joblib"} & set(seen.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("flags", "code", "said"),
+    [
+        (
+            ["--dataset", "diabetes", "--no-standardize", "--activation", "relu", "--init", "he_normal"],
+            1,
+            "Targets are not scaled",
+        ),
+        (["--hidden", "8,8", "--l2", "5", "--learning-rate", "0.3"], 1, "Penalty rules the weights"),
+        (["--hidden", "16x12", "--activation", "sigmoid", "--steps", "80"], 1, "Nothing learned"),
+        (["--hidden", "16", "--learning-rate", "0.3"], 0, "Nothing wrong was found."),
+    ],
+)
+def test_a_run_that_does_not_learn_is_told_by_its_exit_code(
+    capsys: pytest.CaptureFixture[str], flags: list[str], code: int, said: str
+) -> None:
+    assert main(["run", "--quiet", *flags]) == code
+    printed = capsys.readouterr().out
+    assert said in printed and "one answer for every input has" in printed
+
+
+def test_a_setting_without_effect_is_said_on_the_error_stream(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    main(["run", "--quiet", "--steps", "2", "--hidden", "4", "--optimizer", "adam", "--momentum", "0.9"])
+    assert "nncore run: momentum 0.9 has no effect: only sgd has it" in capsys.readouterr().err
+    flags = ["--grid", "optimizer=sgd,adam", "--momentum", "0.9", "--steps", "2", "--hidden", "4", "--workers", "1"]
+    main(["sweep", str(tmp_path / "sweep"), *flags])
+    assert "momentum has no effect in 1 of 2 runs: only sgd has it" in capsys.readouterr().err

@@ -3,7 +3,17 @@
 import numpy as np
 import pytest
 
-from nncore import ACTIVATIONS, LOSSES, MLP, NORMALIZATIONS, GradientMismatch, Layout, check_gradient
+from nncore import (
+    ACTIVATIONS,
+    LOSSES,
+    MLP,
+    NORMALIZATIONS,
+    Activation,
+    GradientMismatch,
+    KinkWarning,
+    Layout,
+    check_gradient,
+)
 from nncore.model.layout import Array
 
 WIDTHS = {"mse": (3, 4, 4, 2), "bce": (3, 4, 4, 2), "cross_entropy": (3, 4, 4, 3)}
@@ -115,3 +125,69 @@ def test_what_does_not_fit_the_network_is_refused() -> None:
         check_gradient(network, loss, np.stack([theta, theta]), x, y)
     with pytest.raises(ValueError, match=r"y for mse must have shape \(5, 1\), samples by outputs; got \(4, 1\)"):
         check_gradient(network, loss, theta, x, y[1:])
+
+
+# Kinks ------------------------------------------------------------------------------------------------------
+
+XOR = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]), np.array([[0.0], [1.0], [1.0], [0.0]])
+BENT = Activation(
+    "bent",
+    lambda z: np.where(z < 0, 0.2 * z, 2.0 * z),
+    lambda z: np.where(z <= 0, 0.2, 2.0),
+    kinks=(0.0,),
+    kind="one-sided",
+)
+
+
+def without_biases(activation: str | Activation, seed: int, hidden: tuple[int, ...] = (4, 3)) -> tuple[MLP, np.ndarray]:
+    """A network with zero biases: on a row of zeros all of its units stand on the kink at 0."""
+    network = MLP(Layout((2, *hidden, 1)), activation)
+    theta = np.random.default_rng(seed).normal(size=network.layout.n_params)
+    for _, bias in network.layout.split(theta):
+        bias[...] = 0.0
+    return network, theta
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("activation", ["relu", "leaky_relu", "selu", BENT], ids=str)
+def test_a_row_of_zeros_on_zero_biases_is_no_false_alarm(activation: str | Activation, seed: int) -> None:
+    network, theta = without_biases(activation, seed)
+    with pytest.warns(KinkWarning, match=r"layer 1, unit 0 and 6 others stand on a kink"):
+        assert check_gradient(network, LOSSES["bce"], theta, *XOR) < 1
+
+
+@pytest.mark.parametrize("activation", ["relu", "leaky_relu"])
+def test_a_wrong_gradient_is_found_on_a_kink_as_well(activation: str) -> None:
+    network, theta = without_biases(activation, 1)
+    tape = network.forward(theta, XOR[0])
+    grad, _ = network.backward(theta, tape, LOSSES["bce"].delta(tape.z[-1], XOR[1]))
+    wrong = grad.copy()
+    wrong[5] += 1.0
+    with pytest.warns(KinkWarning), pytest.raises(GradientMismatch, match=r"theta\[5\], the weight"):
+        check_gradient(network, LOSSES["bce"], theta, *XOR, grad=wrong)
+
+
+def test_the_slope_of_either_side_is_a_right_answer() -> None:
+    """relu'(0) may be taken for 0 or for 1."""
+    network, theta = without_biases("relu", 2, hidden=(4,))
+    (weight, _), (outgoing, _) = network.layout.split(theta)
+    tape = network.forward(theta, XOR[0])
+    delta = LOSSES["bce"].delta(tape.z[-1], XOR[1])
+    z = XOR[0] @ weight
+
+    def gradient(slope: np.ndarray) -> np.ndarray:
+        hidden = (delta @ outgoing.T) * slope
+        layers = [(XOR[0].T @ hidden, hidden.sum(axis=0)), (tape.a[1].T @ delta, delta.sum(axis=0))]
+        return network.layout.join(layers)
+
+    for right in (z > 0, z >= 0):
+        with pytest.warns(KinkWarning):
+            assert check_gradient(network, LOSSES["bce"], theta, *XOR, grad=gradient(right)) < 1
+    with pytest.warns(KinkWarning), pytest.raises(GradientMismatch, match="the weight from unit"):
+        check_gradient(network, LOSSES["bce"], theta, *XOR, grad=gradient(np.ones_like(z)))
+
+
+def test_nothing_is_said_where_no_unit_stands_on_a_kink(recwarn: pytest.WarningsRecorder) -> None:
+    network, theta = without_biases("tanh", 0)
+    assert check_gradient(network, LOSSES["bce"], theta, *XOR) < 1
+    assert not recwarn.list

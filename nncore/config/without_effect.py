@@ -1,0 +1,87 @@
+"""Settings that a run has and that change nothing about it, each with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from nncore.config.run_config import TABLE, RunConfig
+from nncore.config.settings import Settings
+from nncore.model.initializers import INITIALIZERS
+
+
+@dataclass(frozen=True)
+class Condition:
+    """When a setting acts, and what is said where it does not."""
+
+    acts: Callable[[RunConfig], bool]
+    reason: str
+
+
+def _optimizer(*names: str) -> Condition:
+    owners = " and ".join(names)
+    return Condition(
+        lambda config: config.optimizer in names, f"only {owners} {'have' if len(names) > 1 else 'has'} it"
+    )
+
+
+def _schedule(name: str) -> Condition:
+    return Condition(lambda config: config.schedule == name, f"only the {name} schedule has it")
+
+
+_HIDDEN = Condition(lambda config: config.depth > 0, "there is no hidden layer")
+
+CONDITIONS: dict[str, Condition] = {
+    "noise": Condition(lambda config: config.source.uses_noise, "the data set has its own"),
+    "n_classes": Condition(lambda config: config.source.uses_classes, "the data set has its own"),
+    "standardize": Condition(lambda config: not config.source.lecture, "the lecture's data stay as they are"),
+    "table": Condition(lambda config: config.dataset == TABLE, "the rows are those of another data set"),
+    "activation": _HIDDEN,
+    "alpha": Condition(
+        lambda config: any(phi.alpha is not None for phi in config.activations()),
+        "no activation of this network has one",
+    ),
+    "normalization": _HIDDEN,
+    "skip": Condition(lambda config: any(config.network().skips), "no hidden layer is as wide as its input"),
+    "gain": Condition(lambda config: config.init != "zeros", "zeros stay zeros"),
+    "init_scale": Condition(
+        lambda config: INITIALIZERS[config.init].default_scale is not None, "the initializer takes it from the widths"
+    ),
+    "momentum": _optimizer("sgd"),
+    "nesterov": _optimizer("sgd"),
+    "rms_alpha": _optimizer("rmsprop"),
+    "beta_1": _optimizer("adam", "adamw"),
+    "beta_2": _optimizer("adam", "adamw"),
+    "epsilon": _optimizer("rmsprop", "adagrad", "adam", "adamw"),
+    "schedule_every": _schedule("step"),
+    "schedule_factor": _schedule("step"),
+    "schedule_floor": _schedule("cosine"),
+}
+"""Setting -> when it acts; those that are not here always do."""
+
+
+def without_effect(config: RunConfig) -> dict[str, str]:
+    """Setting -> why it changes nothing about this run: those with another value than RunConfig's default.
+
+    >>> without_effect(RunConfig(optimizer="adam", momentum=0.9))
+    {'momentum': 'only sgd has it'}
+    """
+    return {
+        field.name: condition.reason
+        for field in RunConfig.fields()
+        if (condition := CONDITIONS.get(field.name)) is not None
+        and getattr(config, field.name) != field.default
+        and not condition.acts(config)
+    }
+
+
+def in_a_sentence(config: RunConfig) -> tuple[str, ...]:
+    """The same in words, for a terminal.
+
+    >>> in_a_sentence(RunConfig(init="he_normal", init_scale=0.5))
+    ('init_scale 0.5 has no effect: the initializer takes it from the widths',)
+    """
+    return tuple(
+        f"{name} {Settings.text(name, getattr(config, name))} has no effect: {reason}"
+        for name, reason in without_effect(config).items()
+    )
