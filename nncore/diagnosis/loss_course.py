@@ -26,14 +26,23 @@ UNLEARNED = 0.98
 LOST = 0.5
 """Share of what had been learned from which on the run has got worse."""
 
-STILL = 0.02
+STILL = 0.1
 """Share of the loss that would go if the run went on as long again at its last pace, below which it stands still."""
+
+QUITE_STILL = 0.02
+"""The same for a run that has learned something already: a plateau on the way is slow, not still."""
+
+HARDLY_LEARNED = 0.8
+"""Share of the constant answer's loss above which hardly anything has been learned."""
 
 HIGH = 0.4
 """Share of the constant answer's loss above which standing still is a finding."""
 
 LEARNED = 0.5
-"""Share of the constant answer's loss below which a network has learned its task."""
+"""Share of the constant answer's loss below which a network has learned its task, if the rows allow no half of it."""
+
+WELL = 0.2
+"""The same, below which it has learned it whatever better the rows allow."""
 
 MOST_AVERAGED = 200
 """Records that one average goes over at most."""
@@ -124,9 +133,9 @@ class LossCourse:
 
     @cached_property
     def improvement(self) -> float:
-        """Share of the loss that would go if the run went on as long again at its last pace; NaN where it is not high.
+        """Share of the loss that would go if the run went on as long again at its last pace; NaN where that is enough.
 
-        The pace is that from the last quarter's first half to its second. High is a loss between HIGH and UNLEARNED of
+        The pace is that from the last quarter's first half to its second. Asked is only of a loss between HIGH and UNLEARNED of
         the constant answer's while the rows allow half of it.
         """
         eighth = (self.record + 1) // 8
@@ -135,7 +144,8 @@ class LossCourse:
             return np.nan
         pace = (self.loss[-2 * eighth : -eighth].mean() - self.loss[-eighth:].mean()) / eighth
         change = float(pace * self.record / self.now)
-        return np.nan if change < STILL and not self.is_reducible else change
+        is_still = change < (STILL if self.share > HARDLY_LEARNED else QUITE_STILL)
+        return change if is_still and self.is_reducible else np.nan
 
     @cached_property
     def is_reducible(self) -> bool:
@@ -159,5 +169,6 @@ class LossCourse:
 
     @property
     def has_learned(self) -> bool:
-        """Is the loss well below the constant answer's, and not on its way back?"""
-        return self.updates > 0 and self.share < LEARNED and not self.is_ill
+        """Is the loss well below the constant answer's, near what the rows allow, and not on its way back?"""
+        is_low = self.share < LEARNED and (self.share < WELL or not self.is_reducible)
+        return self.updates > 0 and is_low and not self.is_ill

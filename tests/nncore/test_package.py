@@ -38,6 +38,7 @@ ROOMS = (
     {"theory", "lecture"},
     {"seeds"},
     {"diagnosis"},
+    {"clinic"},
     {"sweep"},
     {"experiments"},
     {"command"},

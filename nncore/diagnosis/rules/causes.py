@@ -88,7 +88,7 @@ def constant_input(seen: Snapshot) -> Finding:
     return Finding(float(len(names)), (1,), f"{listed} {verb} one value in all training rows: leave it out.")
 
 
-SHRUNK = 0.5
+SHRUNK = 0.3
 
 
 @rule(
@@ -98,12 +98,12 @@ SHRUNK = 0.5
     True,
     3,
     "theta",
-    "Half a decade, while the loss is no better for it. A step multiplies a weight by 1 - rate (2 l2 + weight decay): "
+    "A factor of two, while the loss is no better for it. A step multiplies a weight by 1 - rate (2 l2 + weight decay): "
     "beyond a factor of -1 it flips and grows.",
     kind="cause",
 )
 def penalty(seen: Snapshot) -> Finding:
-    """max over layers of |log10(‖W‖ / ‖W_0‖)|; wrong above ½ where a penalty acts so fast and the loss is ill."""
+    """max over layers of |log10(‖W‖ / ‖W_0‖)|; wrong above 0.3 where a penalty acts so fast and the loss is ill."""
     config = seen.history.config
     decay = config.weight_decay or 0.0
     if not (config.l1 or config.l2 or decay) or not seen.course.is_ill:
@@ -165,7 +165,7 @@ def small_batches(seen: Snapshot) -> Finding:
     "epsilon over a layer's gradient, its root mean square",
     1.0,
     True,
-    2,
+    3,
     "updates",
     "The step is rate · m / (√v + ε): above √v, ε ends the invariance to the gradient's scale, and a small gradient "
     "gets a small step again. Kingma & Ba 2015, section 2.1.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nncore.diagnosis.loss_course import FEWEST_UPDATES, GREW, HIGH, LOST, STILL, UNLEARNED
+from nncore.diagnosis.loss_course import FEWEST_UPDATES, GREW, HIGH, LOST, QUITE_STILL, STILL, UNLEARNED
 from nncore.diagnosis.rules.rule import NOTHING, Finding, rule
 from nncore.diagnosis.snapshot import Snapshot
 
@@ -82,12 +82,12 @@ def nothing_learned(seen: Snapshot) -> Finding:
     False,
     2,
     "loss",
-    f"Less than {STILL:.0%}, above {HIGH:g} of the constant answer's loss, while the rows allow half of it: their nearest "
+    f"Less than {STILL:.0%} where hardly anything is learned and {QUITE_STILL:.0%} elsewhere, above {HIGH:g} of the constant answer's loss, while the rows allow half of it: their nearest "
     "neighbours predict them as well, or they are so few that each can be learned.",
     kind="outcome",
 )
 def stands_still(seen: Snapshot) -> Finding:
-    """-t (dE/dt) / E over the last quarter; wrong below 0.02 where the loss is high and need not be."""
+    """-t (dE/dt) / E over the last quarter; wrong below 0.1, or 0.02, where the loss is high."""
     course = seen.course
     return Finding(
         course.improvement,

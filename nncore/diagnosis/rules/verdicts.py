@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from nncore.diagnosis.loss_course import LOST
 from nncore.diagnosis.rules.rule import KINDS, RULES, Finding, Rule
 from nncore.diagnosis.snapshot import Snapshot
 from nncore.history.history import History
@@ -38,7 +39,7 @@ def verdict(history: History, record: int | None = None) -> tuple[Verdict, ...]:
 
     Of equal severity causes come before conditions of the network, and these before what became of the loss. A
     condition is graver where the loss shows that nothing is learned, and only worth knowing where the network has
-    learned its task all the same, or where it came about after the loss had blown up.
+    learned its task all the same, or where it came about after the loss had blown up or had been lowest.
 
     Costs a few replayed records and the update ratios of at most 200. Poor initialization is judged at the
     first record whichever is asked for, divergence for the whole run. Raises IndexError on a record that does
@@ -61,14 +62,17 @@ def judge(seen: Snapshot) -> tuple[Verdict, ...]:
 
 
 def _verdict(rule: Rule, finding: Finding, seen: Snapshot) -> Verdict:
-    severity, sentence = rule.severity, finding.sentence
-    consequence = rule.kind == "condition" and seen.course.has_grown and not rule.fires(rule.measure(seen.at_start))
+    severity, sentence, course = rule.severity, finding.sentence, seen.course
+    was_there = rule.kind == "condition" and rule.fires(rule.measure(seen.at_start))
+    consequence = rule.kind == "condition" and not was_there and (course.has_grown or course.lost > LOST)
     if consequence:
-        severity, sentence = 1, f"{sentence} This came after the loss had blown up, and did not cause that."
-    elif rule.kind in ("cause", "condition") and seen.course.has_learned:
+        severity, sentence = 1, f"{sentence} {_came_after(seen)}"
+    elif rule.kind in ("cause", "condition") and course.has_learned:
         severity = 1
-    elif rule.kind == "condition":
-        severity = min(severity + seen.course.is_ill, 3)
+    elif rule.kind == "condition" and course.is_ill:
+        severity = 3 if was_there else min(severity + 1, 3)
+    elif rule.kind == "cause" and not course.is_ill:
+        severity = min(severity, 2)
     return Verdict(
         rule.name,
         rule.title,
@@ -85,3 +89,10 @@ def _verdict(rule: Rule, finding: Finding, seen: Snapshot) -> Verdict:
         seen.record,
         consequence,
     )
+
+
+def _came_after(seen: Snapshot) -> str:
+    """Why a condition is no cause."""
+    if seen.course.has_grown:
+        return "This came after the loss had blown up, and did not cause that."
+    return f"This came after step {seen.history.step[seen.course.best]}, where the loss was lowest."

@@ -63,6 +63,9 @@ def slow_quantities(history: History, record: int) -> list[dict[str, float]]:
             "delta_norm": delta_norm,
             "delta_rms": delta_norm / math.sqrt(layer["z"].shape[1]),
             "weight_gradient_norm": math.sqrt((weight_gradient**2).sum()),
+            "training_gradient_norm": math.sqrt(
+                (history.layout.split(history.grad[record])[index][0].astype(float) ** 2).sum()
+            ),
             "weight_gradient_rms": math.sqrt((weight_gradient**2).mean()),
             "bias_gradient_norm": math.sqrt((bias_gradient**2).sum()),
             "activation_mean": pooled.mean(),
