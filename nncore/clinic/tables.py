@@ -35,7 +35,7 @@ def powers() -> str:
 
 def squares() -> str:
     """y = x² + 3 up to 9,804 for inputs that are scaled."""
-    x = np.linspace(-99, 99, 120)
+    x = np.linspace(0, 99, 120)
     return _csv("x,y", np.column_stack([x / x.std(), x**2 + 3]))
 
 
