@@ -38,7 +38,19 @@ TEXTBOOK = ("own", "tanh", "relu", "skip", "layer")
 TO_CALM = ("standardize", "columns", "penalty", "slower", "clip", "warmup", "adam")
 """The ladder for steps that are too large."""
 
-TO_MOVE = ("standardize", "columns", "penalty", "unclip", "epsilon", "batches", "faster", "adam", "seed", "wider")
+TO_MOVE = (
+    "standardize",
+    "columns",
+    "penalty",
+    "unclip",
+    "epsilon",
+    "batches",
+    "constant",
+    "faster",
+    "adam",
+    "seed",
+    "wider",
+)
 """The ladder for a loss that does not fall although the gradient flows."""
 
 WAYS: dict[str, tuple[str, ...]] = {
@@ -54,7 +66,7 @@ WAYS: dict[str, tuple[str, ...]] = {
     "saturated": ("slower", "standardize", "own", "critical", "penalty", "layer", "batch"),
     "dead": ("slower", "standardize", "own", "critical", "leaky", "tanh", "layer", "batch", "seed", "wider"),
     "symmetric": ("own",),
-    "updates_too_small": ("faster", "penalty", "unclip", "epsilon", "batches", *TO_FLOW, "adam"),
+    "updates_too_small": ("faster", "constant", "penalty", "unclip", "epsilon", "batches", *TO_FLOW, "adam"),
     "updates_too_large": (*TO_CALM, "layer"),
     "diverged": (*TO_CALM, "own", "critical", "layer"),
     "grew": (*TO_CALM, "own", "critical", "layer"),
@@ -228,6 +240,13 @@ def _warmup(config: RunConfig) -> Iterable[Candidate]:
     return [Candidate(f"warm-up over {steps} steps", {"warmup_steps": steps})] if config.warmup_steps < steps else []
 
 
+def _constant_rate(config: RunConfig) -> Iterable[Candidate]:
+    """The learning rate as it is, without a schedule or a warm-up."""
+    if config.schedule == "constant" and not config.warmup_steps:
+        return []
+    return [Candidate("a constant learning rate", {"schedule": "constant", "warmup_steps": 0})]
+
+
 def _adam(config: RunConfig) -> Iterable[Candidate]:
     without = {"momentum": 0.0, "nesterov": False}
     if config.optimizer in ("adam", "adamw"):
@@ -247,6 +266,7 @@ CHANGES: dict[str, Change] = {
     "clip": _clip,
     "unclip": _looser_clip,
     "warmup": _warmup,
+    "constant": _constant_rate,
     "cosine": _setting("a cosine schedule", schedule="cosine"),
     "adam": _adam,
     "epsilon": _smaller_epsilon,

@@ -29,7 +29,7 @@ FORK_SECONDS = 0.25
 """Estimated training time that the trial of a suggested fork may take."""
 
 MOST_OF_A_GROUP = 3
-"""Candidates of one kind, such as smaller rates, that are tried after the first that stays finite, itself included."""
+"""Candidates of one kind, such as smaller rates, that are tried until so many are finite and without the finding."""
 
 BUDGET_SECONDS = 6.0
 """Estimated training time that the short trials of a finding take together, about; FINALISTS long ones follow."""
@@ -131,7 +131,7 @@ def tried_out(verdict: Verdict, history: History) -> Iterator[Remedy | None]:
             if np.isfinite(after.share):
                 finite.append((rule.name in after.fired, after.share, candidate, changed))
             yield None
-            if len(finite) == MOST_OF_A_GROUP:
+            if sum(not fires for fires, *_ in finite) == MOST_OF_A_GROUP:
                 break
         best += sorted(finite, key=lambda each: each[:2])[:1]
     before = _without(history, steps)

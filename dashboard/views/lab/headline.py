@@ -80,7 +80,7 @@ def metrics(training: Training, record: int, seen: Flow) -> None:
     about = "δ norm of layer 1 over that of the last layer. 1 is an even flow."
     _metric(columns[0], "δ first / last", value, below, about)
     _loss(columns[1], training, record)
-    _score(columns[2], history, scores, at)
+    _score(columns[2], training, scores, at, record)
     _flat_side(columns[3], training, record)
 
 
@@ -93,12 +93,12 @@ def _loss(column: DeltaGenerator, training: Training, record: int) -> None:
         below, colour = "not finite", "off"
     elif record and np.isfinite(change):
         has_learned = share < UNLEARNED
-        below = f"{change:+.2g} since step {int(history.step[0])} · a guess: {number(constant)}"
+        below = f"{change:+.2g} · a guess: {number(constant)}"
         colour = "inverse" if has_learned or change > 0 else "off"
     else:
         below, colour = f"a guess: {number(constant)}", "off"
     about = (
-        "The loss that training minimizes, on the rows of this step. A guess is the best answer that ignores the input: "
+        "The loss that training minimizes, on the rows of this step, and its change since the first step. A guess is the best answer that ignores the input: "
         "the class frequencies, or the targets' mean."
     )
     _metric(column, "Loss", number(value), below, about, colour)
@@ -127,7 +127,8 @@ def _metric(column: DeltaGenerator, label: str, value: str, below: str, about: s
     column.metric(label, value, below, delta_color=colour, delta_arrow=arrow, border=True, height="stretch", help=about)
 
 
-def _score(column: DeltaGenerator, history: History, scores: m.Measurement, at: int) -> None:
+def _score(column: DeltaGenerator, training: Training, scores: m.Measurement, at: int, record: int) -> None:
+    history, has_learned = training.history, training.measured(_standing, record)[1] < UNLEARNED
     has_test = bool(np.isfinite(scores["test_loss"]).any())
     part = "test" if has_test else "train"
     if history.config.source.task == "classification":
@@ -136,7 +137,14 @@ def _score(column: DeltaGenerator, history: History, scores: m.Measurement, at: 
         moved = abs(gained) >= 0.05
         below = f"{gained:+.1f} points" if moved else f"as at step {history.step[0]}"
         about = f"Share of {'test' if has_test else 'training'} rows put into the right class."
-        _metric(column, "Accuracy", f"{100 * accuracy[at]:.1f} %", below, about, "normal" if moved else "off")
+        _metric(
+            column,
+            "Accuracy",
+            f"{100 * accuracy[at]:.1f} %",
+            below,
+            about,
+            "normal" if moved and (has_learned or gained < 0) else "off",
+        )
         return
     label = "Test loss" if has_test else "Training loss"
     about = "Mean squared error on rows the training never saw." if has_test else "Mean squared error."
