@@ -123,7 +123,7 @@ class Session:
     playings: int = 0
 
     tables: Shelf | None = None
-    table_read: tuple[tuple[str, bool | None], Table | str] | None = None
+    table_read: tuple[tuple[str, bool | None, str], Table | str] | None = None
     """(id of the uploaded file, has it a header), and the table in it or why there is none."""
     table_file: str | None = None
     """Id of the file that the page of own data showed last."""

@@ -61,13 +61,16 @@ def find(digest: str) -> Table | None:
 look_in(find)
 
 
-def read(file: st.runtime.uploaded_file_manager.UploadedFile, header: bool | None) -> Table:
-    """The table in an uploaded file, read once; raises ValueError, one sentence, when there is none."""
-    key = (file.file_id, header)
+def read(file: st.runtime.uploaded_file_manager.UploadedFile, header: bool | None, codes: str = "") -> Table:
+    """The table in an uploaded file, read once; raises ValueError, one sentence, when there is none.
+
+    `codes`: cells that hold no value, with commas between.
+    """
+    key = (file.file_id, header, codes)
     now = session()
     if now.table_read is None or now.table_read[0] != key:
         try:
-            now.table_read = (key, read_table(file.getvalue(), header))
+            now.table_read = (key, read_table(file.getvalue(), header, codes.split(",")))
         except ValueError as problem:
             now.table_read = (key, str(problem))
     found = now.table_read[1]
@@ -92,13 +95,19 @@ def ask_again(missing: TableNotHere, why: str = OF_A_LINK) -> None:
     """Say that the table of a run is not here, and take its file."""
     st.warning(why, icon=":material/lock:")
     file = st.file_uploader("The CSV file of this run", FILE_TYPES, key="table_again")
+    codes = st.text_input(
+        "Cells that hold no value",
+        key="missing_again",
+        placeholder="-999, unknown",
+        help="Those that were named for the run.",
+    )
     st.page_link("views/your_data/page.py", label="Take other data", icon=":material/upload_file:")
     if file is None:
         return
     problem = ""
     for header in (None, False):
         try:
-            table = read_table(file.getvalue(), header)
+            table = read_table(file.getvalue(), header, codes.split(","))
         except ValueError as refused:
             problem = problem or str(refused)
             continue
@@ -128,6 +137,7 @@ def summary(table: Table) -> pd.DataFrame:
             "values": [inert(_values(column)) for column in table.columns],
             "different": [column.n_values for column in table.columns],
             "missing": [table.n_rows - column.n_present for column in table.columns],
+            "read as": [inert("; ".join(column.notes)) for column in table.columns],
         }
     )
 

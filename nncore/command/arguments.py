@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from nncore.config.run_config import RunConfig
+from nncore.config.run_config import TABLE, RunConfig
 from nncore.config.settings import number
+from nncore.data.read_csv import read_table
+from nncore.data.table import TableChoice, look_in
 from nncore.numerics.choices import choose
 from nncore.sweep import NAMED_AXES, Grid, axis_names
 
@@ -42,6 +44,16 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
             )
 
 
+def add_table(parser: argparse.ArgumentParser) -> None:
+    """Flags that say what is what in the file of --table."""
+    group = parser.add_argument_group("the columns of --table, where it is a CSV file")
+    group.add_argument("--target", metavar="COLUMN", help="the column to predict; one is suggested where none is given")
+    group.add_argument("--inputs", metavar="A,B,...", help="the columns to predict it from; all that say something")
+    group.add_argument("--task", metavar="TASK", help="regression or classification; what the target suggests")
+    group.add_argument("--missing", metavar="CODES", help="cells that hold no value, with commas: -999,unknown")
+    group.add_argument("--no-header", action="store_true", help="the file's first line holds values, not names")
+
+
 def described(field: dataclasses.Field[Any]) -> str:
     """A field's help, choices or range, and default, as one text."""
     facts = field.metadata
@@ -63,6 +75,8 @@ def read(name: str, text: str) -> Any:
     ((64, 32, 32), None, True, 3)
     """
     choose("setting", name, axis_names())
+    if name == TABLE:
+        return "" if text.lower() == "none" else text  # a file, or what Table.choose returns: `config_from` tells which
     if name in NAMED_AXES:
         return NAMED_AXES[name].checked(number(name, text))
     kind = next(field.metadata["kind"] for field in RunConfig.fields() if field.name == name)
@@ -119,10 +133,49 @@ def read_seeds(text: str) -> list[int]:
 
 
 def config_from(arguments: argparse.Namespace, base: Mapping[str, Any] | None = None) -> RunConfig:
-    """The config of the flags given, over those of a file, over the defaults."""
+    """The config of the flags given, over those of a file, over the defaults.
+
+    A table given as a CSV file is read and chosen from; its rows are all taken unless n_samples is given.
+    """
     names = {field.name for field in RunConfig.fields()}
-    given = {name: value for name, value in vars(arguments).items() if name in names}
-    return RunConfig.from_dict({**_from_toml(base or {}), **given})
+    settings = _from_toml(base or {}) | {name: value for name, value in vars(arguments).items() if name in names}
+    if settings.get("table"):
+        settings = {"dataset": TABLE, **settings, "table": _chosen(settings["table"], arguments)}
+        if isinstance(settings["table"], TableChoice):
+            rows = int(np.count_nonzero(~settings["table"].target_column.is_missing))
+            settings = {"n_samples": min(rows, MOST_ROWS), **settings}
+    return RunConfig.from_dict(settings)
+
+
+MOST_ROWS = 20_000
+"""Rows that a run may have."""
+
+
+def _chosen(table: Any, arguments: argparse.Namespace) -> Any:
+    """The choice from a CSV file; a digest with columns as it is. Raises ValueError, one sentence."""
+    if not isinstance(table, str) or _is_choice(table):
+        return table
+    missing, inputs = getattr(arguments, "missing", None), getattr(arguments, "inputs", None)
+    header = False if getattr(arguments, "no_header", False) else None
+    try:
+        read_in = read_table(table, header, [] if missing is None else missing.split(","))
+    except OSError as error:
+        raise ValueError(f"table {table} cannot be read: {error.strerror}") from None
+    choice = read_in.choose(
+        getattr(arguments, "target", None),
+        None if inputs is None else [name.strip() for name in inputs.split(",")],
+        getattr(arguments, "task", None),
+    )
+    look_in({read_in.digest: read_in}.get)
+    return choice
+
+
+def _is_choice(text: str) -> bool:
+    try:
+        TableChoice.parse(text)
+    except ValueError:
+        return False
+    return True
 
 
 def read_toml(path: str) -> dict[str, Any]:

@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from nncore.command.arguments import add_settings, config_from, read_toml
+from nncore.command.arguments import add_settings, add_table, config_from, read_toml
 from nncore.command.export import check_target, read_history, write_history
 from nncore.command.progress import Interrupt, bar
 from nncore.config.cost import check_budget
+from nncore.config.run_config import TABLE
 from nncore.config.without_effect import in_a_sentence
 from nncore.diagnosis import Verdict, flow, verdict
 from nncore.history.history import History
@@ -27,6 +28,7 @@ FINE, FOUND, REFUSED, INTERRUPTED = 0, 1, 2, 130
 def add_run(parser: argparse.ArgumentParser) -> None:
     """The flags of `nncore run`."""
     add_settings(parser)
+    add_table(parser)
     parser.add_argument("--toml", metavar="FILE", help="settings in a table [base]; flags take their place")
     parser.add_argument(
         "--out",
@@ -60,6 +62,8 @@ def run_command(arguments: argparse.Namespace) -> int:
     for file in arguments.out:
         check_target(Path(file))
     check_budget(config, arguments.max_seconds, int(arguments.max_mb * 2**20))
+    for note in config.choice.notes() if config.dataset == TABLE else ():
+        print(f"nncore run: {note}", file=sys.stderr)
     for sentence in in_a_sentence(config):
         print(f"nncore run: {sentence}", file=sys.stderr)
     with Interrupt() as interrupt, bar("step", arguments.quiet) as progress:

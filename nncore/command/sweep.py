@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from nncore.command.arguments import add_settings, grid_from, read_toml
+from nncore.command.arguments import add_settings, add_table, grid_from, read_toml
 from nncore.command.export import write_file
 from nncore.command.progress import Interrupt, bar
 from nncore.command.run import FINE, FOUND, INTERRUPTED, add_limits, add_manners, print_json
@@ -53,6 +53,7 @@ def add_sweep(parser: argparse.ArgumentParser) -> None:
     add_limits(parser)
     add_manners(parser)
     add_settings(parser)
+    add_table(parser)
 
 
 def sweep_command(arguments: argparse.Namespace) -> int:

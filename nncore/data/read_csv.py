@@ -9,11 +9,14 @@ import io
 import os
 import re
 from collections import Counter
+from collections.abc import Iterable
 from itertools import islice
 from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
+from nncore.data.file_form import Form, unwrapped, with_even_header, with_tabs_for_blanks
+from nncore.data.number_cells import decides_decimal_comma, read_numbers, sentinels
 from nncore.data.table import Column, Table, shortened
 
 if TYPE_CHECKING:
@@ -69,13 +72,17 @@ def other_file(content: bytes) -> str:
     return next((what for start, what in _OTHER_FILES if content.startswith(start)), "")
 
 
-def read_table(source: str | os.PathLike[str] | bytes | IO[bytes], header: bool | None = None) -> Table:
+def read_table(
+    source: str | os.PathLike[str] | bytes | IO[bytes], header: bool | None = None, missing: Iterable[str] = ()
+) -> Table:
     """The table in a CSV file: a path, the file's bytes, or a binary file.
 
-    Separator (comma, semicolon, tab, |), encoding (UTF-8, UTF-16, Latin-1) and decimal sign are recognised.
-    A column is numbers when every cell that holds a value reads as one, else categories; cells in `MISSING`
-    hold none, and infinite numbers count as missing. `header` says whether the first line holds names; None
-    recognises it. Of a file with more than `KEPT_CELLS` cells a sample of the rows is kept, the same whenever
+    Separator (comma, semicolon, tab, |, blanks), encoding (UTF-8, UTF-16, Latin-1), decimal sign and thousands mark are
+    recognised; Excel's line sep=; and comment lines on top are left out, and the rows' own names, as R writes them,
+    are a column. A column is numbers when its cells read as numbers, with one unit, percent sign or currency
+    at most; where a few cells in a hundred do not they count as missing, and `Column.notes` says which. Other columns
+    are categories. Cells in `MISSING` hold no value, nor do those in `missing`, such as ["-999", "unknown"]; infinite
+    numbers count as missing. `header` says whether the first line holds names; None recognises it. Of a file with more than `KEPT_CELLS` cells a sample of the rows is kept, the same whenever
     the file is read. Nothing is ever decompressed.
 
     Raises ValueError, one sentence, when the content is not such a table.
@@ -93,13 +100,19 @@ def read_table(source: str | os.PathLike[str] | bytes | IO[bytes], header: bool 
     text, encoding = _as_utf8(content)
     if not text.strip():
         raise ValueError("the file is empty: it needs a line of column names and rows of values below it")
-    separator = _separator(text)
+    form = unwrapped(text)
+    separator, text = _split(form)
+    text, notes = with_even_header(text, separator)
     first, cells, rows_in_file = _cells(text, separator)
     names, cells = _named(first, cells, header)
     if not rows_in_file - (header is not False):
         raise ValueError("the file has a header and no rows: add the rows below it")
-    raw = hashlib.sha256((b"no header\n" if header is False else b"") + content)
-    columns = [_column(name, values, separator) for name, values in zip(names, cells, strict=True)]
+    codes = tuple(sorted({code.strip().lower() for code in missing} - {""}))
+    said = b"no header\n" if header is False else b""
+    said += b"missing %r\n" % (codes,) if codes else b""
+    raw = hashlib.sha256(said + content)
+    first_row = form.skipped + (1 if header is False else 2)
+    columns = _columns(names, cells, separator, (*MISSING, *codes), first_row)
     for column in columns:
         if column.is_number and np.nanmax(np.abs(column.values), initial=0.0) > LARGEST:
             raise ValueError(
@@ -121,6 +134,8 @@ def read_table(source: str | os.PathLike[str] | bytes | IO[bytes], header: bool 
         encoding=encoding,
         head=head,
         header=header is not False,
+        notes=(*form.notes, *notes),
+        missing=codes,
     )
 
 
@@ -183,6 +198,19 @@ def _utf_8_or_latin_1(content: bytes) -> tuple[bytes, str]:
         return content.decode("cp1252").encode(), "Latin-1"
     except UnicodeDecodeError:
         return content.decode("latin-1").encode(), "Latin-1"
+
+
+def _split(form: Form) -> tuple[str, bytes]:
+    """The separator and the text: tabs in place of blanks where nothing else separates."""
+    if form.separator in SEPARATORS:
+        return form.separator, form.text
+    try:
+        return _separator(form.text), form.text
+    except ValueError:
+        text = with_tabs_for_blanks(form.text)
+        if text is None:
+            raise
+        return "\t", text
 
 
 def _separator(text: bytes) -> str:
@@ -320,21 +348,67 @@ def _reads_as_number(text: str) -> bool:
     return text.lower() not in MISSING
 
 
-def _column(name: str, cells: pa.Array, separator: str) -> Column:
-    """Numbers where every cell that holds a value reads as one, else categories, the most frequent first."""
+def _columns(
+    names: list[str], cells: list[pa.Array], separator: str, missing: tuple[str, ...], first_row: int
+) -> list[Column]:
+    """Each column as numbers where its cells read as such, else as categories, the most frequent first.
+
+    A comma that is one column's decimal sign is that of all.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    trimmed = pc.utf8_trim_whitespace(cells)
-    missing = pc.is_in(pc.utf8_lower(trimmed), value_set=pa.array(MISSING))
-    present = pc.if_else(missing, None, trimmed)
-    numbers = _numbers(present, separator)
-    if numbers is not None:
-        endless = np.isinf(numbers)
-        return Column(name, np.where(endless, np.nan, numbers), infinite=int(np.count_nonzero(endless)))
-    encoded = pc.dictionary_encode(present)
-    levels = encoded.dictionary.to_numpy(zero_copy_only=False)
-    codes = encoded.indices.fill_null(-1).to_numpy()
+    trimmed = [pc.utf8_trim_whitespace(each) for each in cells]
+    holds_none = [pc.is_in(pc.utf8_lower(each), value_set=pa.array(missing)) for each in trimmed]
+    present = [pc.if_else(none, None, each) for none, each in zip(holds_none, trimmed, strict=True)]
+    plain = [_plain_numbers(each) for each in present]
+    encoded = [
+        None
+        if numbers is not None and not pc.any(pc.match_substring(each, ".")).as_py()
+        else pc.dictionary_encode(each)
+        for numbers, each in zip(plain, present, strict=True)
+    ]
+    texts = [[] if each is None else each.dictionary.to_pylist() for each in encoded]
+    comma = any(
+        numbers is None and decides_decimal_comma(distinct, separator)
+        for numbers, distinct in zip(plain, texts, strict=True)
+    )
+    return [
+        _column(name, numbers, each, distinct, first_row, separator, comma)
+        for name, numbers, each, distinct in zip(names, plain, encoded, texts, strict=True)
+    ]
+
+
+def _column(
+    name: str,
+    numbers: np.ndarray | None,
+    encoded: pa.DictionaryArray | None,
+    distinct: list[str],
+    first_row: int,
+    separator: str,
+    comma: bool,
+) -> Column:
+    """One column. `numbers`: its cells as they are, where all of them are numbers with a decimal point."""
+    notes: tuple[str, ...] = ()
+    if encoded is not None and (numbers is None or comma):
+        codes = encoded.indices.fill_null(-1).to_numpy()
+        found = read_numbers(distinct, codes, first_row, separator, comma)
+        if found is None:
+            return _categories(name, np.array(distinct, dtype=object), codes)
+        numbers, notes = found.values, found.notes
+    assert numbers is not None
+    endless = np.isinf(numbers)
+    values = np.where(endless, np.nan, numbers)
+    suspects = ", ".join(f"{code:g} ({np.count_nonzero(values == code):,} times)" for code in sentinels(values))
+    if suspects:
+        notes += (
+            f"{suspects} lies far from all other numbers: if it stands for a missing value, name it as a missing code",
+        )
+    return Column(name, values, infinite=int(np.count_nonzero(endless)), notes=notes)
+
+
+def _categories(name: str, levels: np.ndarray, codes: np.ndarray) -> Column:
+    """Text: codes of its values, the most frequent first."""
     counts = np.bincount(codes[codes >= 0], minlength=len(levels))
     order = np.lexsort((levels.astype(str), -counts))
     rank = np.empty(len(levels) + 1, np.int32)
@@ -344,18 +418,12 @@ def _column(name: str, cells: pa.Array, separator: str) -> Column:
     return Column(name, rank[codes], levels=kept, distinct=len(levels))
 
 
-def _numbers(cells: pa.Array, separator: str) -> np.ndarray | None:
-    """The cells as float64, NaN where null, or None; a comma is the decimal sign where it is not the separator."""
+def _plain_numbers(cells: pa.Array) -> np.ndarray | None:
+    """The cells as float64, NaN where null; None where one is not written as a number with a decimal point."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    for decimal in (".", ","):
-        if decimal == ",":
-            if separator == "," or pc.any(pc.match_substring(cells, ".")).as_py():
-                return None
-            cells = pc.replace_substring(cells, ",", ".")
-        try:
-            return pc.cast(cells, pa.float64()).fill_null(np.nan).to_numpy()
-        except pa.ArrowInvalid:
-            continue
-    return None
+    try:
+        return pc.cast(cells, pa.float64()).fill_null(np.nan).to_numpy()
+    except pa.ArrowInvalid:
+        return None

@@ -44,7 +44,8 @@ class TableNotHere(ValueError):
         self.digest = digest
         super().__init__(
             f"this run was trained on an uploaded table ({digest[:8]}), which stays where it was read and "
-            "is not here: read its file again"
+            "is not here: read its file again with read_table and let nncore look for it, "
+            "nncore.look_in({table.digest: table}.get)"
         )
 
 
@@ -53,7 +54,8 @@ class Column:
     """A column: float64 values, NaN where missing; or codes of `levels`, the most frequent first.
 
     A code of -1 is a missing cell, one of len(levels) a value too rare to be listed. `distinct` counts all
-    values of text; `infinite` the infinite numbers that were taken for missing.
+    values of text; `infinite` the infinite numbers that were taken for missing; `notes` say what was read otherwise than it
+    stands in the file.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Column:
     levels: tuple[str, ...] = ()
     distinct: int = 0
     infinite: int = 0
+    notes: tuple[str, ...] = ()
 
     @property
     def is_number(self) -> bool:
@@ -95,8 +98,13 @@ class Column:
     @property
     def counts_rows(self) -> bool:
         """A number of the row, by its name and its values: it says nothing about the target."""
-        named = self.name.lower() in ROW_NAMES or re.fullmatch(r"column 1|unnamed: 0", self.name.lower())
-        return bool(named) and self.is_number and bool((np.diff(self.values) == 1).all())
+        name = self.name.lower()
+        if not self.is_number or self.is_missing.any():
+            return False
+        if name in ROW_NAMES or re.fullmatch(r"column 1|unnamed: 0", name):
+            return bool((np.diff(self.values) == 1).all())
+        is_id = re.search(r"(^|[_ .-])id$", name) is not None
+        return is_id and len(self.numbers) == len(self.values) and bool((self.values == np.round(self.values)).all())
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +112,8 @@ class Table:
     """A person's own rows, read by `read_table`: columns of numbers and of categories.
 
     `digest` names the content: the same file, read with the same `header`, has the same one. `n_rows` of the file's `rows_in_file` are kept.
-    `head` are the first of them as they stand in the file. `datasets` and `splits` are what choices made of the rows,
+    `head` are the first of them as they stand in the file; `notes` say what was left out around them, `missing` which cells
+    were said to hold no value. `datasets` and `splits` are what choices made of the rows,
     by their text: it leaves the memory with the table, and no pickle holds it.
     """
 
@@ -116,6 +125,8 @@ class Table:
     encoding: str
     head: tuple[tuple[str, ...], ...]
     header: bool = True
+    notes: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
     datasets: LRUCache[str, Dataset] = field(default_factory=lambda: LRUCache(KEPT), init=False, repr=False)
     splits: LRUCache[Hashable, Data] = field(default_factory=lambda: LRUCache(KEPT), init=False, repr=False)
     lock: Lock = field(default_factory=Lock, init=False, repr=False)
@@ -182,8 +193,17 @@ class Table:
                 "no column can be a target: one is needed that holds two different values or more, "
                 f"does not just number the rows, and, if it is text, names at most {MAX_CLASSES} classes"
             )
-        named = [place for place in fitting if self.names[place].lower() in TARGET_NAMES]
+        named = [
+            place
+            for place in fitting
+            if self.names[place].lower() in TARGET_NAMES and not self._is_map_coordinate(place)
+        ]
         return (named or fitting)[-1]
+
+    def _is_map_coordinate(self, place: int) -> bool:
+        """Is this a y right behind an x, with other columns behind both?"""
+        before, name = self.names[max(place - 1, 0)].lower(), self.names[place].lower()
+        return name == "y" and before == "x" and place + 1 < len(self.names)
 
     def suggested_inputs(self, target: str) -> list[Column]:
         """The columns that may say something about a target: not constant, not free text, not a number of the row.
@@ -196,6 +216,13 @@ class Table:
             if column.name != target and column.n_values >= 2 and (column.is_number or column.repeats)
         ]
         return [column for column in fitting if not column.counts_rows] or fitting
+
+    def left_out(self, target: str, inputs: Iterable[str]) -> dict[str, str]:
+        """Column -> why it is not suggested as an input, of those that are neither target nor input."""
+        taken = {target, *inputs}
+        return {
+            column.name: reason for column in self.columns if column.name not in taken and (reason := _why_not(column))
+        }
 
 
 @dataclass(frozen=True, repr=False)
@@ -331,7 +358,10 @@ class TableChoice:
     def notes(self) -> list[str]:
         """What is done to these columns before a network sees them, in sentences."""
         table, target, inputs = self.rows(), self.target_column, self.input_columns
-        said = []
+        said = list(table.notes)
+        left_out = table.left_out(target.name, [column.name for column in inputs])
+        said += [f"{shortened(name)} {reason}: it is left out." for name, reason in left_out.items()]
+        said += [f"{shortened(column.name)}: {note}." for column in (*inputs, target) for note in column.notes]
         if table.n_rows < table.rows_in_file:
             said.append(f"Of {table.rows_in_file:,} rows a sample of {table.n_rows:,} is kept, always the same one.")
         without = int(np.count_nonzero(target.is_missing))
@@ -379,6 +409,19 @@ def _find(digest: str) -> Table:
     if table is None:
         raise TableNotHere(digest)
     return table
+
+
+def _why_not(column: Column) -> str:
+    """Why a column is no input by itself; "" for one that may be."""
+    if column.is_missing.all():
+        return "holds no value"
+    if column.n_values < 2:
+        return "is the same in every row"
+    if column.counts_rows:
+        return "only numbers the rows"
+    if not column.is_number and not column.repeats:
+        return f"is text that hardly repeats ({column.distinct:,} values)"
+    return ""
 
 
 def shortened(name: str, longest: int = 40) -> str:

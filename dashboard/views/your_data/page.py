@@ -29,13 +29,14 @@ LARGEST = f"{MAX_BYTES / 2**20:.0f} MB"
 
 def upload(look: Style) -> None:
     """Choose a file, see how it was read, say what is to be predicted from what."""
-    choose, say = st.columns([2, 1], vertical_alignment="bottom")
+    choose, say = st.columns([2, 1], vertical_alignment="center")
     file = choose.file_uploader(
         "A CSV file",
         uploads.FILE_TYPES,
         key="table_file",
-        help=f"Text with a column for each quantity and a row for each case, at most {LARGEST}. Comma, semicolon, tab "
-        "or | between columns, UTF-8, UTF-16 or Latin-1, decimal point or comma: all recognised.",
+        help=f"Text with a column for each quantity and a row for each case, at most {LARGEST}. Comma, semicolon, tab, "
+        "| or blanks between columns, UTF-8, UTF-16 or Latin-1, decimal point or comma, thousands marks, units, percent and "
+        "currency signs, comment lines on top: all recognised.",
     )
     header = say.segmented_control(
         "The first line holds",
@@ -45,10 +46,16 @@ def upload(look: Style) -> None:
         required=True,
         help="Names of the columns, or already values. Recognised, a first line with numbers in it is refused.",
     )
+    codes = say.text_input(
+        "Cells that hold no value",
+        key="table_missing",
+        placeholder="-999, unknown",
+        help="Codes for a missing value in this file, with commas between. Empty cells, NA, n/a, null, none, ? and - are known.",
+    )
     if file is not None:
         try:
             with st.spinner("Reading the file …"):
-                table = uploads.read(file, uploads.HEADERS[header])
+                table = uploads.read(file, uploads.HEADERS[header], codes)
         except ValueError as problem:
             st.error(f"This file cannot be used: {escape(str(problem))}.", icon=":material/block:")
             return
@@ -167,7 +174,7 @@ def open_in_lab(choice: TableChoice) -> None:
     ]
     if st.button("Train on it in the lab", key="to_lab", type="primary", icon=":material/science:"):
         st.switch_page("views/lab/page.py", query_params=link(config))
-    st.caption(escape(" ".join(said)))
+    st.caption("\n".join(f"- {escape(each)}" for each in said))
 
 
 # By hand ----------------------------------------------------------------------------------------------------

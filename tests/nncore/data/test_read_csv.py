@@ -57,8 +57,10 @@ def test_decimal_comma_is_recognised_where_the_comma_separates_nothing(separator
     assert columns(content) == {"a": [1.5, 2.0, 0.5], "b": [-2.0, 325.0, -0.5]}
 
 
-def test_column_with_points_and_commas_is_text() -> None:
-    assert columns(b"a;b\n1.000,5;1\n1.000,5;2\n2.000,5;3\n2.000,5;4\n")["a"] == ["1.000,5"] * 2 + ["2.000,5"] * 2
+def test_points_between_thousands_are_marks_where_the_comma_is_the_decimal_sign() -> None:
+    table = read_table(b"a;b\n1.000,5;1\n2.000,5;2\n1.000,5;3\n2.000,5;4\n")
+    assert table.columns[0].values.tolist() == [1000.5, 2000.5, 1000.5, 2000.5]
+    assert table.columns[0].notes == ("4 of 4 cells are read like '1.000,5' in row 2, as 1000.5",)
 
 
 @pytest.mark.parametrize(
