@@ -47,7 +47,8 @@ def test_a_finding_leads_to_its_proof_and_its_remedy_keeps_its_promise(page: Pag
     button(page, "take_vanishing_0").click()
     promise = page.locator(".st-key-promise")
     expect(promise).to_contain_text("The prediction held")
-    expect(promise).to_contain_text(f"{remedy.after:.2g} predicted; measured {remedy.after:.2g} at step 0")
+    loss = f"{remedy.after.loss:.3g}"
+    expect(promise).to_contain_text(f"{loss} predicted; measured {loss} at step {remedy.tried}")
     expect(page.locator(".st-key-headline")).to_contain_text("Gradients flow")
     button(page, "undo").click()
     expect(page.locator(".st-key-headline")).to_contain_text("Gradients vanish")

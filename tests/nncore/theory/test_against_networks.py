@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nncore import INITIALIZERS, MLP, Layout
-from nncore.theory import make_ensemble, predict, sample_norms
+from nncore import INITIALIZERS, MLP, Layout, RunConfig
+from nncore.seeds import SeedRuns, inside_theory, run_seeds
+from nncore.theory import make_ensemble, predict, predict_config, sample_norms
 
 CASES = json.loads((Path(__file__).parents[2] / "cases" / "theory.json").read_text())["cases"]
 SERIES = {case["id"]: case for case in CASES if case["group"] == "layer_series"}
@@ -104,6 +105,14 @@ def test_single_narrow_networks_fall_into_the_band(name: str, init: str, gain: f
 
     assert min(inside(name)) > 0.87
     assert inside("sigmoid")[0] < 0.5
+
+
+@pytest.mark.parametrize("name", ["relu", "tanh", "sigmoid"])
+def test_lsuv_networks_fall_into_their_band(name: str) -> None:
+    """Two inputs and one output unit, whose own z is mostly a mean: the line was off by up to 61,000 there."""
+    config = RunConfig(dataset="moons", n_samples=100, hidden=(32,) * 10, activation=name, init="lsuv", steps=0)
+    inside = inside_theory(run_seeds(SeedRuns(config, 40)), predict_config(config))
+    assert inside.mean() > 0.8 and inside.min() > 0.7
 
 
 @pytest.mark.parametrize("features", [2, 100])

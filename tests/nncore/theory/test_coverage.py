@@ -9,10 +9,15 @@ LOW = 0.83
 """Mean coverage of a band of 95 % in 60 networks, less than once in 10,000 by chance where their layers agree."""
 
 
+LOWEST = 0.72
+"""The same of the layer that holds least, of eight: such layers hold 88 % and more of 200 networks."""
+
+
 @pytest.mark.parametrize(("activation", "init"), list(accepted()))
 def test_the_bands_hold_what_they_state(activation: str, init: str) -> None:
     found = coverage(activation, init, networks=NETWORKS)
     assert found.delta > LOW and found.gradient > LOW
+    assert found.lowest_delta > LOWEST and found.lowest_gradient > LOWEST
 
 
 @pytest.mark.parametrize("features", [2, 20])
