@@ -41,7 +41,7 @@ def show(training: Training, record: int) -> None:
     with mend:
         if history.was_stopped and not isinstance(training, Opened):
             measurements().leave(session().watched, PLACE)
-            st.button(
+            again = st.button(
                 "Run to the end",
                 key="again",
                 on_click=runs().leave,
@@ -49,6 +49,8 @@ def show(training: Training, record: int) -> None:
                 icon=":material/play_arrow:",
                 type="primary",
             )
+            if again:
+                st.rerun()
         elif any(each.severity > 1 for each in training.measured(verdict, record)):
             trying = measurements().ask(session().watched, PLACE, training, trials_of_the_gravest, record)
             trying.wait(AT_FIRST_SECONDS)

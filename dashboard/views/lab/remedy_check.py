@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard.jobs.work import Training
 from dashboard.state import sidebar
-from dashboard.state.session import session
+from dashboard.state.session import STEP, session
 from dashboard.words.markup import escape
 from dashboard.words.runs import Badge
 from nncore import History, RunConfig
@@ -14,8 +14,9 @@ from nncore.diagnosis import Outcome, Remedy, check_prediction
 
 
 def take(remedy: Remedy, before: RunConfig) -> None:
-    """Set the sidebar to a remedy and remember what it predicts. A callback."""
+    """Set the sidebar to a remedy, the step to its last, and remember what it predicts. A callback."""
     sidebar.apply(remedy.config)
+    st.session_state[STEP] = remedy.config.steps
     session().remedy = (remedy, before)
 
 
@@ -47,7 +48,7 @@ def show(training: Training) -> None:
     badge = Badge("green", "check", outcome.verdict) if outcome.held else Badge("orange", "close", outcome.verdict)
     with st.container(horizontal=True, vertical_alignment="center", key="promise"):
         st.markdown(f"{badge.markdown()} **{escape(remedy.label)}.** {outcome.numbers}", width="stretch")
-        st.button(
+        undone = st.button(
             "Undo",
             key="undo",
             icon=":material/undo:",
@@ -56,6 +57,8 @@ def show(training: Training) -> None:
             args=(before,),
             help="Sets the sidebar back to the run before this remedy.",
         )
+    if undone:
+        st.rerun()
 
 
 def _outcome(history: History, remedy: Remedy) -> Outcome:
