@@ -66,5 +66,6 @@ def _outcome(history: History, remedy: Remedy) -> Outcome:
 
 
 def _undo(before: RunConfig) -> None:
-    session().remedy = None
+    """A callback; the remedy is forgotten once the page is that of the run before."""
     sidebar.apply(before)
+    st.session_state[STEP] = before.steps
