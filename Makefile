@@ -1,4 +1,4 @@
-.PHONY: run test test-processors test-torch bench lint format clean
+.PHONY: run test test-processors test-torch bench reproduce lint format clean
 
 run:  ## the dashboard on http://localhost:8501
 	@.ci/venv .venv requirements.txt pyproject.toml
@@ -18,6 +18,10 @@ test-torch:  ## the same gradients as PyTorch's autograd
 bench:  ## nncore beside PyTorch, JAX and scikit-learn
 	@.ci/venv .venv-bench requirements-bench.txt
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE .venv-bench/bin/python -m benchmarks  # each with the kernel made for this processor
+
+reproduce:  ## published results beside ours, into docs/published.md
+	@.ci/venv .venv requirements.txt pyproject.toml
+	.venv/bin/python -m benchmarks.published --docs
 
 lint: .venv-with-tools
 	.venv/bin/ruff check .

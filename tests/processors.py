@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_info
 
 NUMERICAL = (
     "nncore",
+    "tests/benchmarks/test_published.py",
     "tests/nncore/config/test_fork.py",
     "tests/nncore/config/test_run_config.py",
     "tests/nncore/diagnosis",

@@ -1,0 +1,1 @@
+"""Published numbers beside what nncore finds: `python -m benchmarks.published`."""
