@@ -160,6 +160,14 @@ def flat_share(timeline: Measurement) -> str:
     return "saturated_fraction" if saturated else "inactive_fraction"
 
 
+def span(measured: Measurement, name: str, step: int) -> str:
+    """How many decades lie between the layers of a logarithmic heat map at one step: its colours stretch to any span."""
+    values = drawable(measured[name][int(np.argmin(np.abs(measured.axes["step"] - step)))])
+    if not LAYER_QUANTITIES[name].log or np.isfinite(values).sum() < 2:
+        return ""
+    return f"At step {step:,} the layers span {np.log10(np.nanmax(values) / np.nanmin(values)):.2g} decades."
+
+
 def gaps(measured: Measurement, name: str) -> str:
     """What the blank cells of a logarithmic heat map are."""
     values = measured[name]

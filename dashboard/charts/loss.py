@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from dashboard.charts.axes import step_axis
+from dashboard.charts.axes import loss_axis, step_axis
 from dashboard.charts.marks import Line, bands, line, step_line
-from dashboard.charts.style import Figure, Style, fade
+from dashboard.charts.style import Figure, Style, fade, merge
 from dashboard.charts.text import Text
 from dashboard.words.markup import label
 from nncore import Measurement
@@ -62,7 +62,8 @@ def performance(measured: Measurement, style: Style, step: int) -> Figure:
         }
         layout["yaxis"] = layout["yaxis"] | {"domain": [0.48, 1]}
         layout["xaxis"] = layout["xaxis"] | {"anchor": "y2"}
-    layout["yaxis"] = layout["yaxis"] | {"title": layout["yaxis"]["title"] | {"text": "loss"}}
+    losses = np.stack([measured[f"{part}_loss"] for part in ("train", "test")])
+    layout["yaxis"] = merge(layout["yaxis"], loss_axis(losses))
     return {"data": traces, "layout": layout}
 
 

@@ -73,6 +73,16 @@ class Style:
         colours = (deep[0], self.weight, self.raised, self.delta, deep[1])
         return [[place, colour] for place, colour in zip((0, 0.25, 0.5, 0.75, 1), colours, strict=True)]
 
+    def parted(self, reach: float, limit: float) -> list[list[Any]]:
+        """`diverging` from -reach to reach, pale within ±limit and strong beyond: the eye counts what a threshold counts."""
+        deep = ("#C9EEFF", "#FFD9C8") if self.dark else ("#0B3C6F", "#7A2704")
+        low, high = (0.5 * (1 + side * limit / reach) for side in (-1, 1))
+        pale = [fade(colour, 0.3) for colour in (self.weight, self.delta)]
+        stops = [(low, pale[0]), (0.5, self.raised), (high, pale[1])]
+        if reach > limit:
+            stops = [(0, deep[0]), (low, self.weight), *stops, (high, self.delta), (1, deep[1])]
+        return [[place, colour] for place, colour in stops]
+
     def ramp(self, colour: str) -> list[list[Any]]:
         """A colour scale from the background to one colour, for densities."""
         return [[0.0, fade(colour, 0.0)], [0.15, fade(colour, 0.35)], [1.0, colour]]

@@ -13,7 +13,7 @@ from nncore import Layout, Measurement
 PARAMETERS = Text(
     "θ over time",
     "and its gradient",
-    "Where the lower panel is flat at zero, the upper one stays level: such a parameter does not learn.",
+    "Where the lower panel is flat at zero the loss does not move these θ: they stay level, but for momentum and weight decay.",
 )
 
 

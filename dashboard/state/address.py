@@ -177,6 +177,30 @@ def setting(key: str) -> Any:
         return FIRST_SETTINGS[key]
 
 
+def asked() -> dict[str, list[str]]:
+    """The settings that the address asks for and no widget has taken yet: key -> its values. Call it before any is drawn."""
+    keys = [key for key in st.query_params if key in FIRST_SETTINGS and key not in st.session_state]
+    return {key: st.query_params.get_all(key) for key in keys}
+
+
+def not_taken(wanted: Mapping[str, Sequence[str]], settings: Mapping[str, Any]) -> list[str]:
+    """A sentence for each setting that the address asked for and that is another one now, because it cannot be that."""
+    sentences = []
+    for key, texts in wanted.items():
+        try:
+            is_taken = _read(key, texts) == settings[key]
+        except ValueError:
+            is_taken = False
+        if not is_taken:
+            value = written(key, settings[key])
+            taken = ", ".join(value) if isinstance(value, list) else value
+            sentences.append(
+                f"The address asks for {key}={reprlib.repr(', '.join(texts))}, which {label(key)} cannot be here: "
+                f"{taken or 'nothing'} is taken."
+            )
+    return sentences
+
+
 def follow(settings: Mapping[str, Any]) -> None:
     """Let the address tell the settings of widgets that are not drawn, as bound widgets do by themselves."""
     for key, value in settings.items():

@@ -119,7 +119,8 @@ def proposed(config: RunConfig, pins: Sequence[Pin]) -> str:
     if alike:
         nearest = min(alike, key=lambda other: len(differences([other, config])))
         changed = differences([nearest, config]).keys() - {"activation", "hidden"}
-        name = ", ".join([name, *(phrase(field, getattr(config, field)) for field in LABELS if field in changed)])
+        values = {field: config.loss_name if field == "loss" else getattr(config, field) for field in changed}
+        name = ", ".join([name, *(phrase(field, values[field]) for field in LABELS if field in changed)])
     return unused(clean(name), pins)
 
 
@@ -166,7 +167,17 @@ def add(config: RunConfig) -> None:
     """Pin a run under the name that is proposed for it."""
     pins, _ = read()
     if len(pins) < MOST_PINS and may_travel(config) and config not in [pin.config for pin in pins]:
-        write([*pins, Pin(proposed(config, pins), config)])
+        write(with_new(config, pins))
+
+
+def with_new(config: RunConfig, pins: Sequence[Pin]) -> list[Pin]:
+    """The pins and a new one; an earlier pin whose proposed name now says too little gets what sets it apart too."""
+    name, others = _shape(config), list(pins)
+    for place, pin in enumerate(pins):
+        if pin.name == name == _shape(pin.config):
+            rest = [*others[:place], *others[place + 1 :]]
+            others[place] = replace(pin, name=proposed(pin.config, [*rest, Pin("", config)]))
+    return [*others, Pin(proposed(config, others), config)]
 
 
 def rename(place: int, name: str) -> None:

@@ -300,6 +300,7 @@ UNFOLDED = {
 def sidebar() -> RunConfig:
     """Draw the sidebar and return what it describes; raises ValueError when the choices do not go together."""
     values: Values = {}
+    wanted = address.asked()
     with st.sidebar:
         buttons = st.container(horizontal=True, key="undo_buttons")
         for group, title in GROUPS.items():
@@ -326,6 +327,7 @@ def sidebar() -> RunConfig:
         st.toggle("Large type", key=LARGE_KEY, bind="query-params", help="Larger text and charts, for a projector.")
     settings = {key: setting(key) for key in FIRST_SETTINGS}
     address.follow(settings)
+    _say_what_was_not_taken(address.not_taken(wanted, settings), settings)
     undo.buttons(buttons, settings)
     config = address.config_of(settings | values)
     if idle := without_effect(config):
@@ -333,6 +335,16 @@ def sidebar() -> RunConfig:
             st.caption(idle_settings(config, idle))
     session().widgets.update(settings_of(config))
     return config
+
+
+def _say_what_was_not_taken(sentences: list[str], settings: Values) -> None:
+    """Say on the page which settings of its address were dropped, as long as the set-up is the one taken instead."""
+    now = session()
+    if sentences:
+        now.not_taken = (sentences, settings)
+    sentences, taken = now.not_taken
+    if sentences and taken == settings:
+        st.warning("\n\n".join(map(escape, sentences)), icon=":material/link_off:")
 
 
 def idle_settings(config: RunConfig, idle: dict[str, str]) -> str:

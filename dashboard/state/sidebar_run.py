@@ -57,7 +57,7 @@ def step_slider(history: History) -> int:
         return 0
     stands = st.session_state.get(STEP, first)
     if not first <= stands <= last:  # brought along from a page whose run was longer, or began earlier
-        st.session_state[STEP] = min(max(stands, first), last)
+        st.session_state[STEP] = first if stands < first else int(history.step[history.last_finite])
     chosen = st.slider(
         "Step",
         first,

@@ -19,7 +19,7 @@ PARTS = {
 """Parts of the lab that are no charts, by key."""
 
 HIDE_EMPTY = (
-    "<style>:is(.stColumn, .stHorizontalBlock, [data-testid=stLayoutWrapper]):not(:has(.stElementContainer))"
+    "<style>:is(.stColumn, .stHorizontalBlock, [data-testid=stLayoutWrapper]):not(:has(.stElementContainer, .stExpander))"
     " { display: none; }</style>"
 )
 """Rows and columns in which nothing is drawn take no room: where a chart has moved or is left out, its neighbours grow."""

@@ -78,9 +78,7 @@ def headline(history: History, record: int) -> Headline:
     seen, step = flow(history, record), int(history.step[record])
     when = f"At step {step:,}:"
     course = LossCourse(history, record)
-    loss = (
-        f"The loss is {number(float(history.loss[record]))}; one answer for every input has {number(course.constant)}."
-    )
+    loss = loss_sentence(course)
     grave = [each for each in verdict(history, record) if each.severity > 1 and each.kind != "chart"]
     if history.divergence:
         cause = "".join(f" {each.title}: {each.sentence}" for each in grave[:1] if each.kind == "cause")
@@ -94,9 +92,21 @@ def headline(history: History, record: int) -> Headline:
             BADGES[_KINDS[grave[0].rule]], history.stopped, when, seen, f"{_blame(history, seen)} {loss}".strip()
         )
     badge = BADGES[seen.kind]
-    if course.share >= UNLEARNED:
+    if not has_learned(course):
         badge = Badge("gray", "hourglass_empty", f"{badge.title}, nothing is learned yet")
     return Headline(badge, history.stopped, when, seen, loss)
+
+
+def has_learned(course: LossCourse) -> bool:
+    """Is the loss below the constant answer's? Else no word about the run is green; a loss that is not finite is not."""
+    return course.share < UNLEARNED
+
+
+def loss_sentence(course: LossCourse) -> str:
+    """The loss that is judged, and the constant answer's."""
+    shown = float(course.history.loss[course.record])
+    averaged = "" if course.now == shown else f" ({number(course.now)} over an epoch, penalties aside)"
+    return f"The loss is {number(shown)}{averaged}; one answer for every input has {number(course.constant)}."
 
 
 _KINDS = {"vanishing": "vanishing", "exploding": "exploding", "zero_gradient": "zero"}

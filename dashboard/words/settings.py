@@ -40,7 +40,11 @@ def phrase(name: str, value: Any) -> str:
 
     >>> phrase("init", "he_normal"), phrase("skip", False), phrase("seed", 3)
     ('he_normal', 'no skip connections', 'seed 3')
+    >>> phrase("normalization", "none")
+    'no normalization'
     """
+    if value == "none":
+        return f"no {LABELS[name].lower()}"
     if isinstance(value, str):
         return value
     label = LABELS[name].lower()

@@ -36,6 +36,7 @@ def ledger(history: History, record: int) -> Measurement:
     layers = np.arange(1, history.layout.n_layers)
     values = {name: np.full(len(layers), np.nan) for name in (*PARTS, "total")}
     caveats: list[str] = []
+    broken: list[int] = []
     with blas_threads(1), np.errstate(all="ignore"):
         (block,) = replay(history, np.array([range(len(history))[record]]))
         deltas = [delta[0] for delta in block.tape.delta_columns]
@@ -51,10 +52,16 @@ def ledger(history: History, record: int) -> Measurement:
             for part, (after, before) in _factors(step).items():
                 values[part][row] = _log_ratio(after, before)
             values["total"][row] = _log_ratio(_size(deltas[row]), _size(deltas[row + 1]))
-            caveats += _named(step)
+            if row < len(layers) - 1 and not np.isfinite(step.delta_above).all():
+                broken.append(step.layer)  # named where it began
+            else:
+                caveats += _named(step)
             if not deltas[row].any():
                 caveats += _receive_nothing(row)
                 break
+    if broken:
+        below = f"layers {broken[-1]} to {broken[0]}" if len(broken) > 1 else f"layer {broken[0]}"
+        caveats.append(f"What arrives in {below} is not finite.")
     if not len(layers):
         caveats.append("There is no hidden layer for the gradient to pass.")
     return Measurement("gradient ledger", {"layer": layers}, values, caveats=tuple(caveats))

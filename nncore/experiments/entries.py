@@ -225,9 +225,10 @@ EXPERIMENTS = {
             "zeros",
             "first weights",
             "All zeros: only one bias ever moves",
-            "With weights of 0 no weight changes, in any layer, at any step. The output's bias alone learns how many "
-            "cases are benign, and fewer than 65 % are right. From Xavier's weights more than 95 % are.",
-            "δ ends at the last layer: behind weights of 0 it is exactly 0. Biases may start at 0, weights may not.",
+            "With weights of 0 and tanh, whose φ(0) is 0, no weight changes, in any layer, at any step. The output's bias "
+            "alone learns how many cases are benign, and fewer than 65 % are right. From Xavier's weights more than 95 % are.",
+            "δ ends at the last layer: behind weights of 0 it is exactly 0. Sigmoid units answer ½ to 0, so that there the "
+            "last weights would move, all alike.",
             SMALL_TANH.replace(dataset="breast_cancer", init="zeros"),
             "zeros",
             SMALL_TANH.replace(dataset="breast_cancer"),

@@ -252,7 +252,8 @@ def _quantity(label: str, symbol: str, log: bool = True, **more: Any) -> Callabl
     "δ norm",
     "‖δ‖",
     menu="δ",
-    note="Bright rows receive gradient, dark rows do not: a dark lower edge is a network whose first layers learn nothing.",
+    note="Bright rows receive more gradient, dark rows less; the scale says how much less: below a thousandth of the last "
+    "layer's it vanishes.",
 )
 def delta_norm(layer: LayerView) -> Array:
     """√(mean over probe rows of ‖∂E_s/∂z‖²), each row with its own loss E_s."""

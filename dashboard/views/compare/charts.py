@@ -33,6 +33,11 @@ FLOW_NOTES = {
 }
 
 LOSS = Text("Loss", "training rows", "The lowest line at the right has learned most; a level line learns nothing.")
+UNLIKE_LOSSES = Text(
+    "Loss",
+    "training rows",
+    "These losses are of different problems, so that their heights cannot be compared: only whether a line falls.",
+)
 RATIO = Text(
     "δ first / last",
     "over training",
@@ -47,7 +52,8 @@ ACCURACY = Text(
     "Accuracy", "test rows, or training rows without them", "A line that stays where it began has learned no class."
 )
 MAPS = (
-    "One shade means the same in all of them: a map that is dark at its lower edge has first layers that learn nothing."
+    "One shade means the same in all of them: a map that grows darker downwards passes less and less back, and the scale "
+    "says how much less."
 )
 
 

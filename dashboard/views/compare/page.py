@@ -113,7 +113,8 @@ def pictures(found: pinned_runs.Runs) -> None:
         measured = courses.select("step", "loss")
         positive = bool((measured["loss"][np.isfinite(measured["loss"])] > 0).all())
         figure = charts.over_steps(measured, "loss", look, steps, sound, title="loss", log=positive)
-        card.show("runs_loss", charts.LOSS, measured, figure)
+        text = charts.LOSS if pinned_runs.have_one_problem(found) else charts.UNLIKE_LOSSES
+        card.show("runs_loss", text, measured, figure)
     ratio, updates, accuracy = st.columns(3)
     with ratio:
         measured = courses.select("step", "delta_ratio")

@@ -192,7 +192,14 @@ def main_difference(runs: Runs) -> str:
     apart = differences([history.config for history in histories])
     labels = [LABELS[field].lower() for field in LABELS if field in apart]
     settings = f"They differ in {listed(labels)}." if labels else "Their settings are the same."
-    return f"{_gradient_words(names, ratios)} {_loss_words(names, losses, histories)} {settings}".strip()
+    words = _loss_words(names, losses, histories, have_one_problem(runs))
+    return f"{_gradient_words(names, ratios)} {words} {settings}".strip()
+
+
+def have_one_problem(runs: Runs) -> bool:
+    """Are the runs' losses the same quantity on the same data set, so that they can be compared?"""
+    configs = [training.history.config for training in runs.values()]
+    return len({(config.dataset, config.loss_name) for config in configs}) == 1
 
 
 def _gradient_words(names: list[str], ratios: list[float]) -> str:
@@ -213,10 +220,10 @@ def _share(ratio: float) -> str:
     return f"**{number(ratio)}** of what" if ratio < 1 else f"**{number(ratio)} ×** what"
 
 
-def _loss_words(names: list[str], losses: list[float], histories: list[History]) -> str:
+def _loss_words(names: list[str], losses: list[float], histories: list[History], comparable: bool) -> str:
     diverged = [name for name, history in zip(names, histories, strict=True) if history.divergence]
     words = f"{listed([f'**{escape(name)}**' for name in diverged])} diverged." if diverged else ""
-    if len({(history.config.dataset, history.config.loss_name) for history in histories}) > 1:
+    if not comparable:
         return f"{words} Their losses cannot be compared: they are of different problems.".strip()
     known = [place for place, loss in enumerate(losses) if np.isfinite(loss)]
     if len(known) < 2:

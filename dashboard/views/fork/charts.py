@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from dashboard.charts.axes import drawable, layer_axis, log_axis, log_ticks, step_axis
+from dashboard.charts.axes import drawable, layer_axis, log_axis, log_ticks, loss_axis, step_axis
 from dashboard.charts.marks import corner_notes, handful, horizontal, layer_lines, line, step_line
 from dashboard.charts.style import Figure, Style, fade, merge
 from dashboard.charts.text import Text
-from dashboard.words.numbers import number, ranges
+from dashboard.words.numbers import number, percent, ranges
 from nncore import Measurement
 
 SCORES = Text(
@@ -22,13 +22,14 @@ SCORES = Text(
 FLOW = Text(
     "Gradient flow",
     "fork over parent",
-    "Where the ratio is above 1 more gradient reaches the layer than in the parent; a ratio that grows towards layer 1 "
-    "is a flow that was mended.",
+    "Where the ratio is above 1 more gradient reaches the layer than in the parent; where it grows towards layer 1 each "
+    "layer passes back a larger share than the parent's.",
 )
 DISTANCE = Text(
     "Distance of θ",
     "‖W fork − W parent‖",
-    "How far the change has driven the weights apart: a layer whose line stays low was hardly reached by it.",
+    "How far the change has driven the weights apart. A layer with larger weights can be farther off and yet less changed: "
+    "compare with its ‖W‖.",
 )
 UPDATES = Text(
     "Update ratio",
@@ -85,9 +86,9 @@ def scores(measured: Measurement, style: Style, step: int) -> Figure:
             showlegend=False,
         )
     )
-    shown = np.concatenate([measured[f"{who}_train_loss"] for who in ("parent", "fork")])
+    shown = np.stack([measured[f"{who}_train_loss"] for who in ("parent", "fork")])
     least = 1e-3 * float(np.abs(shown[np.isfinite(shown)]).max(initial=1e-6))
-    loss_axis = {"title": {"text": "loss"}} | _no_closer_than(shown, least)
+    losses = loss_axis(shown) | _no_closer_than(shown, least)
     difference = {"title": {"text": "fork − parent"}, "zeroline": True, "zerolinecolor": style.muted, "nticks": 4}
     difference |= _no_closer_than(np.append(measured["train_loss_difference"], 0.0), least)
     layout = style.layout("fork_scores", xaxis=step_axis(steps), shapes=[step_line(style, step)])
@@ -101,9 +102,9 @@ def scores(measured: Measurement, style: Style, step: int) -> Figure:
             "tickformat": ".0%",
             "nticks": 3,
         }
-        _panels(layout, (loss_axis, (0.6, 1)), (difference, (0.32, 0.54)), (share, (0, 0.26)))
+        _panels(layout, (losses, (0.6, 1)), (difference, (0.32, 0.54)), (share, (0, 0.26)))
     else:
-        _panels(layout, (loss_axis, (0.44, 1)), (difference, (0, 0.36)))
+        _panels(layout, (losses, (0.44, 1)), (difference, (0, 0.36)))
     return {"data": traces, "layout": layout}
 
 
@@ -199,15 +200,16 @@ def updates(measured: Measurement, style: Style, step: int) -> Figure:
 def distance_finding(measured: Measurement, step: int) -> str:
     """How far apart the weights are, in words."""
     place = int(np.argmin(np.abs(measured.axes["step"] - step)))
-    values, at = measured["relative_distance"][place], int(measured.axes["step"][place])
+    values, at = measured["distance"][place], int(measured.axes["step"][place])
     if not np.isfinite(values).any():
         return ""
     if not values.any():
         return f"At step {at} all weights are the same, exactly."
     far, near = int(np.nanargmax(values)), int(np.nanargmin(values))
+    shares = [percent(float(share)) for share in measured["relative_distance"][place, [far, near]]]
     return (
-        f"At step {at} layer {far + 1} is farthest from its parent, by {number(values[far])} of ‖W‖, and layer "
-        f"{near + 1} nearest, by {number(values[near])}."
+        f"At step {at} layer {far + 1} is farthest from its parent, by {number(values[far])} ({shares[0]} of its ‖W‖), and "
+        f"layer {near + 1} nearest, by {number(values[near])} ({shares[1]})."
     )
 
 

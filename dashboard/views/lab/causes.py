@@ -42,9 +42,14 @@ def causes(training: Training, record: int, look: Style, play: Playback) -> None
         charts_causes.LEDGER,
         measured,
         charts_causes.ledger(measured, look),
-        finding=charts_causes.culprit(measured),
+        finding=_at(training, record, charts_causes.culprit(measured)),
         frames=played.frames(lambda each: charts_causes.ledger(played.measured(ledgers, each), look)),
     )
+
+
+def _at(training: Training, record: int, words: str) -> str:
+    """A finding about one record, with its step."""
+    return words and f"At step {training.history.step[record]:,}: {words}"
 
 
 def ledgers(history: History, records: Sequence[int]) -> list[Measurement]:
@@ -61,7 +66,7 @@ def float_types(training: Training, record: int, look: Style, play: Playback) ->
         charts_causes.PRECISION,
         measured,
         charts_causes.precision(measured, look),
-        finding=charts_causes.lost(measured),
+        finding=_at(training, record, charts_causes.lost(measured)),
         frames=played.frames(lambda each: charts_causes.precision(played.measured(precisions, each), look)),
     )
 

@@ -17,8 +17,8 @@ GROWTH = Text(
 PLACE = Text(
     "Where it broke",
     "layer by layer",
-    "✕ is not finite; the ringed cell is the first one. Numbers that grow from step to step are the weights' doing, from "
-    "layer to layer the initialization's.",
+    "✕ is not finite; the ringed cell is the first one. Numbers that grow from layer to layer are the weights' doing, from "
+    "step to step the updates'.",
 )
 LINES = {
     "theta": ("max |θ|", "dash", "square"),

@@ -14,10 +14,11 @@ from dashboard.state.session import session
 from dashboard.views.lab import remedy_check
 from dashboard.words.markup import escape
 from dashboard.words.numbers import number
+from dashboard.words.runs import has_learned, loss_sentence
 from dashboard.words.sentences import capital
 from nncore import Fork, History
 from nncore.diagnosis import RULES, Remedy, Verdict, tried_out, verdict
-from nncore.diagnosis.loss_course import UNLEARNED, LossCourse
+from nncore.diagnosis.loss_course import LossCourse
 
 PLACE = "findings"
 
@@ -72,12 +73,9 @@ def _calm(training: Training, record: int) -> str:
     """One line where no rule fires: green only where something has been learned."""
     course = LossCourse(training.history, record)
     step = int(training.history.step[record])
-    if course.share < UNLEARNED:
+    if has_learned(course):
         return f":green[:material/check_circle:] Nothing wrong at step {step:,}: none of {len(RULES)} rules fires."
-    return (
-        f":material/hourglass_empty: No finding at step {step:,}, and nothing is learned yet either: the loss "
-        f"is {number(course.now)}, one answer for every input has {number(course.constant)}."
-    )
+    return f":material/hourglass_empty: No finding at step {step:,}, and nothing is learned yet either. {loss_sentence(course)}"
 
 
 def trials(history: History, record: int) -> Iterator[Trial]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from dashboard.jobs.measurements import BackgroundMeasurement, measurements, watched
 from dashboard.jobs.progress import session_id
@@ -17,11 +17,12 @@ from dashboard.state.session import session
 from dashboard.views.lab import remedy_check
 from dashboard.words.markup import escape
 from dashboard.words.numbers import number, percent
-from dashboard.words.runs import headline, layer_factor
+from dashboard.words.runs import has_learned, headline, layer_factor
+from dashboard.words.sentences import capital
 from nncore import Fork, History, RunConfig
 from nncore import measures as m
-from nncore.diagnosis import Flow, Remedy, flow_of, tried_out, verdict
-from nncore.diagnosis.loss_course import UNLEARNED, LossCourse
+from nncore.diagnosis import Flow, Remedy, flow, flow_of, tried_out, verdict
+from nncore.diagnosis.loss_course import LossCourse
 
 PLACE = "mend"
 
@@ -64,52 +65,118 @@ def trials_of_the_gravest(history: History, record: int) -> Iterator[Remedy | No
     return tried_out(verdict(history, record)[0], history)
 
 
-def metrics(training: Training, record: int, seen: Flow) -> None:
+@dataclass(frozen=True)
+class Tile:
+    """One of the four numbers: what stands below it is a change, with an arrow, unless `colour` is "off"."""
+
+    label: str
+    value: str
+    below: str
+    about: str
+    colour: str = "off"
+
+
+def metrics(training: Training, record: int) -> None:
     """Four numbers at the record chosen."""
-    history = training.history
-    scores = training.measured(m.performance)
-    step = int(history.step[record])
-    at = int(np.argmin(np.abs(scores.axes["step"] - step)))
-    columns = st.columns(4)
-    value = "—" if seen.kind == "single" else number(seen.ratio)
-    below = (
-        "one layer"
-        if seen.kind == "single"
-        else f"{layer_factor(seen.rate)} per layer"
-        if np.isfinite(seen.rate)
-        else "not finite"
+    for column, tile in zip(st.columns(4), training.measured(tiles, record), strict=True):
+        column.metric(
+            tile.label,
+            tile.value,
+            tile.below,
+            delta_color=tile.colour,
+            delta_arrow="off" if tile.colour == "off" else "auto",
+            border=True,
+            height="stretch",
+            help=tile.about,
+        )
+
+
+def tiles(history: History, record: int) -> tuple[Tile, ...]:
+    """Flow, loss, score and flat units at a record, each with its reason where it has no number."""
+    course = LossCourse(history, record)
+    learns = has_learned(course) and all(each.severity < 2 for each in verdict(history, record))
+    return (
+        _flow_tile(flow(history, record)),
+        _loss_tile(course, learns),
+        _score_tile(history, record, learns),
+        _flat_tile(history, record),
     )
+
+
+def _flow_tile(seen: Flow) -> Tile:
     about = "δ norm of layer 1 over that of the last layer. 1 is an even flow."
-    _metric(columns[0], "δ first / last", value, below, about)
-    _loss(columns[1], training, record)
-    _score(columns[2], training, scores, at, record)
-    _flat_side(columns[3], training, record)
-
-
-def _loss(column: DeltaGenerator, training: Training, record: int) -> None:
-    """The loss beside what one answer for every input has: only below that is a change progress."""
-    history = training.history
-    constant, share = training.measured(_standing, record)
-    value, change = float(history.loss[record]), float(history.loss[record] - history.loss[0])
-    if not np.isfinite(value):
-        below, colour = "not finite", "off"
-    elif record and np.isfinite(change):
-        has_learned = share < UNLEARNED
-        below = f"{change:+.2g} · a guess: {number(constant)}"
-        colour = "inverse" if has_learned or change > 0 else "off"
+    if seen.kind == "single":
+        value, below = "—", "one layer"
+    elif seen.kind == "not finite":
+        value, below = "undefined", "δ is not finite"
+    elif not seen.delta[-1]:
+        value, below = "undefined", "δ of the last layer is 0"
+    elif seen.kind == "zero":
+        value, below = number(seen.ratio), "nothing reaches layer 1"
     else:
-        below, colour = f"a guess: {number(constant)}", "off"
+        value, below = number(seen.ratio), f"{layer_factor(seen.rate)} per layer"
+    return Tile("δ first / last", value, below, about)
+
+
+def _loss_tile(course: LossCourse, learns: bool) -> Tile:
+    """The loss beside what one answer for every input has: only below that is a change progress."""
+    history, record = course.history, course.record
+    guess = f"a guess: {number(course.constant)}"
+    value, change = float(history.loss[record]), float(history.loss[record] - history.loss[0])
+    below, colour = guess, "off"
+    if not np.isfinite(value):
+        below = "not finite"
+    elif record and np.isfinite(change):
+        below = f"{change:+.2g} since step {int(history.step[0])} · {guess}"
+        colour = "inverse" if learns or change > 0 else "off"
     about = (
-        "The loss that training minimizes, on the rows of this step, and its change since the first step. A guess is the best answer that ignores the input: "
+        "The loss that training minimizes, on the rows of this step. A guess is the best answer that ignores the input: "
         "the class frequencies, or the targets' mean."
     )
-    _metric(column, "Loss", number(value), below, about, colour)
+    return Tile("Loss", number(value), below, about, colour)
 
 
-def _standing(history: History, record: int) -> tuple[float, float]:
-    """The constant answer's loss, and the share of it that the run has."""
-    course = LossCourse(history, record)
-    return course.constant, course.share
+def _score_tile(history: History, record: int, learns: bool) -> Tile:
+    """Accuracy beside the first record's, in colour only where something is learned; without classes a loss."""
+    scores = m.performance(history, np.array([0, record]))
+    part = "test" if np.isfinite(scores["test_loss"]).any() else "train"
+    rows = "test" if part == "test" else "training"
+    if history.config.source.task == "classification":
+        before, now = (float(share) for share in scores[f"{part}_accuracy"])
+        about = f"Share of {rows} rows put into the right class."
+        if not np.isfinite(scores[f"{part}_loss"][1]):
+            return Tile(f"Accuracy, {rows} rows", "undefined", "the output is not finite", about)
+        gained = 100 * (now - before)
+        moved = abs(gained) >= 0.05
+        below = f"{gained:+.1f} points" if moved else f"as at step {history.step[0]}"
+        colour = "normal" if moved and (learns or gained < 0) else "off"
+        return Tile(f"Accuracy, {rows} rows", f"{100 * now:.1f} %", below, about, colour)
+    about = "Mean squared error on rows the training never saw." if part == "test" else "Mean squared error."
+    value = float(scores[f"{part}_loss"][1])
+    below = "without penalties" if np.isfinite(value) else "the output is not finite"
+    return Tile(f"{capital(rows)} loss", number(value), below, about)
+
+
+def _flat_tile(history: History, record: int) -> Tile:
+    shares = m.per_layer(history, ("saturated_fraction", "inactive_fraction", "dead_fraction"), np.array([record]))
+    saturated, inactive, dead = (values[0] for values in shares.values.values())
+    about = "Share of hidden units × probe rows whose slope is below 1 % of its largest; dead: slope 0 on every row."
+    two_sided = bool(np.isfinite(saturated).any())
+    label, share = ("Saturated units", saturated) if two_sided else ("Units on the flat side", inactive)
+    if not np.isfinite(history.loss[record]):
+        return Tile(label, "undefined", "z is not finite", about)
+    if not np.isfinite(share).any():
+        return Tile(label, "—", _no_flat_side(history), about)
+    dead_share = percent(float(np.nanmean(dead))) if np.isfinite(dead).any() else "0 %"
+    return Tile(label, percent(float(np.nanmean(share))), f"{dead_share} dead", about)
+
+
+def _no_flat_side(history: History) -> str:
+    """Why no unit can be on a flat side."""
+    if not history.config.depth:
+        return "no hidden units"
+    names = sorted({phi.name for phi in history.network.activations})
+    return f"{' and '.join(names)} has no flat side" if len(names) == 1 else "they have no flat side"
 
 
 def facts(history: History, records: Sequence[int]) -> list[str]:
@@ -121,56 +188,6 @@ def facts(history: History, records: Sequence[int]) -> list[str]:
         + (f" · δ first / last {number(ratio)}" if delta.shape[1] > 1 else "")
         for record, ratio in zip(records, ratios, strict=True)
     ]
-
-
-def _metric(column: DeltaGenerator, label: str, value: str, below: str, about: str, colour: str = "off") -> None:
-    """One of the four; `colour` other than "off": `below` is a change, with an arrow."""
-    arrow = "off" if colour == "off" else "auto"
-    column.metric(label, value, below, delta_color=colour, delta_arrow=arrow, border=True, height="stretch", help=about)
-
-
-def _score(column: DeltaGenerator, training: Training, scores: m.Measurement, at: int, record: int) -> None:
-    history, has_learned = training.history, training.measured(_standing, record)[1] < UNLEARNED
-    has_test = bool(np.isfinite(scores["test_loss"]).any())
-    part = "test" if has_test else "train"
-    if history.config.source.task == "classification":
-        accuracy = scores[f"{part}_accuracy"]
-        gained = 100 * (accuracy[at] - accuracy[0])
-        moved = abs(gained) >= 0.05
-        below = f"{gained:+.1f} points" if moved else f"as at step {history.step[0]}"
-        about = f"Share of {'test' if has_test else 'training'} rows put into the right class."
-        _metric(
-            column,
-            "Accuracy",
-            f"{100 * accuracy[at]:.1f} %",
-            below,
-            about,
-            "normal" if moved and (has_learned or gained < 0) else "off",
-        )
-        return
-    label = "Test loss" if has_test else "Training loss"
-    about = "Mean squared error on rows the training never saw." if has_test else "Mean squared error."
-    _metric(column, label, number(float(scores[f"{part}_loss"][at])), "without penalties", about)
-
-
-def _flat_side(column: DeltaGenerator, training: Training, record: int) -> None:
-    shares = training.measured(flat_shares, record)
-    saturated, inactive, dead = (
-        shares[name][0] for name in ("saturated_fraction", "inactive_fraction", "dead_fraction")
-    )
-    two_sided = bool(np.isfinite(saturated).any())
-    share = saturated if two_sided else inactive
-    value = percent(float(np.nanmean(share))) if np.isfinite(share).any() else "—"
-    dead_share = percent(float(np.nanmean(dead))) if np.isfinite(dead).any() else "0 %"
-    label = "Saturated units" if two_sided else "Units on the flat side"
-    about = "Share of hidden units × probe rows whose slope is below 1 % of its largest; dead: slope 0 on every row."
-    _metric(column, label, value, f"{dead_share} dead", about)
-
-
-def flat_shares(history: History, record: int) -> m.Measurement:
-    """Saturated, inactive and dead shares per layer at one record."""
-    names = ("saturated_fraction", "inactive_fraction", "dead_fraction")
-    return m.per_layer(history, names, np.array([record]))
 
 
 def _offer_best(config: RunConfig, trying: BackgroundMeasurement[Remedy | None]) -> None:

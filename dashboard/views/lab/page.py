@@ -62,7 +62,7 @@ def charts(training: Training) -> None:
             findings.show(training, record)
     with numbers:
         if layout.shows("numbers"):
-            headline.metrics(training, record, seen)
+            headline.metrics(training, record)
     layout.open_places()
 
     left, right = st.columns(2)
@@ -132,7 +132,8 @@ def gradient_flow(
 ) -> None:
     """δ and weight-gradient norms per layer, with what theory predicts for step 0 and the bands of many seeds."""
     measured = training.measured(m.gradient_flow, record)
-    finding, distance, problem, predicted = flow_sentence(seen), None, "", None
+    finding = f"At step {training.history.step[record]:,}: {flow_sentence(seen)}"
+    distance, problem, predicted = None, "", None
     if peek("theory", True) and training.config.depth:
         try:
             predicted = training.measured(theory_gap.prediction)
@@ -176,6 +177,7 @@ def layer_by_step(timeline: m.Measurement, look: style.Style, step: int, play: P
     measured = timeline.select(name)
     title = f"{m.LAYER_QUANTITIES[name].label}, every layer and step"
     text = Text("Over training", title, m.LAYER_QUANTITIES[chosen].note)
+    finding = f"{gradients.span(measured, name, step)} {gradients.gaps(measured, name)}".strip()
     drawn = partial(gradients.layer_by_step, measured, name, look)
     pick = partial(
         st.segmented_control,
@@ -188,15 +190,7 @@ def layer_by_step(timeline: m.Measurement, look: style.Style, step: int, play: P
         label_visibility="collapsed",
         required=True,
     )
-    card.show(
-        "heatmap",
-        text,
-        measured,
-        drawn(step),
-        finding=gradients.gaps(measured, name),
-        above=pick,
-        frames=play.marks(drawn),
-    )
+    card.show("heatmap", text, measured, drawn(step), finding=finding, above=pick, frames=play.marks(drawn))
 
 
 def distribution(training: Training, record: int, quantity: str, look: style.Style, play: Playback) -> None:

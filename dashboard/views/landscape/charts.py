@@ -22,8 +22,8 @@ PLANE = Text(
 LAYERS = Text(
     "Layer by layer",
     "loss along each layer's gradient",
-    "A line that is flat over its whole length is a plateau: that layer can move by its own length and the loss "
-    "does not notice. Right of 0 is downhill; the colour runs from the first layer to the last.",
+    "A line that is level over its whole length is a plateau: along its own gradient that layer can move by its length "
+    "and the loss does not notice. Right of 0 is downhill; the colour runs from the first layer to the last.",
 )
 ONE_STEP = Text(
     "One step",
@@ -33,15 +33,21 @@ ONE_STEP = Text(
 ONE_PARAMETER = Text(
     "One parameter",
     "loss against its value, all others held",
-    "The dashed tangent has the slope ∂E/∂θ: it touches the line at the present value, and where it is level "
-    "this θ does not learn.",
+    "The dashed tangent has the slope ∂E/∂θ at the present value. Where it is level a small step changes nothing; whether "
+    "a large one would, the line shows.",
 )
+
+CLEARLY = 3.0
+"""An axis that is drawn so many times larger than the other says so."""
 
 WIDE = 30.0
 """Losses that differ by more than this factor are coloured by their logarithm."""
 
 PLATEAU = 0.02
 """A gain below this share of the loss is drawn as the level line that it is."""
+
+LEVEL = 1e-3
+"""So much of the loss a chart of its change spans at least: a millionth of it is no slope to the eye."""
 
 
 def plane(measured: Measurement, along: Path, step: int, style: Style) -> Figure:
@@ -86,13 +92,17 @@ def plane(measured: Measurement, along: Path, step: int, style: Style) -> Figure
                 "title": {"text": f"direction 1: {percent(float(along.share[0]))} of the movement"},
                 "showgrid": False,
             },
-            yaxis={"title": {"text": f"direction 2: {_small_share(float(along.share[1]))}"}, "showgrid": False},
+            yaxis={"title": {"text": f"direction 2: {_second(along)}"}, "showgrid": False},
         ),
     }
 
 
-def _small_share(share: float) -> str:
-    return "less than 0.01\u00a0%" if 0 < share < 1e-4 else percent(share)
+def _second(along: Path) -> str:
+    """The share of the movement along direction 2, and by how much its axis is drawn larger than direction 1's."""
+    share = float(along.share[1])
+    words = "less than 0.01\u00a0%" if 0 < share < 1e-4 else percent(share)
+    first, second = np.ptp(along.place, axis=0)
+    return f"{words}, drawn {number(float(first / second))} × as large" if 0 < CLEARLY * second < first else words
 
 
 def _way(u: np.ndarray, v: np.ndarray, steps: np.ndarray, style: Style) -> dict[str, Any]:
@@ -143,10 +153,19 @@ def layers(measured: Measurement, n_layers: int, style: Style) -> Figure:
         "layout": style.layout(
             "loss_along_layers",
             xaxis={"title": {"text": "distance, in lengths of the layer's θ (→ downhill)"}},
-            yaxis={"title": {"text": "loss E"}},
+            yaxis={"title": {"text": "loss E"}} | _at_least(measured["loss"], LEVEL),
             shapes=[vertical(0.0, style.muted)],
         ),
     }
+
+
+def _at_least(values: np.ndarray, share: float) -> dict[str, Any]:
+    """The range of an axis of losses that differ by less than a share of them; {} where they differ by more."""
+    finite = values[np.isfinite(values)]
+    if not len(finite) or np.ptp(finite) >= share * np.abs(finite).max():
+        return {}
+    middle, reach = float(finite.mean()), share * float(np.abs(finite).max())
+    return {"range": [middle - reach, middle + reach]}
 
 
 def layers_finding(measured: Measurement) -> str:
@@ -208,7 +227,7 @@ def one_parameter(measured: Measurement, style: Style) -> Figure:
     change, tangent = loss - loss[middle], measured["tangent"] - loss[middle]
     finite = change[np.isfinite(change)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
-    margin = 0.15 * ((high - low) or 1.0)
+    margin = max(0.15 * ((high - low) or 1.0), LEVEL * abs(float(loss[middle])))
     hover = "θ = %{x:.4g}<br>E changes by %{y:.3g}<extra></extra>"
     return {
         "data": [
@@ -234,4 +253,12 @@ def one_parameter_finding(measured: Measurement, index: int) -> str:
         slope = float(tangent[-1] - tangent[0]) / width
     if not np.isfinite(slope):
         return f"θ{index} is {number(value)}, its slope ∂E/∂θ{index} is not finite."
-    return f"θ{index} is {number(value)}, its slope ∂E/∂θ{index} is {number(slope)}."
+    words = f"θ{index} is {number(value)}, its slope ∂E/∂θ{index} is {number(slope)}."
+    loss = measured["loss"]
+    reached, now = loss[np.isfinite(loss)], float(loss[len(loss) // 2])
+    if not np.isfinite(now):
+        return words
+    change = float(np.abs(reached - now).max())
+    if not change > LEVEL * abs(now):
+        return f"{words} Over the whole width E changes by {number(change)} at most, {percent(change / (abs(now) or 1.0))} of it: level."
+    return f"{words} Over the whole width E changes by as much as {number(change)}."

@@ -30,8 +30,8 @@ def page() -> None:
     st.title("Loss landscape")
     st.markdown(
         "Training walks downhill on the loss, a surface with one dimension for every θ; here it is cut open around the "
-        "step you choose. Move the step and watch layer 1: where gradients vanish, the first layers stand on a "
-        "**plateau**, and whichever way they turn, the loss stays where it is."
+        "step you choose. Move the step and watch layer 1. A gradient that is small says that the loss is level right here; "
+        "whether the layer stands on a **plateau**, level far around, its line shows."
     )
     if training is None:
         return

@@ -30,6 +30,8 @@ def situation(theta: tuple[float, ...], sample: str, k: int, x: float) -> dict[s
 
 def zero() -> Question:
     path = descent_from((0.0,) * 7)
+    tanh = descent_from((0.0,) * 7, phi="tanh")
+    moved = [THETA[k] for k in range(7) if tanh.theta[-1][k] != 0]
     still = [k for k in range(7) if path.grad[0][k] == 0]
     end = path.theta[-1]
     return Question(
@@ -38,7 +40,8 @@ def zero() -> Question:
         ("nothing moves, ever", "only θ4 moves, ever", "it trains partly: like a network with one hidden unit"),
         2,
         f"O = ½ at zero, so θ4, θ5, θ6 have a gradient at once; only {', '.join(THETA[k] for k in still)} have exactly 0, for one "
-        f"step. After 500 steps E is {digits(path.loss[-1], 4)} and θ5 = {digits(end[5])} = θ6: the units never part.",
+        f"step. After 500 steps E is {digits(path.loss[-1], 4)} and θ5 = {digits(end[5])} = θ6: the units never part. "
+        f"With tanh O would be 0 as well, and {', '.join(moved)} alone would ever move.",
         {
             **theta_settings("b", (0.0,) * 7),
             "b_part": "Descent",

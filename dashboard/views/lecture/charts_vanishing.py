@@ -18,15 +18,9 @@ PRODUCT = Text(
     "A straight line means the same factor at each layer: falling is vanishing, rising is exploding.",
 )
 FACTOR = Text(
-    "The factor per layer",
-    "geometric mean over the chain, against θ",
-    "Above 1 the chain explodes, below it vanishes. Dashed: θ · ¼, reached only where U stays 0.",
+    "The factor per layer", "geometric mean over the chain, against θ", "Above 1 the chain explodes, below it vanishes."
 )
-MAP = Text(
-    "Where it vanishes, where it explodes",
-    "log₁₀ |product|, weight × depth",
-    "The line is |product| = 1: on it a gradient arrives as it left. Colours end at 10^±12.",
-)
+MAP = Text("Where it vanishes, where it explodes", "log₁₀ |product|, weight × depth", "Colours end at 10⁻¹² and 10¹².")
 
 WEIGHTS = np.arange(-40.0, 40.25, 0.25)
 MAP_WEIGHTS = np.arange(-40.0, 41.0, 1.0)
@@ -117,7 +111,7 @@ def factor_measurement(x: float, depth: int, activation: str, own: float, ceilin
 def factor(measured: Measurement, weight: float, own: bool, look: Style) -> Figure:
     """Three curves of the factor against the weight, and the level 1 that parts vanishing from exploding."""
     weights = measured.axes["weight"]
-    curves = [
+    curves = [  # the last is drawn on top
         ("bias_0", "b = 0", look.delta, "solid"),
         ("bias_minus_half", "b = −θ/2", look.primary, "solid"),
         *([("bias_own", "my own b", look.activation, "dashdot")] if own else []),
@@ -131,7 +125,7 @@ def factor(measured: Measurement, weight: float, own: bool, look: Style) -> Figu
                 shown[name],
                 label,
                 colour,
-                line={"width": 2.5 if dash != "dash" else 1.8, "dash": dash},
+                line={"width": 4.0 if name == "bias_minus_half" else 1.8 if dash == "dash" else 2.5, "dash": dash},
                 hovertemplate=f"θ %{{x}}<br>{label}: × %{{y:.3e}} a layer<extra></extra>",
             )
             for name, label, colour, dash in curves
@@ -145,6 +139,16 @@ def factor(measured: Measurement, weight: float, own: bool, look: Style) -> Figu
     }
 
 
+def factor_finding(measured: Measurement, ceiling: float) -> str:
+    """What the dashed line is, and where the curve of b = −θ/2 lies on it."""
+    with np.errstate(all="ignore"):
+        reached = np.isclose(measured["bias_minus_half"], measured["ceiling"], rtol=1e-3) & (measured["ceiling"] > 0)
+    words = f"Dashed: largest slope · |θ| = {ceiling:.3g} · |θ|, which no chain exceeds."
+    if ceiling and reached.all(where=measured["ceiling"] > 0):
+        return f"{words} The curve of b = −θ/2 lies on it: U is where the slope is largest in every layer."
+    return words
+
+
 def map_measurement(x: float, depth: int, activation: str, choice: str, own: float) -> Measurement:
     """log10 |product| for each weight and each depth up to `depth`."""
     seen = unit_chain(MAP_WEIGHTS, bias_of(choice, MAP_WEIGHTS, own), x, depth, activation)
@@ -153,6 +157,16 @@ def map_measurement(x: float, depth: int, activation: str, choice: str, own: flo
         {"weight": MAP_WEIGHTS, "layer": np.arange(1, depth + 1)},
         {"log10_product": seen.log10_product},
     )
+
+
+def regimes_finding(measured: Measurement) -> str:
+    """Whether a gradient can arrive as it left, at any weight and depth of the map."""
+    powers = measured["log10_product"]
+    if not (powers > 0).any():
+        return "The product is nowhere above 1: nothing on this map explodes, and there is no line."
+    if not (powers < 0).any():
+        return "The product is nowhere below 1: nothing on this map vanishes, and there is no line."
+    return "On the white line |product| = 1: a gradient arrives as it left."
 
 
 def regimes(measured: Measurement, weight: float, look: Style) -> Figure:

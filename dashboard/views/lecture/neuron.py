@@ -130,7 +130,7 @@ def questions() -> list[Question]:
             ("relu only", "sigmoid and leaky_relu", "none of them"),
             1,
             "Slopes at −3: " + ", ".join(f"{name} {digits(value, 3)}" for name, value in at.items()) + ". A relu unit "
-            "that is negative on every row gets exactly 0 and never comes back: relu does not vanish, but it can die.",
+            "that is negative on every row gets exactly 0 and never comes back: its slope of 1 takes nothing from a gradient, its slope of 0 all of it, for good.",
             {**theta_settings("n", (-3.0, 0.0)), "n_phi": "relu"},
         ),
         Question(

@@ -17,6 +17,9 @@ from nncore import ACTIVATIONS, RunConfig, measures, run
 from nncore.lecture.chain import UnitChain, unit_chain
 
 OWN = "my own"
+CARRIED = 0.1
+"""Share of a gradient that must be left after a chain for it to be carried, and its inverse the most."""
+
 WRITTEN = 5
 """Layers whose factor is written out; the last one always is."""
 
@@ -72,10 +75,10 @@ def verdict(seen: UnitChain, weight: float) -> str:
     times = (
         f"After {depth} layers the product is **{digits(last, 4)}**, a factor of {digits(r, 3)} per layer in the mean"
     )
-    if r < 0.9:
+    if r < 0.9 or (r < 1 and abs(last) < CARRIED):
         reach = int(np.ceil(6 / -np.log10(r)))
         return f"**It vanishes.** {times}: a millionth is left after about {reach} layer{'s' if reach > 1 else ''}."
-    if r > 1.1:
+    if r > 1.1 or (r > 1 and abs(last) > 1 / CARRIED):
         reach = int(np.ceil(6 / np.log10(r)))
         return f"**It explodes.** {times}: a millionfold after about {reach} layers. A step α ∂E/∂θ of that size throws θ far away, and the loss diverges."
     return f"**It is carried.** {times}: the first layer hears what the last one says."
@@ -218,10 +221,11 @@ left, right = st.columns(2)
 with left:
     measured = charts.factor_measurement(x, int(depth), phi_name, own, ceiling)
     figure = charts.factor(measured, weight, bias_choice == OWN, look)
-    card.show("v_factor", charts.FACTOR, measured, figure)
+    card.show("v_factor", charts.FACTOR, measured, figure, finding=charts.factor_finding(measured, ceiling))
 with right:
     measured = charts.map_measurement(x, int(depth), phi_name, bias_choice, own)
-    card.show("v_map", charts.MAP, measured, charts.regimes(measured, weight, look))
+    figure = charts.regimes(measured, weight, look)
+    card.show("v_map", charts.MAP, measured, figure, finding=charts.regimes_finding(measured))
 
 st.subheader("When large weights explode after all", anchor=False)
 st.markdown(

@@ -15,13 +15,14 @@ from dashboard.views.map.words import value_in_words
 from dashboard.words.markup import label
 from dashboard.words.numbers import number, percent
 from nncore import Measurement
-from nncore.diagnosis import RULES
+from nncore.diagnosis import EXPLODED, RULES
 from nncore.numerics.spacing import evenly_spaced
 from nncore.sweep import ENDINGS, VERDICTS, Cells, is_geometric
 from nncore.sweep.overlay import Curve
 
 NOTES = {
-    "flow": "In blue cells the gradient vanishes, in orange ones it explodes; in the colourless valley between them it reaches layer 1.",
+    "flow": "In strong blue cells layer 1 receives less than a thousandth of the last layer's δ: the gradient vanishes; in strong "
+    "orange ones it receives more than a thousand times as much: it explodes. The pale valley lies between.",
     "final_loss": "Dark cells learned; a sharp edge is where a network stops being trainable.",
     "accuracy": "Bright cells learned; a sharp edge is where a network stops being trainable.",
     "trained": "Bright cells train for every seed, dark ones for none; in between luck decides.",
@@ -186,9 +187,10 @@ def _colours(name: str, values: np.ndarray, style: Style) -> dict[str, Any]:
         ]
         return {"colorscale": edges, "zmin": -0.5, "zmax": count - 0.5, "showscale": False}
     if name.endswith("flow"):
-        reach = min(max(float(np.abs(known).max(initial=0.0)), 1.0), MOST_DECADES)
+        limit = float(np.log10(EXPLODED))
+        reach = min(max(float(np.abs(known).max(initial=0.0)), limit), MOST_DECADES)
         return {
-            "colorscale": style.diverging,
+            "colorscale": style.parted(reach, limit),
             "zmin": -reach,
             "zmax": reach,
             "colorbar": bar | {"title": {"text": "log₁₀", "font": style.font(12)}},
