@@ -102,7 +102,7 @@ class Session:
     """Address of the page that was drawn last."""
     widgets: dict[str, Any] = field(default_factory=dict)
     """Key -> value of the widgets with which the next page opens: the set-up, the step, and more that pages share."""
-    not_taken: tuple[list[str], dict[str, Any]] = field(default_factory=lambda: ([], {}))
+    not_taken: tuple[list[str], dict[str, Any]] | None = None
     """Sentences about what the address asked for in vain, and the settings that were taken."""
     pins: list[str] = field(default_factory=list)
     """The pinned runs as the address writes them."""

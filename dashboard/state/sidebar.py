@@ -342,9 +342,8 @@ def _say_what_was_not_taken(sentences: list[str], settings: Values) -> None:
     now = session()
     if sentences:
         now.not_taken = (sentences, settings)
-    sentences, taken = now.not_taken
-    if sentences and taken == settings:
-        st.warning("\n\n".join(map(escape, sentences)), icon=":material/link_off:")
+    if now.not_taken and now.not_taken[1] == settings:
+        st.warning("\n\n".join(map(escape, now.not_taken[0])), icon=":material/link_off:")
 
 
 def idle_settings(config: RunConfig, idle: dict[str, str]) -> str:
