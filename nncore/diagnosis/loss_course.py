@@ -85,7 +85,8 @@ class LossCourse:
         if not (config.l1 or config.l2):
             return self.total
         penalty, theta = Penalty(history.layout, config.l1, config.l2), history.theta[: len(self.total)]
-        return self.total - [float(penalty.add(each, np.zeros_like(each))) for each in theta]
+        with np.errstate(all="ignore"):
+            return self.total - [float(penalty.add(each, np.zeros_like(each))) for each in theta]
 
     @property
     def updates(self) -> int:

@@ -106,7 +106,7 @@ def theory_switch(found: Distance | None, flags: tuple[str, ...], problem: str) 
             "band holds 95 % of networks of these widths (Hanin & Nica 2018). Training leaves it behind.",
         )
         if found is not None:
-            colour = "green" if found.inside >= 0.9 * found.n_layers else "orange"
+            colour = "blue" if found.inside >= 0.9 * found.n_layers else "orange"
             st.markdown(
                 f":{colour}-badge[{found.inside} of {found.n_layers} layers in the band, off by up to {_times(found.factor)}]",
                 width="content",

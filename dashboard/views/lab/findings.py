@@ -50,7 +50,7 @@ def show(training: Training, record: int) -> None:
     step = int(training.history.step[record])
     if not found:
         measurements().leave(session().watched, PLACE)
-        st.caption(_calm(training, record))
+        st.caption(training.measured(calm, record))
         return
     titles = ", ".join(each.title.lower() for each in found)
     count = "One finding" if len(found) == 1 else f"{len(found)} findings"
@@ -69,10 +69,9 @@ def show(training: Training, record: int) -> None:
         watched(trying, partial(_list, training, found))
 
 
-def _calm(training: Training, record: int) -> str:
+def calm(history: History, record: int) -> str:
     """One line where no rule fires: green only where something has been learned."""
-    course = LossCourse(training.history, record)
-    step = int(training.history.step[record])
+    course, step = LossCourse(history, record), int(history.step[record])
     if has_learned(course):
         return f":green[:material/check_circle:] Nothing wrong at step {step:,}: none of {len(RULES)} rules fires."
     return f":material/hourglass_empty: No finding at step {step:,}, and nothing is learned yet either. {loss_sentence(course)}"

@@ -118,6 +118,8 @@ def penalty(seen: Snapshot) -> Finding:
             "whatever the data say. Lower the penalty or the learning rate.",
         )
     shrunk = -change
+    if np.isnan(shrunk).all():
+        return NOTHING
     layers, worst = where(shrunk > SHRUNK), int(np.nanargmax(shrunk))
     return Finding(
         float(shrunk[worst]),
