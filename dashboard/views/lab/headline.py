@@ -127,11 +127,11 @@ def _loss_tile(course: LossCourse, learns: bool) -> Tile:
     if not np.isfinite(value):
         below = "not finite"
     elif record and np.isfinite(change):
-        below = f"{change:+.2g} since step {int(history.step[0])} · {guess}"
+        below = f"{change:+.2g} · {guess}"
         colour = "inverse" if learns or change > 0 else "off"
     about = (
-        "The loss that training minimizes, on the rows of this step. A guess is the best answer that ignores the input: "
-        "the class frequencies, or the targets' mean."
+        f"The loss that training minimizes, on the rows of this step, and its change since step {int(history.step[0])}. A guess "
+        "is the best answer that ignores the input: the class frequencies, or the targets' mean."
     )
     return Tile("Loss", number(value), below, about, colour)
 

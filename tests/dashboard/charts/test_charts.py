@@ -123,6 +123,18 @@ def test_performance_draws_loss_and_accuracy_of_both_parts(history: History) -> 
         assert trace["yaxis"] == ("y" if name.endswith("loss") else "y2")
 
 
+@pytest.mark.parametrize(("last", "is_log"), [(0.1, False), (1e52, True)])
+def test_a_loss_that_blew_up_is_drawn_in_decades(last: float, is_log: bool) -> None:
+    values = {
+        f"{part}_{what}": np.array([0.7, 0.3, last]) for part in ("train", "test") for what in ("loss", "accuracy")
+    }
+    measured = Measurement("performance", {"step": np.arange(3)}, values)
+    axis = loss.performance(measured, style.LIGHT, 0)["layout"]["yaxis"]
+    assert (axis.get("type") == "log") == is_log and axis["title"]["text"] == "loss"
+    if is_log:
+        assert axis["range"][0] < np.log10(0.3) and axis["range"][1] > 52
+
+
 def test_performance_without_test_rows_or_classes_draws_only_what_there_is() -> None:
     history = run(BASE.replace(dataset="parabola", test_fraction=0))
     figure = loss.performance(m.performance(history), LOOK, 3)

@@ -22,7 +22,7 @@ from dashboard.state.address import (
 )
 from nncore import ACTIVATIONS, RunConfig
 from nncore.config.settings import LEARNING_RATES
-from tests.dashboard.lab import element, opened
+from tests.dashboard.lab import SMALL, element, opened
 from tests.dashboard.state.test_sidebar import config_of as sidebar_config
 from tests.dashboard.state.test_sidebar import sidebar
 from tests.patience import PATIENCE
@@ -230,3 +230,27 @@ def test_any_text_in_any_parameter_gives_a_config_or_a_sentence(key: str, value:
 def test_value_out_of_range_falls_back_to_the_page_that_everybody_sees() -> None:
     wrong = {"depth": "999", "width": "0", "gain": "-3", "learning_rate": "0.123", "activation": "rleu", "seed": "1e99"}
     assert sidebar_config(opened(sidebar, **wrong)) == FIRST_SIGHT
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("learning_rate", "0.7", "learning_rate='0.7', which Learning rate cannot be here: 0.1 is taken"),
+        ("activation", "banana", "activation='banana', which Activation cannot be here: sigmoid is taken"),
+        ("depth", "999", "depth='999', which Depth cannot be here: 12 is taken"),
+    ],
+)
+def test_a_setting_that_the_address_asks_for_in_vain_is_said_with_what_is_taken(
+    key: str, value: str, said: str
+) -> None:
+    app = opened(**{**{name: each for name, each in SMALL.items() if name != "depth"}, key: value})
+    assert not app.exception
+    (warned,) = [each.value.replace("\\", "") for each in app.warning]
+    assert said in warned
+    element(app, "seed").set_value(3).run()
+    assert not app.warning
+
+
+def test_settings_that_are_taken_are_not_spoken_of() -> None:
+    app = opened(**SMALL, learning_rate="0.3", features="x₁²", clip_norm="1", gain="1.5", dtype="float32", skip="true")
+    assert not app.exception and not app.warning

@@ -136,6 +136,16 @@ def test_name_says_what_the_run_is_and_what_sets_it_apart() -> None:
     assert proposed(FIRST_SIGHT.replace(hidden=(), activation="relu"), []) == "relu, no hidden layer"
 
 
+def test_both_of_two_alike_runs_are_named_by_what_sets_them_apart() -> None:
+    tanh = FIRST_SIGHT.replace(activation="tanh")
+    first = pins.with_new(tanh.replace(loss="mse"), [])
+    assert [pin.name for pin in first] == ["tanh, 12 × 32"]
+    both = pins.with_new(tanh, first)
+    assert [pin.name for pin in both] == ["tanh, 12 × 32, mse", "tanh, 12 × 32, bce"]
+    own = pins.with_new(tanh, [Pin("my run", tanh.replace(loss="mse"))])
+    assert [pin.name for pin in own] == ["my run", "tanh, 12 × 32, bce"]
+
+
 @few
 @given(some.text(max_size=80))
 def test_clean_name_is_one_short_line_without_markup_or_formula(text: str) -> None:

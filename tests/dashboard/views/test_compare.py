@@ -267,3 +267,15 @@ def test_what_a_chart_draws_stands_in_its_csv(monkeypatch: pytest.MonkeyPatch) -
             drawn = np.ravel(trace["customdata"] if trace["type"] == "heatmap" else trace["y"])
             drawn = drawn[np.isfinite(drawn)]
             assert np.isin(drawn, own).all(), key
+
+
+@pytest.mark.parametrize(
+    ("other", "comparable"), [(DEEP, True), (OTHER_DATA, False), (TINY.replace(loss="mse"), False)]
+)
+def test_losses_that_cannot_be_compared_are_not_compared_below_their_chart_either(
+    other: RunConfig, comparable: bool
+) -> None:
+    app = opened_at(pin=[encoded(Pin("one", TINY)), encoded(Pin("other", other))])
+    check(app)
+    assert ("cannot be compared: they are" in words(app)) != comparable
+    assert ("The lowest line at the right has learned most" in words(app)) == comparable

@@ -13,7 +13,7 @@ from dashboard.views.fork import charts as charts
 from dashboard.views.fork import charts_learned, fork_words
 from dashboard.views.fork.form import LABELS
 from dashboard.words.settings import description
-from nncore import Fork, History, KillUnit, RunConfig, ScaleLayer, SetParameter, edits_from_text, run
+from nncore import Fork, History, KillUnit, Measurement, RunConfig, ScaleLayer, SetParameter, edits_from_text, run
 from nncore.config.fork import CHANGEABLE
 from nncore.diagnosis import suggested_fork
 from nncore.measures import fork_and_parent
@@ -437,4 +437,19 @@ def test_the_description_names_changes_and_edits() -> None:
     assert description(fork) == (
         "**Activation** tanh → relu, tanh; **Skip connections** off → on; "
         "**Clip norm** none → 0.5; unit 0 of layer 1 is killed"
+    )
+
+
+def test_the_layer_said_to_be_farthest_is_the_highest_line(parent: History) -> None:
+    fork = run(Fork(BESIDE, 5, learning_rate=0.3))
+    measured = fork_and_parent.weight_distance(parent, fork)
+    highest = int(measured["distance"][-1].argmax()) + 1
+    assert f"layer {highest} is farthest" in charts.distance_finding(measured, int(measured.axes["step"][-1]))
+    turned = Measurement(
+        "distance",
+        {"step": np.array([7]), "layer": np.array([1, 2])},
+        {"distance": np.array([[3.0, 1.0]]), "relative_distance": np.array([[0.1, 0.4]])},
+    )
+    assert charts.distance_finding(turned, 7) == (
+        "At step 7 layer 1 is farthest from its parent, by 3 (10\u00a0% of its ‖W‖), and layer 2 nearest, by 1 (40\u00a0%)."
     )

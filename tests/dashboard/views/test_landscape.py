@@ -117,3 +117,22 @@ def test_minor_direction_of_the_plane_is_said_in_words() -> None:
     way = ls.Path(np.zeros(1), np.ones((2, 1)), np.arange(2), np.eye(2), np.array([0.99995, 5e-5]))
     title = charts.plane(measured, way, 0, style.LIGHT)["layout"]["yaxis"]["title"]["text"]
     assert title == "direction 2: less than 0.01\u00a0%"
+
+
+def test_a_theta_that_changes_next_to_nothing_is_drawn_level_and_said_to_be() -> None:
+    theta = np.linspace(-3, 3, 61)
+    steep = ls.Measurement("along", {"theta": theta}, {"loss": 0.693 + 1e-12 * theta, "tangent": 0.693 + 1e-12 * theta})
+    low, high = charts.one_parameter(steep, style.LIGHT)["layout"]["yaxis"]["range"]
+    assert high - low > 1e-3
+    assert "of it: level." in charts.one_parameter_finding(steep, 4)
+    wide = ls.Measurement("along", {"theta": theta}, {"loss": 0.7 + theta**2, "tangent": 0.7 + 0 * theta})
+    assert charts.one_parameter_finding(wide, 4).endswith("Over the whole width E changes by as much as 9.")
+
+
+def test_a_direction_that_is_magnified_says_how_much() -> None:
+    measured = ls.Measurement("plane", {"u": np.arange(2), "v": np.arange(2)}, {"loss": np.ones((2, 2))})
+    way = ls.Path(
+        np.zeros(1), np.ones((2, 1)), np.arange(2), np.array([[0.0, 0.0], [2.0, 0.01]]), np.array([0.99, 5e-5])
+    )
+    title = charts.plane(measured, way, 0, style.LIGHT)["layout"]["yaxis"]["title"]["text"]
+    assert title == "direction 2: less than 0.01\u00a0%, drawn 200 × as large"

@@ -383,6 +383,23 @@ def test_each_mark_stands_on_its_cells_and_none_on_a_cell_that_is_not_computed()
     assert all(f"{mark} is " in charts.marks_in_words(cells.measurement(), "initial_flow") for mark in found)
 
 
+@pytest.mark.parametrize("decades", [1.5, 2.99, 3.01, 7.0, 40.0])
+@pytest.mark.parametrize("look", [style.LIGHT, style.DARK], ids=["light", "dark"])
+def test_strong_colours_are_the_cells_that_are_counted(decades: float, look: style.Style) -> None:
+    cells = cells_of(np.array([[-decades, decades], [0.0, 1.0]]))
+    measured = cells.measurement()
+    vanish, explode = (
+        int(re.search(rf"{word} in (\d+)", panel.finding(cells, measured))[1]) for word in ("vanishes", "explodes")
+    )
+    trace = charts.trainability(cells, measured, [], None, look)["data"][0]
+    places = (np.clip(trace["z"], trace["zmin"], trace["zmax"]) - trace["zmin"]) / (trace["zmax"] - trace["zmin"])
+    strong = [place for place, colour in trace["colorscale"] if colour in (look.weight, look.delta)]
+    expected = (1, 1) if strong else (0, 0)
+    if strong:
+        expected = int((places < min(strong)).sum()), int((places > max(strong)).sum())
+    assert (vanish, explode) == expected
+
+
 def test_empty_map_can_be_drawn() -> None:
     for name in CELL_QUANTITIES:
         cells = cells_of([[None, None]], name, [["", ""]])

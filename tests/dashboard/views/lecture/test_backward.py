@@ -290,6 +290,14 @@ def test_each_part_asks_three_questions_and_hides_the_answer_until_then(part: st
     assert "As you predicted" in words(app) or "Not so" in words(app)
 
 
+def test_a_wrong_answer_is_followed_by_the_right_one() -> None:
+    app = open_page(b_part="By hand")
+    app.radio[0].set_value(0)
+    app.run()
+    question = questions.zero()
+    assert f"Not so] Right: **{question.choices[question.answer]}**." in words(app)
+
+
 @pytest.mark.parametrize("name", ["zero", "equal", "flat", "bounce", "saturation", "ceiling"])
 def test_the_answers_are_what_the_numbers_say(name: str) -> None:
     question = getattr(questions, name)()

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dashboard.charts import style
+from dashboard.views.lecture import charts_vanishing as charts
 from dashboard.words.numbers import digits
 from nncore import ACTIVATIONS
 from nncore.lecture.chain import unit_chain
@@ -121,3 +123,22 @@ def test_each_line_of_the_product_multiplies_the_one_above_and_stays_short() -> 
     lines = next(element.value for element in open_page(v_theta="-12.5").get("latex")).splitlines()
     assert any(line.startswith(r"P_{3} &= P_{2} \cdot \underbrace{") for line in lines)
     assert any(line.startswith(r"P_{10} &= P_{9} \cdot \underbrace{") for line in lines)
+
+
+@pytest.mark.parametrize("phi", ACTIVATIONS)
+@pytest.mark.parametrize("bias", charts.BIASES)
+def test_the_words_below_the_map_speak_of_a_line_only_where_there_is_one(phi: str, bias: str) -> None:
+    measured = charts.map_measurement(0.5, 10, phi, bias, 0.0)
+    powers = measured["log10_product"]
+    assert ("white line" in charts.regimes_finding(measured)) == bool((powers > 0).any() and (powers < 0).any())
+
+
+def test_the_dashed_line_is_said_and_seen_where_a_curve_lies_on_it() -> None:
+    found = charts.factor_measurement(0.5, 10, "sigmoid", 0.0, 0.25)
+    assert "0.25 · |θ|" in charts.factor_finding(found, 0.25) and "b = −θ/2 lies on it" in charts.factor_finding(
+        found, 0.25
+    )
+    dashed = charts.factor(found, 1.0, False, style.LIGHT)["data"][-1]
+    assert dashed["line"]["dash"] == "dash"
+    tanh = charts.factor_measurement(0.5, 10, "tanh", 0.0, 1.0)
+    assert "1 · |θ|" in charts.factor_finding(tanh, 1.0) and "lies on it" not in charts.factor_finding(tanh, 1.0)
