@@ -194,9 +194,9 @@ def not_taken(wanted: Mapping[str, Sequence[str]], settings: Mapping[str, Any]) 
         if not is_taken:
             value = written(key, settings[key])
             taken = ", ".join(value) if isinstance(value, list) else value
+            asked_for = reprlib.repr(", ".join(texts))
             sentences.append(
-                f"The address asks for {key}={reprlib.repr(', '.join(texts))}, which {label(key)} cannot be here: "
-                f"{taken or 'nothing'} is taken."
+                f"The address sets {label(key)} to {asked_for}, which it cannot be here: {taken or 'nothing'} is taken instead."
             )
     return sentences
 

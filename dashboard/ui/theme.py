@@ -34,6 +34,7 @@ def add_css() -> None:
         "@media (max-width: 640px) {"
         " .st-key-numbers .stColumn { min-width: calc(50% - 0.5rem); flex: 1 1 calc(50% - 0.5rem); }"
         " .st-key-step_row > :first-child { flex: 1 1 100%; } }"
+        " .st-key-numbers [data-testid=stMetricDelta], .st-key-numbers [data-testid=stMetricDelta] * { white-space: normal; }"
     )
     paper = current().background  # the player's bar covers what scrolls by below it
     bar = f".nncore-playing .st-key-step_row {{ background: {paper}; box-shadow: 0 0 0 0.5rem {paper}; }}"

@@ -31,7 +31,7 @@ def page() -> None:
     st.markdown(
         "Training walks downhill on the loss, a surface with one dimension for every θ; here it is cut open around the "
         "step you choose. Move the step and watch layer 1. A gradient that is small says that the loss is level right here; "
-        "whether the layer stands on a **plateau**, level far around, its line shows."
+        "whether a layer stands on a **plateau**, level far around, *Layer by layer* shows."
     )
     if training is None:
         return
