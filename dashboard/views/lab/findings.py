@@ -74,7 +74,8 @@ def calm(history: History, record: int) -> str:
     course, step = LossCourse(history, record), int(history.step[record])
     if has_learned(course):
         return f":green[:material/check_circle:] Nothing wrong at step {step:,}: none of {len(RULES)} rules fires."
-    return f":material/hourglass_empty: No finding at step {step:,}, and nothing is learned yet either. {loss_sentence(course)}"
+    loss = loss_sentence(course).replace("The", "the", 1)
+    return f":material/hourglass_empty: No finding at step {step:,}, and nothing is learned yet either: {loss}"
 
 
 def trials(history: History, record: int) -> Iterator[Trial]:

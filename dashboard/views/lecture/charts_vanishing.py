@@ -115,7 +115,7 @@ def factor(measured: Measurement, weight: float, own: bool, look: Style) -> Figu
         ("bias_0", "b = 0", look.delta, "solid"),
         ("bias_minus_half", "b = −θ/2", look.primary, "solid"),
         *([("bias_own", "my own b", look.activation, "dashdot")] if own else []),
-        ("ceiling", "largest slope · |θ|", look.theory, "dash"),
+        ("ceiling", "largest slope · |θ|", look.ink, "dash"),
     ]
     shown = {name: np.where(measured[name] > 1e-8, measured[name], np.nan) for name, *_ in curves}
     return {

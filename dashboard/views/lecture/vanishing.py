@@ -40,7 +40,7 @@ LAB = {
     "… and clipped": (FIRST_SIGHT.replace(activation="relu", init="he_normal", gain=2.0, clip_norm=1.0), "content_cut"),
     "tanh and Xavier mend it": (FIRST_SIGHT.replace(activation="tanh"), "healing"),
     "ReLU and He mend it": (FIRST_SIGHT.replace(activation="relu", init="he_normal"), "healing"),
-    "Skip connections mend it": (FIRST_SIGHT.replace(skip=True), "healing"),
+    "Skip connections carry it past": (FIRST_SIGHT.replace(skip=True), "healing"),
     "Adam on the deep sigmoid": (FIRST_SIGHT.replace(optimizer="adam", learning_rate=0.01), "speed"),
 }
 """Set-ups of the lab that show in a whole network what the chain shows here."""
