@@ -30,6 +30,7 @@ def test_one_click_leads_from_the_gallery_to_the_run_its_claim_and_its_chart(pag
     page.locator(f".st-key-card_{ZEROS.name}").get_by_role("link", name="Open", exact=False).first.click()
     expect(page.get_by_text(ZEROS.claim)).to_be_visible()
     wait_for_line(page, "δ at step 400")
+    expect(page.get_by_text(re.compile("findings at step 400"))).to_be_visible()
     wait_idle(page)
     history = run(ZEROS.config)
     expected = flow(history, 400).delta

@@ -46,7 +46,7 @@ def verdict(parent: History, fork: History, scores: Measurement) -> str:
         if ours.kind not in ("single", "not finite", "zero") and np.isfinite(theirs.ratio):
             last = ours.n_layers
             parts.append(
-                f"Layer 1 now receives {_times(ours.ratio)} what layer {last} receives, against "
+                f"At step {end} layer 1 receives {_times(ours.ratio)} what layer {last} receives, against "
                 f"{number(theirs.ratio)} in the parent."
             )
         elif ours.kind == "zero":
