@@ -57,8 +57,8 @@ RESULTS = (
         networks.he_training,
         "Shortened: the paper trains a convolutional network on ImageNet, this is 30 × 64 units on 8 × 8 digits with 200 "
         "full-batch steps. Held is what the figure shows: with Xavier's weights the loss stays that of a guess while with "
-        "He's it falls. It is a statement about a given time: with several times as many steps this small network leaves "
-        "the guess with Xavier's weights too.",
+        "He's it falls. It is a statement about a given time: some thousand steps later the loss of this small network "
+        "falls with Xavier's weights too.",
     ),
     Result(
         "Singular values of deep linear networks",

@@ -149,7 +149,7 @@ def without_biases(activation: str | Activation, seed: int, hidden: tuple[int, .
 
 
 @pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("activation", ["relu", "leaky_relu", "selu", BENT], ids=str)
+@pytest.mark.parametrize("activation", ["relu", "leaky_relu", "selu", BENT], ids=["relu", "leaky_relu", "selu", "own"])
 def test_a_row_of_zeros_on_zero_biases_is_no_false_alarm(activation: str | Activation, seed: int) -> None:
     network, theta = without_biases(activation, seed)
     with pytest.warns(KinkWarning, match=r"layer 1, unit 0 and 6 others stand on a kink"):
