@@ -10,6 +10,7 @@ if str(ROOT) not in sys.path:  # `streamlit run` puts only this script's folder 
 import streamlit as st  # noqa: E402
 
 from dashboard.jobs import limits  # noqa: E402
+from dashboard.state import undo  # noqa: E402
 from dashboard.state.session import begin_page  # noqa: E402
 from dashboard.ui import theme  # noqa: E402
 
@@ -56,4 +57,7 @@ shown = st.navigation(
     position="top",
 )
 begin_page(shown.url_path)
-shown.run()
+try:
+    shown.run()
+finally:
+    undo.rest()

@@ -18,15 +18,18 @@ KEPT = 50
 """Changes that can be undone."""
 
 MERGED_SECONDS = 1.5
-"""Changes of the same widget that follow each other this quickly count as one: a slider on its way."""
+"""Changes of the same widget that follow each other this quickly count as one: a slider on its way.
+
+Counted from the end of the page's work on the change before: keys that waited for a busy page are one change too.
+"""
 
 
 @dataclass(frozen=True)
 class Trail:
     """The set-up of now, those before it (oldest first) and those undone (next first).
 
-    `moved` is the widget that the last change moved, "" when it was several or none, and `at` the time of it in
-    seconds.
+    `moved` is the widget that the last change moved, "" when it was several or none, and `at` the time in seconds at
+    which the page had answered it.
 
     >>> trail = Trail().changed({"depth": 2}, at=0).changed({"depth": 3}, at=10)
     >>> trail.undone().now, trail.undone().redone().now
@@ -105,6 +108,11 @@ def buttons(place: st.delta_generator.DeltaGenerator, settings: Settings) -> Non
             on_click=_go,
             args=(after,),
         )
+
+
+def rest() -> None:
+    """The page has been drawn: from here on counts what is one change. Call it at the end of every run."""
+    session().undo = replace(trail(), at=time.monotonic())
 
 
 def _go(there: Trail) -> None:

@@ -10,7 +10,7 @@ from dashboard.state.address import experiment_link, link
 from nncore import run
 from nncore.diagnosis import flow
 from nncore.experiments import EXPERIMENTS
-from tests.browser.helpers import wait_idle, wait_painted
+from tests.browser.helpers import chart, wait_idle, wait_painted
 from tests.browser.test_lab import SMALL, line, open_lab, overflow, shown, slider, wait_for_line
 
 ZEROS = EXPERIMENTS["zeros"]
@@ -36,7 +36,11 @@ def test_one_click_leads_from_the_gallery_to_the_run_its_claim_and_its_chart(pag
     expected = flow(history, 400).delta
     drawn = np.array(line(page, "δ at step 400"), dtype=float)
     np.testing.assert_array_equal(drawn[expected > 0], expected[expected > 0])
-    top = [page.get_by_test_id(f"plot-chart_{key}").bounding_box()["y"] for key in (*ZEROS.charts, "heatmap")]
+    expect(page.get_by_text("Trying out changes")).to_have_count(0)  # at their end the page is drawn again
+    wait_idle(page)
+    for key in (*ZEROS.charts, "heatmap"):
+        wait_painted(page, f"chart_{key}")
+    top = [chart(page, f"chart_{key}").bounding_box()["y"] for key in (*ZEROS.charts, "heatmap")]
     assert max(top[:2]) < top[2]
     page.locator(".st-key-experiment_against button").first.click()
     page.wait_for_url(lambda address: "init" not in parse_qs(urlsplit(address).query))
