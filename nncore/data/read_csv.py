@@ -10,13 +10,15 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import islice
 from typing import IO, TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-from nncore.data.file_form import Form, unwrapped, with_even_header, with_tabs_for_blanks
-from nncore.data.number_cells import decides_decimal_comma, read_numbers, sentinels
+from nncore.data.file_form import Form, evened, unwrapped, with_row_names, with_tabs_for_blanks
+from nncore.data.number_cells import LOOKED_AT, Numbers, code_value, decimal_sign, read_numbers, sentinels
 from nncore.data.table import Column, Table, shortened
 
 if TYPE_CHECKING:
@@ -78,12 +80,13 @@ def read_table(
     """The table in a CSV file: a path, the file's bytes, or a binary file.
 
     Separator (comma, semicolon, tab, |, blanks), encoding (UTF-8, UTF-16, Latin-1), decimal sign and thousands mark are
-    recognised; Excel's line sep=; and comment lines on top are left out, and the rows' own names, as R writes them,
-    are a column. A column is numbers when its cells read as numbers, with one unit, percent sign or currency
-    at most; where a few cells in a hundred do not they count as missing, and `Column.notes` says which. Other columns
-    are categories. Cells in `MISSING` hold no value, nor do those in `missing`, such as ["-999", "unknown"]; infinite
-    numbers count as missing. `header` says whether the first line holds names; None recognises it. Of a file with more than `KEPT_CELLS` cells a sample of the rows is kept, the same whenever
-    the file is read. Nothing is ever decompressed.
+    recognised; Excel's line sep=;, comment lines on top and separators at the ends of lines are left out, and the rows'
+    own names, as R writes them, are a column. A column is numbers when its cells read as numbers, with one unit, percent
+    sign or currency at most; where a few cells in a hundred do not they count as missing, and `Column.notes` says which.
+    Other columns are categories. Cells in `MISSING` hold no value, nor do those in `missing`, such as ["-999",
+    "unknown", "age=99"], the last in the column age only; infinite numbers count as missing. `header` says whether the
+    first line holds names; None recognises it. Of a file with more than `KEPT_CELLS` cells a sample of the rows is
+    kept, the same whenever the file is read. Nothing is ever decompressed.
 
     Raises ValueError, one sentence, when the content is not such a table.
 
@@ -91,6 +94,11 @@ def read_table(
     >>> [(column.name, column.is_number) for column in table.columns], table.n_rows
     ([('length', True), ('species', False)], 4)
     """
+    if not (isinstance(source, (str, bytes, os.PathLike)) or hasattr(source, "read")):
+        raise ValueError(
+            "source must be a path, a file's bytes or a binary file; "
+            f"got {type(source).__name__}: of arrays make a pandas.DataFrame, and of that frame.to_csv(index=False).encode()"
+        )
     content = source if isinstance(source, bytes) else _content(source)
     if len(content) > MAX_BYTES:
         raise ValueError(
@@ -100,19 +108,16 @@ def read_table(
     text, encoding = _as_utf8(content)
     if not text.strip():
         raise ValueError("the file is empty: it needs a line of column names and rows of values below it")
-    form = unwrapped(text)
-    separator, text = _split(form)
-    text, notes = with_even_header(text, separator)
-    first, cells, rows_in_file = _cells(text, separator)
-    names, cells = _named(first, cells, header)
+    form, separator, (first, cells, kept, rows_in_file) = _split_and_read(unwrapped(text))
+    names, cells, unnamed = _named(first, cells, header)
     if not rows_in_file - (header is not False):
         raise ValueError("the file has a header and no rows: add the rows below it")
-    codes = tuple(sorted({code.strip().lower() for code in missing} - {""}))
+    codes = tuple(sorted({" ".join(code.lower().split()) for code in missing} - {""}))
     said = b"no header\n" if header is False else b""
     said += b"missing %r\n" % (codes,) if codes else b""
     raw = hashlib.sha256(said + content)
-    first_row = form.skipped + (1 if header is False else 2)
-    columns = _columns(names, cells, separator, (*MISSING, *codes), first_row)
+    row_numbers = np.concatenate([[0], kept] if header is False else [kept]) + form.skipped + 1
+    columns = _columns(names, cells, separator, codes, row_numbers)
     for column in columns:
         if column.is_number and np.nanmax(np.abs(column.values), initial=0.0) > LARGEST:
             raise ValueError(
@@ -130,11 +135,11 @@ def read_table(
         columns=tuple(columns),
         n_rows=len(cells[0]),
         rows_in_file=rows_in_file - (header is not False),
-        separator=SEPARATORS[separator],
+        separator="blanks" if form.separator == " " else SEPARATORS[separator],
         encoding=encoding,
         head=head,
         header=header is not False,
-        notes=(*form.notes, *notes),
+        notes=(*form.notes, *unnamed),
         missing=codes,
     )
 
@@ -200,17 +205,37 @@ def _utf_8_or_latin_1(content: bytes) -> tuple[bytes, str]:
         return content.decode("latin-1").encode(), "Latin-1"
 
 
-def _split(form: Form) -> tuple[str, bytes]:
-    """The separator and the text: tabs in place of blanks where nothing else separates."""
-    if form.separator in SEPARATORS:
-        return form.separator, form.text
+Cells = tuple[list[str], "list[pa.Array]", NDArray[np.int64], int]
+"""The first row, the kept ones of the others column by column, their numbers from 1, and how many rows there are, the first included."""
+
+
+def _split_and_read(form: Form) -> tuple[Form, str, Cells]:
+    """The form, the separator and the cells: tabs in place of blanks, and uneven lines made even, where nothing else reads."""
+    if form.separator == " ":
+        separator = "\t"
+    elif form.separator in SEPARATORS:
+        separator = form.separator
+    else:
+        try:
+            separator = _separator(form.text)
+        except ValueError:
+            if (text := with_tabs_for_blanks(form.text)) is None:
+                raise
+            return _split_and_read(replace(form, text=text, separator=" "))
+    text, notes = with_row_names(form.text, separator)
     try:
-        return _separator(form.text), form.text
-    except ValueError:
-        text = with_tabs_for_blanks(form.text)
-        if text is None:
-            raise
-        return "\t", text
+        return replace(form, notes=(*form.notes, *notes)), separator, _cells(text, separator)
+    except UnevenRows:
+        if (even := evened(form.text, separator)) is not None:
+            whole = replace(even, skipped=form.skipped + even.skipped, notes=(*form.notes, *even.notes))
+            return whole, separator, _cells(even.text, separator)
+        if (text := with_tabs_for_blanks(form.text) or b"") and not form.separator:
+            return _split_and_read(replace(form, text=text, separator=" "))
+        raise
+
+
+class UnevenRows(ValueError):
+    """Rows differ in their number of fields."""
 
 
 def _separator(text: bytes) -> str:
@@ -249,8 +274,8 @@ def _separator(text: bytes) -> str:
     return separator
 
 
-def _cells(text: bytes, separator: str) -> tuple[list[str], list[pa.Array], int]:
-    """The first row, the kept ones of the others column by column, and how many rows there are, the first included."""
+def _cells(text: bytes, separator: str) -> Cells:
+    """The cells of a text with even rows; raises UnevenRows where they are not."""
     import pyarrow as pa
     import pyarrow.csv as pc
 
@@ -265,7 +290,7 @@ def _cells(text: bytes, separator: str) -> tuple[list[str], list[pa.Array], int]
     lines = text.count(b"\n") + 1 if b"\n" in text else text.count(b"\r") + 1
     rng = np.random.default_rng(0)
     first: list[str] = []
-    kept, total = [], 0
+    kept, places, total = [], [], 0
     try:
         reader = pc.open_csv(
             pa.BufferReader(text),
@@ -278,31 +303,39 @@ def _cells(text: bytes, separator: str) -> tuple[list[str], list[pa.Array], int]
             ),
         )
         for batch in reader:
+            numbers = np.arange(total, total + len(batch))
             total += len(batch)
             if not first and len(batch):
                 first = [column[0].as_py() for column in batch.columns]
-                batch = batch.slice(1)
+                batch, numbers = batch.slice(1), numbers[1:]
             share = max(KEPT_ROWS, KEPT_CELLS // batch.num_columns) / lines
             if share < 1:
-                batch = batch.filter(pa.array(rng.random(len(batch)) < share))
+                is_kept = rng.random(len(batch)) < share
+                batch, numbers = batch.filter(pa.array(is_kept)), numbers[is_kept]
             kept.append(batch)
+            places.append(numbers)
     except pa.ArrowException as problem:
         reason = str(problem).splitlines()[0] if str(problem) else "it has no rows"
         raise ValueError(f"the file does not read as a table ({reason}): save it again as CSV") from None
     if wrong:
         row, has, expected = wrong[0]
-        raise ValueError(
+        quotes = "text that holds the separator"
+        if separator == ",":
+            quotes = "text with a comma and numbers with a decimal comma"
+        raise UnevenRows(
             f"row {row} has {has} fields where the first row has {expected}: give every row as many fields, and "
-            "put quotation marks around text that holds the separator"
+            f"put quotation marks around {quotes}"
         )
     if text.count(b'"') % 2 and total < lines // 2:
         raise ValueError("the file has a quotation mark that is never closed: close it, or take it out")
     table = pa.Table.from_batches(kept)
-    return first, [column.combine_chunks() for column in table.columns], total
+    return first, [column.combine_chunks() for column in table.columns], np.concatenate(places), total
 
 
-def _named(first: list[str], cells: list[pa.Array], header: bool | None) -> tuple[list[str], list[pa.Array]]:
-    """Column names and cells, without columns that have neither a name nor a value."""
+def _named(
+    first: list[str], cells: list[pa.Array], header: bool | None
+) -> tuple[list[str], list[pa.Array], tuple[str, ...]]:
+    """Column names and cells, without columns that have neither a name nor a value; a note where there were such."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -337,7 +370,9 @@ def _named(first: list[str], cells: list[pa.Array], header: bool | None) -> tupl
             f"a column's name has {len(longest):,} characters and {_NAME_LENGTH} are allowed: shorten the header, or "
             "add the one that is missing"
         )
-    return names, cells
+    empty = used.count(False)
+    columns = "1 column" if empty == 1 else f"{empty} columns"
+    return names, cells, ((f"{columns} without a name and without values left out.",) if empty else ())
 
 
 def _reads_as_number(text: str) -> bool:
@@ -349,65 +384,86 @@ def _reads_as_number(text: str) -> bool:
 
 
 def _columns(
-    names: list[str], cells: list[pa.Array], separator: str, missing: tuple[str, ...], first_row: int
+    names: list[str], cells: list[pa.Array], separator: str, codes: tuple[str, ...], row_numbers: NDArray[np.int64]
 ) -> list[Column]:
     """Each column as numbers where its cells read as such, else as categories, the most frequent first.
 
-    A comma that is one column's decimal sign is that of all.
+    A decimal sign that one column decides is that of all.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    coded = [_codes_for(name, names, codes) for name in names]
     trimmed = [pc.utf8_trim_whitespace(each) for each in cells]
-    holds_none = [pc.is_in(pc.utf8_lower(each), value_set=pa.array(missing)) for each in trimmed]
+    holds_none = [
+        pc.is_in(pc.utf8_lower(each), value_set=pa.array((*MISSING, *own)))
+        for own, each in zip(coded, trimmed, strict=True)
+    ]
     present = [pc.if_else(none, None, each) for none, each in zip(holds_none, trimmed, strict=True)]
     plain = [_plain_numbers(each) for each in present]
-    encoded = [
-        None
-        if numbers is not None and not pc.any(pc.match_substring(each, ".")).as_py()
-        else pc.dictionary_encode(each)
-        for numbers, each in zip(plain, present, strict=True)
+    looked_at = [
+        each if numbers is None else each.slice(0, LOOKED_AT) for numbers, each in zip(plain, present, strict=True)
     ]
-    texts = [[] if each is None else each.dictionary.to_pylist() for each in encoded]
-    comma = any(
-        numbers is None and decides_decimal_comma(distinct, separator)
-        for numbers, distinct in zip(plain, texts, strict=True)
-    )
+    decided = Counter(decimal_sign(each.unique().drop_null().to_pylist(), separator) for each in looked_at)
+    decimal = "" if decided[","] == decided["."] else max(",.", key=decided.__getitem__)
     return [
-        _column(name, numbers, each, distinct, first_row, separator, comma)
-        for name, numbers, each, distinct in zip(names, plain, encoded, texts, strict=True)
+        _column(name, numbers, each, row_numbers, separator, decimal, own)
+        for name, numbers, each, own in zip(names, plain, present, coded, strict=True)
     ]
+
+
+def _codes_for(name: str, names: list[str], codes: tuple[str, ...]) -> tuple[str, ...]:
+    """The missing codes of a column: those of all, and those written "name=code"."""
+    lower = {each.lower() for each in names}
+    own = []
+    for code in codes:
+        before, equals, value = code.partition("=")
+        if not equals or before.strip() not in lower:
+            own.append(code)
+        elif before.strip() == name.lower():
+            own.append(value.strip())
+    return tuple(own)
 
 
 def _column(
     name: str,
     numbers: np.ndarray | None,
-    encoded: pa.DictionaryArray | None,
-    distinct: list[str],
-    first_row: int,
+    cells: pa.Array,
+    row_numbers: NDArray[np.int64],
     separator: str,
-    comma: bool,
+    decimal: str,
+    codes: tuple[str, ...],
 ) -> Column:
     """One column. `numbers`: its cells as they are, where all of them are numbers with a decimal point."""
+    import pyarrow.compute as pc
+
     notes: tuple[str, ...] = ()
-    if encoded is not None and (numbers is None or comma):
-        codes = encoded.indices.fill_null(-1).to_numpy()
-        found = read_numbers(distinct, codes, first_row, separator, comma)
-        if found is None:
-            return _categories(name, np.array(distinct, dtype=object), codes)
+    has_points = bool(pc.any(pc.match_substring(cells, ".")).as_py())
+    if numbers is None and decimal == "," and not has_points:
+        numbers = _plain_numbers(pc.replace_substring(cells, ",", "."))
+    if numbers is None or (has_points and (decimal == "," or (separator == ";" and not decimal))):
+        encoded = pc.dictionary_encode(cells)
+        distinct, places = encoded.dictionary.to_pylist(), encoded.indices.fill_null(-1).to_numpy()
+        found = read_numbers(distinct, places, row_numbers, separator, decimal)
+        if found.values is None:
+            return _categories(name, np.array(distinct, dtype=object), places, found)
         numbers, notes = found.values, found.notes
-    assert numbers is not None
+    for value in filter(None, map(code_value, codes)):
+        numbers = np.where(numbers == value, np.nan, numbers)
     endless = np.isinf(numbers)
     values = np.where(endless, np.nan, numbers)
-    suspects = ", ".join(f"{code:g} ({np.count_nonzero(values == code):,} times)" for code in sentinels(values))
-    if suspects:
+    suspects = sentinels(values)
+    for code in suspects:
+        times = np.count_nonzero(values == code)
         notes += (
-            f"{suspects} lies far from all other numbers: if it stands for a missing value, name it as a missing code",
+            f"{code:g} ({'once' if times == 1 else f'{times:,} times'}) lies far from all other numbers: if it stands "
+            "for a missing value, name it as a missing code",
         )
-    return Column(name, values, infinite=int(np.count_nonzero(endless)), notes=notes)
+    named = tuple(f"{code:g}" for code in suspects)
+    return Column(name, values, infinite=int(np.count_nonzero(endless)), notes=notes, codes=named)
 
 
-def _categories(name: str, levels: np.ndarray, codes: np.ndarray) -> Column:
+def _categories(name: str, levels: np.ndarray, codes: np.ndarray, found: Numbers) -> Column:
     """Text: codes of its values, the most frequent first."""
     counts = np.bincount(codes[codes >= 0], minlength=len(levels))
     order = np.lexsort((levels.astype(str), -counts))
@@ -415,7 +471,7 @@ def _categories(name: str, levels: np.ndarray, codes: np.ndarray) -> Column:
     rank[order] = np.minimum(np.arange(len(levels)), _LEVELS_KEPT)
     rank[-1] = -1
     kept = tuple(str(level)[:_NAME_LENGTH] for level in levels[order[:_LEVELS_KEPT]])
-    return Column(name, rank[codes], levels=kept, distinct=len(levels))
+    return Column(name, rank[codes], levels=kept, distinct=len(levels), notes=found.notes, codes=found.codes)
 
 
 def _plain_numbers(cells: pa.Array) -> np.ndarray | None:

@@ -31,7 +31,15 @@ FEW_VALUES = 10
 FEWEST_ROWS = 4
 
 TARGET_NAMES = ("target", "label", "class", "y", "outcome")
-ROW_NAMES = ("id", "index", "row", "no", "nr", "number")
+ROW_NAMES = ("id", "index", "idx", "row", "rownum", "rowid", "rownames", "no", "nr", "number", "#")
+CASES = ("row", "record", "case", "sample", "serial", "observation", "obs", "line", "item")
+"""Names of columns that number the rows, and words that may stand before them: row_no, "Sample Number"."""
+
+COUNTED = ("x", "t", "time", "step", "epoch", "day", "week", "month", "year", "hour", "minute", "second", "age", "n")
+"""Names of quantities that may run 0, 1, 2, ... and mean it."""
+
+FEWEST_RUNNING = 10
+"""Rows from which on a column that runs with them is taken for a number of the row."""
 
 KEPT = 8
 """Choices of a table made into a data set, and splits of them, that are kept with it, the last used ones."""
@@ -54,8 +62,8 @@ class Column:
     """A column: float64 values, NaN where missing; or codes of `levels`, the most frequent first.
 
     A code of -1 is a missing cell, one of len(levels) a value too rare to be listed. `distinct` counts all
-    values of text; `infinite` the infinite numbers that were taken for missing; `notes` say what was read otherwise than it
-    stands in the file.
+    values of text; `infinite` the infinite numbers that were taken for missing; `notes` say what was read otherwise than
+    it stands in the file, and `codes` are cells that may stand for a missing value.
     """
 
     name: str
@@ -64,6 +72,7 @@ class Column:
     distinct: int = 0
     infinite: int = 0
     notes: tuple[str, ...] = ()
+    codes: tuple[str, ...] = ()
 
     @property
     def is_number(self) -> bool:
@@ -96,15 +105,55 @@ class Column:
         return not self.is_number and 2 * self.distinct <= self.n_present
 
     @property
+    def is_id(self) -> bool:
+        """Whole numbers that the name calls an id: they tell cases apart and measure nothing."""
+        return "id" in _id_words(self.name) and self._is_whole
+
+    @property
     def counts_rows(self) -> bool:
         """A number of the row, by its name and its values: it says nothing about the target."""
-        name = self.name.lower()
-        if not self.is_number or self.is_missing.any():
-            return False
-        if name in ROW_NAMES or re.fullmatch(r"column 1|unnamed: 0", name):
-            return bool((np.diff(self.values) == 1).all())
-        is_id = re.search(r"(^|[_ .-])id$", name) is not None
-        return is_id and len(self.numbers) == len(self.values) and bool((self.values == np.round(self.values)).all())
+        words = _id_words(self.name)
+        named = " ".join(words) in ROW_NAMES or bool(re.fullmatch(r"(?:column 1|unnamed 0)(?: \d+)?", " ".join(words)))
+        named = named or "id" in words or (len(words) == 2 and words[0] in CASES and words[1] in ROW_NAMES)
+        return named and self._is_whole and not self.is_missing.any() and len(self.numbers) == len(self.values)
+
+    @property
+    def _is_whole(self) -> bool:
+        return self.is_number and bool((self.numbers == np.round(self.numbers)).all())
+
+    @property
+    def runs(self) -> bool:
+        """0, 1, 2, ... or 1, 2, 3, ... down the rows?"""
+        return (
+            self.is_number
+            and len(self.values) >= FEWEST_RUNNING
+            and self.values[0] in (0.0, 1.0)
+            and bool((np.diff(self.values) == 1).all())
+        )
+
+    @property
+    def holds_times(self) -> bool:
+        """Text that is dates or times of day, in nine of ten of its values?"""
+        shown = [bool(_TIME.fullmatch(level)) for level in self.levels]
+        return bool(shown) and sum(shown) >= 0.9 * len(shown)
+
+
+_TIME = re.compile(
+    r"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|\d{1,2}[ .-]+[A-Za-z]{3,9}\.?[ ,-]+\d{2,4}"
+    r"|[A-Za-z]{3,9}\.? \d{1,2},? \d{4}|\d{4}-\d{2})?"
+    r"(?:[T ,]*\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?\s?(?:[AaPp]\.?[Mm]\.?)?)?(?:\s?(?:Z|UTC|[+-]\d{2}:?\d{2}))?"
+)
+"""A date, a time of day, or both."""
+
+
+def _id_words(name: str) -> list[str]:
+    """The words of a column's name, in small letters; "id" only at their beginning or end.
+
+    >>> _id_words("PassengerId"), _id_words("row_no"), _id_words("Unnamed: 0"), _id_words("acid")
+    (['passenger', 'id'], ['row', 'no'], ['unnamed', '0'], ['acid'])
+    """
+    words = [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|#", name)]
+    return [word for place, word in enumerate(words) if word != "id" or place in (0, len(words) - 1)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,6 +210,8 @@ class Table:
         """
         place = self._default_target() if target is None else self._place(target)
         kind = self.task_of(self.names[place]) if task is None else choose("task", task, TASKS)
+        if isinstance(inputs, str):
+            inputs = [inputs]
         if inputs is None:
             chosen = [self.names.index(column.name) for column in self.suggested_inputs(self.names[place])]
         else:
@@ -178,6 +229,10 @@ class Table:
         return "classification" if not column.is_number or few else "regression"
 
     def _place(self, name: str) -> int:
+        if not isinstance(name, str):
+            raise ValueError(
+                f"a network learns one target of a table: target and inputs are names of columns; got {name!r}"
+            )
         if name not in self.names:
             raise ValueError(f"the table has no column {shortened(name)}: its columns are {listed(self.names)}")
         return self.names.index(name)
@@ -193,20 +248,14 @@ class Table:
                 "no column can be a target: one is needed that holds two different values or more, "
                 f"does not just number the rows, and, if it is text, names at most {MAX_CLASSES} classes"
             )
-        named = [
-            place
-            for place in fitting
-            if self.names[place].lower() in TARGET_NAMES and not self._is_map_coordinate(place)
-        ]
-        return (named or fitting)[-1]
-
-    def _is_map_coordinate(self, place: int) -> bool:
-        """Is this a y right behind an x, with other columns behind both?"""
-        before, name = self.names[max(place - 1, 0)].lower(), self.names[place].lower()
-        return name == "y" and before == "x" and place + 1 < len(self.names)
+        lower = [name.lower() for name in self.names]
+        if "x" in lower and len(fitting) > 2:  # y is the other coordinate of a map, unless it stands last
+            fitting = [place for place in fitting if lower[place] != "y"] if lower[fitting[-1]] != "y" else fitting
+        named = [place for place in fitting if lower[place] in TARGET_NAMES]
+        return max(named or fitting, key=lambda place: (lower[place] != "y" or not named, place))
 
     def suggested_inputs(self, target: str) -> list[Column]:
-        """The columns that may say something about a target: not constant, not free text, not a number of the row.
+        """The columns that may say something about a target: not constant, not free text, dates or ids, no number of the row.
 
         A number of the row is taken where nothing else is left.
         """
@@ -215,13 +264,33 @@ class Table:
             for column in self.columns
             if column.name != target and column.n_values >= 2 and (column.is_number or column.repeats)
         ]
-        return [column for column in fitting if not column.counts_rows] or fitting
+        return [column for column in fitting if not self.why_not(column)] or fitting
+
+    def why_not(self, column: Column) -> str:
+        """Why a column is not suggested as an input; "" for one that is."""
+        if column.is_missing.all():
+            return "holds no value"
+        if column.n_values < 2:
+            return "is the same in every row"
+        if column.counts_rows:
+            return "only numbers the rows"
+        if column.is_id:
+            return "is an id by its name, which tells cases apart and measures nothing"
+        if column is self.columns[0] and column.runs and column.name.lower() not in COUNTED:
+            return "runs with the rows and only numbers them"
+        if column.holds_times:
+            return "holds dates or times, not numbers"
+        if not column.is_number and not column.repeats:
+            return f"is text that hardly repeats ({column.distinct:,} values)"
+        return ""
 
     def left_out(self, target: str, inputs: Iterable[str]) -> dict[str, str]:
-        """Column -> why it is not suggested as an input, of those that are neither target nor input."""
+        """Column -> why it is no input, of those that are neither target nor input."""
         taken = {target, *inputs}
         return {
-            column.name: reason for column in self.columns if column.name not in taken and (reason := _why_not(column))
+            column.name: self.why_not(column) or "is not among the inputs chosen"
+            for column in self.columns
+            if column.name not in taken
         }
 
 
@@ -361,7 +430,9 @@ class TableChoice:
         said = list(table.notes)
         left_out = table.left_out(target.name, [column.name for column in inputs])
         said += [f"{shortened(name)} {reason}: it is left out." for name, reason in left_out.items()]
-        said += [f"{shortened(column.name)}: {note}." for column in (*inputs, target) for note in column.notes]
+        for column in table.columns:
+            if column in (*inputs, target) or not column.is_number:
+                said += [f"{shortened(column.name)}{':' if column.is_number else ''} {note}." for note in column.notes]
         if table.n_rows < table.rows_in_file:
             said.append(f"Of {table.rows_in_file:,} rows a sample of {table.n_rows:,} is kept, always the same one.")
         without = int(np.count_nonzero(target.is_missing))
@@ -409,19 +480,6 @@ def _find(digest: str) -> Table:
     if table is None:
         raise TableNotHere(digest)
     return table
-
-
-def _why_not(column: Column) -> str:
-    """Why a column is no input by itself; "" for one that may be."""
-    if column.is_missing.all():
-        return "holds no value"
-    if column.n_values < 2:
-        return "is the same in every row"
-    if column.counts_rows:
-        return "only numbers the rows"
-    if not column.is_number and not column.repeats:
-        return f"is text that hardly repeats ({column.distinct:,} values)"
-    return ""
 
 
 def shortened(name: str, longest: int = 40) -> str:
