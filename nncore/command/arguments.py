@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import csv
 import dataclasses
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -14,7 +15,7 @@ import numpy as np
 from nncore.config.run_config import TABLE, RunConfig
 from nncore.config.settings import number
 from nncore.data.read_csv import read_table
-from nncore.data.table import TableChoice, look_in
+from nncore.data.table import Table, TableChoice, listed, look_in, shortened
 from nncore.numerics.choices import choose
 from nncore.sweep import NAMED_AXES, Grid, axis_names
 
@@ -47,10 +48,35 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
 def add_table(parser: argparse.ArgumentParser) -> None:
     """Flags that say what is what in the file of --table."""
     group = parser.add_argument_group("the columns of --table, where it is a CSV file")
-    group.add_argument("--target", metavar="COLUMN", help="the column to predict; one is suggested where none is given")
-    group.add_argument("--inputs", metavar="A,B,...", help="the columns to predict it from; all that say something")
+    group.add_argument(
+        "--target",
+        metavar="COLUMN",
+        action="append",
+        help="the column to predict; one is suggested where none is given",
+    )
+    group.add_argument(
+        "--inputs",
+        metavar="A,B,...",
+        help="the columns to predict it from, in quotation marks where a name has a comma",
+    )
     group.add_argument("--task", metavar="TASK", help="regression or classification; what the target suggests")
-    group.add_argument("--missing", metavar="CODES", help="cells that hold no value, with commas: -999,unknown")
+    _add_reading(group)
+
+
+def add_table_again(parser: argparse.ArgumentParser) -> None:
+    """Flags that give the file of a table that a recorded run was trained on."""
+    group = parser.add_argument_group("a run that was trained on a table")
+    group.add_argument("--table", metavar="FILE", help="the CSV file it was trained on, which no history holds")
+    _add_reading(group)
+
+
+def _add_reading(group: Any) -> None:
+    group.add_argument(
+        "--missing",
+        metavar="CODES",
+        help="cells that hold no value, with commas: -999,unknown,age=99, the last in the column age only; "
+        "after = where the first begins with a minus, --missing=-999",
+    )
     group.add_argument("--no-header", action="store_true", help="the file's first line holds values, not names")
 
 
@@ -139,11 +165,13 @@ def config_from(arguments: argparse.Namespace, base: Mapping[str, Any] | None = 
     """
     names = {field.name for field in RunConfig.fields()}
     settings = _from_toml(base or {}) | {name: value for name, value in vars(arguments).items() if name in names}
+    idle = [flag for flag in ("target", "inputs", "task", "missing", "no_header") if getattr(arguments, flag, None)]
+    if idle and not settings.get("table"):
+        raise ValueError(f"--{idle[0].replace('_', '-')} says what is what in a table: give its file with --table")
     if settings.get("table"):
         settings = {"dataset": TABLE, **settings, "table": _chosen(settings["table"], arguments)}
         if isinstance(settings["table"], TableChoice):
-            rows = int(np.count_nonzero(~settings["table"].target_column.is_missing))
-            settings = {"n_samples": min(rows, MOST_ROWS), **settings}
+            settings = {"n_samples": min(settings["table"].target_column.n_present, MOST_ROWS), **settings}
     return RunConfig.from_dict(settings)
 
 
@@ -155,19 +183,35 @@ def _chosen(table: Any, arguments: argparse.Namespace) -> Any:
     """The choice from a CSV file; a digest with columns as it is. Raises ValueError, one sentence."""
     if not isinstance(table, str) or _is_choice(table):
         return table
-    missing, inputs = getattr(arguments, "missing", None), getattr(arguments, "inputs", None)
-    header = False if getattr(arguments, "no_header", False) else None
+    read_in, inputs = read_file(table, arguments), getattr(arguments, "inputs", None)
+    names = None if inputs is None else [name.strip() for name in next(csv.reader([inputs], skipinitialspace=True))]
+    targets: Any = getattr(arguments, "target", None) or [None]
+    if len(targets) == 1 and targets[0] not in (None, *read_in.names) and "," in targets[0]:
+        targets = targets[0].split(",")
+    return read_in.choose(targets if len(targets) > 1 else targets[0], names, getattr(arguments, "task", None))
+
+
+def read_file(path: str, arguments: argparse.Namespace) -> Table:
+    """The table in a CSV file, as the flags say to read it, where configs that name it find it."""
+    missing, header = getattr(arguments, "missing", None), False if getattr(arguments, "no_header", False) else None
     try:
-        read_in = read_table(table, header, [] if missing is None else missing.split(","))
+        table = read_table(path, header, [] if missing is None else missing.split(","))
     except OSError as error:
-        raise ValueError(f"table {table} cannot be read: {error.strerror}") from None
-    choice = read_in.choose(
-        getattr(arguments, "target", None),
-        None if inputs is None else [name.strip() for name in inputs.split(",")],
-        getattr(arguments, "task", None),
-    )
-    look_in({read_in.digest: read_in}.get)
-    return choice
+        raise ValueError(f"table {path} cannot be read: {error.strerror}") from None
+    look_in({table.digest: table}.get)
+    return table
+
+
+def table_notes(config: RunConfig) -> list[str]:
+    """What a run on a table learns from what, from how many of its rows, and how the file was read; none for other runs."""
+    if config.dataset != TABLE:
+        return []
+    choice = config.choice
+    target, inputs = choice.target_column, choice.input_columns
+    rows = target.n_present
+    taken = f"all {rows:,}" if config.n_samples >= rows else f"{config.n_samples:,} of {rows:,}"
+    told = f"{shortened(target.name)} ({choice.task}) from {listed([column.name for column in inputs], 10)}"
+    return [f"learns {told}, on {taken} rows with a target.", *choice.notes()]
 
 
 def _is_choice(text: str) -> bool:

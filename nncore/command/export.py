@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from nncore.command.arguments import add_table_again, read_file
 from nncore.history.history import History
 
 ENDINGS = (".parquet", ".csv")
@@ -60,6 +61,7 @@ def add_export(parser: argparse.ArgumentParser) -> None:
         metavar="OUT",
         help="write every measurement by step and layer of a history as CSV",
     )
+    add_table_again(parser)
 
 
 def export_command(arguments: argparse.Namespace) -> int:
@@ -70,6 +72,8 @@ def export_command(arguments: argparse.Namespace) -> int:
     }
     if not wanted:
         raise ValueError("say what to write: --csv, --parquet or --summary")
+    if arguments.table:
+        read_file(arguments.table, arguments)
     writers = _sweep_writers(source) if source.is_dir() else _history_writers(source)
     for kind, out in wanted.items():
         if kind not in writers:

@@ -11,11 +11,18 @@ from typing import Any
 
 import numpy as np
 
-from nncore.command.arguments import add_settings, add_table, config_from, read_toml
+from nncore.command.arguments import (
+    add_settings,
+    add_table,
+    add_table_again,
+    config_from,
+    read_file,
+    read_toml,
+    table_notes,
+)
 from nncore.command.export import check_target, read_history, write_history
 from nncore.command.progress import Interrupt, bar
 from nncore.config.cost import check_budget
-from nncore.config.run_config import TABLE
 from nncore.config.without_effect import in_a_sentence
 from nncore.diagnosis import Verdict, flow, verdict
 from nncore.history.history import History
@@ -62,7 +69,7 @@ def run_command(arguments: argparse.Namespace) -> int:
     for file in arguments.out:
         check_target(Path(file))
     check_budget(config, arguments.max_seconds, int(arguments.max_mb * 2**20))
-    for note in config.choice.notes() if config.dataset == TABLE else ():
+    for note in table_notes(config):
         print(f"nncore run: {note}", file=sys.stderr)
     for sentence in in_a_sentence(config):
         print(f"nncore run: {sentence}", file=sys.stderr)
@@ -86,10 +93,13 @@ def add_diagnose(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="a history, .parquet or .csv")
     parser.add_argument("--step", type=int, metavar="N", help="the step to look at (the last finite one)")
     parser.add_argument("--json", action="store_true", help="answer with JSON on standard output")
+    add_table_again(parser)
 
 
 def diagnose_command(arguments: argparse.Namespace) -> int:
     """Say what is wrong with a recorded run; the exit code says whether layers learn nothing."""
+    if arguments.table:
+        read_file(arguments.table, arguments)
     history = read_history(Path(arguments.file))
     record = None if arguments.step is None else history.nearest(arguments.step)
     found = report(history, record, arguments.json, [])

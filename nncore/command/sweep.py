@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from nncore.command.arguments import add_settings, add_table, grid_from, read_toml
+from nncore.command.arguments import add_settings, add_table, grid_from, read_file, read_toml, table_notes
 from nncore.command.export import write_file
 from nncore.command.progress import Interrupt, bar
 from nncore.command.run import FINE, FOUND, INTERRUPTED, add_limits, add_manners, print_json
@@ -63,11 +63,16 @@ def sweep_command(arguments: argparse.Namespace) -> int:
     described = bool(arguments.grid or arguments.toml or arguments.seeds)
     if not described and not going_on:
         raise ValueError("a sweep needs --grid, --seeds or --toml")
+    if going_on and not described and "table" in arguments:  # the rows that the sweep's runs name
+        read_file(arguments.table, arguments)
+        del arguments.table
     if going_on and not described and (set(vars(arguments)) & {field.name for field in RunConfig.fields()}):
         raise ValueError(f"{path} goes on with the settings that it was begun with: give none")
     facts = read_toml(arguments.toml) if arguments.toml else {}
     grid = grid_from(arguments, facts, arguments.grid, arguments.seeds) if described else None
-    for sentence in _without_effect(grid) if grid is not None and not arguments.quiet else ():
+    for sentence in (
+        (*table_notes(grid.base), *_without_effect(grid)) if grid is not None and not arguments.quiet else ()
+    ):
         print(f"nncore sweep: {sentence}", file=sys.stderr)
     noted = any((arguments.quantity, arguments.at, arguments.layers, arguments.histories))
     report = Report(

@@ -53,7 +53,7 @@ class TableNotHere(ValueError):
         super().__init__(
             f"this run was trained on an uploaded table ({digest[:8]}), which stays where it was read and "
             "is not here: read its file again with read_table and let nncore look for it, "
-            "nncore.look_in({table.digest: table}.get)"
+            "nncore.look_in({table.digest: table}.get), or name it with --table on the command line"
         )
 
 
