@@ -1,5 +1,8 @@
 """Multilayer perceptrons trained by hand-written back propagation, with every theta and gradient kept."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from nncore.config.edits import EDITS, Edit, KillUnit, ScaleLayer, SetParameter, edits_from_text
 from nncore.config.fork import Fork
 from nncore.config.run_config import RunConfig
@@ -12,11 +15,12 @@ from nncore.model.activations import ACTIVATIONS, Activation
 from nncore.model.gradcheck import GradientMismatch, KinkWarning, check_gradient
 from nncore.model.initializers import INITIALIZERS
 from nncore.model.layout import Layout
-from nncore.model.losses import LOSSES
+from nncore.model.losses import LOSSES, Loss
 from nncore.model.network import MLP, Tape
 from nncore.model.normalization import NORMALIZATIONS
 from nncore.model.optimizers import (
     OPTIMIZERS,
+    Optimizer,
     adagrad,
     adam,
     adamw,
@@ -30,6 +34,15 @@ from nncore.model.optimizers import (
 )
 from nncore.training import Step, run, train
 from nncore.training.many_runs import run_many
+
+if TYPE_CHECKING:
+    from nncore import diagnosis as diagnosis
+    from nncore import measures as measures
+    from nncore import seeds as seeds
+    from nncore import sweep as sweep
+    from nncore import theory as theory
+
+__version__ = "0.3.0"
 
 __all__ = [
     "ACTIVATIONS",
@@ -49,7 +62,9 @@ __all__ = [
     "KillUnit",
     "KinkWarning",
     "Layout",
+    "Loss",
     "Measurement",
+    "Optimizer",
     "RunConfig",
     "ScaleLayer",
     "SetParameter",
@@ -74,3 +89,19 @@ __all__ = [
     "train",
     "warmup",
 ]
+
+MODULES = ("diagnosis", "measures", "seeds", "sweep", "theory")
+"""Modules that `import nncore` offers and that are loaded when they are first asked for."""
+
+if not TYPE_CHECKING:  # a type checker would take every name for one of these
+
+    def __getattr__(name):
+        """A module of MODULES."""
+        if name in MODULES:
+            return import_module(f"nncore.{name}")
+        raise AttributeError(f"module 'nncore' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """The public names, without the modules that they come from."""
+    return sorted([*__all__, *MODULES, *(name for name in globals() if name.startswith("__"))])

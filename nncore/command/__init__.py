@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from nncore import __version__
 from nncore.command.dashboard import add_dashboard, dashboard_command
 from nncore.command.export import add_export, export_command
 from nncore.command.run import FINE, INTERRUPTED, REFUSED, add_diagnose, add_run, diagnose_command, run_command
@@ -43,6 +44,7 @@ def parser() -> argparse.ArgumentParser:
         epilog=CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    whole.add_argument("--version", action="version", version=f"nncore {__version__}")
     commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (add, _, help) in COMMANDS.items():
         add(

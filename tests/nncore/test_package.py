@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 import nncore
+from nncore.command import main
 from tests.import_graph import imports
 
 ROOT = Path(nncore.__file__).parent
@@ -68,6 +70,36 @@ def test_the_promised_names_are_exported() -> None:
     }
     assert promised <= set(nncore.__all__)
     assert len(set(nncore.__all__)) == len(nncore.__all__)
+
+
+def test_a_plain_import_offers_the_modules_of_the_readme() -> None:
+    offered = "diagnosis", "measures", "seeds", "sweep", "theory"
+    code = f"import nncore\nfor name in {offered!r}:\n    assert getattr(nncore, name).__name__ == f'nncore.{{name}}'"
+    assert not loaded(code) & set(HEAVY)
+    assert set(offered) <= set(dir(nncore))
+
+
+def test_a_name_that_is_none_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="module 'nncore' has no attribute 'theorie'"):
+        nncore.theorie  # type: ignore[attr-defined]  # noqa: B018
+
+
+def test_dir_lists_what_is_public_and_no_inner_module() -> None:
+    names = {name for name in dir(nncore) if not name.startswith("__")}
+    assert names == {*nncore.__all__, "diagnosis", "measures", "seeds", "sweep", "theory"}
+
+
+def test_the_version_is_a_number_and_the_command_says_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert re.fullmatch(r"\d+\.\d+\.\d+", nncore.__version__)
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"nncore {nncore.__version__}\n"
+
+
+def test_a_loss_and_an_optimizer_are_of_public_classes() -> None:
+    assert all(isinstance(loss, nncore.Loss) for loss in nncore.LOSSES.values())
+    assert isinstance(nncore.sgd(0.1), nncore.Optimizer)
 
 
 def test_the_example_of_the_design_runs() -> None:
