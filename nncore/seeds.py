@@ -49,14 +49,14 @@ SEED_QUANTITIES = (
 class SeedRuns:
     """A config to be run with `n_seeds` seeds, its own and those that follow: hashable, a cache key.
 
-    Raises ValueError when n_seeds is not between 1 and MOST_SEEDS.
+    Raises ValueError when n_seeds is not a whole number from 1 to MOST_SEEDS.
     """
 
     config: RunConfig
     n_seeds: int
 
     def __post_init__(self) -> None:
-        if not 1 <= self.n_seeds <= MOST_SEEDS:
+        if not isinstance(self.n_seeds, (int, np.integer)) or not 1 <= self.n_seeds <= MOST_SEEDS:
             raise ValueError(f"n_seeds must be a whole number from 1 to {MOST_SEEDS}; got {self.n_seeds}")
         if isinstance(self.config, Fork):
             raise ValueError("a fork keeps its parent's seed, so that it cannot be run under many")

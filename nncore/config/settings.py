@@ -264,6 +264,8 @@ def _checked(field: dataclasses.Field[Any], value: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return value.tolist()
     return value.item() if isinstance(value, np.generic) else value
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import os
 from collections.abc import Iterator
@@ -24,7 +25,9 @@ BLOCK_BYTES = 4 * 2**20
 
 @contextmanager
 def opened(place: Target, mode: str) -> Iterator[IO[bytes]]:
-    """The open file at a path; a file that is open already stays open."""
+    """The open file at a path; a file that is open already stays open. Raises ValueError on one open as text."""
+    if isinstance(place, io.TextIOBase):
+        raise ValueError("a history's file must be a path or a binary file, such as io.BytesIO(); got one open as text")
     if isinstance(place, (str, os.PathLike)):
         with open(place, mode) as file:
             yield file

@@ -23,12 +23,14 @@ def per_layer(history: History, names: str | Iterable[str], records: np.ndarray 
     """The named quantities for every layer and record, from one replay. Axes: step, layer (1 ... L).
 
     `names` are keys of LAYER_QUANTITIES. `records` are indices into the history; all by default. NaN stands where a
-    quantity is not defined for a layer or record. Raises ValueError on an unknown name.
+    quantity is not defined for a layer or record. Raises ValueError on an unknown name, and where records is no list.
     """
     names = [names] if isinstance(names, str) else list(names)
     for name in names:
         choose("quantity", name, LAYER_QUANTITIES)
     records = np.arange(len(history)) if records is None else np.asarray(records)
+    if records.ndim != 1:
+        raise ValueError(f"records must be a list of indices into the history, such as [0]; got {records!r}")
     n_layers = history.layout.n_layers
     values = {name: np.full((len(records), n_layers), np.nan) for name in names}
     position = 0

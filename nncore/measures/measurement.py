@@ -42,11 +42,13 @@ class Measurement:
                 raise ValueError(f"{quantity} must have the shape of its axes, {shape}; got {values.shape}")
 
     def __getitem__(self, quantity: str) -> np.ndarray:
+        if quantity not in self.values:
+            raise KeyError(f"quantity must be one of {', '.join(self.values)}; got {quantity!r}")
         return self.values[quantity]
 
     def select(self, *quantities: str) -> Measurement:
         """The same measurement with only these quantities, for a chart that draws no others."""
-        chosen = {name: self.values[name] for name in quantities}
+        chosen = {name: self[name] for name in quantities}
         return replace(self, name=" and ".join(quantities).replace("_", " "), values=chosen)
 
     def rows(self, places: Sequence[int]) -> Measurement:

@@ -72,6 +72,7 @@ class Initializer:
         what later layers look like never changes an earlier one, and gain, scale and bias_std keep the draws.
         `x`, (n_samples, n_features), is asked for by initializers that look at data (lsuv).
         """
+        _check_rng(rng)
         _check_spread("bias_std", bias_std)
         theta = np.zeros(network.layout.n_params)
         streams = rng.spawn(network.layout.n_layers)
@@ -134,6 +135,7 @@ class LayerSequentialUnitVariance(Initializer):
         Each weight is divided by std(z)/gain, up to ten times where biases keep one division from being
         exact. A layer whose z does not vary at all is left as it is. Raises ValueError without x.
         """
+        _check_rng(rng)
         if x is None:
             raise ValueError("lsuv looks at data: x must be a batch (n_samples, n_features); got None")
         _check_spread("gain", gain)
@@ -151,6 +153,11 @@ class LayerSequentialUnitVariance(Initializer):
                 tape = network.forward(theta, x)
                 before = std
         return theta
+
+
+def _check_rng(rng: object) -> None:
+    if not isinstance(rng, np.random.Generator):
+        raise ValueError(f"rng must be a numpy Generator, such as np.random.default_rng(0); got {rng!r}")
 
 
 def _check_spread(name: str, value: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -104,6 +105,8 @@ class MLP:
         normalization: str | None = None,
         skip: bool = False,
     ) -> None:
+        if not isinstance(layout, Layout):
+            raise ValueError(f"layout must be a Layout, such as Layout((3, 8, 1)); got {reprlib.repr(layout)}")
         self.layout = layout
         self.activations = _one_per_layer(activation, layout.n_layers - 1)
         self.phis = [phi.write for phi in self.activations]
@@ -116,7 +119,7 @@ class MLP:
 
     def checked(self, theta: Array, x: Array) -> tuple[Array, Array]:
         """theta and x as float arrays; raises ValueError when a shape does not fit the layout."""
-        theta, x = _floating(theta), _floating(x)
+        theta, x = _floating("theta", theta), _floating("x", x)
         if theta.shape[-1:] != (self.layout.n_params,):
             raise ValueError(f"theta must have shape (..., {self.layout.n_params}); got {theta.shape}")
         if x.ndim < 2 or x.shape[-1] != self.layout.widths[0]:
@@ -212,16 +215,22 @@ def _rows(columns: Array) -> Array:
     return columns.swapaxes(-1, -2)
 
 
-def _floating(array: Array) -> Array:
-    """As an array of floats: whole numbers become float64."""
+def _floating(name: str, array: Array) -> Array:
+    """As an array of floats: whole numbers become float64. Raises ValueError on anything but real numbers."""
     array = np.asarray(array)
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"{name} must be real numbers; got {array.dtype}")
     return array if array.dtype.kind == "f" else array.astype(np.float64)
 
 
 def _one_per_layer(activation: str | Activation | Sequence[str | Activation], n_hidden: int) -> tuple[Activation, ...]:
-    """The activation objects of the hidden layers; raises ValueError on an unknown name or a wrong count."""
+    """The activation objects of the hidden layers; raises ValueError on an unknown name, a wrong count, or neither."""
     if isinstance(activation, (str, Activation)):
         activation = [activation] * n_hidden
+    if not isinstance(activation, Sequence):
+        raise ValueError(
+            f"activation must be a name, an Activation, or one of them for each hidden layer; got {activation!r}"
+        )
     if len(activation) != n_hidden:
         raise ValueError(
             f"activation must be one, or one for each of the {n_hidden} hidden layers; got {len(activation)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Callable
 
 from nncore.config.run_config import RunConfig
@@ -40,6 +41,8 @@ def run(
     >>> history.theta.shape, history.stopped
     ((101, 7), '')
     """
+    if not isinstance(config, RunConfig):
+        raise ValueError(f"config must be a RunConfig, such as RunConfig(dataset='moons'); got {reprlib.repr(config)}")
     if memory_budget is not None:
         config.check_memory(memory_budget)
     start = start_of(config, parent, cancelled, progress)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypedDict, Unpack
@@ -85,8 +86,13 @@ def train(
     >>> network, loss = MLP(Layout((1, 2, 1)), "sigmoid"), LOSSES["mse"]
     >>> [round(step.loss, 6) for step in train(network, loss, sgd(0.1), theta, x, x**2, steps=2)]
     [0.781626, 0.696642, 0.65458]
+
+    Raises ValueError, at the first step, on an argument of another type or shape, and on an x that is empty or not
+    finite.
     """
+    _check_types(network, loss, optimizer)
     theta, x = network.checked(theta, x)
+    _check_rows(x)
     lead = np.broadcast_shapes(theta.shape[:-1], x.shape[:-2])
     theta = np.array(np.broadcast_to(theta, (*lead, network.layout.n_params)), order="C")
     y = loss.check((*lead, x.shape[-2], network.layout.widths[-1]), y)
@@ -116,6 +122,31 @@ def train(
                 value = value + penalty.add(theta, grad)
             grad_row[...] = grad
         yield Step(index, value if lead else float(value), row, grad_row, tape, tape.deltas)
+
+
+def _check_types(network: object, loss: object, optimizer: object) -> None:
+    """Raise ValueError, one sentence, where one of them is something else."""
+    if not isinstance(network, MLP):
+        raise ValueError(f"network must be an MLP, such as MLP(Layout((2, 8, 1)), 'tanh'); got {reprlib.repr(network)}")
+    if not isinstance(loss, Loss):
+        raise ValueError(f"loss must be a Loss, such as LOSSES['mse']; got {reprlib.repr(loss)}")
+    if not isinstance(optimizer, Optimizer):
+        raise ValueError(
+            f"optimizer must be an Optimizer, such as sgd(learning_rate=0.1); got {reprlib.repr(optimizer)}"
+        )
+
+
+def _check_rows(x: Array) -> None:
+    """Raise ValueError, one sentence, where x has no samples, or a number that is not finite."""
+    if not x.size:
+        raise ValueError(f"x must have at least one sample; got shape {x.shape}")
+    bad = ~np.isfinite(x)
+    if bad.any():
+        *_, sample, feature = np.argwhere(bad)[0]
+        raise ValueError(
+            f"x must be finite; got {np.count_nonzero(bad):,} values that are not, the first in sample {sample}, "
+            f"feature {feature}"
+        )
 
 
 def _transformed(
