@@ -32,7 +32,7 @@ from nncore.model.optimizers import (
     step_decay,
     warmup,
 )
-from nncore.training import Step, run, train
+from nncore.training import Step, fit, run, train
 from nncore.training.many_runs import run_many
 
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ __all__ = [
     "clipped",
     "cosine",
     "edits_from_text",
+    "fit",
     "look_in",
     "read_table",
     "replay",

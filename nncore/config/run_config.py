@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import math
+import reprlib
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,9 +14,10 @@ from typing import Any
 import numpy as np
 from cachetools import LRUCache, cached
 
+from nncore.config.settings import MOST_SAMPLES, Settings
 from nncore.config.settings import TABLE as TABLE
-from nncore.config.settings import Settings
 from nncore.data import DATASETS, Data, Dataset, default_loss, encode_targets, load, n_outputs
+from nncore.data.arrays import choice_of
 from nncore.data.table import TableChoice
 from nncore.model.activations import ACTIVATIONS, Activation
 from nncore.model.initializers import INITIALIZERS
@@ -79,6 +81,30 @@ class RunConfig(Settings):
         names = [field.name for field in cls.fields()]
         known: dict[str, Any] = {choose("setting", name, names): value for name, value in settings.items()}
         return cls(**known)
+
+    @staticmethod
+    def from_arrays(x: Any, y: Any, task: str | None = None, **settings: Any) -> RunConfig:
+        """The config of a run on arrays or a DataFrame: y (n_rows,) from every column of x (n_rows, n_inputs).
+
+        The data set is `nncore.data.arrays.choice_of(x, y, task)`, which says what x and y may be. All rows are taken unless
+        `n_samples` says otherwise, `test_fraction` of them for testing; the other settings are RunConfig's.
+        Raises ValueError as both do.
+
+        >>> x = np.linspace(-1, 1, 500)[:, None]
+        >>> config = RunConfig.from_arrays(x, x[:, 0] ** 2, hidden=(8,), test_fraction=0)
+        >>> config.n_train, config.source.task
+        (500, 'regression')
+        """
+        for name in ("dataset", "table"):
+            if name in settings:
+                raise ValueError(f"{name} follows from x and y: leave it out; got {reprlib.repr(settings[name])}")
+        choice = choice_of(x, y, task)
+        n_rows, most = choice.rows().n_rows, MOST_SAMPLES
+        if n_rows > most and "n_samples" not in settings:
+            raise ValueError(
+                f"x must have at most {most:,} rows, or n_samples say how many of them to draw; got {n_rows:,} rows"
+            )
+        return RunConfig.from_dict({"n_samples": n_rows, **settings, "dataset": TABLE, "table": choice})
 
     # What the names stand for -------------------------------------------------------------------------------
 

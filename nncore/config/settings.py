@@ -28,6 +28,9 @@ SCHEDULES = ("constant", "step", "cosine")
 DTYPES = ("float64", "float32")
 LOSS_CHOICES = ("auto", *LOSSES)
 
+MOST_SAMPLES = 20_000
+"""Rows that a config may have."""
+
 MOST_LAYERS = 200
 """Hidden layers that a config may have."""
 
@@ -75,7 +78,7 @@ class Settings:
         "data",
         "Rows in all, training and test; a real data set gives at most what it has.",
         low=4,
-        high=20_000,
+        high=MOST_SAMPLES,
         whole=True,
     )
     noise: float = setting(0.1, "data", "Spread added to a toy problem: more noise, harder to fit.", low=0, high=2)

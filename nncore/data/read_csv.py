@@ -152,6 +152,11 @@ def _content(source: str | os.PathLike[str] | IO[bytes]) -> bytes:
     if isinstance(source, (str, os.PathLike)):
         with open(source, "rb") as file:
             return file.read(MAX_BYTES + 1)
+    if not hasattr(source, "read"):
+        raise ValueError(
+            "read_table reads a path, bytes or a binary file, and arrays or DataFrames go to nncore.fit(x, y) or "
+            f"RunConfig.from_arrays(x, y); got {type(source).__name__}"
+        )
     return source.read(MAX_BYTES + 1)
 
 
@@ -446,7 +451,7 @@ def _column(
         distinct, places = encoded.dictionary.to_pylist(), encoded.indices.fill_null(-1).to_numpy()
         found = read_numbers(distinct, places, row_numbers, separator, decimal)
         if found.values is None:
-            return _categories(name, np.array(distinct, dtype=object), places, found)
+            return categories(name, np.array(distinct, dtype=object), places, found)
         numbers, notes = found.values, found.notes
     for value in filter(None, map(code_value, codes)):
         numbers = np.where(numbers == value, np.nan, numbers)
@@ -463,7 +468,7 @@ def _column(
     return Column(name, values, infinite=int(np.count_nonzero(endless)), notes=notes, codes=named)
 
 
-def _categories(name: str, levels: np.ndarray, codes: np.ndarray, found: Numbers) -> Column:
+def categories(name: str, levels: np.ndarray, codes: np.ndarray, found: Numbers | None = None) -> Column:
     """Text: codes of its values, the most frequent first."""
     counts = np.bincount(codes[codes >= 0], minlength=len(levels))
     order = np.lexsort((levels.astype(str), -counts))
@@ -471,7 +476,8 @@ def _categories(name: str, levels: np.ndarray, codes: np.ndarray, found: Numbers
     rank[order] = np.minimum(np.arange(len(levels)), _LEVELS_KEPT)
     rank[-1] = -1
     kept = tuple(str(level)[:_NAME_LENGTH] for level in levels[order[:_LEVELS_KEPT]])
-    return Column(name, rank[codes], levels=kept, distinct=len(levels), notes=found.notes, codes=found.codes)
+    column = Column(name, rank[codes], levels=kept, distinct=len(levels))
+    return column if found is None else replace(column, notes=found.notes, codes=found.codes)
 
 
 def _plain_numbers(cells: pa.Array) -> np.ndarray | None:

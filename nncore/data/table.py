@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from threading import Lock
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 from cachetools import LRUCache, cached
@@ -53,7 +55,8 @@ class TableNotHere(ValueError):
         super().__init__(
             f"this run was trained on an uploaded table ({digest[:8]}), which stays where it was read and "
             "is not here: read its file again with read_table and let nncore look for it, "
-            "nncore.look_in({table.digest: table}.get), or name it with --table on the command line"
+            "nncore.look_in({table.digest: table}.get), or name it with --table on the command line; where it was arrays, "
+            "RunConfig.from_arrays(x, y) with the same ones finds it"
         )
 
 
@@ -475,8 +478,22 @@ def look_in(shelf: Callable[[str], Table | None]) -> None:
     _SHELVES.append(shelf)
 
 
+_ALIVE: WeakValueDictionary[str, Table] = WeakValueDictionary()
+_RECENT: deque[Table] = deque(maxlen=8)
+
+
+def remember(table: Table) -> None:
+    """Let configs that name this table by its digest find it while something holds it; the last eight are held here.
+
+    For tables of the process's own arrays alone: files that a dashboard reads belong to the reader of one page.
+    """
+    _ALIVE[table.digest] = table
+    _RECENT.append(table)
+
+
 def _find(digest: str) -> Table:
     table = next((table for shelf in _SHELVES if (table := shelf(digest)) is not None), None)
+    table = _ALIVE.get(digest) if table is None else table
     if table is None:
         raise TableNotHere(digest)
     return table

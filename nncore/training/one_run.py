@@ -1,9 +1,10 @@
-"""run() turns a config into its history."""
+"""run() turns a config into its history, fit() arrays."""
 
 from __future__ import annotations
 
 import reprlib
 from collections.abc import Callable
+from typing import Any
 
 from nncore.config.run_config import RunConfig
 from nncore.history.history import History
@@ -62,3 +63,31 @@ def run(
                 break
     recorder.finish(stopped)
     return recorder.history(config, stopped, divergence)
+
+
+def fit(
+    x: Any,
+    y: Any,
+    *,
+    task: str | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
+    progress: Callable[[int, float], None] = lambda step, loss: None,
+    memory_budget: int | None = MEMORY_BUDGET,
+    **settings: Any,
+) -> History:
+    """Train on arrays or a DataFrame: `run(RunConfig.from_arrays(x, y, task, **settings))`.
+
+    x (n_rows, n_inputs), y (n_rows,): all rows are taken, a fifth of them for testing unless `test_fraction` says otherwise,
+    and inputs and targets are standardized unless `standardize` is False. `task` is regression or classification;
+    by default it follows from y. Files of the history hold theta and gradients, not the rows: they open again in
+    the same process, and in another once RunConfig.from_arrays was given the same x and y. Raises ValueError as
+    `RunConfig.from_arrays` and `run` do.
+
+    >>> import numpy as np
+    >>> x = np.random.default_rng(0).normal(size=(100, 3))
+    >>> history = fit(x, x[:, 0] > x[:, 1], hidden=(4,), steps=20)
+    >>> history.config.n_train, history.config.loss_name, history.config.source.classes
+    (80, 'bce', ('False', 'True'))
+    """
+    config = RunConfig.from_arrays(x, y, task, **settings)
+    return run(config, cancelled=cancelled, progress=progress, memory_budget=memory_budget)

@@ -308,7 +308,8 @@ def test_history_file_opens_with_its_table_and_asks_for_it_without(table, shelf:
     assert str(caught.value) == (
         f"this run was trained on an uploaded table ({table.digest[:8]}), which stays where it was read and is "
         "not here: read its file again with read_table and let nncore look for it, "
-        "nncore.look_in({table.digest: table}.get)"
+        "nncore.look_in({table.digest: table}.get), or name it with --table on the command line; where it was arrays, "
+        "RunConfig.from_arrays(x, y) with the same ones finds it"
     )
     shelf[table.digest] = table
     file.seek(0)
