@@ -50,7 +50,7 @@ ADDITIONS = {
         [
             (
                 "nncore/model/activations.py",
-                "ACTIVATIONS: dict[",
+                "ACTIVATIONS = Activations(",
                 '_ENTRIES += (Activation(name="sine", phi=np.sin, dphi=np.cos, latex=r"\\sin z"),)\n\n',
             )
         ],

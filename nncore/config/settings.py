@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import reprlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -47,19 +47,37 @@ def setting(
     help: str,
     *,
     kind: str | None = None,
-    choices: tuple[str, ...] | None = None,
+    choices: Collection[str] | None = None,
     low: float | None = None,
     high: float | None = None,
     whole: bool = False,
 ) -> Any:
     """A field of Settings with what a check, a widget and a command line need to know of it.
 
+    `choices` may be a registry: what is registered later is among them.
     `kind` is a key of KINDS; by default "flag" for True and False, "name" where there are choices, else "number".
     """
     if kind is None:
         kind = "flag" if isinstance(default, bool) else "number" if choices is None else "name"
     facts = {"group": group, "help": help, "kind": kind, "choices": choices, "low": low, "high": high, "whole": whole}
-    return dataclasses.field(default=default, metadata=facts)
+    return dataclasses.field(default=default, metadata=_Facts(facts))
+
+
+class _Facts(Mapping[str, Any]):
+    """What is known of a setting; a registry's names are read when asked for, those registered since included."""
+
+    def __init__(self, facts: Mapping[str, Any]) -> None:
+        self._facts = facts
+
+    def __getitem__(self, name: str) -> Any:
+        value = self._facts[name]
+        return tuple(value) if name == "choices" and value is not None else value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._facts)
+
+    def __len__(self) -> int:
+        return len(self._facts)
 
 
 @dataclass(frozen=True)
@@ -103,7 +121,7 @@ class Settings:
         "network",
         "Non-linearity of the hidden layers, one for all or one each; its slope multiplies delta.",
         kind="name or names",
-        choices=tuple(ACTIVATIONS),
+        choices=ACTIVATIONS,
     )
     alpha: float | None = setting(
         None,
