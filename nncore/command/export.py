@@ -10,6 +10,7 @@ from typing import Any
 
 from nncore.command.arguments import add_table_again, read_file
 from nncore.history.history import History
+from nncore.history.whole_file import whole_file
 
 ENDINGS = (".parquet", ".csv")
 
@@ -108,10 +109,11 @@ def _sweep_writers(source: Path) -> dict[str, Callable[[Any], None]]:
 
     from nncore.sweep import table, write_csv
 
-    return {
-        "csv": lambda target: write_csv(table(source), target),
-        "parquet": lambda target: pq.write_table(table(source), target, compression="zstd"),
-    }
+    def write_parquet(target: Path) -> None:
+        with whole_file(target) as file:
+            pq.write_table(table(source), file, compression="zstd")
+
+    return {"csv": lambda target: write_csv(table(source), target), "parquet": write_parquet}
 
 
 def _check_ending(path: Path) -> None:

@@ -24,6 +24,7 @@ from nncore.history.content import (
     unpacked,
 )
 from nncore.history.history import History, Target, update_norms
+from nncore.history.whole_file import whole_file
 from nncore.model.layout import Array, Layout
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def write_csv(history: History, target: Target) -> None:
     size = CSV_ROWS // n_params * n_params or CSV_ROWS
     config = _config_cell(history, keep_norms=not _norms_follow_from_theta(history))
     names = None
-    with opened(target, "wb") as file:
+    with whole_file(target) as file:
         file.write(_CSV_HEADER + _csv_text(history, np.zeros(1, int))[:-1] + config + b"\n")
         with pc.CSVWriter(file, _csv_schema(history.config), write_options=_csv_options()) as writer:
             for start in range(0, total, size):

@@ -22,6 +22,7 @@ from nncore.history.content import (
     unpacked,
 )
 from nncore.history.history import History, Target
+from nncore.history.whole_file import whole_file
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 def write_parquet(history: History, target: Target) -> None:
     """Write a history as Parquet (zstd) to a path or a binary file, one row group after the other."""
-    with opened(target, "wb") as file:
+    with whole_file(target) as file:
         _write_groups(history, file, np.arange(len(history)))
 
 

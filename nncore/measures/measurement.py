@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nncore.history.history import Target
+from nncore.history.whole_file import whole_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,7 +89,8 @@ class Measurement:
             if kind.kind not in "biuf":
                 frame.isetitem(place, [inert(str(cell)) for cell in frame.iloc[:, place]])
         frame.columns = [inert(str(name)) for name in frame.columns]
-        frame.to_csv(target, index=False)
+        with whole_file(target) as file:
+            frame.to_csv(file, index=False)
 
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")

@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 
 from nncore.config.run_config import RunConfig
 from nncore.data.table import TableNotHere
+from nncore.history.whole_file import whole_file
 from nncore.sweep.blocks import DEFAULT_LIMITS, Limits, Result
 from nncore.sweep.grid import Runs, as_runs, runs_from_dict
 from nncore.sweep.report import DEFAULT_REPORT, Report
@@ -211,12 +212,8 @@ def _put(content: bytes, file: IO[bytes]) -> None:
 def write_whole(path: Path, write_to: Callable[[IO[bytes]], Any]) -> None:
     """Write a file that is there complete or not at all, whenever the process ends."""
     path.parent.mkdir(exist_ok=True)
-    draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    with draft.open("wb") as file:
+    with whole_file(path) as file:
         write_to(file)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
 
 
 def _locked(path: Path) -> AbstractContextManager[object]:

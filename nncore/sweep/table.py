@@ -9,6 +9,7 @@ import numpy as np
 
 from nncore.config.run_config import RunConfig
 from nncore.history.history import Target
+from nncore.history.whole_file import whole_file
 from nncore.sweep.axes import NAMED_AXES
 from nncore.sweep.grid import Grid, Runs, key
 from nncore.sweep.report import Report, Row
@@ -118,4 +119,5 @@ def write_csv(found: pa.Table, target: Target) -> None:
         if pa.types.is_list(field.type):
             cells = found[field.name].to_pylist()
             frame[field.name] = [None if cell is None else ";".join(map(str, cell)) for cell in cells]
-    frame.to_csv(target, index=False)
+    with whole_file(target) as file:
+        frame.to_csv(file, index=False)
