@@ -62,7 +62,7 @@ def edit(found: list[pins.Pin]) -> None:
         )
         if st.button("Open in lab", key="pin_open", icon=":material/science:"):
             sidebar.remember(nearest(found[place].config))
-            st.switch_page("views/lab/page.py")
+            st.switch_page("views/lab/page.py", query_params={})  # None would stop on the parameters of widgets
         st.button(
             "Move up",
             key="pin_up",

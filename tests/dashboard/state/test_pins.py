@@ -245,6 +245,14 @@ def test_pin_beyond_the_sliders_opens_in_the_lab_on_the_nearest_set_up() -> None
     assert (element(app, "gain").value, element(app, "learning_rate").value) == (20.0, 0.02)
 
 
+@pytest.mark.parametrize("chosen", [{"at": "step"}, {"at_share": "40"}], ids=str)
+def test_a_pin_opens_in_the_lab_wherever_the_runs_are_compared(chosen: dict) -> None:
+    """A page that is left with parameters of its widgets in the address ended in an error."""
+    app = opened_at(pin=[encoded(Pin("near", TINY)), encoded(Pin("far", TINY.replace(seed=3)))], **chosen)
+    element(app, "pin_open").click().run()
+    assert not app.exception and app.slider(key="step")
+
+
 def test_nine_pins_are_eight_and_a_sentence() -> None:
     texts = [encoded(Pin(f"run {place}", TINY.replace(seed=place))) for place in range(9)]
     app = compare_page(texts=tuple(texts))
