@@ -94,11 +94,6 @@ def read_table(
     >>> [(column.name, column.is_number) for column in table.columns], table.n_rows
     ([('length', True), ('species', False)], 4)
     """
-    if not (isinstance(source, (str, bytes, os.PathLike)) or hasattr(source, "read")):
-        raise ValueError(
-            "source must be a path, a file's bytes or a binary file; "
-            f"got {type(source).__name__}: of arrays make a pandas.DataFrame, and of that frame.to_csv(index=False).encode()"
-        )
     content = source if isinstance(source, bytes) else _content(source)
     if len(content) > MAX_BYTES:
         raise ValueError(
