@@ -40,6 +40,9 @@ def xor(seed: int, loss: str = "bce") -> RunConfig:
 WIDE = BASE.replace(hidden=(16, 16), steps=200)
 BATCHES = WIDE.replace(normalization="batch", batch_size=2, activation="relu", init="he_normal", steps=300)
 
+BEYOND_THE_EDGE = RunConfig(dataset="diabetes", hidden=(), init="zeros", learning_rate=0.25, steps=200)
+"""A linear model whose steepest direction grows slowly while the others are learned: the same on every processor."""
+
 CASES: dict[str, tuple[RunConfig, RunConfig]] = {
     "diverged": (
         SHALLOW.replace(dataset="parabola", activation="linear", learning_rate=5.0),
@@ -78,5 +81,5 @@ CASES: dict[str, tuple[RunConfig, RunConfig]] = {
     "grew": (PRICES, PRICES.replace(standardize=True)),
     "nothing_learned": (BASE.replace(activation="sigmoid", steps=100), WIDE),
     "stands_still": (xor(31), xor(0)),
-    "got_worse": (RunConfig(), RunConfig(learning_rate=0.03)),
+    "got_worse": (BEYOND_THE_EDGE, BEYOND_THE_EDGE.replace(learning_rate=0.1)),
 }
