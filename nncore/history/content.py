@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 import json
 import os
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ import numpy as np
 from nncore.config.run_config import RunConfig
 from nncore.data.table import TableNotHere
 from nncore.history.history import Divergence, History, Target
+from nncore.history.whole_file import open_already
 
 FORMAT = 1
 """Version of both file formats."""
@@ -24,15 +24,13 @@ BLOCK_BYTES = 4 * 2**20
 
 
 @contextmanager
-def opened(place: Target, mode: str) -> Iterator[IO[bytes]]:
-    """The open file at a path; a file that is open already stays open. Raises ValueError on one open as text."""
-    if isinstance(place, io.TextIOBase):
-        raise ValueError("a history's file must be a path or a binary file, such as io.BytesIO(); got one open as text")
-    if isinstance(place, (str, os.PathLike)):
-        with open(place, mode) as file:
+def opened(source: Target) -> Iterator[IO[bytes]]:
+    """A file to read from: one that is open already stays open. Raises ValueError on one that is open as text."""
+    if isinstance(source, (str, os.PathLike)):
+        with open(source, "rb") as file:
             yield file
     else:
-        yield place
+        yield open_already(source)
 
 
 @contextmanager

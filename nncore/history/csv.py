@@ -71,7 +71,7 @@ def read_csv(source: Target, memory_budget: int | None = None) -> History:
     """
     import pyarrow as pa
 
-    with opened(source, "rb") as file, not_a_history("CSV", pa.ArrowException):
+    with opened(source) as file, not_a_history("CSV", pa.ArrowException):
         settings, longest = _csv_settings(file)
         facts = checked(settings.pop("history", None))
         config = RunConfig.from_dict(settings)

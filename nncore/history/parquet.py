@@ -42,7 +42,7 @@ def read_parquet(source: Target, memory_budget: int | None = None) -> History:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with opened(source, "rb") as file, not_a_history("Parquet", pa.ArrowException, OSError):
+    with opened(source) as file, not_a_history("Parquet", pa.ArrowException, OSError):
         parquet = pq.ParquetFile(file)
         metadata = parquet.schema_arrow.metadata or {}
         if b"nncore" not in metadata:
