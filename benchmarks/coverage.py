@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from nncore import ACTIVATIONS, INITIALIZERS, MLP, Layout
-from nncore.model.initializers import Initializer, LayerSequentialUnitVariance, PyTorchDefault
+from nncore.model.initializers import Initializer, LayerSequentialUnitVariance
 from nncore.theory import predict
-from nncore.theory.of_config import SAME_UNITS
+from nncore.theory.of_config import SAME_UNITS, initial_variances
 
 WIDTHS = (20, *(32,) * 8, 1)
 ROWS = 32
@@ -56,7 +56,7 @@ def coverage(
     output = rng.choice([-1.0, 1.0], (ROWS, widths[-1]))
     network = MLP(layout, activation, normalization, skip)
     lsuv = isinstance(initializer, LayerSequentialUnitVariance)
-    weight, bias = _variances(initializer, layout)
+    weight, bias = initial_variances(initializer, layout)
     predicted = predict(
         layout,
         activation,
@@ -79,12 +79,6 @@ def coverage(
         inside = ((band[0, :-1] <= ratio) & (ratio <= band[1, :-1])).mean(axis=0)
         shares += [float(inside.mean()), float(inside.min())]
     return Coverage(*shares, predicted.flags)
-
-
-def _variances(initializer: Initializer, layout: Layout) -> tuple[np.ndarray, np.ndarray]:
-    stds = [initializer.std(fan_in, fan_out, 1.0, None) for fan_in, fan_out in layout.fans]
-    weight = np.array([0.0 if std is None else std**2 for std in stds])
-    return weight, weight if isinstance(initializer, PyTorchDefault) else np.zeros_like(weight)
 
 
 def _logarithms(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +11,8 @@ from dashboard.words.markup import escape
 from dashboard.words.numbers import number, percent
 from dashboard.words.sentences import unbroken
 from nncore import History, RunConfig
-from nncore.diagnosis import Flow, flow, verdict
-from nncore.diagnosis.loss_course import UNLEARNED, LossCourse
+from nncore.diagnosis import Flow, Verdict, flow, verdict
+from nncore.diagnosis.loss_course import LossCourse
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,8 @@ BADGES = {
 """By kind of flow."""
 
 
-OF_THE_FLOW = ("vanishing", "exploding", "zero_gradient")
-"""Rules that say what `flow_sentence` says."""
+OF_THE_FLOW = {"vanishing": "vanishing", "exploding": "exploding", "zero_gradient": "zero"}
+"""Rules that say what `flow_sentence` says -> the kind of flow."""
 
 COLOURS = {3: ("red", "error"), 2: ("orange", "warning")}
 """Severity -> a badge's colour and icon."""
@@ -70,16 +71,17 @@ class Headline:
         return " ".join(filter(None, (f"{self.badge.title}.", self.ended, self.when, flow, self.more)))
 
 
-def headline(history: History, record: int) -> Headline:
+def headline(history: History, record: int, found: Sequence[Verdict] | None = None) -> Headline:
     """What is wrong at one record, the gravest first, or that nothing is; how the gradient flows there, and the loss.
 
-    Green is only what learns: no finding of severity 2 or more, and a loss below the constant answer's.
+    `found`: the verdicts there, if they are known. Green is only what learns: no finding of severity 2 or more, and a loss below the constant answer's.
     """
+    found = verdict(history, record) if found is None else found
     seen, step = flow(history, record), int(history.step[record])
     when = f"At step {step:,}:"
     course = LossCourse(history, record)
     loss = loss_sentence(course)
-    grave = [each for each in verdict(history, record) if each.severity > 1 and each.kind != "chart"]
+    grave = [each for each in found if each.severity > 1 and each.kind != "chart"]
     if history.divergence:
         cause = "".join(f" {each.title}: {each.sentence}" for each in grave[:1] if each.kind == "cause")
         badge = Badge("red", "warning", history.divergence.title)
@@ -89,17 +91,12 @@ def headline(history: History, record: int) -> Headline:
         return Headline(badge, history.stopped, when, more=grave[0].sentence)
     if grave:
         return Headline(
-            BADGES[_KINDS[grave[0].rule]], history.stopped, when, seen, f"{_blame(history, seen)} {loss}".strip()
+            BADGES[OF_THE_FLOW[grave[0].rule]], history.stopped, when, seen, f"{_blame(history, seen)} {loss}".strip()
         )
     badge = BADGES[seen.kind]
-    if not has_learned(course):
+    if not course.beats_a_guess:
         badge = Badge("gray", "hourglass_empty", f"{badge.title}, nothing is learned yet")
     return Headline(badge, history.stopped, when, seen, loss)
-
-
-def has_learned(course: LossCourse) -> bool:
-    """Is the loss below the constant answer's? Else no word about the run is green; a loss that is not finite is not."""
-    return course.share < UNLEARNED
 
 
 def loss_sentence(course: LossCourse) -> str:
@@ -107,9 +104,6 @@ def loss_sentence(course: LossCourse) -> str:
     shown = float(course.history.loss[course.record])
     averaged = "" if course.now == shown else f" ({number(course.now)} over an epoch, penalties aside)"
     return f"The loss is {number(shown)}{averaged}; one answer for every input has {number(course.constant)}."
-
-
-_KINDS = {"vanishing": "vanishing", "exploding": "exploding", "zero_gradient": "zero"}
 
 
 def _stands(history: History, record: int) -> str:

@@ -190,6 +190,14 @@ class RunConfig(Settings):
         given = {name: getattr(self, SETTING_OF.get(name, name), None) for name in arguments}
         return made(**{name: value for name, value in given.items() if value is not None})
 
+    @property
+    def used_epsilon(self) -> float | None:
+        """The optimizer's epsilon, its own where none is set; None where it has none."""
+        own = inspect.signature(OPTIMIZERS[self.optimizer]).parameters.get("epsilon")
+        if own is None:
+            return None
+        return float(own.default) if self.epsilon is None else self.epsilon
+
     def make_schedule(self) -> Schedule | None:
         """Step -> factor on the learning rate; None when it stays constant."""
         schedule: Schedule | None = None

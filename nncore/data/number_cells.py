@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,26 +101,19 @@ class Style:
 
     def number(self, text: str) -> float | None:
         """The number that a text without unit spells in this style; None where it spells none."""
-        match = self._form().fullmatch(text)
+        match = _form(self.decimal, self.thousands).fullmatch(text)
         if match is None:
             return None
         plain = text.replace(self.thousands, "") if self.thousands else text
         return float(plain.replace(self.decimal, ".").replace(" ", ""))
 
-    def _form(self) -> re.Pattern[str]:
-        return _form(self.decimal, self.thousands)
 
-
-_FORMS: dict[tuple[str, str], re.Pattern[str]] = {}
-
-
+@cache
 def _form(decimal: str, thousands: str) -> re.Pattern[str]:
-    key = decimal, thousands
-    if key not in _FORMS:
-        grouped = rf"[1-9]\d{{0,2}}(?:{re.escape(thousands)}\d{{3}})+|\d+" if thousands else r"\d+"
-        point = re.escape(decimal)
-        _FORMS[key] = re.compile(rf"[+-]?\s?(?:(?:{grouped})(?:{point}\d*)?|{point}\d+)(?:[eE][+-]?\d+)?", re.ASCII)
-    return _FORMS[key]
+    """What a number looks like in a style."""
+    grouped = rf"[1-9]\d{{0,2}}(?:{re.escape(thousands)}\d{{3}})+|\d+" if thousands else r"\d+"
+    point = re.escape(decimal)
+    return re.compile(rf"[+-]?\s?(?:(?:{grouped})(?:{point}\d*)?|{point}\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 
 
 def styles(separator: str, decimal: str) -> list[Style]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,7 +11,6 @@ import numpy as np
 from nncore.config.run_config import RunConfig
 from nncore.config.settings import LEARNING_RATES, TABLE
 from nncore.model.activations import Activation
-from nncore.model.optimizers import OPTIMIZERS
 from nncore.theory import critical_sigma_w2
 
 
@@ -146,7 +144,7 @@ def _without_constants(config: RunConfig) -> Iterable[Candidate]:
         return []
     choice = config.choice
     columns = list(zip(choice.inputs, choice.input_columns, strict=True))
-    varying = tuple(place for place, column in columns if len(np.unique(column.values)) > 1)
+    varying = tuple(place for place, column in columns if column.n_values > 1)
     names = ", ".join(column.name for place, column in columns if place not in varying)
     return [Candidate(f"leave out {names}", {"table": replace(choice, inputs=varying)})] if names and varying else []
 
@@ -172,8 +170,7 @@ def _larger_batches(config: RunConfig) -> Iterable[Candidate]:
 
 def _smaller_epsilon(config: RunConfig) -> Iterable[Candidate]:
     """Epsilon a hundred-thousandth and less of this one."""
-    own = inspect.signature(OPTIMIZERS[config.optimizer]).parameters.get("epsilon")
-    now = None if own is None else own.default if config.epsilon is None else config.epsilon
+    now = config.used_epsilon
     return [
         Candidate(f"epsilon {value:g}", {"epsilon": value})
         for value in (1e-8, 1e-15)

@@ -86,7 +86,7 @@ class LossCourse:
             return self.total
         penalty, theta = Penalty(history.layout, config.l1, config.l2), history.theta[: len(self.total)]
         with np.errstate(all="ignore"):
-            return self.total - [float(penalty.add(each, np.zeros_like(each))) for each in theta]
+            return self.total - [float(penalty.value(each)) for each in theta]
 
     @property
     def updates(self) -> int:
@@ -104,6 +104,11 @@ class LossCourse:
         return self.now / self.constant if self.constant > 0 else np.nan
 
     @property
+    def beats_a_guess(self) -> bool:
+        """Is the loss below the constant answer's? A loss that is not finite is not."""
+        return self.share < UNLEARNED
+
+    @property
     def reference(self) -> float:
         """The larger of the first loss, penalties included, and the constant answer's."""
         return max(float(self.total[0]), self.constant)
@@ -119,7 +124,7 @@ class LossCourse:
         had_no_chance = self.growth > GREW or self.updates < FEWEST_UPDATES
         return np.nan if had_no_chance or self.lost > LOST else self.share
 
-    @property
+    @cached_property
     def best(self) -> int:
         """Index of the record with the smallest loss so far."""
         return int(np.nanargmin(self.loss)) if np.isfinite(self.loss).any() else 0

@@ -175,7 +175,7 @@ def _without(history: History, steps: int) -> Trial:
 
 def helps(rule: Rule, before: Trial, after: Trial) -> bool:
     """Does the changed run end lower than the run and than the constant answer, without this finding or a graver one?"""
-    if not after.is_finite or not after.has_learned or after.share > BETTER * before.share:
+    if not after.is_finite or not after.beats_a_guess or after.share > BETTER * before.share:
         return False
     if rule.name in after.fired or after.severity > max(before.severity, 1):
         return False
@@ -209,7 +209,7 @@ def check_prediction(remedy: Remedy, history: History) -> Outcome:
         raise ValueError("history must be the run of the remedy's own config; got one of another config")
     end = of_history(history, history.last_finite)
     tried = of_history(history, min(history.nearest(remedy.tried), history.last_finite))
-    held = end.is_finite and end.has_learned and end.share < remedy.before.share and remedy.rule not in end.fired
+    held = end.is_finite and end.beats_a_guess and end.share < remedy.before.share and remedy.rule not in end.fired
     numbers = [
         f"Loss: {remedy.before.loss_in_words()} before, {remedy.after.loss_in_words()} predicted; measured "
         + _at(tried.step, f"{tried.loss:.3g}", end.step, f"{end.loss:.3g}")

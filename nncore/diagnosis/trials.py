@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from cachetools import LRUCache, cached
@@ -12,7 +11,7 @@ from cachetools import LRUCache, cached
 from nncore.config.cost import seconds_per_step
 from nncore.config.run_config import RunConfig
 from nncore.diagnosis.loss_course import FEWEST_UPDATES, UNLEARNED
-from nncore.diagnosis.rules import RULES, judge
+from nncore.diagnosis.rules import findings, judge
 from nncore.diagnosis.snapshot import WINDOW, Snapshot
 from nncore.history.history import History
 from nncore.training import run
@@ -53,7 +52,7 @@ class Trial:
         return self.loss / self.constant if self.constant > 0 else self.loss
 
     @property
-    def has_learned(self) -> bool:
+    def beats_a_guess(self) -> bool:
         """Is it better than the constant answer?"""
         return self.share < UNLEARNED and not self.has_grown
 
@@ -67,8 +66,8 @@ def of_history(history: History, record: int) -> Trial:
     snapshot = Snapshot(history, record, sentences=False)
     course = snapshot.course
     with np.errstate(all="ignore"):
-        values = {rule.name: rule.measure(snapshot).value for rule in RULES.values()}
-        verdicts = judge(snapshot)
+        found = findings(snapshot)
+        verdicts = judge(snapshot, found)
         return Trial(
             int(history.step[record]),
             float(course.total[-1]) if course.has_grown else course.now,
@@ -77,17 +76,13 @@ def of_history(history: History, record: int) -> Trial:
             course.has_grown,
             snapshot.flow.ratio,
             snapshot.flow.kind,
-            values,
+            {name: each.value for name, each in found.items()},
             frozenset(each.rule for each in verdicts),
             max((each.severity for each in verdicts if each.kind != "chart"), default=0),
         )
 
 
-def _key(config: RunConfig, steps: int) -> Any:
-    return config, steps
-
-
-@cached(LRUCache(2048), key=_key, lock=threading.Lock())
+@cached(LRUCache(2048), lock=threading.Lock())
 def trial(config: RunConfig, steps: int) -> Trial:
     """The config after so many training steps; a cosine schedule ends with the trial. Kept for the next who asks.
 

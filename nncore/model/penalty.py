@@ -24,8 +24,15 @@ class Penalty:
         for _, bias in layout.split(self.is_weight):
             bias[...] = 0.0
 
+    def value(self, theta: Array) -> Any:
+        """The penalty at theta (..., n_params), (...)."""
+        return self._of(theta * self.is_weight)
+
     def add(self, theta: Array, grad: Array) -> Any:
         """The penalty at theta (..., n_params), (...); its derivative is added to grad, shaped like theta."""
         weights = theta * self.is_weight
         grad += self.l1 * np.sign(weights) + (2.0 * self.l2) * weights
+        return self._of(weights)
+
+    def _of(self, weights: Array) -> Any:
         return self.l1 * np.abs(weights).sum(axis=-1) + self.l2 * (weights * weights).sum(axis=-1)

@@ -8,7 +8,8 @@ import numpy as np
 
 from nncore.config.fork import Fork
 from nncore.config.run_config import RunConfig
-from nncore.model.initializers import INITIALIZERS, LayerSequentialUnitVariance, PyTorchDefault
+from nncore.model.initializers import INITIALIZERS, Initializer, LayerSequentialUnitVariance, PyTorchDefault
+from nncore.model.layout import Layout
 from nncore.numerics.spacing import evenly_spaced
 from nncore.theory.moments import Array, gaussian_moments
 from nncore.theory.prediction import Prediction, predict
@@ -73,10 +74,17 @@ def variances(config: RunConfig) -> tuple[Array, Array]:
     """(Var W, Var b) of every layer, each (n_layers,); Var W is 0 where the data decides (lsuv)."""
     initializer = INITIALIZERS[config.init]
     scale = None if initializer.default_scale is None else config.init_scale
-    stds = [initializer.std(fan_in, fan_out, config.gain, scale) for fan_in, fan_out in config.layout().fans]
-    weight = np.array([0.0 if std is None else std**2 for std in stds])
-    own = weight if isinstance(initializer, PyTorchDefault) else np.zeros_like(weight)
+    weight, own = initial_variances(initializer, config.layout(), config.gain, scale)
     return weight, config.bias_std**2 + own
+
+
+def initial_variances(
+    initializer: Initializer, layout: Layout, gain: float = 1.0, scale: float | None = None
+) -> tuple[Array, Array]:
+    """(Var W, Var b) that an initializer gives every layer, each (n_layers,); Var W is 0 where the data decides (lsuv)."""
+    stds = [initializer.std(fan_in, fan_out, gain, scale) for fan_in, fan_out in layout.fans]
+    weight = np.array([0.0 if std is None else std**2 for std in stds])
+    return weight, weight if isinstance(initializer, PyTorchDefault) else np.zeros_like(weight)
 
 
 def input_energy(config: RunConfig) -> float:

@@ -14,7 +14,7 @@ from dashboard.state.session import session
 from dashboard.views.lab import remedy_check
 from dashboard.words.markup import escape
 from dashboard.words.numbers import number
-from dashboard.words.runs import has_learned, loss_sentence
+from dashboard.words.runs import loss_sentence
 from dashboard.words.sentences import capital
 from nncore import Fork, History
 from nncore.diagnosis import RULES, Remedy, Verdict, tried_out, verdict
@@ -72,7 +72,7 @@ def show(training: Training, record: int) -> None:
 def calm(history: History, record: int) -> str:
     """One line where no rule fires: green only where something has been learned."""
     course, step = LossCourse(history, record), int(history.step[record])
-    if has_learned(course):
+    if course.beats_a_guess:
         return f":green[:material/check_circle:] Nothing wrong at step {step:,}: none of {len(RULES)} rules fires."
     loss = loss_sentence(course).replace("The", "the", 1)
     return f":material/hourglass_empty: No finding at step {step:,}, and nothing is learned yet either: {loss}"

@@ -17,11 +17,11 @@ from dashboard.state.session import session
 from dashboard.views.lab import remedy_check
 from dashboard.words.markup import escape
 from dashboard.words.numbers import number, percent
-from dashboard.words.runs import has_learned, headline, layer_factor
+from dashboard.words.runs import headline, layer_factor
 from dashboard.words.sentences import capital
 from nncore import Fork, History, RunConfig
 from nncore import measures as m
-from nncore.diagnosis import Flow, Remedy, flow, flow_of, tried_out, verdict
+from nncore.diagnosis import Flow, Remedy, Verdict, flow, flow_of, tried_out, verdict
 from nncore.diagnosis.loss_course import LossCourse
 
 PLACE = "mend"
@@ -32,11 +32,11 @@ AT_FIRST_SECONDS = 0.4
 
 def show(training: Training, record: int) -> None:
     """What happened at this step, with a button that mends what is wrong."""
-    history = training.history
+    history, found = training.history, training.measured(verdict, record)
     with st.container(border=True, key="headline", gap="xsmall"):
         words, mend = st.columns([4, 1.2], vertical_alignment="center")
         remedy_check.show(training)
-    words.markdown(training.measured(headline, record).markdown())
+    words.markdown(training.measured(headline, record, found).markdown())
     if isinstance(training.config, Fork):  # a remedy is tried out from step 0 on
         return
     with mend:
@@ -52,7 +52,7 @@ def show(training: Training, record: int) -> None:
             )
             if again:
                 st.rerun()
-        elif any(each.severity > 1 for each in training.measured(verdict, record)):
+        elif any(each.severity > 1 for each in found):
             trying = measurements().ask(session().watched, PLACE, training, trials_of_the_gravest, record)
             trying.wait(AT_FIRST_SECONDS)
             watched(trying, partial(_offer_best, history.config))
@@ -78,7 +78,8 @@ class Tile:
 
 def metrics(training: Training, record: int) -> None:
     """Four numbers at the record chosen."""
-    for column, tile in zip(st.columns(4), training.measured(tiles, record), strict=True):
+    found = training.measured(verdict, record)
+    for column, tile in zip(st.columns(4), training.measured(tiles, record, found), strict=True):
         column.metric(
             tile.label,
             tile.value,
@@ -91,10 +92,10 @@ def metrics(training: Training, record: int) -> None:
         )
 
 
-def tiles(history: History, record: int) -> tuple[Tile, ...]:
-    """Flow, loss, score and flat units at a record, each with its reason where it has no number."""
+def tiles(history: History, record: int, found: Sequence[Verdict]) -> tuple[Tile, ...]:
+    """Flow, loss, score and flat units at a record with these verdicts, each with its reason where it has no number."""
     course = LossCourse(history, record)
-    learns = has_learned(course) and all(each.severity < 2 for each in verdict(history, record))
+    learns = course.beats_a_guess and all(each.severity < 2 for each in found)
     return (
         _flow_tile(flow(history, record)),
         _loss_tile(course, learns),

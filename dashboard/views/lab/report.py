@@ -75,7 +75,7 @@ def page(history: History, record: int, drawn: list[Card], notes: str, look: sty
     sheet = SHEET % (colours | {"scheme": "dark" if look.dark else "light"})
     found = verdict(history, record)
     title = f"Gradient lab: {config.dataset}, {config.depth} hidden layers, step {step}"
-    said = html.escape(headline(history, record).plain())
+    said = html.escape(headline(history, record, found).plain())
     parts = [
         f"<h1>{html.escape(title)}</h1><p>{said}</p>",
         f'<h2>Notes</h2><div class="notes">{html.escape(notes)}</div>' if notes.strip() else "",

@@ -2,7 +2,7 @@
 
 from nncore.diagnosis.rules import causes, gradient, outcomes  # their rules enter RULES in this order
 from nncore.diagnosis.rules.rule import CHARTS, KINDS, RULES, Finding, Rule
-from nncore.diagnosis.rules.verdicts import Verdict, judge, verdict
+from nncore.diagnosis.rules.verdicts import Verdict, findings, judge, verdict
 
 __all__ = [
     "CHARTS",
@@ -12,6 +12,7 @@ __all__ = [
     "Rule",
     "Verdict",
     "causes",
+    "findings",
     "gradient",
     "judge",
     "outcomes",

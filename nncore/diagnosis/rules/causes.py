@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-
 import numpy as np
 
 from nncore.config.settings import TABLE
@@ -11,7 +9,7 @@ from nncore.diagnosis.rules.gradient import SATURATED
 from nncore.diagnosis.rules.rule import NOTHING, Finding, named, rule, where
 from nncore.diagnosis.snapshot import WINDOW, Snapshot
 from nncore.model.layout import Array
-from nncore.model.optimizers import OPTIMIZERS
+from nncore.numerics.safe_norm import norm
 
 FAR_FROM_1 = 10.0
 
@@ -176,10 +174,9 @@ def small_batches(seen: Snapshot) -> Finding:
 def epsilon(seen: Snapshot) -> Finding:
     """max over layers of ε / rms ∂E/∂W; wrong above 1 for an adaptive optimizer where the loss is ill."""
     config = seen.history.config
-    own = inspect.signature(OPTIMIZERS[config.optimizer]).parameters.get("epsilon")
-    if own is None or not seen.course.is_stuck:
+    value = config.used_epsilon
+    if value is None or not seen.course.is_stuck:
         return NOTHING
-    value = own.default if config.epsilon is None else config.epsilon
     sizes = np.sqrt([fan_in * fan_out for fan_in, fan_out in seen.history.layout.fans])
     ratios = value / (seen.training_gradient / sizes)
     ratios[~np.isfinite(ratios)] = np.nan
@@ -214,7 +211,7 @@ def clipped(seen: Snapshot) -> Finding:
     if limit is None or not seen.course.is_stuck:
         return NOTHING
     first = max(seen.record + 1 - WINDOW, 0)
-    norms = np.sqrt(np.square(seen.history.grad[first : seen.record + 1], dtype=np.float64).sum(axis=1))
+    norms = norm(seen.history.grad[first : seen.record + 1])
     return Finding(
         float((norms > limit).mean()),
         tuple(range(1, seen.n_layers + 1)),

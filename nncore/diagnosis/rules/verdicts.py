@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from nncore.diagnosis.loss_course import LOST
@@ -14,7 +15,7 @@ from nncore.history.history import History
 class Verdict:
     """A rule that fired at `step`: its number `value` against `threshold`, in words and by layer.
 
-    `rule` is a key of RULES; `kind` its "cause", "condition" or "outcome"; `chart` the key of the chart that proves
+    `rule` is a key of RULES; `kind` one of KINDS; `chart` the key of the chart that proves
     it; `record` the index it was read at. `is_consequence`: the loss had blown up before, and this came of it.
     """
 
@@ -54,11 +55,16 @@ def verdict(history: History, record: int | None = None) -> tuple[Verdict, ...]:
     return judge(Snapshot(history, history.last_finite if record is None else record))
 
 
-def judge(seen: Snapshot) -> tuple[Verdict, ...]:
-    """The same for a snapshot that is there already."""
-    fired = [(rule, finding) for rule in RULES.values() if rule.fires(finding := rule.measure(seen))]
-    verdicts = [_verdict(rule, finding, seen) for rule, finding in fired]
+def judge(seen: Snapshot, found: Mapping[str, Finding] | None = None) -> tuple[Verdict, ...]:
+    """The same for a snapshot that is there already, and for what was `found` in it, if that is known."""
+    found = findings(seen) if found is None else found
+    verdicts = [_verdict(RULES[name], each, seen) for name, each in found.items() if RULES[name].fires(each)]
     return tuple(sorted(verdicts, key=lambda each: (-each.severity, KINDS.index(each.kind))))
+
+
+def findings(seen: Snapshot) -> dict[str, Finding]:
+    """What every rule finds, whether it fires or not: rule -> its finding."""
+    return {name: rule.measure(seen) for name, rule in RULES.items()}
 
 
 def _verdict(rule: Rule, finding: Finding, seen: Snapshot) -> Verdict:

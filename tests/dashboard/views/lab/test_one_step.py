@@ -43,7 +43,7 @@ def some_config(seed: int) -> RunConfig:
 def agree(history: History, record: int) -> None:
     """Everything that the lab says of a record says the same."""
     step, said, found = int(history.step[record]), headline(history, record), verdict(history, record)
-    course, seen, shown = LossCourse(history, record), flow(history, record), tiles(history, record)
+    course, seen, shown = LossCourse(history, record), flow(history, record), tiles(history, record, found)
     green = said.badge.colour == "green"
     text = said.plain()
     assert (f"At step {step:,}:" in text) or (history.divergence and f"stands on step {step:,}" in text)
