@@ -114,6 +114,8 @@ class Session:
 
     undo: Trail | None = None
     """The set-ups that the sidebar has had."""
+    written: dict[str, tuple[Any, Any]] = field(default_factory=dict)
+    """Setting -> its values before and after the last change that a button made."""
     watched: dict[str, BackgroundMeasurement[Any]] = field(default_factory=dict)
     """Place on the page -> the background measurement that is drawn there."""
     remedy: tuple[Remedy, RunConfig] | None = None

@@ -306,6 +306,7 @@ def sidebar() -> RunConfig:
     """Draw the sidebar and return what it describes; raises ValueError when the choices do not go together."""
     values: Values = {}
     wanted = address.asked()
+    undo.hold()
     with st.sidebar:
         buttons = st.container(horizontal=True, key="undo_buttons")
         for group, title in GROUPS.items():
@@ -384,7 +385,7 @@ def _drawn(control: Control, so_far: Values) -> Any:
 
 def apply(config: RunConfig) -> None:
     """Set every widget to a config. Call it from a callback, before the widgets are drawn."""
-    st.session_state.update(settings_of(config))
+    undo.write(settings_of(config))
 
 
 def stands_on(config: RunConfig) -> bool:

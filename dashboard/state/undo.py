@@ -24,6 +24,10 @@ Counted from the end of the page's work on the change before: keys that waited f
 """
 
 
+LATE_SECONDS = 1.0
+"""Time after the page's answer to a change made here in which the browser's values of before are taken for late ones."""
+
+
 @dataclass(frozen=True)
 class Trail:
     """The set-up of now, those before it (oldest first) and those undone (next first).
@@ -110,14 +114,33 @@ def buttons(place: st.delta_generator.DeltaGenerator, settings: Settings) -> Non
         )
 
 
+def write(settings: Settings) -> None:
+    """Set the sidebar's widgets. Call it from a callback, before they are drawn."""
+    now = session()
+    before = trail().now or {}
+    now.written = {name: (before[name], settings[name]) for name in difference(before, settings) if name in before}
+    now.undo = replace(trail(), at=time.monotonic())
+    st.session_state.update(settings)
+
+
+def hold() -> None:
+    """Keep what was written here from what the browser sent before it heard of it. Call it before the widgets are drawn.
+
+    A look at work in the background, on its way while a button wrote, brings the widgets' values of before.
+    """
+    written, late = session().written, time.monotonic() - trail().at < LATE_SECONDS
+    if late and written and all(st.session_state.get(name) == old for name, (old, _) in written.items()):
+        st.session_state.update({name: new for name, (_, new) in written.items()})
+
+
 def rest() -> None:
     """The page has been drawn: from here on counts what is one change. Call it at the end of every run."""
     session().undo = replace(trail(), at=time.monotonic())
 
 
 def _go(there: Trail) -> None:
-    session().undo = there
-    st.session_state.update(there.now or {})
+    write(there.now or {})
+    session().undo = replace(there, at=trail().at)
 
 
 def _what(now: Trail, after: Trail) -> str:

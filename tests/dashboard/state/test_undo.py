@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
+from dashboard.state import undo
 from dashboard.state.address import FIRST_SIGHT, settings_of
 from dashboard.state.undo import KEPT, MERGED_SECONDS, Trail
 from tests.dashboard.lab import element, opened
@@ -184,3 +185,21 @@ def test_button_says_what_it_would_take_back(key: str, value: object, label: str
 
 def test_settings_of_an_undo_are_those_that_apply_sets() -> None:
     assert set(settings_of(FIRST_SIGHT)) == set(opened(sidebar).session_state["session"].undo.now)
+
+
+def test_values_that_the_browser_sent_before_it_heard_of_an_undo_do_not_undo_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(undo, "LATE_SECONDS", float("inf"))
+    app = opened(sidebar)
+    before = element(app, "depth").value
+    element(app, "depth").set_value(3).run()
+    element(app, "sidebar_undo").click().run()
+    element(app, "depth").set_value(3).run()  # on its way while Undo was pressed
+    assert element(app, "depth").value == before == config_of(app).depth
+    element(app, "depth").set_value(4).run()
+    assert element(app, "depth").value == 4
+    element(app, "sidebar_undo").click().run()
+    monkeypatch.setattr(undo, "LATE_SECONDS", 0.0)
+    element(app, "depth").set_value(4).run()
+    assert element(app, "depth").value == 4
