@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import os
 from collections.abc import Iterator
@@ -14,7 +15,6 @@ import numpy as np
 from nncore.config.run_config import RunConfig
 from nncore.data.table import TableNotHere
 from nncore.history.history import Divergence, History, Target
-from nncore.history.whole_file import open_already
 
 FORMAT = 1
 """Version of both file formats."""
@@ -23,14 +23,22 @@ BLOCK_BYTES = 4 * 2**20
 """Arrays that are written, or looked at, at once."""
 
 
+def binary(place: Target) -> Target:
+    """The same path or open file. Raises ValueError on one that is open as text."""
+    if isinstance(place, io.TextIOBase):
+        raise ValueError("a history's file must be a path or a binary file, such as io.BytesIO(); got one open as text")
+    return place
+
+
 @contextmanager
 def opened(source: Target) -> Iterator[IO[bytes]]:
     """A file to read from: one that is open already stays open. Raises ValueError on one that is open as text."""
+    source = binary(source)
     if isinstance(source, (str, os.PathLike)):
         with open(source, "rb") as file:
             yield file
     else:
-        yield open_already(source)
+        yield source
 
 
 @contextmanager

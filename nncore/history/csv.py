@@ -14,6 +14,7 @@ from nncore.config.run_config import RunConfig
 from nncore.history.content import (
     BLOCK_BYTES,
     FORMAT,
+    binary,
     checked,
     empty_arrays,
     history_of,
@@ -52,7 +53,7 @@ def write_csv(history: History, target: Target) -> None:
     size = CSV_ROWS // n_params * n_params or CSV_ROWS
     config = _config_cell(history, keep_norms=not _norms_follow_from_theta(history))
     names = None
-    with whole_file(target) as file:
+    with whole_file(binary(target)) as file:
         file.write(_CSV_HEADER + _csv_text(history, np.zeros(1, int))[:-1] + config + b"\n")
         with pc.CSVWriter(file, _csv_schema(history.config), write_options=_csv_options()) as writer:
             for start in range(0, total, size):

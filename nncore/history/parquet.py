@@ -12,6 +12,7 @@ from nncore.config.run_config import RunConfig
 from nncore.history.content import (
     BLOCK_BYTES,
     FORMAT,
+    binary,
     checked,
     empty_arrays,
     history_of,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 def write_parquet(history: History, target: Target) -> None:
     """Write a history as Parquet (zstd) to a path or a binary file, one row group after the other."""
-    with whole_file(target) as file:
+    with whole_file(binary(target)) as file:
         _write_groups(history, file, np.arange(len(history)))
 
 

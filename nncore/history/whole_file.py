@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import secrets
 from collections.abc import Iterator
@@ -20,10 +19,10 @@ def whole_file(target: Target) -> Iterator[IO[bytes]]:
     Until then the path holds what it held before, whatever happens: an exception (the draft is removed), a full
     disk or a kill (the draft, `.*.tmp`, may stay). The permissions of a file that is replaced stay, and a link
     stays a link. What cannot be renamed over (a pipe, `/dev/stdout`) and a file that is open already are written
-    to directly. Raises OSError where the system refuses, ValueError on a file that is open as text.
+    to directly. Raises OSError where the system refuses.
     """
     if not isinstance(target, (str, os.PathLike)):
-        yield open_already(target)
+        yield target
         return
     path = Path(os.path.realpath(target))
     if path.exists() and not path.is_file():
@@ -44,10 +43,3 @@ def whole_file(target: Target) -> Iterator[IO[bytes]]:
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
-
-
-def open_already(file: IO[bytes] | io.TextIOBase) -> IO[bytes]:
-    """A file somebody opened, if it is a binary one."""
-    if isinstance(file, io.TextIOBase):
-        raise ValueError("a history's file must be a path or a binary file, such as io.BytesIO(); got one open as text")
-    return file
