@@ -17,12 +17,22 @@ def log_axis(title: str, **changes: Any) -> dict[str, Any]:
     )
 
 
-def log_ticks(values: np.ndarray) -> dict[str, Any]:
-    """Range and tick distance of a log axis that shows these values: whole decades, at most about nine ticks."""
+DECADES = 6
+"""What an axis or a colour scale of gradients spans at least: else a healthy network looks like a sick one."""
+
+
+def log_ticks(values: np.ndarray, least: float = 0) -> dict[str, Any]:
+    """Range and tick distance of a log axis that shows these values: whole decades, at most about nine ticks.
+
+    It spans `least` decades at least, downward from the largest value.
+    """
     positive = values[np.isfinite(values) & (values > 0)]
     if not len(positive):
         return {"range": [-1, 1], "dtick": 1}
     low, high = float(np.log10(positive.min())), float(np.log10(positive.max()))
+    if high - low < least:
+        high = float(np.ceil(high))
+        low = min(low, high - least)
     if high - low < 2:
         low, high = float(np.floor(low)), float(np.ceil(high) if high > np.floor(low) else low + 1)
     margin = 0.04 * (high - low)
@@ -50,10 +60,15 @@ def drawable(values: np.ndarray, log: bool = True) -> np.ndarray:
     return np.where(np.isfinite(values) & ((values > 0) | (not log)), values, np.nan)
 
 
-def shade_range(shades: np.ndarray) -> tuple[float, float]:
-    """Ends of a colour scale for these shades, at least half a unit apart: rounding must not look like structure."""
+def shade_range(shades: np.ndarray, least: float = 0.5) -> tuple[float, float]:
+    """Ends of a colour scale for these shades, at least half a unit apart: rounding must not look like structure.
+
+    Where they are to be further apart, the lower end gives way: the largest stays bright.
+    """
     finite = shades[np.isfinite(shades)]
     low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
+    if least > 0.5:
+        return min(low, high - least), high
     middle = 0.5 * (low + high)
     return (middle - 0.25, middle + 0.25) if high - low < 0.5 else (low, high)
 

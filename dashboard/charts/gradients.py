@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from dashboard.charts.axes import drawable, layer_axis, log_axis, log_ticks, step_axis
+from dashboard.charts.axes import DECADES, drawable, layer_axis, log_axis, log_ticks, step_axis
 from dashboard.charts.marks import (
     Line,
     band,
@@ -39,8 +40,11 @@ def heat_maps() -> dict[str, str]:
     return {name: quantity.menu for name, quantity in LAYER_QUANTITIES.items() if quantity.menu}
 
 
-def gradient_flow(measured: Measurement, style: Style) -> Figure:
-    """δ norm and weight-gradient norm per layer, at step 0 (dotted) and at the step chosen."""
+def gradient_flow(measured: Measurement, style: Style, ghost: Ghost | None = None) -> Figure:
+    """δ norm and weight-gradient norm per layer, at step 0 (dotted) and at the step chosen, over six decades at least.
+
+    `ghost`: δ of the run before, beneath.
+    """
     layers, steps = measured.axes["layer"], measured.axes["step"]
     now = len(steps) - 1
     traces = []
@@ -72,19 +76,46 @@ def gradient_flow(measured: Measurement, style: Style) -> Figure:
                     zorder=0 if first else 1,
                 )
             )
+    if ghost:
+        traces.insert(0, _ghost(ghost, style))
     shown = np.concatenate([np.ravel(trace["y"]) for trace in traces])
     if "theory_delta_norm" in measured.values:
         shown = np.append(shown, measured["theory_delta_norm"][0])
-        traces = _theory(measured, style, floor=10 ** log_ticks(shown)["range"][0]) + traces
+        traces = _theory(measured, style, floor=10 ** log_ticks(shown, DECADES)["range"][0]) + traces
     return {
         "data": traces,
         "layout": style.layout(
             "gradient_flow",
             xaxis=layer_axis(len(layers)),
-            yaxis=log_axis("norm", **log_ticks(shown)),
+            yaxis=log_axis("norm", **log_ticks(shown, DECADES)),
             annotations=_zero_notes(measured, style, now),
+            meta={"layers": len(layers)},
         ),
     }
+
+
+@dataclass(frozen=True)
+class Ghost:
+    """The run before: what it was, in words, and its δ norms (n_layers,)."""
+
+    name: str
+    delta_norm: np.ndarray
+
+
+def _ghost(ghost: Ghost, style: Style) -> dict[str, object]:
+    """δ of the run before: a change is seen beside what it changed."""
+    return line(
+        np.arange(1, len(ghost.delta_norm) + 1),
+        drawable(ghost.delta_norm),
+        f"δ before: {ghost.name}",
+        style.muted,
+        "layer %{x}<br>δ before %{y:.2e}<extra></extra>",
+        width=1.5,
+        dash="dashdot",
+        uid="ghost",
+        legendrank=3,
+        zorder=-1,
+    )
 
 
 def _theory(measured: Measurement, style: Style, floor: float) -> list[dict[str, object]]:
@@ -143,7 +174,11 @@ def layer_by_step(measured: Measurement, name: str, style: Style, step: int) -> 
         ends |= {"colorscale": style.diverging} if quantity.span[0] < 0 else {}
     hover, bar = f"layer %{{y}}, step %{{x}}<br>{quantity.label}", colour_bar(style, title=title, len=1.0)
     return {
-        "data": [heat_map(steps, layers, values, hover, bar, log=quantity.log, **ends)],
+        "data": [
+            heat_map(
+                steps, layers, values, hover, bar, log=quantity.log, least=DECADES if quantity.log else 0.5, **ends
+            )
+        ],
         "layout": style.layout(
             f"{name}_by_step",
             xaxis=step_axis(steps, showgrid=False),

@@ -156,14 +156,23 @@ def log_shades(values: np.ndarray) -> np.ndarray:
 
 
 def heat_map(
-    x: np.ndarray, y: np.ndarray, values: np.ndarray, hover: str, bar: dict[str, Any], *, log: bool = True, **more: Any
+    x: np.ndarray,
+    y: np.ndarray,
+    values: np.ndarray,
+    hover: str,
+    bar: dict[str, Any],
+    *,
+    log: bool = True,
+    least: float = 0.5,
+    **more: Any,
 ) -> dict[str, Any]:
     """A colour for each value (len(y), len(x)), for its logarithm if `log`; the pointer is shown the value itself.
 
-    `bar`: what `colour_bar` makes. The ends of the scale are those of the values, unless `zmin` and `zmax` are given.
+    `bar`: what `colour_bar` makes. The ends of the scale are those of the values, `least` apart at least, unless `zmin`
+    and `zmax` are given.
     """
     shades = log_shades(values) if log else values
-    low, high = shade_range(shades)
+    low, high = shade_range(shades, least)
     return {
         "type": "heatmap",
         "x": x,

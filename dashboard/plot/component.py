@@ -12,12 +12,15 @@ from dashboard.plot.library import library_path
 DEFAULT_HEIGHT = 400
 
 _FOLDER = Path(__file__).parent
+FRAMES_JS = (_FOLDER / "frames.js").read_text(encoding="utf-8")
+"""What a component needs to read the frames of a playing: its own script follows it."""
+
 _mount = st.components.v2.component(
     "nncore_plot",
     html='<div class="nncore-plot" role="figure" tabindex="0">'
     '<div class="nncore-plot-graph"></div><p class="nncore-plot-message" role="alert" hidden></p></div>',
     css=(_FOLDER / "plot.css").read_text(encoding="utf-8"),
-    js="\n".join((_FOLDER / name).read_text(encoding="utf-8") for name in ("frames.js", "plot.js")),
+    js=FRAMES_JS + (_FOLDER / "plot.js").read_text(encoding="utf-8"),
     isolate_styles=False,  # plotly.js writes its style sheet into the page, which a shadow root does not see
 )
 

@@ -166,6 +166,7 @@ async function paintAll(chart) {
       makeToolbarOneTabStop(chart);
       chart.failed = false;
       chart.message.hidden = true;
+      tellAxis(chart);
       graph.dataset.painted = Number(graph.dataset.painted ?? 0) + 1;
       graph.dataset.frame = isFollowing ? playing.frame : "";
     } catch (problem) {
@@ -173,6 +174,15 @@ async function paintAll(chart) {
     }
   }
   chart.busy = false;
+}
+
+// Whoever stands on a chart's axis of layers (meta.layers: how many, along x) hears where layer 1 and the last one are.
+function tellAxis({ root, graph, key }) {
+  const { xaxis, meta } = graph._fullLayout;
+  if (!meta?.layers) return;
+  const [first, last] = [1, meta.layers].map((layer) => Math.round(xaxis._offset + xaxis.l2p(layer)));
+  const axis = { first, last, layers: meta.layers, width: root.clientWidth };
+  window.dispatchEvent(new CustomEvent("nncore-painted", { detail: { key, axis } }));
 }
 
 // The player names a frame; charts in sight are drawn before it names the next, the others when they come into sight.
@@ -227,7 +237,7 @@ function create(root) {
     if (!hasRoom(chart) || (width === chart.width && height === chart.height)) return;
     Object.assign(chart, { width, height });
     if (chart.next) paint(chart);
-    else if (chart.graph.on && !chart.failed) window.Plotly.Plots.resize(chart.graph);
+    else if (chart.graph.on && !chart.failed) window.Plotly.Plots.resize(chart.graph).then(() => tellAxis(chart));
   });
   chart.observer.observe(root);
   chart.sight = new IntersectionObserver(([entry]) => {

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from nncore import History, RunConfig
     from nncore.data.table import Table, TableChoice
     from nncore.diagnosis import Remedy
+    from nncore.model.layout import Array
 
 T = TypeVar("T")
 
@@ -66,6 +67,8 @@ class Card:
     caption: str
     figure: Figure
     height: int
+    still: str = ""
+    """The chart as an SVG, where its figure is none of Plotly's."""
 
 
 @dataclass
@@ -91,6 +94,15 @@ class Cards:
         return [card for section in self.sections.values() for card in section.values()]
 
 
+@dataclass(frozen=True)
+class SeenRun:
+    """What stays of a run that the lab has shown: its δ norms (n_layers,) at the step that was looked at last."""
+
+    config: RunConfig
+    step: int
+    delta_norm: Array
+
+
 # The session ------------------------------------------------------------------------------------------------
 
 
@@ -112,6 +124,8 @@ class Session:
     cards: Cards = field(default_factory=Cards)
     """The charts of the page, for its report."""
 
+    seen: tuple[SeenRun, ...] = ()
+    """The run that the lab shows, and before it the one that it showed last."""
     undo: Trail | None = None
     """The set-ups that the sidebar has had."""
     written: dict[str, tuple[Any, Any]] = field(default_factory=dict)

@@ -37,7 +37,12 @@ def add_css() -> None:
         " .st-key-numbers [data-testid=stMetricDelta], .st-key-numbers [data-testid=stMetricDelta] * { white-space: normal; }"
     )
     paper = current().background  # the player's bar covers what scrolls by below it
-    bar = f".nncore-playing .st-key-step_row {{ background: {paper}; box-shadow: 0 0 0 0.5rem {paper}; }}"
+    bar = f".st-key-step_row {{ background: {paper}; box-shadow: 0 0 0 0.5rem {paper}; }}"
+    numbers = (
+        ".st-key-numbers [data-testid=stMetric] { padding: 0.375rem 0.75rem !important; }"
+        ".st-key-numbers [data-testid=stMetric] > div:not([role]) { display: flex; flex-wrap: wrap; align-items: center; gap: 0 0.5rem; }"
+        ".st-key-numbers [data-testid=stMetricValue] { font-size: 1.375rem; padding: 0; }"
+    )
     sidebar = "[data-testid=stSidebarHeader] { height: 2.25rem; }"
     buttons = f"{filled} {{ color: {DARK.background}; }}" if current().dark else ""
-    st.html(f"<style>{margins} {sidebar} {bar} {phone} {size} {buttons}</style>")
+    st.html(f"<style>{margins} {sidebar} {bar} {numbers} {phone} {size} {buttons}</style>")

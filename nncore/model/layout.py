@@ -108,6 +108,14 @@ class Layout:
             parts += [bias, weight.reshape(*weight.shape[:-2], fan_in * fan_out)]
         return np.concatenate(parts, axis=-1)
 
+    def index(self, layer: int, row: int | None, column: int) -> int:
+        """The place in theta of W[row, column] of layer 1 ... L, or with row None of the bias of unit `column`.
+
+        >>> Layout((1, 2, 1)).index(1, 0, 1)
+        3
+        """
+        return self.bounds[layer - 1][0] + (0 if row is None else (row + 1) * self.fans[layer - 1][1]) + column
+
     def name(self, index: int) -> tuple[int, str, int | None, int]:
         """(layer, "weight" or "bias", row, column) of one theta; row is None for a bias.
 

@@ -15,7 +15,7 @@ FOLDER = ROOT / "dashboard"
 
 FLOORS = (
     {"plot", "jobs", "words"},
-    {"charts"},
+    {"charts", "network"},
     {"state.lessons", "state.session"},
     {"ui"},
     {"state"},

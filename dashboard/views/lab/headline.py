@@ -30,16 +30,22 @@ AT_FIRST_SECONDS = 0.4
 """Time that the first sight of a run gives to the trials of its remedies."""
 
 
-def show(training: Training, record: int) -> None:
-    """What happened at this step, with a button that mends what is wrong."""
-    history, found = training.history, training.measured(verdict, record)
+def show(training: Training, record: int) -> st.delta_generator.DeltaGenerator:
+    """What happened at this step; returns the place for the button that mends what is wrong."""
+    found = training.measured(verdict, record)
     with st.container(border=True, key="headline", gap="xsmall"):
         words, mend = st.columns([4, 1.2], vertical_alignment="center")
         remedy_check.show(training)
     words.markdown(training.measured(headline, record, found).markdown())
+    return mend
+
+
+def mend(place: st.delta_generator.DeltaGenerator, training: Training, record: int) -> None:
+    """The button that mends what is wrong; its trials may take a moment."""
+    history, found = training.history, training.measured(verdict, record)
     if isinstance(training.config, Fork):  # a remedy is tried out from step 0 on
         return
-    with mend:
+    with place:
         if history.was_stopped and not isinstance(training, Opened):
             measurements().leave(session().watched, PLACE)
             again = st.button(

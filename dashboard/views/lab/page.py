@@ -17,11 +17,13 @@ from dashboard.state import pins, sidebar_run
 from dashboard.state.session import STEP, peek, session
 from dashboard.ui import card, downloads, layout, theme
 from dashboard.views import learned
-from dashboard.views.lab import banner, causes, findings, headline, lesson_maker, report, seed_study
+from dashboard.views.lab import banner, causes, findings, headline, lesson_maker, network, report, seed_study
+from dashboard.words import runs as words
 from dashboard.words.runs import flow_sentence
 from nncore import History
 from nncore import measures as m
-from nncore.diagnosis import Flow, flow, theory_gap
+from nncore.diagnosis import Flow, flow, theory_gap, verdict
+from nncore.measures.drawn_network import drawn_network
 
 
 def over_time(history: History) -> m.Measurement:
@@ -34,7 +36,6 @@ def charts(training: Training) -> None:
     """Everything that follows the step slider."""
     history, look = training.history, theme.current()
     top, end = st.container(), st.container()
-    wrong, numbers = st.container(key="wrong"), st.container(key="numbers")
     with st.container(horizontal=True, vertical_alignment="bottom", key="step_row"):
         with st.container():
             record, play = playback.timeline(
@@ -47,27 +48,35 @@ def charts(training: Training) -> None:
             )
         n_seeds = seed_study.control()
         pins.button(training.config)
-    with top:
-        if layout.shows("headline"):
-            headline.show(training, record)
-    with end:
-        causes.ending(training, look)
+    pictures, numbers, wrong = st.container(key="pictures"), st.container(key="numbers"), st.container(key="wrong")
     session().cards.begin("charts", record)
     step = int(history.step[record])
     repeated = seed_study.study(training, record, n_seeds)
-    timeline = training.measured(over_time)
     seen = training.measured(flow, record)
+    before = network.ghost(training, record, seen)
+    first_sight(training, record)
+    with top:
+        place = headline.show(training, record) if layout.shows("headline") else None
+    with end:
+        causes.ending(training, look)
     with wrong:
         if layout.shows("findings"):
             findings.show(training, record)
     with numbers:
         if layout.shows("numbers"):
             headline.metrics(training, record)
+    with pictures:
+        left, right = st.columns([2, 1])
+        with left:
+            network.show(training, record, before, look, play)
+        with right:
+            learned.show(training, record, look, height=network.HEIGHT, play=play)
     layout.open_places()
 
-    left, right = st.columns(2)
+    timeline = training.measured(over_time)
+    left, right = st.columns([2, 1])
     with left:
-        gradient_flow(training, record, seen, look, repeated, play)
+        gradient_flow(training, record, seen, before, look, repeated, play)
     with right:
         layer_by_step(timeline, look, step, play)
 
@@ -112,23 +121,38 @@ def charts(training: Training) -> None:
             drawn = partial(activations.saturation, measured, look)
             card.show("saturation", activations.SATURATION, measured, drawn(step), height=300, frames=play.marks(drawn))
 
-    losses, *middle, picture = st.columns(3 if causes.wants_sharpness() else 2)
+    losses, *middle = st.columns(2 if causes.wants_sharpness() else 1)
     with losses:
         measured = seed_study.performance(training, repeated)
         drawn = partial(loss.performance, measured, look)
         switch = partial(causes.sharpness_switch, training.config)
         card.show("loss", loss.LOSS, measured, drawn(step), above=switch, frames=play.marks(drawn))
-    with picture:
-        learned.show(training, record, look, play=play)
     for column in middle:
         with column:
             causes.sharpness(training, look, step, play)
 
     parameters(training, look, step, play)
+    if place:
+        headline.mend(place, training, record)
+
+
+def first_sight(training: Training, record: int) -> None:
+    """Measure what the first screen shows before any of it is drawn, so that all of it changes at once."""
+    found = training.measured(verdict, record)
+    training.measured(words.headline, record, found)
+    training.measured(headline.tiles, record, found)
+    training.measured(drawn_network, record)
+    training.measured(m.gradient_flow, record)
 
 
 def gradient_flow(
-    training: Training, record: int, seen: Flow, look: style.Style, repeated: SeedTraining | None, play: Playback
+    training: Training,
+    record: int,
+    seen: Flow,
+    before: gradients.Ghost | None,
+    look: style.Style,
+    repeated: SeedTraining | None,
+    play: Playback,
 ) -> None:
     """δ and weight-gradient norms per layer, with what theory predicts for step 0 and the bands of many seeds."""
     measured = training.measured(m.gradient_flow, record)
@@ -151,13 +175,13 @@ def gradient_flow(
     def drawn(each: int) -> style.Figure:
         measured = play.measured(m.gradient_flows, each)
         measured = theory_gap.beside_theory(measured, predicted) if predicted else measured
-        return gradients.gradient_flow(banded(measured, repeated), look)
+        return gradients.gradient_flow(banded(measured, repeated), look, before)
 
     card.show(
         "flow",
         gradients.FLOW,
         measured,
-        gradients.gradient_flow(measured, look),
+        gradients.gradient_flow(measured, look, before),
         finding=f"{finding} {problem}".strip(),
         above=switch,
         frames=play.frames(drawn),

@@ -104,6 +104,10 @@ def _way_back(config: RunConfig) -> str:
 
 
 def _figure(card: Card, number: int, look: style.Style) -> str:
+    title = f"<h3>{html.escape(card.title)} <span>{html.escape(card.subtitle)}</span></h3>"
+    caption = f"<figcaption>{html.escape(card.caption)}</figcaption>"
+    if card.still:
+        return f"<figure>{title}{card.still}{caption}</figure>"
     layout = card.figure.get("layout", {}) | {"font": look.font()}
     figure = encode({"data": card.figure["data"], "layout": layout})
     drawn = plotly.io.to_html(
@@ -115,8 +119,7 @@ def _figure(card: Card, number: int, look: style.Style) -> str:
         div_id=f"chart{number}",
         default_height=f"{card.height}px",
     )
-    title = f"<h3>{html.escape(card.title)} <span>{html.escape(card.subtitle)}</span></h3>"
-    return f"<figure>{title}{drawn}<figcaption>{html.escape(card.caption)}</figcaption></figure>"
+    return f"<figure>{title}{drawn}{caption}</figure>"
 
 
 def _version() -> str:

@@ -39,7 +39,7 @@ def show(look: style.Style, numbers: Numbers) -> None:
     pick, page = st.columns([2, 7], gap="medium")
     with pick:
         record, layer, row, column, sample = choices(history)
-    index = index_of(history, layer, row, column)
+    index = history.layout.index(layer, row, column)
     found = chain(
         history.network, config.loss_function(), history.theta[record], history.probe_x, history.probe_y, sample, index
     )
@@ -62,12 +62,6 @@ def choices(history: History) -> tuple[int, int, int | None, int, int]:
     column = whole("To unit", "b_to", 0, fan_out - 1, 0, "Unit of this layer, counted from 0.")
     sample = whole("Sample", "b_row", 0, len(history.probe_x) - 1, 0, "Row of the probe, counted from 0.")
     return record, layer, row, column, sample
-
-
-def index_of(history: History, layer: int, row: int | None, column: int) -> int:
-    """The place of a parameter in theta."""
-    start, fan_out = history.layout.bounds[layer - 1][0], history.layout.fans[layer - 1][1]
-    return start + (0 if row is None else (row + 1) * fan_out) + column
 
 
 def report(found: Chain, history: History, record: int, sample: int, look: style.Style, numbers: Numbers) -> None:

@@ -152,6 +152,6 @@ def test_frames_are_measured_once_for_all_readers() -> None:
         tell(app, "play", 0)
     batches = {call for call in calls if len(call) > 1 and isinstance(call[1], tuple)}
     names = {call[0] for call in batches}
-    once = {"gradient_flows", "ledgers", "precisions", "signals", "decision_regions_of", "facts"}
+    once = {"drawn_networks", "gradient_flows", "ledgers", "precisions", "signals", "decision_regions_of", "facts"}
     assert names == once | {"distributions"}
     assert len(batches) == len(once) + 3

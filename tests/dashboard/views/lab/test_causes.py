@@ -165,7 +165,7 @@ def test_every_kind_of_run_has_its_ledger_and_its_float_types(query: dict) -> No
     assert {"chart_ledger", "chart_precision"} <= set(shown)
     lost = "Diverged" in words(app)
     assert ({"chart_growth", "chart_place"} <= set(shown)) == lost
-    assert next(iter(shown)) == ("chart_growth" if lost else "chart_flow")
+    assert next(iter(shown)) == ("chart_growth" if lost else "chart_learned")
 
 
 def test_ledger_and_precision_follow_the_step() -> None:

@@ -75,10 +75,10 @@ def test_the_lab_collects_its_charts_as_they_stand() -> None:
     assert not app.exception
     cards: Cards = app.session_state["session"].cards
     titles = [each.title for each in cards.drawn()]
-    assert titles[:2] == ["Gradient flow", "Over training"] and titles[-1] == "θ over time"
+    assert titles[:3] == ["The network", "What it learned", "Gradient flow"] and titles[-1] == "θ over time"
     assert len(titles) == len(set(titles))
     assert cards.record == 2
-    names = [trace.get("name") for trace in cards.drawn()[0].figure["data"]]
+    names = [trace.get("name") for trace in cards.drawn()[2].figure["data"]]
     assert "δ at step 2" in names
 
 
