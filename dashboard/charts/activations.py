@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dashboard.charts.axes import layer_axis, log_axis, log_ticks
+from dashboard.charts.axes import layer_axis, layers_along, log_axis, log_ticks
 from dashboard.charts.marks import Line, bands, layer_lines, line, note
 from dashboard.charts.style import Figure, Style, merge
 from dashboard.charts.text import Text
@@ -76,6 +76,7 @@ def distribution(measured: Measurement, quantity: str, style: Style) -> Figure:
             f"distribution_{quantity}",
             xaxis={"title": {"text": label}, "showgrid": False, "nticks": 6, "range": [low[0], high[-1]]},
             yaxis=layer_axis(len(layers), "layer", showgrid=False),
+            meta=layers_along("y", len(layers)),
             annotations=annotations,
             margin={"t": 10},
         ),
@@ -122,6 +123,7 @@ def signal(measured: Measurement, style: Style) -> Figure:
         "layout": style.layout(
             "signal",
             xaxis=layer_axis(len(layers)),
+            meta=layers_along("x", len(layers)),
             yaxis=log_axis("std of z", **log_ticks(np.concatenate([pooled, own, *(trace["y"] for trace in seeds)]))),
             annotations=annotations,
         ),

@@ -89,6 +89,11 @@ def layer_axis(n_layers: int, title: str = "layer (input → output)", **changes
     )
 
 
+def layers_along(axis: str, n_layers: int) -> dict[str, Any]:
+    """A layout's `meta`: layers 1 ... n_layers lie along this axis ("x" or "y"), so that one of them can be marked."""
+    return {"layers": n_layers, "along": axis}
+
+
 def step_axis(steps: np.ndarray, **changes: Any) -> dict[str, Any]:
     """An axis of training steps, which are whole numbers."""
     few = {"dtick": 1} if steps[-1] - steps[0] < 10 else {}

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dashboard.charts.axes import DECADES, drawable, layer_axis, log_axis, log_ticks, step_axis
+from dashboard.charts.axes import DECADES, drawable, layer_axis, layers_along, log_axis, log_ticks, step_axis
 from dashboard.charts.marks import (
     Line,
     band,
@@ -89,7 +89,7 @@ def gradient_flow(measured: Measurement, style: Style, ghost: Ghost | None = Non
             xaxis=layer_axis(len(layers)),
             yaxis=log_axis("norm", **log_ticks(shown, DECADES)),
             annotations=_zero_notes(measured, style, now),
-            meta={"layers": len(layers)},
+            meta=layers_along("x", len(layers)),
         ),
     }
 
@@ -183,6 +183,7 @@ def layer_by_step(measured: Measurement, name: str, style: Style, step: int) -> 
             f"{name}_by_step",
             xaxis=step_axis(steps, showgrid=False),
             yaxis=layer_axis(len(layers), "layer", showgrid=False),
+            meta=layers_along("y", len(layers)),
             shapes=[halo(style, step), step_line(style, step)],
             margin={"t": 10},
         ),

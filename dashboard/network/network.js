@@ -26,11 +26,13 @@ function magnitude(log, sign = 1) {
   if (log === Infinity) return "∞";
   const minus = sign < 0 ? "−" : "";
   if (log >= -3 && log < 4) return minus + String(Number((10 ** log).toPrecision(3)));
-  let power = Math.floor(log), digits = 10 ** (log - power);
-  if (digits >= 9.95) [power, digits] = [power + 1, 1];
-  return `${minus}${digits.toFixed(1)} · 10${[...String(power)].map((letter) => SUPERSCRIPT[letter]).join("")}`;
+  let exponent = Math.floor(log), digits = 10 ** (log - exponent);
+  if (digits >= 9.95) [exponent, digits] = [exponent + 1, 1];
+  return `${minus}${digits.toFixed(1)} · 10${raised(exponent)}`;
 }
 
+const raised = (whole) => [...String(whole)].map((letter) => SUPERSCRIPT[letter]).join("");
+const power = (whole) => (whole ? `10${raised(whole)}` : "1");
 const plain = (value) => `${value < 0 ? "−" : ""}${Math.abs(Number(value.toPrecision(3)))}`;
 
 function array(values) {
@@ -93,6 +95,9 @@ function build(network) {
     part.style.height = `${traced - SAID - NUMBERS - GAP / 2}px`;
   }
   network.front.style.background = colours.delta;
+  const [low, bar, high] = network.scale.children, [floor, top] = scene.scale;
+  [low.textContent, high.textContent] = [power(floor), power(top)];
+  bar.style.background = `linear-gradient(to right, color-mix(in srgb, ${colours.positive} ${100 * DARKEST}%, transparent), ${colours.positive})`;
   network.rings = [];
   network.columns = columns.map((column, l) => {
     const group = node("g", { "data-layer": l }, svg);
@@ -105,6 +110,7 @@ function build(network) {
   });
   const every = Math.ceil(columns.length / Math.max(Math.floor((width - LEFT) / 30), 1));
   columns.forEach((_, l) => {
+    if (!l && x[1] - x[0] < 18) return;
     if (l && (l - 1) % every && l !== columns.length - 1) return;
     if (l && l !== columns.length - 1 && columns.length - 1 - l < every && every > 1) return;
     const label = node("text", {
@@ -122,13 +128,13 @@ function height(network, log) {
 
 function buildTrace(network) {
   const { below: svg, scene, x, width } = network, { colours, scale: [floor, top] } = scene;
-  for (let power = floor; power <= top; power += 4) {
-    const y = height(network, power);
+  for (let exponent = floor; exponent <= top; exponent += 4) {
+    const y = height(network, exponent);
     node("line", { x1: LEFT, x2: width - RIGHT + 8, y1: y, y2: y, stroke: colours.border }, svg);
     const label = node("text", {
       x: LEFT - 6, y, fill: colours.muted, "font-size": 11 * scene.size, "text-anchor": "end", "dominant-baseline": "central",
     }, svg);
-    label.textContent = power ? `10${[...String(power)].map((letter) => SUPERSCRIPT[letter]).join("")}` : "1";
+    label.textContent = power(exponent);
   }
   const name = node("text", { x: 0, y: 10, fill: colours.delta, "font-size": 12 * scene.size, "font-weight": 600 }, svg);
   name.textContent = "‖δ‖";
@@ -385,7 +391,7 @@ function create(root) {
   const find = (selector) => root.querySelector(selector);
   const network = {
     root, svg: find(".nncore-network-drawing"), below: find(".nncore-network-trace"), cover: find(".nncore-network-cover"),
-    front: find(".nncore-network-front"), said: find("output"), tip: find(".nncore-network-tip"), live: find("[aria-live]"), width: 0, marked: 0,
+    front: find(".nncore-network-front"), scale: find(".nncore-network-scale"), said: find("output"), tip: find(".nncore-network-tip"), live: find("[aria-live]"), width: 0, marked: 0,
   };
   network.observer = new ResizeObserver(() => {
     if (Math.abs(root.clientWidth - network.width) < 1) return;

@@ -85,6 +85,7 @@ function fail(chart, problem, what = "drawn") {
 const plain = (value) => (ArrayBuffer.isView(value) ? Array.from(value) : (value ?? null));
 
 function listen(chart) {
+  chart.graph.on("plotly_afterplot", () => layersDrawn(chart));
   chart.graph.on("plotly_click", ({ points: [point] }) => {
     const { x, y, z, curveNumber: curve, pointNumber, customdata } = point;
     chart.click?.("click", {
@@ -162,11 +163,13 @@ async function paintAll(chart) {
       if (isFirst || wanted !== chart.config) figure.config = config(chart, Plotly, data.figure.config);
       chart.config = wanted;
       await Plotly.react(graph, figure);
-      if (isFirst) listen(chart);
+      if (isFirst) {
+        listen(chart);
+        layersDrawn(chart); // the first painting is over before anybody could listen
+      }
       makeToolbarOneTabStop(chart);
       chart.failed = false;
       chart.message.hidden = true;
-      tellAxis(chart);
       graph.dataset.painted = Number(graph.dataset.painted ?? 0) + 1;
       graph.dataset.frame = isFollowing ? playing.frame : "";
     } catch (problem) {
@@ -176,13 +179,26 @@ async function paintAll(chart) {
   chart.busy = false;
 }
 
-// Whoever stands on a chart's axis of layers (meta.layers: how many, along x) hears where layer 1 and the last one are.
-function tellAxis({ root, graph, key }) {
-  const { xaxis, meta } = graph._fullLayout;
-  if (!meta?.layers) return;
+// Layers lie along an axis of some charts (meta.along, meta.layers). One of them may be marked, for all charts at once; and
+// whoever draws columns above such a chart hears where its first and last layer stand.
+function layersDrawn(chart) {
+  const { root, graph, key } = chart, { xaxis, meta } = graph._fullLayout;
+  markLayer(chart);
+  if (meta?.along !== "x") return;
   const [first, last] = [1, meta.layers].map((layer) => Math.round(xaxis._offset + xaxis.l2p(layer)));
   const axis = { first, last, layers: meta.layers, width: root.clientWidth };
   window.dispatchEvent(new CustomEvent("nncore-painted", { detail: { key, axis } }));
+}
+
+function markLayer({ graph, mark }) {
+  const { xaxis, yaxis, meta, _size: size } = graph._fullLayout ?? {}, layer = window.nncoreLayer;
+  mark.hidden = !layer || !meta?.along || layer > meta.layers;
+  if (mark.hidden) return;
+  const isAcross = meta.along === "x", axis = isAcross ? xaxis : yaxis;
+  const ends = [layer - 0.4, layer + 0.4].map((edge) => Math.min(Math.max(axis.l2p(edge), 0), axis._length) + axis._offset);
+  const start = Math.min(...ends), length = Math.abs(ends[1] - ends[0]);
+  const box = isAcross ? [start, size.t, length, size.h] : [size.l, start, size.w, length];
+  ["left", "top", "width", "height"].forEach((side, place) => (mark.style[side] = `${box[place]}px`));
 }
 
 // The player names a frame; charts in sight are drawn before it names the next, the others when they come into sight.
@@ -227,6 +243,7 @@ function create(root) {
     root,
     graph: root.querySelector(".nncore-plot-graph"),
     message: root.querySelector(".nncore-plot-message"),
+    mark: root.querySelector(".nncore-plot-mark"),
     width: 0,
     height: 0,
     waiting: [], // what the player waits for until this chart has its frames
@@ -237,7 +254,7 @@ function create(root) {
     if (!hasRoom(chart) || (width === chart.width && height === chart.height)) return;
     Object.assign(chart, { width, height });
     if (chart.next) paint(chart);
-    else if (chart.graph.on && !chart.failed) window.Plotly.Plots.resize(chart.graph).then(() => tellAxis(chart));
+    else if (chart.graph.on && !chart.failed) window.Plotly.Plots.resize(chart.graph);
   });
   chart.observer.observe(root);
   chart.sight = new IntersectionObserver(([entry]) => {
@@ -246,7 +263,9 @@ function create(root) {
   });
   chart.sight.observe(root);
   chart.follow = (event) => follow(chart, event);
+  chart.markLayer = () => markLayer(chart);
   window.addEventListener("nncore-frame", chart.follow);
+  window.addEventListener("nncore-layer", chart.markLayer);
   root.addEventListener("keydown", walkToolbar);
   return chart;
 }
@@ -279,6 +298,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     chart.observer.disconnect();
     chart.sight.disconnect();
     window.removeEventListener("nncore-frame", chart.follow);
+    window.removeEventListener("nncore-layer", chart.markLayer);
     if (chart.graph.on) window.Plotly.purge(chart.graph);
   };
 }

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from dashboard.charts.axes import drawable, layer_axis, log_axis, log_ticks, step_axis
+from dashboard.charts.axes import drawable, layer_axis, layers_along, log_axis, log_ticks, step_axis
 from dashboard.charts.marks import line, note, step_line
 from dashboard.charts.style import Figure, Style, fade, merge
 from dashboard.charts.text import Text
@@ -62,6 +62,7 @@ def ledger(measured: Measurement, style: Style) -> Figure:
         barmode="relative",
         bargap=0.15,
         xaxis=layer_axis(max(len(layers), 1)),
+        meta=layers_along("x", len(layers)),
         yaxis={"title": {"text": "decades"}, "zeroline": True, "zerolinecolor": style.muted, "nticks": 7},
     )
     if not any(np.isfinite(measured[part]).any() for part in PARTS):
@@ -173,7 +174,9 @@ def precision(measured: Measurement, style: Style) -> Figure:
             "name": "not finite",
         }
     )
-    layout = style.layout("precision", xaxis=layer_axis(len(layers), anchor="y2", showgrid=False))
+    layout = style.layout(
+        "precision", xaxis=layer_axis(len(layers), anchor="y2", showgrid=False), meta=layers_along("x", len(layers))
+    )
     base = layout["yaxis"]
     layout["yaxis"] = merge(base, log_axis("δ norm", domain=[0.36, 1], **log_ticks(measured["delta_norm"])))
     layout["yaxis2"] = merge(base, {"domain": [0, 0.28], "autorange": "reversed", "showgrid": False})

@@ -7,12 +7,13 @@ from functools import partial
 import streamlit as st
 
 from dashboard.charts import network as charts
+from dashboard.charts import weights
 from dashboard.charts.gradients import Ghost
 from dashboard.charts.style import Figure, Style
 from dashboard.jobs.work import Training
 from dashboard.network import network
 from dashboard.playback import Playback
-from dashboard.state.session import SeenRun, session
+from dashboard.state.session import SeenRun, peek, session
 from dashboard.ui import card
 from dashboard.words.numbers import number
 from dashboard.words.runs import layer_factor
@@ -23,6 +24,9 @@ from nncore.measures.drawn_network import drawn_network, drawn_networks
 from nncore.model.layout import Layout
 
 HEIGHT = 330
+
+LAYER, INDEX = "theta_layer", "theta_index"
+"""Keys of the lab's choice of a layer's weights, and of a single θ."""
 
 FEW = 2
 """Settings in which two runs differ that a ghost's name lists."""
@@ -51,6 +55,11 @@ def show(training: Training, record: int, before: Ghost | None, look: Style, pla
         alt=figure["layout"]["meta"]["said"],
         still=charts.still(figure, look),
     )
+    index = peek(INDEX, -1)
+    if 0 <= index < layout.n_params:
+        with st.container(horizontal=True, vertical_alignment="center", key="network_chosen"):
+            st.caption(f"Chosen: {weights.place(layout, index)}, drawn under *θ over time*.", width="content")
+            by_hand(layout, index, "Its products, by hand")
 
 
 def sentence(seen: Flow) -> str:
@@ -62,10 +71,23 @@ def sentence(seen: Flow) -> str:
     return f"‖δ‖ {last} at the output, {first} at layer 1{rate}"
 
 
+def by_hand(layout: Layout, index: int, label: str) -> None:
+    """A link to the inspector, where every product that reaches this θ is written out."""
+    layer, kind, row, column = layout.name(index)
+    place = {"b_layer": layer, "b_to": column} | ({"b_bias": "true"} if row is None else {"b_from": row})
+    st.page_link(
+        "views/lecture/backward.py",
+        label=label,
+        icon=":material/search:",
+        query_params={"b_part": "Inspector"} | {name: str(value) for name, value in place.items()},
+        help=f"Opens this network in the inspector on this {kind}: every product that reaches it.",
+    )
+
+
 def choose(layout: Layout, edge: dict[str, int]) -> None:
     """Let the chart of θ show a weight that was clicked."""
-    st.session_state["theta_layer"] = edge["layer"]
-    st.session_state["theta_index"] = layout.index(edge["layer"], edge["from"], edge["to"])
+    st.session_state[LAYER] = edge["layer"]
+    st.session_state[INDEX] = layout.index(edge["layer"], edge["from"], edge["to"])
 
 
 # The run before ---------------------------------------------------------------------------------------------

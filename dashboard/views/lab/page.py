@@ -257,7 +257,7 @@ def parameters(training: Training, look: style.Style, step: int, play: Playback)
         1,
         n_layers,
         1,
-        key="theta_layer",
+        key=network.LAYER,
         bind="query-params",
         help="The layer whose weights are drawn as bands: the middle half and the middle 96 % of them.",
     )
@@ -266,18 +266,15 @@ def parameters(training: Training, look: style.Style, step: int, play: Playback)
         0,
         history.layout.n_params - 1,
         None,
-        key="theta_index",
+        key=network.INDEX,
         bind="query-params",
         placeholder="the whole layer",
         help="The index k of a single θ_k, counted over all layers: biases first, then weights row by row.",
     )
-    by_hand.page_link(
-        "views/lecture/backward.py",
-        label="By hand",
-        icon=":material/search:",
-        query_params={"b_part": "Inspector"},
-        help="Opens this network in the inspector: pick a weight and a sample, and see every product that reaches it.",
-    )
+    with by_hand:
+        network.by_hand(
+            history.layout, history.layout.index(int(layer), 0, 0) if index is None else int(index), "By hand"
+        )
     if index is None:
         measured = training.measured(m.layer_parameters, int(layer))
         drawn, what = partial(weights.layer_bands, measured, look), f"weights of layer {layer}"
