@@ -13,6 +13,9 @@ Figure = dict[str, Any]
 FONT = "Source Sans, Source Sans Pro, system-ui, sans-serif"
 CIVIDIS = "Cividis"
 
+POWERS = 1.25
+"""plotly.js writes powers of ten so much larger than other ticks."""
+
 # Viridis at eleven even places, as matplotlib and plotly have it.
 _VIRIDIS = np.array(
     [
@@ -35,6 +38,8 @@ _VIRIDIS = np.array(
 class Style:
     """The colours and sizes of one theme. A quantity keeps its colour and its marker on every page.
 
+    `border` is what parts cards, `control` the edge of what can be typed into or chosen.
+
     `parts`: a colour for each part of the gradient ledger.
     """
 
@@ -42,6 +47,7 @@ class Style:
     background: str
     raised: str
     border: str
+    control: str
     ink: str
     muted: str
     primary: str
@@ -121,7 +127,11 @@ class Style:
             "yaxis": axis,
             "meta": {"name": name},
         }
-        return merge(layout, changes)
+        layout = merge(layout, changes)
+        for name in [name for name in layout if name[1:5] == "axis" and layout[name].get("type") == "log"]:
+            ticks = axis["tickfont"] | {"size": round(axis["tickfont"]["size"] / POWERS)}
+            layout[name] = {"tickfont": ticks} | {key: each for key, each in layout[name].items() if key != "tickfont"}
+        return layout
 
 
 LIGHT = Style(
@@ -129,6 +139,7 @@ LIGHT = Style(
     background="#FFFFFF",
     raised="#F4F6FA",
     border="#E1E6EF",
+    control="#868E9C",
     ink="#1B2330",
     muted="#5C6675",
     primary="#3B5BDB",
@@ -137,13 +148,14 @@ LIGHT = Style(
     activation="#0B7285",
     theory="#6B7683",
     parts={"weights": "#7048E8", "skip": "#2B8A3E", "slope": "#0B7285", "normalization": "#8C5A00"},
-    viridis=(0.0, 0.88),
+    viridis=(0.0, 0.59),
 )
 DARK = Style(
     dark=True,
     background="#10141C",
     raised="#181E29",
     border="#2A3342",
+    control="#667085",
     ink="#E6EAF2",
     muted="#8A94A6",
     primary="#8FA8FF",
@@ -152,7 +164,7 @@ DARK = Style(
     activation="#3BC9DB",
     theory="#9AA5B8",
     parts={"weights": "#B197FC", "skip": "#69DB7C", "slope": "#3BC9DB", "normalization": "#FFC857"},
-    viridis=(0.12, 0.98),
+    viridis=(0.34, 0.98),
 )
 
 

@@ -253,8 +253,9 @@ function create(root) {
     const { clientWidth: width, clientHeight: height } = root;
     if (!hasRoom(chart) || (width === chart.width && height === chart.height)) return;
     Object.assign(chart, { width, height });
-    if (chart.next) paint(chart);
-    else if (chart.graph.on && !chart.failed) window.Plotly.Plots.resize(chart.graph);
+    // Drawn anew from its own layout: after a mere resize the room that plotly left for a wrapped legend stays.
+    chart.next ??= chart.graph.on && !chart.failed ? chart.data : null;
+    paint(chart);
   });
   chart.observer.observe(root);
   chart.sight = new IntersectionObserver(([entry]) => {

@@ -364,7 +364,7 @@ def _more(group: str) -> st.delta_generator.DeltaGenerator:
     """What is folded away; a lesson's few controls are not."""
     if lessons.read(st.query_params):
         return st.container()
-    return st.expander("More", key=f"more_{group}")
+    return st.expander(f"More about {GROUPS[group].lower()}", key=f"more_{group}")
 
 
 def _keys(group: str) -> list[str]:

@@ -12,6 +12,20 @@ from dashboard.state.session import peek
 LARGE_TYPE = 1.35
 LARGE_KEY = "large"
 
+CONTROLS = ", ".join(
+    (
+        "[data-testid=stNumberInputContainer]",
+        "[data-testid=stTextInputRootElement]",
+        "[data-testid=stTextAreaRootElement]",
+        "[data-testid=stFileUploaderDropzone]",
+        "[data-testid=stRadioOption] > div",
+        ".stSelectbox [role=group]",
+    )
+)
+"""What can be typed into or chosen, and is seen by its edge alone."""
+
+LINKS = "[data-testid=stTopNavLink], [data-testid=stTopNavSection], [data-testid=stSidebarNavLink]"
+
 
 def current() -> Style:
     """The style of the reader's theme, in large type when the page is projected."""
@@ -26,7 +40,11 @@ def is_large() -> bool:
 
 def add_css() -> None:
     """What the theme cannot say: margins, a phone's pairs of metrics and rows of steps, large text (all sizes are rem)."""
-    size = f"html {{ font-size: {16 * LARGE_TYPE:g}px; }}" if is_large() else ""
+    size = (
+        f"html {{ font-size: {16 * LARGE_TYPE:g}px; }} .st-key-undo_buttons button p {{ display: none; }}"
+        if is_large()
+        else ""
+    )
     margins = "@media (min-width: 768px) { .stMainBlockContainer { padding-left: 2rem; padding-right: 2rem; } }"
     # Streamlit writes white on the primary colour, which is too pale for that in the dark.
     filled = '[data-testid="stBaseButton-primary"], [data-tag], [data-tag] button'
@@ -43,6 +61,12 @@ def add_css() -> None:
         ".st-key-numbers [data-testid=stMetric] > div:not([role]) { display: flex; flex-wrap: wrap; align-items: center; gap: 0 0.5rem; }"
         ".st-key-numbers [data-testid=stMetricValue] { font-size: 1.375rem; padding: 0; }"
     )
+    captions = f"[data-testid=stCaptionContainer] {{ color: {current().muted}; opacity: 1; }}"
+    edge = f":is({CONTROLS}):not(:hover, :focus, :focus-within) {{ border-color: {current().control}; }}"
+    links = f":is({LINKS}):focus-visible {{ outline: 2px solid {current().primary}; outline-offset: -2px; }}"
+    status = "[data-testid=stStatusWidget] { display: none; }"  # the page has a bar and a Stop of its own
     sidebar = "[data-testid=stSidebarHeader] { height: 2.25rem; }"
     buttons = f"{filled} {{ color: {DARK.background}; }}" if current().dark else ""
-    st.html(f"<style>{margins} {sidebar} {bar} {numbers} {phone} {size} {buttons}</style>")
+    st.html(
+        f"<style>{margins} {sidebar} {bar} {numbers} {captions} {edge} {links} {status} {phone} {size} {buttons}</style>"
+    )

@@ -6,10 +6,10 @@ import numpy as np
 
 
 def number(value: float) -> str:
-    """A magnitude in words: 3.2e-09, 0.0427, 12.5; a zero that is exact says so.
+    """A magnitude in words: 3.2 · 10⁻⁹, 0.0427, 12.5; a zero that is exact says so. Its spaces do not break.
 
-    >>> [number(v) for v in (3.21e-9, 0.0427, 12.53, 0.0, float("inf"))]
-    ['3.2e-09', '0.0427', '12.5', 'exactly 0', '∞']
+    >>> [number(v).replace("\u202f", " ") for v in (3.21e-9, -0.0427, 12.53, 0.0, float("inf"))]
+    ['3.2 · 10⁻⁹', '−0.0427', '12.5', 'exactly 0', '∞']
     """
     if np.isnan(value):
         return "undefined"
@@ -17,9 +17,17 @@ def number(value: float) -> str:
         return "∞" if value > 0 else "−∞"
     if value == 0:
         return "exactly 0"
-    if 1e-3 <= abs(value) < 1e4:
-        return f"{value:.3g}"
-    return f"{value:.1e}"
+    text = f"{value:.3g}" if 1e-3 <= abs(value) < 1e4 else f"{value:.1e}"
+    return power_of_ten(text).replace("-", "−")
+
+
+def power_of_ten(text: str) -> str:
+    """A number as Python writes it, 3.2e-09, with its power written out; its spaces are narrow and do not break."""
+    mantissa, _, exponent = text.partition("e")
+    return f"{mantissa}\u202f·\u202f10{str(int(exponent)).translate(RAISED)}" if exponent else text
+
+
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def percent(share: float) -> str:
@@ -30,7 +38,7 @@ def percent(share: float) -> str:
         return "0\u00a0%"
     size = abs(100 * share)
     if size < 0.01 or size >= 1e4:
-        return f"{100 * share:.1e}\u00a0%"
+        return f"{power_of_ten(f'{100 * share:.1e}')}\u00a0%"
     return f"{100 * share:.0f}\u00a0%" if size >= 1 else f"{100 * share:.2g}\u00a0%"
 
 

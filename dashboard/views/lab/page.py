@@ -49,6 +49,7 @@ def charts(training: Training) -> None:
         n_seeds = seed_study.control()
         pins.button(training.config)
     pictures, numbers, wrong = st.container(key="pictures"), st.container(key="numbers"), st.container(key="wrong")
+    layout.open_places()
     session().cards.begin("charts", record)
     step = int(history.step[record])
     repeated = seed_study.study(training, record, n_seeds)
@@ -71,8 +72,6 @@ def charts(training: Training) -> None:
             network.show(training, record, before, look, play)
         with right:
             learned.show(training, record, look, height=network.HEIGHT, play=play)
-    layout.open_places()
-
     timeline = training.measured(over_time)
     left, right = st.columns([2, 1])
     with left:

@@ -69,8 +69,9 @@ def test_layers_grow_brighter_from_input_to_output(style: Style, n_layers: int) 
     assert len(colours) == n_layers
     assert all(len(colour) == 7 for colour in colours)
     brightness = [luminance(colour) for colour in colours]
-    assert brightness == sorted(brightness)
-    assert n_layers < 7 or len(set(colours)) == n_layers
+    assert np.diff(brightness, prepend=0).min() > -1e-3  # to the rounding of 256 levels
+    assert min(contrast(colour, style.background) for colour in colours) >= 3
+    assert len(set(colours)) >= min(n_layers, 150)
 
 
 def test_fade_keeps_the_colour() -> None:
@@ -126,14 +127,14 @@ def test_few_steps_are_ticked_one_by_one() -> None:
         (np.nan, "undefined"),
         (np.inf, "∞"),
         (-np.inf, "−∞"),
-        (3.21e-9, "3.2e-09"),
-        (5e-324, "4.9e-324"),
+        (3.21e-9, "3.2 · 10⁻⁹"),
+        (5e-324, "4.9 · 10⁻³²⁴"),
         (0.002, "0.002"),
         (0.5, "0.5"),
         (12.53, "12.5"),
-        (9999.0, "1e+04"),
-        (123456.0, "1.2e+05"),
-        (-0.25, "-0.25"),
+        (9999.0, "1 · 10⁴"),
+        (123456.0, "1.2 · 10⁵"),
+        (-0.25, "−0.25"),
     ],
 )
 def test_magnitudes_are_never_rounded_to_zero(value: float, words: str) -> None:
@@ -147,7 +148,7 @@ def test_magnitudes_are_never_rounded_to_zero(value: float, words: str) -> None:
         (0.24, "24 %"),
         (0.0031, "0.31 %"),
         (1.11, "111 %"),
-        (4e-7, "4.0e-05 %"),
+        (4e-7, "4.0 · 10⁻⁵ %"),
         (np.nan, "undefined"),
         (np.inf, "undefined"),
         (1.0, "100 %"),

@@ -12,6 +12,7 @@ from dashboard.state.pins import Pin, encoded
 from dashboard.ui import card
 from dashboard.views.compare import pinned_runs
 from dashboard.views.compare.charts import DASHES, MARKERS
+from dashboard.words.numbers import number
 from nncore import RunConfig, run
 from nncore import measures as m
 from nncore.config.cost import estimate
@@ -63,7 +64,7 @@ def test_empty_page_offers_an_example_that_is_one_click_away() -> None:
     histories = {pin.name: shared().by_request["", RunRequest(pin.config)].history for pin in in_address(app)}
     ratios = {name: flow(history, 400).ratio for name, history in histories.items()}
     assert ratios["sigmoid, Xavier"] < 1e-6 < 0.1 < min(ratios["tanh, Xavier"], ratios["relu, He"])
-    assert f"{ratios['sigmoid, Xavier']:.1e}" in words(app)
+    assert number(ratios["sigmoid, Xavier"]) in words(app)
 
 
 def test_runs_of_other_depth_length_and_data_stand_on_the_same_axes() -> None:
@@ -195,7 +196,7 @@ def test_diverged_run_does_not_press_the_others_flat() -> None:
         low, high = plots(app)[f"chart_runs_{key}"]["figure"]["layout"]["yaxis"]["range"]
         assert high - low < 12, key
     layout = plots(app)["chart_runs_flow"]["figure"]["layout"]
-    assert layout["annotations"][0]["text"] == f"blown goes on to {largest:.1e}"
+    assert layout["annotations"][0]["text"] == f"blown goes on to {number(largest)}"
     scale = plots(app)["chart_runs_maps"]["figure"]["layout"]["coloraxis"]
     assert scale["cmax"] <= np.log10(tame.max()) + 3.1
     assert "layer 1 of **blown**" not in words(app)

@@ -113,8 +113,8 @@ def test_lab_opens_with_the_claim_on_top_and_the_charts_to_look_at_first(experim
     assert not app.exception and not app.error
     words = " ".join(text.value for text in app.main.get("markdown")).replace("\u00a0", " ")
     assert experiment.title in words and experiment.claim in words and experiment.look_for in words
-    ending = {"growth", "place"}  # of a run that diverged, above everything
-    drawn = [key for key in (name.removeprefix("chart_") for name in plots(app)) if key not in ending]
+    above = {"growth", "place", "learned"} - set(experiment.charts)  # of a run that diverged, and beside the network
+    drawn = [key for key in (name.removeprefix("chart_") for name in plots(app)) if key not in above]
     assert tuple(drawn[: len(experiment.charts)]) == experiment.charts
     assert len(drawn) == len(set(drawn)) >= 11
     for key, value in experiment.view:
@@ -156,7 +156,7 @@ def test_closing_the_claim_leaves_the_set_up_and_the_usual_order() -> None:
     element(app, "leave_experiment").click().run()
     assert not app.exception
     assert experiment.claim not in " ".join(text.value for text in app.main.get("markdown"))
-    assert next(iter(plots(app))) == "chart_flow"
+    assert list(plots(app))[1] == "chart_flow"
     assert app.session_state["init"] == "constant"
     assert "experiment" not in app.query_params
 

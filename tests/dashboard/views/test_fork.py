@@ -59,7 +59,7 @@ def test_first_sight_is_forked_to_tanh_and_learns() -> None:
     text = words(app)
     assert "Fork at step 120" in text and "**Activation** sigmoid → tanh" in text
     assert "the fork's loss **falls to 0.0" in text and "the parent's **stays at 0.693**" in text
-    assert "against 1.7e-08 in the parent" in text
+    assert "against 1.7 · 10⁻⁸ in the parent" in text
     assert element(app, "step").value == 120
 
 

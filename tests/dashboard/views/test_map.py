@@ -418,12 +418,12 @@ def test_every_verdict_has_a_colour_and_a_letter_of_its_own() -> None:
     [
         ("initial_flow", -np.inf, "exactly 0"),
         ("initial_flow", np.inf, "∞"),
-        ("initial_flow", -8.5, "3.2e-09"),
+        ("initial_flow", -8.5, "3.2 · 10⁻⁹"),
         ("final_flow", -310.4, "10^-310"),
         ("accuracy", 0.5, "50\u00a0%"),
         ("verdict", 0.0, "nothing wrong"),
         ("verdict", 1.0, "diverged"),
-        ("final_loss", 3.2e-9, "3.2e-09"),
+        ("final_loss", 3.2e-9, "3.2 · 10⁻⁹"),
         ("final_loss", np.nan, "none"),
     ],
 )

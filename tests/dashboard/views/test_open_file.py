@@ -226,11 +226,11 @@ def test_nearest_settings_are_stood_on_exactly(config: RunConfig) -> None:
 
 def test_history_outlasts_a_change_and_other_pages(trained: list[RunConfig]) -> None:
     app = in_lab(written(run(SMALL)))
-    before = plots(app)
     element(app, "seed").set_value(1).run()
     assert not is_from_a_file(app)
     element(app, "seed").set_value(0).run()
     assert is_from_a_file(app)
+    before = plots(app)  # with the run of seed 1 as a ghost
     for view in ("landscape", "neurons", "fork", "lab"):
         app.switch_page(f"views/{view}/page.py").run()
         assert not app.exception and not app.error and is_from_a_file(app), view

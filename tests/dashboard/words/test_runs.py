@@ -20,7 +20,7 @@ def plain(text: str) -> str:
 @pytest.mark.parametrize(
     ("delta", "words"),
     [
-        ([3.1e-9, 1e-4, 1.0], "Layer 1 receives 3.1e-09 of what layer 3 receives"),
+        ([3.1e-9, 1e-4, 1.0], "Layer 1 receives 3.1 · 10⁻⁹ of what layer 3 receives"),
         ([250.0, 5.0, 1.0], "Layer 1 receives 250 × what layer 3 receives"),
         ([0.0, 0.0, 1.0], "δ is exactly 0 in 2 of 3 layers: those layers cannot learn."),
         ([0.4], "There is no hidden layer for the gradient to pass."),

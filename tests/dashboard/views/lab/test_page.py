@@ -8,6 +8,7 @@ import pytest
 from dashboard.state.address import FIRST_SIGHT, link
 from dashboard.state.sidebar import CONTROLS
 from dashboard.ui import card
+from dashboard.words.numbers import number
 from nncore import DATASETS, RunConfig, run
 from nncore import measures as m
 from nncore.diagnosis import flow
@@ -61,7 +62,7 @@ def test_first_sight_tells_of_vanishing_gradients_and_one_click_mends_them() -> 
     sick = flow(history, len(history) - 1)
     assert sick.kind == "vanishing"
     assert "Gradients vanish" in words(app)
-    assert f"{sick.ratio:.1e}" in words(app)
+    assert number(sick.ratio) in words(app)
     drawn = {trace["name"]: trace for trace in plots(app)["chart_flow"]["figure"]["data"] if "name" in trace}
     np.testing.assert_array_equal(drawn["δ at step 400"]["y"], sick.delta)
 
@@ -121,8 +122,8 @@ def test_every_control_can_be_moved_one_after_another() -> None:
 
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_every_data_set_is_shown(dataset: str) -> None:
-    for number, activation in enumerate(("tanh", "relu", "linear")):
-        app = opened(**SMALL, dataset=dataset, activation=activation, test_fraction="0" if number == 1 else "0.25")
+    for place, activation in enumerate(("tanh", "relu", "linear")):
+        app = opened(**SMALL, dataset=dataset, activation=activation, test_fraction="0" if place == 1 else "0.25")
         check(app, (dataset, activation))
     expected = "Accuracy" if DATASETS[dataset].task == "classification" else "loss"
     assert expected in app.metric[2].label
