@@ -42,15 +42,16 @@ def log_ticks(values: np.ndarray, least: float = 0) -> dict[str, Any]:
     }
 
 
-BLOWN_UP = 100.0
-"""Largest over first loss from which on its axis is logarithmic: the fall or rise before would be a flat line."""
+SPANS = 100.0
+"""Largest over first loss, or first over smallest, from which on its axis is logarithmic: the rest would be a flat line."""
 
 
 def loss_axis(values: np.ndarray) -> dict[str, Any]:
-    """The axis of losses (n_lines, n_steps): logarithmic where they are positive and blew up after the first step."""
+    """The axis of losses (n_lines, n_steps): logarithmic where they are positive and span decades after the first step."""
     finite, first = values[np.isfinite(values)], values[:, 0]
     began_at = first[np.isfinite(first)].max(initial=0.0)
-    if finite.min(initial=np.inf) > 0 and began_at > 0 and finite.max() / BLOWN_UP > began_at:
+    is_positive = finite.min(initial=np.inf) > 0 and began_at > 0
+    if is_positive and (finite.max() / SPANS > began_at or finite.min() * SPANS < began_at):
         return log_axis("loss", **log_ticks(finite))
     return {"title": {"text": "loss"}}
 

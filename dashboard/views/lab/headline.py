@@ -17,7 +17,7 @@ from dashboard.state.session import session
 from dashboard.views.lab import remedy_check
 from dashboard.words.markup import escape
 from dashboard.words.numbers import number, percent
-from dashboard.words.runs import headline, layer_factor
+from dashboard.words.runs import BADGES, headline, layer_factor
 from dashboard.words.sentences import capital
 from nncore import Fork, History, RunConfig
 from nncore import measures as m
@@ -187,14 +187,18 @@ def _no_flat_side(history: History) -> str:
 
 
 def facts(history: History, records: Sequence[int]) -> list[str]:
-    """Loss and first-over-last δ of each record, in words: what the metrics say of a single one."""
+    """How the gradient flows, δ first over last, loss and accuracy of each record: what the headline says of one."""
     delta = m.per_layer(history, "delta_norm", np.asarray(records))["delta_norm"]
-    ratios = [flow_of(row).ratio for row in delta]
-    return [
-        f"loss {number(float(history.loss[record]))}"
-        + (f" · δ first / last {number(ratio)}" if delta.shape[1] > 1 else "")
-        for record, ratio in zip(records, ratios, strict=True)
-    ]
+    scores = m.performance(history, np.asarray(records))
+    part = "test" if np.isfinite(scores["test_loss"]).any() else "train"
+    said = []
+    for place, record in enumerate(records):
+        seen, accuracy = flow_of(delta[place]), scores[f"{part}_accuracy"][place]
+        words = [f"{BADGES[seen.kind].title} · δ first / last {number(seen.ratio)}"] if delta.shape[1] > 1 else []
+        words.append(f"loss {number(float(history.loss[record]))}")
+        words += [f"{part} accuracy {percent(accuracy)}"] if np.isfinite(accuracy) else []
+        said.append(" · ".join(words))
+    return said
 
 
 def _offer_best(config: RunConfig, trying: BackgroundMeasurement[Remedy | None]) -> None:

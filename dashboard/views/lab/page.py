@@ -17,7 +17,17 @@ from dashboard.state import pins, sidebar_run
 from dashboard.state.session import STEP, peek, session
 from dashboard.ui import card, downloads, layout, theme
 from dashboard.views import learned
-from dashboard.views.lab import banner, causes, findings, headline, lesson_maker, network, report, seed_study
+from dashboard.views.lab import (
+    banner,
+    by_parameter,
+    causes,
+    findings,
+    headline,
+    lesson_maker,
+    network,
+    report,
+    seed_study,
+)
 from dashboard.words import runs as words
 from dashboard.words.runs import flow_sentence
 from nncore import History
@@ -120,16 +130,19 @@ def charts(training: Training) -> None:
             drawn = partial(activations.saturation, measured, look)
             card.show("saturation", activations.SATURATION, measured, drawn(step), height=300, frames=play.marks(drawn))
 
-    losses, *middle = st.columns(2 if causes.wants_sharpness() else 1)
+    losses, *middle, norms = st.columns(3 if causes.wants_sharpness() else 2)
     with losses:
         measured = seed_study.performance(training, repeated)
-        drawn = partial(loss.performance, measured, look)
+        drawn = partial(loss.performance, measured, look, guess=training.measured(guess))
         switch = partial(causes.sharpness_switch, training.config)
         card.show("loss", loss.LOSS, measured, drawn(step), above=switch, frames=play.marks(drawn))
     for column in middle:
         with column:
             causes.sharpness(training, look, step, play)
+    with norms:
+        by_parameter.total(training, record, look, step, play)
 
+    by_parameter.table(training, record)
     parameters(training, look, step, play)
     if place:
         headline.mend(place, training, record)
@@ -142,6 +155,11 @@ def first_sight(training: Training, record: int) -> None:
     training.measured(headline.tiles, record, found)
     training.measured(drawn_network, record)
     training.measured(m.gradient_flow, record)
+
+
+def guess(history: History) -> float:
+    """The loss of the best answer that ignores the input."""
+    return m.constant_loss(history.config)
 
 
 def gradient_flow(
