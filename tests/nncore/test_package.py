@@ -37,6 +37,7 @@ ROOMS = (
     {"history"},
     {"training"},
     {"measures"},
+    {"recorders"},
     {"theory", "lecture"},
     {"seeds"},
     {"diagnosis"},

@@ -1,0 +1,470 @@
+"""A recorded run as arrays: what each module and parameter did at each recorded step, while it runs or afterwards."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nncore.history.history import Target
+from nncore.history.whole_file import whole_file
+from nncore.measures.measurement import Measurement, inert
+from nncore.numerics.choices import choose
+from nncore.recorders.columns import DISTRIBUTIONS, RECORDED_QUANTITIES, STORED, RecordedQuantity, schema
+from nncore.recorders.stream import STREAM, pieces
+from nncore.recorders.units import Header, Unit
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+Floats = NDArray[np.float64]
+
+PARQUET = b"PAR1"
+
+MOST_ROWS = 20_000_000
+"""Rows (records × units) that are read."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """A numbered part of the model, or a module outside of all such parts, in execution order.
+
+    `modules`: indices into Recorded.modules, in execution order. `output`: the index of the module whose output is the
+    block's own, None where that was not recorded.
+    """
+
+    name: str
+    modules: tuple[int, ...]
+    output: int | None
+
+
+class Recorded:
+    """A run recorded from somebody else's training, such as PyTorch's.
+
+    Arrays have the recorded steps first, then the modules, or parameters, in execution order. NaN stands where a number
+    is not defined: a module that was not called at that step, a share that its kind does not have.
+
+    >>> import io, tempfile
+    >>> from nncore.recorders.example import example
+    >>> recorded = Recorded.open(example(tempfile.mkdtemp() + "/run.arrows"))
+    >>> recorded.steps, [module.name for module in recorded.modules]
+    (array([ 0, 10, 20]), ['0', '1', '2'])
+    >>> recorded.quantity("delta_norm").shape, recorded.quantity("update_ratio").shape
+    ((3, 3), (3, 4))
+    >>> recorded.loss
+    array([0.7 , 0.65, 0.6 ])
+    >>> recorded.finished, recorded.blocks[0]
+    (True, Block(name='0', modules=(0,), output=0))
+    """
+
+    def __init__(self, source: IO[bytes]) -> None:
+        """Read what there is in a binary file; `refresh` reads on. Use `open` for a path.
+
+        Raises ValueError, one sentence, when it holds no recorded run.
+        """
+        self._source = source
+        self._offset = 0
+        self._header: Header | None = None
+        self._steps: list[int] = []
+        self._records: list[dict[str, NDArray[Any]]] = []
+        self._rows = 0
+        self.path: Path | None = None
+        source.seek(0)
+        head = source.read(4)
+        if head == PARQUET:
+            self._read_parquet()
+        elif head == STREAM:
+            self.refresh()
+        else:
+            raise ValueError("this is no recorded run: it is neither a stream of measurements nor Parquet")
+        if self._header is None:
+            raise ValueError("this recorded run has not been begun: its header is not whole yet")
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> Recorded:
+        """The run in a file, a stream that may still be written or the Parquet file of one that was closed.
+
+        Raises ValueError, one sentence, when it holds none, OSError when it cannot be read.
+        """
+        with open(path, "rb") as file:
+            found = cls(io.BytesIO(file.read()))
+        found.path = Path(path)
+        return found
+
+    def refresh(self) -> bool:
+        """Read on where reading ended last; was there more? Every array and fact is that of the file from then on."""
+        before = self._offset
+        if self.path is not None:
+            with open(self.path, "rb") as file:
+                file.seek(self._offset)
+                content = memoryview(file.read())
+        else:
+            self._source.seek(self._offset)
+            content = memoryview(self._source.read())
+        for piece in pieces(content):
+            if piece.header is not None:
+                self._take_header(piece.header)
+            elif piece.rows is not None:
+                self._take_rows(piece.rows)
+            self._offset = before + piece.end
+        if self._offset > before:
+            self._forget()
+        return self._offset > before
+
+    # What was recorded -------------------------------------------------------------------------------------------
+
+    @property
+    def header(self) -> Header:
+        """The facts beside the numbers."""
+        assert self._header is not None
+        return self._header
+
+    @property
+    def finished(self) -> bool:
+        """Was recording closed? Otherwise it is still going on, or was killed."""
+        return self.header.finished
+
+    @property
+    def ended(self) -> str:
+        """The error that recording ended with; "" for none."""
+        return self.header.ended
+
+    @property
+    def caveats(self) -> tuple[str, ...]:
+        """Sentences that a reader has to know."""
+        return self.header.caveats
+
+    @cached_property
+    def steps(self) -> NDArray[np.int64]:
+        """The recorded steps, (n_records,): updates of θ before each, so that 0 is the first."""
+        return _read_only(np.array(self._steps, np.int64))
+
+    @cached_property
+    def modules(self) -> tuple[Unit, ...]:
+        """The modules in execution order; those never called come last."""
+        return tuple(self.header.units[place] for place in self._places["module"])
+
+    @cached_property
+    def parameters(self) -> tuple[Unit, ...]:
+        """The parameters in the execution order of their modules."""
+        return tuple(self.header.units[place] for place in self._places["parameter"])
+
+    @cached_property
+    def blocks(self) -> tuple[Block, ...]:
+        """The model's numbered parts and the modules outside of them, in execution order: rows for a page of 300 layers."""
+        members: dict[str, list[int]] = {}
+        for place, module in enumerate(self.modules):
+            members.setdefault(module.block or module.name, []).append(place)
+        found = []
+        for name, places in members.items():
+            output = next((place for place in places if self.modules[place].name == name), None)
+            if output is not None and self.modules[output].order < 0:
+                output = None
+            found.append(Block(name, tuple(places), output))
+        return tuple(found)
+
+    @cached_property
+    def path_of_gradient(self) -> tuple[int, ...]:
+        """Modules, as indices, that the gradient passes one after the other from input to output.
+
+        The outputs of blocks where two or more were recorded, and modules with weights outside of blocks; else all
+        modules with weights. A module inside a block may lie on a branch, where little gradient is no harm.
+        """
+        weighted = {owner for unit in self.parameters for owner in _owners(unit)}
+        called = [place for place, module in enumerate(self.modules) if module.order >= 0]
+        outputs = {block.output for block in self.blocks if self.modules[block.modules[0]].block} - {None}
+        if len(outputs) >= 2:
+            return tuple(
+                place
+                for place in called
+                if place in outputs or (not self.modules[place].block and self.modules[place].name in weighted)
+            )
+        return tuple(place for place in called if self.modules[place].name in weighted and self.modules[place].leaf)
+
+    @property
+    def loss(self) -> Floats:
+        """The loss at each recorded step, (n_records,); NaN where none was logged."""
+        return self.quantity("loss")
+
+    def quantity(self, name: str) -> Floats:
+        """One of RECORDED_QUANTITIES: (n_records,) of the run, (n_records, n_modules) or (n_records, n_parameters).
+
+        Raises ValueError, listing the choices, on another name.
+        """
+        if name not in self._arrays:
+            self._arrays[name] = _read_only(self._array(choose("quantity", name, RECORDED_QUANTITIES)))
+        return self._arrays[name]
+
+    def distribution(self, name: str, record: int) -> NDArray[Any]:
+        """One of DISTRIBUTIONS at a record: (n_modules or n_parameters, length); quantiles as float, octaves as counts.
+
+        `activation_quantiles`: 33 evenly spaced quantiles; NaN where there are none. `delta_octaves` and
+        `gradient_octaves`: how many of the sampled values lie in each octave of `columns.OCTAVES`; 0 where there are none.
+        """
+        role, length = choose("distribution", name, DISTRIBUTIONS)
+        floats = name == "activation_quantiles"
+        found = np.full((len(self.header.units), length), np.nan if floats else 0, np.float64 if floats else np.int64)
+        kept = self._records[record]
+        found[kept["unit"][kept[f"has {name}"]]] = kept[name]
+        return found[self._places[role]]
+
+    def has_distribution(self, name: str) -> NDArray[np.bool_]:
+        """At which records a distribution was kept, (n_records,): a long run keeps fewer."""
+        choose("distribution", name, DISTRIBUTIONS)
+        return np.array([bool(kept[f"has {name}"].any()) for kept in self._records], bool)
+
+    def passes(self) -> NDArray[np.int64]:
+        """Forward passes that each module's numbers are of, (n_records, n_modules): 0 where it was not called."""
+        return self._dense("passes", 0)[:, self._places["module"]].astype(np.int64)
+
+    def weight_of(self, module: int) -> int | None:
+        """The parameter, as index, that is a module's weight: its own one of two or more dimensions; None for none."""
+        name = self.modules[module].name
+        return next(
+            (k for k, unit in enumerate(self.parameters) if name in _owners(unit) and len(unit.shape) > 1), None
+        )
+
+    # As measurements and files -----------------------------------------------------------------------------------
+
+    def measurement(
+        self, names: str | Iterable[str], records: Sequence[int] | None = None, places: Sequence[int] | None = None
+    ) -> Measurement:
+        """The named quantities as one measurement. Axes: step, layer; the column `name` holds the layers' names.
+
+        Layers are modules, 1 the first in execution order; a parameter's quantity is that of the module's weight
+        (`weight_of`), and NaN for a module without. If all names are of parameters, the layers are parameters.
+        `records` and `places` are indices into steps and layers; all by default. Raises ValueError on an unknown name and
+        on a quantity of the run.
+        """
+        names = [names] if isinstance(names, str) else list(names)
+        roles = {choose("quantity", name, RECORDED_QUANTITIES).role for name in names}
+        if "run" in roles:
+            raise ValueError("a quantity of the run has no layers: take it with Recorded.quantity")
+        of_parameters = roles == {"parameter"}
+        units = self.parameters if of_parameters else self.modules
+        at = list(range(len(units))) if places is None else list(places)
+        rows = list(range(len(self.steps))) if records is None else list(records)
+        values = {}
+        for name in names:
+            if RECORDED_QUANTITIES[name].role == "parameter" and not of_parameters:
+                owned = [self.weight_of(place) for place in at]
+                columns = [np.full(len(rows), np.nan) if k is None else self.quantity(name)[rows, k] for k in owned]
+                values[name] = np.stack(columns, axis=1) if columns else np.zeros((len(rows), 0))
+            else:
+                values[name] = self.quantity(name)[np.ix_(rows, at)]
+        text = np.array([units[place].name for place in at])
+        axes = {"step": self.steps[rows], "layer": np.array(at, np.int64) + 1}
+        return Measurement(" and ".join(names), axes, values, {"name": ("layer", text)}, self.caveats)
+
+    def frame(self) -> pd.DataFrame:
+        """A tidy table, one row per number: step, layer (a module's or parameter's name, "" for the run), quantity, value.
+
+        What is not defined has no row.
+        """
+        import pandas as pd
+
+        parts = []
+        for quantity in RECORDED_QUANTITIES.values():
+            values = self.quantity(quantity.name).reshape(len(self.steps), -1)
+            units = {"run": ("",), "module": self._names("module"), "parameter": self._names("parameter")}[
+                quantity.role
+            ]
+            record, place = np.nonzero(~np.isnan(values))
+            parts.append((record, np.array(units, object)[place], quantity.name, values[record, place]))
+        return pd.DataFrame(
+            {
+                "step": self.steps[np.concatenate([part[0] for part in parts])],
+                "layer": np.concatenate([part[1] for part in parts]),
+                "quantity": np.concatenate([np.full(len(part[0]), part[2], object) for part in parts]),
+                "value": np.concatenate([part[3] for part in parts]),
+            }
+        ).sort_values("step", kind="stable", ignore_index=True)
+
+    def to_csv(self, target: Target) -> None:
+        """The tidy table `frame` as CSV, every float in full; names are `inert`: no spreadsheet takes one for a formula."""
+        frame = self.frame()
+        frame["layer"] = [inert(name) for name in frame["layer"]]
+        with whole_file(target) as file:
+            frame.to_csv(file, index=False)
+
+    def to_parquet(self, target: Target) -> None:
+        """All rows, distributions included, as one Parquet file, which `open` reads again and any other tool does."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        facts = schema().with_metadata({"nncore": self.header.to_json()})
+        with (
+            whole_file(target) as file,
+            pq.ParquetWriter(
+                file,
+                facts,
+                compression="zstd",
+                use_dictionary=False,
+                write_statistics=False,
+                use_byte_stream_split=FLOATS,
+            ) as writer,
+        ):
+            for start in range(0, len(self._records), GROUP):
+                batches = [_batch_of(kept) for kept in self._records[start : start + GROUP]]
+                writer.write_table(pa.Table.from_batches(batches).replace_schema_metadata(facts.metadata))
+
+    def __repr__(self) -> str:
+        last = f"step {self.steps[-1]:,}" if len(self.steps) else "no step yet"
+        state = "finished" if self.finished else "unfinished"
+        return (
+            f"<Recorded {len(self.modules)} modules, {len(self.parameters)} parameters, {len(self.steps)} records "
+            f"to {last}, {state}>"
+        )
+
+    # Reading -------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _arrays(self) -> dict[str, Floats]:
+        return {}
+
+    @cached_property
+    def _places(self) -> dict[str, NDArray[np.int64]]:
+        """Role -> its units' places in the header, in execution order; what was never called behind."""
+        found = {}
+        for role in ("run", "module", "parameter"):
+            places = [place for place, unit in enumerate(self.header.units) if unit.role == role]
+            places.sort(key=lambda place: (self.header.units[place].order < 0, self.header.units[place].order))
+            found[role] = np.array(places, np.int64)
+        return found
+
+    def _names(self, role: str) -> list[str]:
+        return [self.header.units[place].name for place in self._places[role]]
+
+    def _array(self, quantity: RecordedQuantity) -> Floats:
+        places = self._places[quantity.role]
+        if not quantity.of:
+            found = self._dense(quantity.name, np.nan)[:, places]
+        else:
+            over, under = quantity.of
+            below = np.sqrt(self._dense("size", 0)[:, places]) if under == "√size" else self.quantity(under)
+            with np.errstate(all="ignore"):
+                found = np.where(below != 0, self.quantity(over) / below, np.nan)
+        return found[:, 0] if quantity.role == "run" else found
+
+    def _dense(self, name: str, blank: float) -> Floats:
+        """A column of all records and units, (n_records, n_units)."""
+        found = np.full((len(self._records), len(self.header.units)), blank)
+        for row, kept in zip(found, self._records, strict=True):
+            row[kept["unit"]] = kept[name]
+        return found
+
+    def _forget(self) -> None:
+        for name, value in vars(type(self)).items():
+            if isinstance(value, cached_property):
+                vars(self).pop(name, None)
+
+    def _take_header(self, header: Header) -> None:
+        if self._header is not None:
+            before = [(unit.role, unit.name) for unit in self._header.units]
+            if [(unit.role, unit.name) for unit in header.units[: len(before)]] != before:
+                raise ValueError("this recorded run is damaged: its units change their places")
+        self._header = header
+
+    def _take_rows(self, batch: pa.RecordBatch | pa.Table) -> None:
+        if self._header is None:
+            raise ValueError("this recorded run is damaged: it has rows before its header")
+        self._rows += len(batch)
+        if self._rows > MOST_ROWS:
+            raise ValueError(f"this recorded run has more than {MOST_ROWS:,} rows")
+        columns = {
+            name: batch.column(name).to_numpy(zero_copy_only=False) for name in ("step", "unit", "passes", "size")
+        }
+        steps, units = columns["step"], columns["unit"]
+        if len(units) and not ((units >= 0) & (units < len(self._header.units))).all():
+            raise ValueError("this recorded run is damaged: a row is of no unit")
+        starts = np.flatnonzero(np.diff(steps, prepend=steps[:1] - 1))
+        ends = [*starts[1:], len(steps)]
+        columns |= {name: batch.column(name).to_numpy(zero_copy_only=False) for name in STORED}
+        lists = {name: _lists(batch.column(name), DISTRIBUTIONS[name][1]) for name in DISTRIBUTIONS}
+        for start, end in zip(starts, ends, strict=True):
+            step, rows = int(steps[start]), slice(start, end)
+            if self._steps and step <= self._steps[-1]:
+                raise ValueError("this recorded run is damaged: its steps do not increase")
+            if len(np.unique(units[rows])) < end - start:
+                raise ValueError(f"this recorded run is damaged: a unit has two rows at step {step:,}")
+            kept = {name: values[rows] for name, values in columns.items()}
+            for name, (has, values, before) in lists.items():
+                kept[f"has {name}"] = has[rows]
+                kept[name] = values[before[start] : before[end]]
+            self._steps.append(step)
+            self._records.append(kept)
+
+    def _read_parquet(self) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            file = pq.ParquetFile(self._source)
+            self._take_header(Header.from_json((file.schema_arrow.metadata or {}).get(b"nncore", b"")))
+            if [(field.name, field.type) for field in file.schema_arrow] != [
+                (field.name, field.type) for field in schema()
+            ]:
+                raise ValueError("its columns are not those of recorded measurements")
+            if file.metadata.num_rows > MOST_ROWS:
+                raise ValueError(f"it has more than {MOST_ROWS:,} rows")
+            for group in range(file.num_row_groups):
+                self._take_rows(file.read_row_group(group).combine_chunks())
+        except pa.ArrowException as error:
+            raise ValueError(
+                f"this is no recorded run in Parquet, or a damaged one: {str(error).splitlines()[0]}"
+            ) from error
+
+
+GROUP = 64
+"""Records to a row group of the Parquet file."""
+
+FLOATS = list(STORED)
+"""Columns whose bytes are split, which compresses floats better."""
+
+
+def _owners(parameter: Unit) -> tuple[str, ...]:
+    """The modules that a parameter belongs to; a tied one to several."""
+    return (parameter.module, *(alias.rpartition(".")[0] for alias in parameter.aliases))
+
+
+def _read_only(array: NDArray[Any]) -> NDArray[Any]:
+    array.setflags(write=False)
+    return array
+
+
+def _lists(column: Any, length: int) -> tuple[NDArray[np.bool_], NDArray[Any], NDArray[np.int64]]:
+    """Which rows have a list, (n,); the lists of those, (n_with, length); how many such come before each row, (n + 1,)."""
+    import pyarrow as pa
+
+    if isinstance(column, pa.ChunkedArray):
+        column = column.combine_chunks()
+    has = column.is_valid().to_numpy(zero_copy_only=False)
+    values = column.drop_null().flatten().to_numpy(zero_copy_only=False).reshape(-1, length)
+    return has, values, np.concatenate([[0], np.cumsum(has)])
+
+
+def _batch_of(kept: dict[str, NDArray[Any]]) -> pa.RecordBatch:
+    """One record's rows as they were in the file."""
+    import pyarrow as pa
+
+    count, columns = len(kept["unit"]), []
+    for field in schema():
+        values = kept[field.name]
+        if pa.types.is_fixed_size_list(field.type):
+            whole = np.zeros((count, field.type.list_size), values.dtype)
+            has = kept[f"has {field.name}"]
+            whole[has] = values
+            columns.append(
+                pa.FixedSizeListArray.from_arrays(pa.array(whole.reshape(-1)), type=field.type, mask=pa.array(~has))
+            )
+        else:
+            columns.append(pa.array(values, type=field.type, from_pandas=field.nullable))
+    return pa.record_batch(columns, schema=schema())
