@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 PARQUET = b"PAR1"
-
-MOST_ROWS = 20_000_000
-"""Rows (records × units) that are read."""
 
 
 @dataclass(frozen=True)
@@ -65,17 +63,18 @@ class Recorded:
     (True, Block(name='0', modules=(0,), output=0))
     """
 
-    def __init__(self, source: IO[bytes]) -> None:
+    def __init__(self, source: IO[bytes], memory_budget: int | None = None) -> None:
         """Read what there is in a binary file; `refresh` reads on. Use `open` for a path.
 
-        Raises ValueError, one sentence, when it holds no recorded run.
+        `memory_budget`: bytes that its numbers may take. Raises ValueError, one sentence, when it holds no recorded run,
+        or a larger one.
         """
-        self._source = source
+        self._source, self._budget = source, memory_budget
         self._offset = 0
         self._header: Header | None = None
         self._steps: list[int] = []
         self._records: list[dict[str, NDArray[Any]]] = []
-        self._rows = 0
+        self._size = 0
         self.path: Path | None = None
         source.seek(0)
         head = source.read(4)
@@ -86,16 +85,16 @@ class Recorded:
         else:
             raise ValueError("this is no recorded run: it is neither a stream of measurements nor Parquet")
         if self._header is None:
-            raise ValueError("this recorded run has not been begun: its header is not whole yet")
+            raise ValueError("this is no recorded run yet: its header is not whole")
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str]) -> Recorded:
+    def open(cls, path: str | os.PathLike[str], memory_budget: int | None = None) -> Recorded:
         """The run in a file, a stream that may still be written or the Parquet file of one that was closed.
 
         Raises ValueError, one sentence, when it holds none, OSError when it cannot be read.
         """
         with open(path, "rb") as file:
-            found = cls(io.BytesIO(file.read()))
+            found = cls(io.BytesIO(file.read()), memory_budget)
         found.path = Path(path)
         return found
 
@@ -109,12 +108,13 @@ class Recorded:
         else:
             self._source.seek(self._offset)
             content = memoryview(self._source.read())
-        for piece in pieces(content):
-            if piece.header is not None:
-                self._take_header(piece.header)
-            elif piece.rows is not None:
-                self._take_rows(piece.rows)
-            self._offset = before + piece.end
+        with _not_recorded("a stream"):
+            for piece in pieces(content):
+                if piece.header is not None:
+                    self._take_header(piece.header)
+                elif piece.rows is not None:
+                    self._take_rows(piece.rows)
+                self._offset = before + piece.end
         if self._offset > before:
             self._forget()
         return self._offset > before
@@ -273,7 +273,8 @@ class Recorded:
 
         parts = []
         for quantity in RECORDED_QUANTITIES.values():
-            values = self.quantity(quantity.name).reshape(len(self.steps), -1)
+            found = self.quantity(quantity.name)
+            values = found[:, None] if quantity.role == "run" else found
             units = {"run": ("",), "module": self._names("module"), "parameter": self._names("parameter")}[
                 quantity.role
             ]
@@ -370,21 +371,21 @@ class Recorded:
         if self._header is not None:
             before = [(unit.role, unit.name) for unit in self._header.units]
             if [(unit.role, unit.name) for unit in header.units[: len(before)]] != before:
-                raise ValueError("this recorded run is damaged: its units change their places")
+                raise ValueError("its units change their places")
         self._header = header
 
     def _take_rows(self, batch: pa.RecordBatch | pa.Table) -> None:
         if self._header is None:
-            raise ValueError("this recorded run is damaged: it has rows before its header")
-        self._rows += len(batch)
-        if self._rows > MOST_ROWS:
-            raise ValueError(f"this recorded run has more than {MOST_ROWS:,} rows")
+            raise ValueError("it has rows before its header")
+        self._size += batch.nbytes
+        if self._budget is not None and self._size > self._budget:
+            raise ValueError(f"its numbers would take more than the {self._budget / 2**20:,.0f} MB that are allowed")
         columns = {
             name: batch.column(name).to_numpy(zero_copy_only=False) for name in ("step", "unit", "passes", "size")
         }
         steps, units = columns["step"], columns["unit"]
         if len(units) and not ((units >= 0) & (units < len(self._header.units))).all():
-            raise ValueError("this recorded run is damaged: a row is of no unit")
+            raise ValueError("a row is of no unit")
         starts = np.flatnonzero(np.diff(steps, prepend=steps[:1] - 1))
         ends = [*starts[1:], len(steps)]
         columns |= {name: batch.column(name).to_numpy(zero_copy_only=False) for name in STORED}
@@ -392,9 +393,9 @@ class Recorded:
         for start, end in zip(starts, ends, strict=True):
             step, rows = int(steps[start]), slice(start, end)
             if self._steps and step <= self._steps[-1]:
-                raise ValueError("this recorded run is damaged: its steps do not increase")
+                raise ValueError("its steps do not increase")
             if len(np.unique(units[rows])) < end - start:
-                raise ValueError(f"this recorded run is damaged: a unit has two rows at step {step:,}")
+                raise ValueError(f"a unit has two rows at step {step:,}")
             kept = {name: values[rows] for name, values in columns.items()}
             for name, (has, values, before) in lists.items():
                 kept[f"has {name}"] = has[rows]
@@ -406,21 +407,30 @@ class Recorded:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        try:
+        with _not_recorded("Parquet", pa.ArrowException, OSError):
             file = pq.ParquetFile(self._source)
-            self._take_header(Header.from_json((file.schema_arrow.metadata or {}).get(b"nncore", b"")))
-            if [(field.name, field.type) for field in file.schema_arrow] != [
-                (field.name, field.type) for field in schema()
-            ]:
+            self._take_header(Header.from_json((file.schema_arrow.metadata or {}).get(b"nncore", b"{}")))
+            if [(each.name, each.type) for each in file.schema_arrow] != [(each.name, each.type) for each in schema()]:
                 raise ValueError("its columns are not those of recorded measurements")
-            if file.metadata.num_rows > MOST_ROWS:
-                raise ValueError(f"it has more than {MOST_ROWS:,} rows")
+            least = file.metadata.num_rows * 8 * len(STORED)
+            if self._budget is not None and least > self._budget:
+                raise ValueError(
+                    f"its numbers would take more than the {self._budget / 2**20:,.0f} MB that are allowed"
+                )
             for group in range(file.num_row_groups):
                 self._take_rows(file.read_row_group(group).combine_chunks())
-        except pa.ArrowException as error:
-            raise ValueError(
-                f"this is no recorded run in Parquet, or a damaged one: {str(error).splitlines()[0]}"
-            ) from error
+
+
+@contextmanager
+def _not_recorded(kind: str, *errors: type[Exception]) -> Iterator[None]:
+    """Turn whatever is wrong with a file's content into one sentence."""
+    try:
+        yield
+    except Exception as error:
+        if not isinstance(error, (ValueError, *errors)):
+            raise
+        reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
+        raise ValueError(f"this is no recorded run in {kind}, or a damaged one: {reason}") from error
 
 
 GROUP = 64

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import struct
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -174,10 +175,47 @@ def pieces(content: memoryview, offset: int = 0) -> Iterator[Piece]:
                     raise ValueError("its columns are not those of recorded measurements")
                 yield Piece(Header.from_json((found.metadata or {}).get(b"nncore", b"")), None, offset)
             elif message.type == "record batch":
+                _check_size(message)
                 batch = pa.ipc.read_record_batch(message, expected)
                 batch.validate(full=True)
                 yield Piece(None, batch, offset)
             else:
                 raise ValueError(f"it holds a message of type {message.type}")
-        except pa.ArrowException as error:
+        except (pa.ArrowException, OSError, struct.error, IndexError) as error:
             raise ValueError(f"a message of it is damaged: {str(error).splitlines()[0]}") from error
+
+
+MOST_BATCH_BYTES = 2**29
+"""What one batch may hold once it is decompressed: zeros shrink a thousandfold, and a stranger's file could be all zeros."""
+
+
+def _check_size(message: pa.Message) -> None:
+    """Raise ValueError where the buffers of a batch say that they hold too much; they say it before they are decompressed.
+
+    Reads the flatbuffer of Arrow's format (Message.fbs): header, field 2 of the message, has its buffers as field 2; each
+    is (offset, length) in the body, and begins with its decompressed length.
+    """
+    facts, body = memoryview(message.metadata), memoryview(message.body)
+
+    def number(kind: str, buffer: memoryview, at: int) -> int:
+        if at < 0:
+            raise IndexError("an offset points before its beginning")
+        return int(struct.unpack_from(kind, buffer, at)[0])
+
+    def field(table: int, place: int) -> int:
+        entries = table - number("<i", facts, table)
+        offset = number("<H", facts, entries + 4 + 2 * place)
+        return table + offset
+
+    message_table = number("<I", facts, 0)
+    header_at = field(message_table, 2)
+    buffers_at = field(header_at + number("<I", facts, header_at), 2)
+    vector = buffers_at + number("<I", facts, buffers_at)
+    total = 0
+    for place in range(number("<I", facts, vector)):
+        offset, length = (number("<q", facts, vector + 4 + 16 * place + half) for half in (0, 8))
+        total += max(number("<q", body, offset), length) if length else 0
+    if total > MOST_BATCH_BYTES:
+        raise ValueError(
+            f"one batch of it would take {total / 2**20:,.0f} MB and {MOST_BATCH_BYTES / 2**20:,.0f} MB are read"
+        )

@@ -113,13 +113,13 @@ class Recorder:
         self._pending: tuple[int, list[Pass], Updates, dict[str, Any]] | None = None
         self._writer: StreamWriter | None = None
         self._hooks: list[Any] = []
-        self._began = 0.0
+        self._began: float | None = None
 
     # From beginning to end -------------------------------------------------------------------------------------------
 
     def start(self) -> Recorder:
         """Open the file and wait for the first step. Raises FileExistsError where it, or its Parquet file, is there."""
-        if self._hooks or self._writer is not None:
+        if self._began is not None:
             raise ValueError("this recording has been started already: call record again, with another path")
         beside = self.path.with_suffix(".parquet")
         if beside.exists():
@@ -283,7 +283,7 @@ class Recorder:
         facts = {
             "loss": self._losses,
             "learning_rate": self._optimizers[0].param_groups[0].get("lr"),
-            "seconds": time.monotonic() - self._began,
+            "seconds": time.monotonic() - (self._began or 0.0),
             "scale": self._scale(clone=True),
             "skipped": self._skipped,
         }
