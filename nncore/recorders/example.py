@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from nncore.recorders.rows import RecordRows
-from nncore.recorders.samples import octave_counts, spread_quantiles
+from nncore.recorders.samples import SPREAD, octave_counts, quantiles
 from nncore.recorders.stream import StreamWriter
 from nncore.recorders.units import Header, Unit
 
@@ -45,7 +45,7 @@ def example(
         rows.put("activation_p2", modules, -0.96)
         rows.put("activation_p98", modules, 0.96)
         rows.put("zero_fraction", modules, 1 / 65)
-        rows.put("activation_quantiles", modules, spread_quantiles(sample[None], sample[:1], sample[-1:]))
+        rows.put("activation_quantiles", modules, quantiles(sample[None], SPREAD))
         own = [factor ** (depth.max() - units[place].order) for place in parameters]
         for name in ("gradient_norm", "used_gradient_norm"):
             rows.put(name, parameters, own)

@@ -50,9 +50,13 @@ def quantiles(samples: Floats, at: Sequence[float]) -> Floats:
     return np.where(count > 0, found, np.nan)
 
 
-def spread_quantiles(samples: Floats, low: Floats, high: Floats) -> NDArray[np.float32]:
-    """QUANTILES evenly spaced ones of each row, between the true smallest and largest: (n, length) -> (n, QUANTILES)."""
-    found = quantiles(samples, np.linspace(0, 1, QUANTILES).tolist())
+SPREAD = tuple(np.linspace(0, 1, QUANTILES).tolist())
+"""Places of the quantiles that describe a distribution."""
+
+
+def with_ends(found: Floats, low: Floats, high: Floats) -> NDArray[np.float32]:
+    """The quantiles at SPREAD of samples, (n, QUANTILES), with the true smallest and largest entries at their ends."""
+    found = found.copy()
     found[:, 0] = np.where(np.isfinite(low), low, found[:, 0])
     found[:, -1] = np.where(np.isfinite(high), high, found[:, -1])
     with np.errstate(over="ignore"):
@@ -87,15 +91,21 @@ def mended_norms(norms: Floats, samples: Floats, sizes: NDArray[np.floating], dt
     `sizes`: entries of each tensor; a sample that holds them all gives the norm itself. Others stay as they are: a NaN too.
     """
     low, high = np.array([SAFE.get(dtype, SAFE["float32"]) for dtype in dtypes]).reshape(-1, 2).T
-    finite = np.isfinite(samples)
     with np.errstate(all="ignore"):
         rms = norms / np.sqrt(sizes)
-        known = np.where(finite, samples, 0.0)
+    lost = np.flatnonzero((rms < low) | (rms > high))
+    found, finite = norms.copy(), np.isfinite(samples[lost])
+    with np.errstate(all="ignore"):
+        known = np.where(finite, samples[lost], 0.0)
         largest = np.abs(known).max(axis=1, initial=0.0)
         scale = np.where(largest > 0, largest, 1.0)
         typical = scale * np.sqrt(np.square(known / scale[:, None]).sum(axis=1) / np.maximum(finite.sum(axis=1), 1))
-    lost = (rms < low) | ((rms > high) & (typical > 0.1 * high))  # an infinite entry outside the sample stays infinite
-    return np.where(lost & (largest > 0) & ~np.isinf(samples).any(axis=1), typical * np.sqrt(sizes), norms)
+    mended = (rms[lost] < low[lost]) | (
+        typical > 0.1 * high[lost]
+    )  # an infinite entry outside the sample stays infinite
+    mended &= (largest > 0) & ~np.isinf(samples[lost]).any(axis=1)
+    found[lost[mended]] = (typical * np.sqrt(sizes[lost]))[mended]
+    return found
 
 
 FLAT = 0.01

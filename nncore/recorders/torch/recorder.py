@@ -278,7 +278,7 @@ class Recorder:
         passes, updates = self._passes, self._updates
         assert passes is not None and updates is not None
         used = passes.used()
-        if not used and updates.gradients and not self._parts.is_compiled:
+        if not used and updates.gradients is not None and not self._parts.is_compiled:
             self._whole = True  # the model's own forward is never called: watch its modules all the time
         facts = {
             "loss": self._losses,

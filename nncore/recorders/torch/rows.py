@@ -11,18 +11,19 @@ from numpy.typing import NDArray
 from nncore.numerics.safe_norm import norm
 from nncore.recorders.rows import RecordRows
 from nncore.recorders.samples import (
+    SPREAD,
     mended_norms,
     octave_counts,
     quantiles,
     saturated,
-    spread_quantiles,
     table,
+    with_ends,
     zero_share,
 )
 from nncore.recorders.torch.model import TWO_SIDED, Parts
 from nncore.recorders.torch.passes import MOST_SAMPLES, Call, Pass
 from nncore.recorders.torch.tensors import SAMPLE, fetched
-from nncore.recorders.torch.updates import Gradient, Updates
+from nncore.recorders.torch.updates import Gradients, Updates, Weights
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -42,7 +43,7 @@ class Cargo:
 
     def put(self, tensor: Tensor) -> int:
         """Load a tensor; the number to ask for it by."""
-        self._tensors.append(tensor.detach())
+        self._tensors.append(tensor)
         return len(self._tensors) - 1
 
     def go(self) -> None:
@@ -72,7 +73,7 @@ def record_rows(
         if values:
             rows.put(name, [0], float(np.mean(values)))
     modules.fill(rows, parts, parameters.scale(cargo), distributions)
-    parameters.fill(rows, distributions)
+    parameters.fill(rows, cargo, distributions)
     return rows
 
 
@@ -128,11 +129,12 @@ class _Modules:
         rows.put("size", own, total)
         for name, values in (("mean", mean), ("rms", rms), ("std", std), ("min", low), ("max", high)):
             rows.put(f"activation_{name}", own, values)
-        for name, values in zip(("activation_p2", "activation_p98"), quantiles(samples, (0.02, 0.98)).T, strict=True):
-            rows.put(name, own, values)
+        found = quantiles(samples, (0.02, 0.98, *SPREAD))
+        rows.put("activation_p2", own, found[:, 0])
+        rows.put("activation_p98", own, found[:, 1])
         rows.put("zero_fraction", own, zero_share(samples))
         if distributions:
-            rows.put("activation_quantiles", own, spread_quantiles(samples, low, high))
+            rows.put("activation_quantiles", own, with_ends(found[:, 2:], low, high))
         for kind, activation in TWO_SIDED.items():
             here = np.array([parts.units[unit].type == kind and _has_known_ends(parts.modules[unit]) for unit in own])
             rows.put("saturated_fraction", own[here], saturated(activation, samples[here]))
@@ -209,84 +211,92 @@ class _Parameters:
     """Gradients, weights and updates of every parameter."""
 
     def __init__(self, cargo: Cargo, updates: Updates) -> None:
-        self.cargo = cargo
-        self.gradients = {unit: self._load(each) for unit, each in updates.gradients.items()}
-        self.used = {unit: self._load(each) for unit, each in updates.used.items()}
-        self.weights = {
-            unit: {
-                "size": each.size,
-                "share": each.share,
-                "rate": each.learning_rate,
-                "norm": cargo.put(each.norm),
-                "values": cargo.put(each.values),
-                "update": None if each.update is None else cargo.put(each.update),
-                "update values": None if each.update_values is None else cargo.put(each.update_values),
-            }
-            for unit, each in updates.weights.items()
-        }
-
-    def _load(self, gradient: Gradient) -> dict[str, Any]:
-        put = self.cargo.put
-        scale = None if gradient.scale is None else put(gradient.scale.reshape(()).double())
-        return {"norm": put(gradient.norm), "values": put(gradient.values), "of": gradient, "scale": scale}
+        self.gradients = None if updates.gradients is None else _LoadedGradients(cargo, updates.gradients)
+        self.used = {key: _LoadedGradients(cargo, each) for key, each in updates.used.items()}
+        self.weights = {key: _LoadedWeights(cargo, each) for key, each in updates.weights.items()}
 
     def scale(self, cargo: Cargo) -> float:
         """The loss scale of the backward passes; 1 without a scaler."""
-        found = next(iter(self.gradients.values()), None)
-        return 1.0 if found is None or found["scale"] is None else float(cargo[found["scale"]])
+        return 1.0 if self.gradients is None else self.gradients.scale(cargo)
 
-    def fill(self, rows: RecordRows, distributions: bool) -> None:
+    def fill(self, rows: RecordRows, cargo: Cargo, distributions: bool) -> None:
         """Put the numbers of every parameter into the rows."""
-        for name, gradients in (("gradient_norm", self.gradients), ("used_gradient_norm", self.used)):
-            if gradients:
-                units, norms, samples = self._norms(gradients)
-                rows.put(name, units, norms)
-                if name == "gradient_norm" or not self.gradients:
-                    rows.put("gradient_zero_fraction", units, zero_share(samples))
-                    if distributions:
-                        rows.put("gradient_octaves", units, octave_counts(samples))
-        if not self.weights:
-            return
-        cargo, units = self.cargo, list(self.weights)
-        held = list(self.weights.values())
-        sizes = np.array([float(each["size"]) for each in held])
-        values = [cargo[each["values"]] for each in held]
-        dtypes = [str(each.dtype) for each in values]
-        rows.put(
-            "weight_norm",
-            units,
-            mended_norms(cargo.numbers([each["norm"] for each in held]), table(values), sizes, dtypes),
-        )
-        rated = [place for place, each in enumerate(held) if each["rate"] is not None]
-        rows.put("learning_rate", [units[place] for place in rated], [float(held[place]["rate"]) for place in rated])
-        moved = [place for place, each in enumerate(held) if each["update"] is not None]
-        if not moved:
-            return
-        steps = [cargo[held[place]["update values"]] for place in moved]
-        share = np.array([held[place]["share"] for place in moved])
-        copied = mended_norms(
-            cargo.numbers([held[place]["update"] for place in moved]),
-            table(steps),
-            sizes[moved] / share,
-            [dtypes[place] for place in moved],
-        )
-        rows.put("update_norm", [units[place] for place in moved], copied * np.sqrt(share))
-        for place, update in zip(moved, steps, strict=True):
-            used = self.used.get(units[place])
-            gradient = None if used is None else cargo[used["values"]]
-            if gradient is not None and gradient.shape == update.shape:
-                pushed = np.isfinite(gradient) & (gradient != 0)
-                if pushed.any():
-                    rows.put("unchanged_fraction", [units[place]], float((update[pushed] == 0).mean()))
+        used = {key: each.arrays(cargo) for key, each in self.used.items()}
+        for units, found, _ in used.values():
+            rows.put("used_gradient_norm", units, found)
+        taken = list(used.values()) if self.gradients is None else [self.gradients.arrays(cargo)]
+        for units, found, samples in taken:
+            rows.put("gradient_norm", units, found if self.gradients is not None else np.nan)
+            rows.put("gradient_zero_fraction", units, zero_share(samples))
+            if distributions:
+                rows.put("gradient_octaves", units, octave_counts(samples))
+        for key, each in self.weights.items():
+            units, _, samples = used.get(key, ([], None, np.empty((0, 0))))
+            each.fill(rows, cargo, dict(zip(units, samples, strict=True)))
 
-    def _norms(self, gradients: dict[int, dict[str, Any]]) -> tuple[list[int], Floats, Floats]:
-        cargo, held = self.cargo, list(gradients.values())
-        scales = np.array([1.0 if each["scale"] is None else float(cargo[each["scale"]]) for each in held])
-        samples = table([cargo[each["values"]] for each in held])
-        sizes = np.array([float(each["of"].size) for each in held])
-        dtypes = [_name(each["of"].dtype) for each in held]
-        norms = mended_norms(cargo.numbers([each["norm"] for each in held]), samples, sizes, dtypes)
-        return list(gradients), norms / scales, samples / scales[:, None]
+
+class _LoadedGradients:
+    """Where in the cargo the norms and values of gradients are."""
+
+    def __init__(self, cargo: Cargo, gradients: Gradients) -> None:
+        self.of = gradients
+        self.norms = [cargo.put(each) for each in gradients.norms]
+        self.values = [cargo.put(part) for part, _ in gradients.values.parts]
+        self.scale_at = None if gradients.scale is None else cargo.put(gradients.scale.reshape(()).double())
+
+    def scale(self, cargo: Cargo) -> float:
+        """What they are multiplied by."""
+        return 1.0 if self.scale_at is None else float(cargo[self.scale_at])
+
+    def arrays(self, cargo: Cargo) -> tuple[list[int], Floats, Floats]:
+        """Units, norms (n,) and samples (n, length), divided by the scale."""
+        samples = table(self.of.values.arrays([cargo[at] for at in self.values]))
+        sizes = np.array(self.of.sizes, float)
+        found = mended_norms(cargo.numbers(self.norms), samples, sizes, list(map(_name, self.of.dtypes)))
+        return self.of.units, found / self.scale(cargo), samples / self.scale(cargo)
+
+
+class _LoadedWeights:
+    """Where in the cargo the parts of weights and their updates are."""
+
+    def __init__(self, cargo: Cargo, weights: Weights) -> None:
+        self.of = weights
+        self.norms = [cargo.put(each) for each in weights.norms]
+        self.values = [cargo.put(part) for part, _ in weights.values.parts]
+        self.updates = [cargo.put(each) for each in weights.updates or ()]
+        self.update_values = (
+            [cargo.put(part) for part, _ in weights.update_values.parts] if weights.update_values else []
+        )
+
+    def fill(self, rows: RecordRows, cargo: Cargo, gradients: Mapping[int, Floats]) -> None:
+        """Put them into the rows. `gradients`: the sample of each unit's gradient as it was used."""
+        units, sizes = self.of.units, np.array(self.of.sizes, float)
+        values = self.of.values.arrays([cargo[at] for at in self.values])
+        dtypes = [str(each.dtype) for each in values]
+        rows.put("weight_norm", units, mended_norms(cargo.numbers(self.norms), table(values), sizes, dtypes))
+        rated = [place for place, rate in enumerate(self.of.rates) if rate is not None]
+        rows.put("learning_rate", [units[place] for place in rated], [float(self.of.rates[place]) for place in rated])
+        if self.of.update_values is None or not self.updates:
+            return
+        steps = table(self.of.update_values.arrays([cargo[at] for at in self.update_values]))
+        shares = np.array(self.of.shares)
+        copied = mended_norms(cargo.numbers(self.updates), steps, sizes / shares, dtypes)
+        rows.put("update_norm", units, copied * np.sqrt(shares))
+        width = steps.shape[1]
+        pushing = np.array([_fitted(gradients.get(unit), width) for unit in units])
+        with np.errstate(invalid="ignore"):
+            pushed = np.isfinite(pushing) & (pushing != 0) & ~np.isnan(steps)
+        some = pushed.any(axis=1)
+        unmoved = ((steps == 0) & pushed).sum(axis=1)[some] / pushed.sum(axis=1)[some]
+        rows.put("unchanged_fraction", np.array(units)[some], unmoved)
+
+
+def _fitted(sample: Floats | None, width: int) -> Floats:
+    """A row of a table in the width of another; NaN where there is nothing, or another length: a sparse gradient's."""
+    found = np.full(width, np.nan)
+    if sample is not None and len(sample) >= width:
+        found[:] = sample[:width]
+    return found
 
 
 def _groups(values: Any, first: NDArray[np.int64]) -> list[Any]:

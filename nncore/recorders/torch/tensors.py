@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
-from math import gcd, prod
+from math import gcd
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,12 +38,11 @@ def plain(value: Any) -> bool:
     import torch
 
     return (
-        isinstance(value, torch.Tensor)
+        type(value) in (torch.Tensor, torch.nn.Parameter)
         and value.is_floating_point()
         and value.layout is torch.strided
         and not value.is_nested
-        and value.device.type != "meta"
-        and type(value) in (torch.Tensor, torch.nn.Parameter)
+        and not value.is_meta
         and not torch._C._functorch.is_functorch_wrapped_tensor(value)
         and value.numel() > 0
     )
@@ -72,12 +71,58 @@ def flat(tensor: Tensor) -> Tensor:
     return tensor.reshape(-1)
 
 
-def sample(tensor: Tensor, at_most: int = SAMPLE) -> Tensor:
-    """A copy of at most so many entries, (n,), evenly strided; 16-bit floats as float32."""
+def picked(tensor: Tensor, at_most: int = SAMPLE) -> Tensor:
+    """At most so many entries, (n,), evenly strided; a view where they lie densely, and of 16-bit floats a copy as float32."""
     import torch
 
-    picked = flat(tensor)[:: stride(tensor.numel(), at_most)]
-    return picked.clone() if picked.dtype in (torch.float32, torch.float64) else picked.to(torch.float32)
+    size = tensor.numel()
+    values = flat(tensor)
+    if size > at_most:
+        values = values[:: stride(size, at_most)]
+    return values if values.dtype in (torch.float32, torch.float64) else values.to(torch.float32)
+
+
+def sample(tensor: Tensor) -> Tensor:
+    """A copy of at most SAMPLE entries, (n,), evenly strided; 16-bit floats as float32."""
+    values = picked(tensor)
+    return values.clone() if values.dtype == tensor.dtype else values
+
+
+@dataclass
+class Samples:
+    """Samples of many tensors, copied in one go: for each device and type one tensor, and whose sample lies where in it."""
+
+    parts: list[tuple[Tensor, list[tuple[int, int]]]]
+
+    @classmethod
+    def of(cls, tensors: Sequence[Tensor]) -> Samples:
+        """Of each tensor at most SAMPLE entries."""
+        import torch
+
+        groups: dict[Any, list[tuple[int, Tensor]]] = {}
+        for place, tensor in enumerate(tensors):
+            values = picked(tensor)
+            groups.setdefault((values.device, values.dtype), []).append((place, values))
+        return cls(
+            [
+                (torch.cat([values for _, values in group]), [(place, len(values)) for place, values in group])
+                for group in groups.values()
+            ]
+        )
+
+    def minus(self, other: Samples) -> Samples:
+        """The differences to samples of the same tensors at another time."""
+        pairs = zip(self.parts, other.parts, strict=True)
+        return Samples([(mine - theirs, places) for (mine, places), (theirs, _) in pairs])
+
+    def arrays(self, fetched: Iterable[NDArray[Any]]) -> list[NDArray[Any]]:
+        """The sample of each tensor, once the parts are on the host."""
+        found: dict[int, NDArray[Any]] = {}
+        for (_, places), array in zip(self.parts, fetched, strict=True):
+            ends = np.cumsum([length for _, length in places])
+            for (place, _), values in zip(places, np.split(array, ends[:-1]), strict=True):
+                found[place] = values
+        return [found[place] for place in range(len(found))]
 
 
 def wide(tensor: Tensor) -> Any:
@@ -118,41 +163,33 @@ def values_of(gradient: Tensor) -> Tensor:
 
 
 def fetched(tensors: Sequence[Tensor]) -> list[NDArray[Any]]:
-    """The tensors as arrays on the host, float32 or float64, in one transfer a device."""
-    import torch
-
+    """Tensors of no or one axis as arrays on the host, in one transfer a device."""
     found: list[Any] = [None] * len(tensors)
     devices: dict[Any, list[int]] = {}
     for place, tensor in enumerate(tensors):
-        devices.setdefault(tensor.device, []).append(place)
+        if tensor.device.type == "cpu" and tensor.dim():
+            found[place] = tensor.numpy()
+        else:
+            devices.setdefault(tensor.device, []).append(place)
     for places in devices.values():
-        parts: list[tuple[int, Tensor]] = []
-        singles: dict[Any, list[int]] = {}
-        for place in places:
-            if tensors[place].dim() == 0:
-                singles.setdefault(tensors[place].dtype, []).append(place)
-            else:
-                parts.append((place, tensors[place].reshape(-1)))
-        stacked = [(group, torch.stack([tensors[place] for place in group])) for group in singles.values()]
-        pieces = [part for _, part in parts] + [part for _, part in stacked]
-        content = torch.cat([piece.contiguous().view(torch.uint8) for piece in pieces]).cpu().numpy()
-        arrays = _cut(content, pieces)
-        for (place, tensor), array in zip(parts, arrays, strict=False):
-            found[place] = array.reshape(tuple(tensors[place].shape)) if tensor.numel() else array
-        for (group, _), array in zip(stacked, arrays, strict=True):
-            for place, value in zip(group, array, strict=True):
-                found[place] = value
+        _fetch(tensors, places, found)
     return found
 
 
-def _cut(content: NDArray[np.uint8], pieces: Sequence[Tensor]) -> Iterator[NDArray[Any]]:
+def _fetch(tensors: Sequence[Tensor], places: list[int], found: list[Any]) -> None:
+    """Those at these places, all on one device: joined by type, then as bytes."""
+    import torch
+
+    groups: dict[Any, list[int]] = {}
+    for place in places:
+        groups.setdefault((tensors[place].dtype, tensors[place].dim()), []).append(place)
+    joined = [(torch.cat if axes else torch.stack)([tensors[k] for k in group]) for (_, axes), group in groups.items()]
+    content = torch.cat([each.view(torch.uint8) for each in joined]).cpu().numpy()
     begin = 0
-    for piece in pieces:
-        end = begin + piece.numel() * piece.element_size()
-        yield content[begin:end].copy().view(str(piece.dtype).removeprefix("torch."))
+    for ((dtype, axes), group), each in zip(groups.items(), joined, strict=True):
+        end = begin + each.numel() * each.element_size()
+        array = content[begin:end].copy().view(str(dtype).removeprefix("torch."))
         begin = end
-
-
-def size_of(shape: Sequence[int]) -> int:
-    """Entries of a tensor of this shape."""
-    return prod(shape)
+        lengths = [tensors[place].numel() if axes else 1 for place in group]
+        for place, values in zip(group, np.split(array, np.cumsum(lengths)[:-1]) if axes else array, strict=True):
+            found[place] = values

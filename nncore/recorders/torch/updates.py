@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from nncore.recorders.torch.hooks import Hook
 from nncore.recorders.torch.model import Parts
 from nncore.recorders.torch.passes import backward_number
-from nncore.recorders.torch.tensors import norms, sample, values_of
+from nncore.recorders.torch.tensors import Samples, norms, picked, values_of
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -20,29 +20,31 @@ WHOLE, PART = 262_144, 65_536
 """A parameter of at most WHOLE entries is copied whole before its update, of a larger one PART entries."""
 
 
-@dataclass(frozen=True)
-class Gradient:
-    """A gradient's norm and a sample of its values, on the device, times `scale` where there is one; its entries."""
+@dataclass
+class Gradients:
+    """Norms of some parameters' gradients and samples of their values, on the device, times `scale` where there is one."""
 
-    norm: Tensor
-    values: Tensor
-    size: int
-    dtype: Any
+    units: list[int]
+    norms: list[Tensor]
+    values: Samples
+    sizes: list[int]
+    dtypes: list[Any]
     scale: Tensor | None
 
 
 @dataclass
-class Weight:
-    """A parameter before its update, and the update; `share`: entries of it over those that were copied."""
+class Weights:
+    """Some parameters before their update, and then the update; `shares`: entries of each over those that were copied."""
 
-    norm: Tensor
-    copied: Tensor
-    values: Tensor
-    size: int
-    learning_rate: Any
-    share: float = 1.0
-    update: Tensor | None = None
-    update_values: Tensor | None = None
+    units: list[int]
+    rates: list[Any]
+    norms: list[Tensor]
+    copies: list[Tensor]
+    values: Samples
+    sizes: list[int]
+    shares: list[float]
+    updates: list[Tensor] | None = None
+    update_values: Samples | None = None
 
 
 class Updates:
@@ -53,9 +55,11 @@ class Updates:
 
     def __init__(self, parts: Parts, scale: Callable[[], Tensor | None], failed: Callable[[Exception], None]) -> None:
         self.parts, self.scale, self.failed = parts, scale, failed
-        self.gradients: dict[int, Gradient] = {}
-        self.used: dict[int, Gradient] = {}
-        self.weights: dict[int, Weight] = {}
+        self.gradients: Gradients | None = None
+        self.used: dict[int, Gradients] = {}
+        """By the optimizer that got them."""
+        self.weights: dict[int, Weights] = {}
+        """By the optimizer that moves them."""
         self.finished: set[int] = set()
         """Numbers of the backward passes that have ended."""
         self._units = {id(parameter): unit for unit, parameter in parts.parameters.items()}
@@ -92,19 +96,26 @@ class Updates:
 
     def _ended(self, task: int) -> None:
         self.finished.add(task)
-        self.gradients = self._taken(self.parts.parameters, self.scale())
+        scale = self.scale()
+        self.gradients = self._taken(self.parts.parameters, None if scale is None else scale.clone())
 
-    def _taken(self, units: Iterable[int], scale: Tensor | None) -> dict[int, Gradient]:
+    def _taken(self, units: Iterable[int], scale: Tensor | None) -> Gradients:
         """The gradients of these parameters as they are now; of none where there is none."""
-        here = [unit for unit in units if self.parts.parameters[unit].grad is not None]
-        values = [values_of(self.parts.parameters[unit].grad) for unit in here]
-        filled = [place for place, each in enumerate(values) if each.numel()]
-        here, values = [here[place] for place in filled], [values[place] for place in filled]
-        scale = None if scale is None else scale.clone()
-        return {
-            unit: Gradient(norm, sample(each), each.numel(), each.dtype, scale)
-            for unit, norm, each in zip(here, norms(values), values, strict=True)
-        }
+        found: list[tuple[int, Tensor]] = []
+        for unit in units:
+            gradient = self.parts.parameters[unit].grad
+            values = None if gradient is None else values_of(gradient)
+            if values is not None and values.numel():
+                found.append((unit, values))
+        values_of_all = [values for _, values in found]
+        return Gradients(
+            [unit for unit, _ in found],
+            norms(values_of_all),
+            Samples.of(values_of_all),
+            [values.numel() for values in values_of_all],
+            [values.dtype for values in values_of_all],
+            scale,
+        )
 
     def before(self, optimizer: Optimizer, has_closure: bool) -> None:
         """The optimizer is about to step; with a closure its gradients do not exist yet."""
@@ -114,41 +125,44 @@ class Updates:
             for parameter in group["params"]
             if id(parameter) in self._units and parameter.numel()
         }
-        tensors = {unit: self.parts.parameters[unit].detach() for unit in rates}
-        for unit, norm in zip(tensors, norms(list(tensors.values())), strict=True):
-            tensor = tensors[unit]
-            copied = _copy(tensor)
-            self.weights[unit] = Weight(
-                norm, copied, sample(tensor), tensor.numel(), rates[unit], share=tensor.numel() / copied.numel()
-            )
+        tensors = [self.parts.parameters[unit].detach() for unit in rates]
+        copies = [_copied(tensor).clone() for tensor in tensors]
+        self.weights[id(optimizer)] = Weights(
+            list(rates),
+            list(rates.values()),
+            norms(tensors),
+            copies,
+            Samples.of(tensors),
+            [tensor.numel() for tensor in tensors],
+            [tensor.numel() / len(copy) for tensor, copy in zip(tensors, copies, strict=True)],
+        )
         if not has_closure:
-            self._take_used(optimizer, list(rates))
+            self._take_used(optimizer)
 
-    def _take_used(self, optimizer: Optimizer, units: list[int]) -> None:
+    def _take_used(self, optimizer: Optimizer) -> None:
         scale = getattr(
             optimizer, "grad_scale", None
         )  # a fused optimizer gets scaled gradients and divides them itself
-        self.used |= self._taken(units, scale)
+        units = self.weights[id(optimizer)].units
+        self.used[id(optimizer)] = self._taken(units, None if scale is None else scale.clone())
 
     def after(self, optimizer: Optimizer, has_closure: bool) -> None:
         """The optimizer has stepped."""
-        units = [
-            self._units[id(parameter)]
-            for group in optimizer.param_groups
-            for parameter in group["params"]
-            if self._units.get(id(parameter)) in self.weights
-        ]
-        updates = []
-        for unit in units:
-            weight, tensor = self.weights[unit], self.parts.parameters[unit].detach()
-            updates.append(_copy(tensor).sub_(weight.copied))
-            weight.update_values = sample(tensor).sub_(weight.values)
-        for unit, norm in zip(units, norms(updates), strict=True):
-            self.weights[unit].update = norm
+        import torch
+
+        weights = self.weights.get(id(optimizer))
+        if weights is None:
+            return
+        tensors = [self.parts.parameters[unit].detach() for unit in weights.units]
+        if tensors:
+            updates = torch._foreach_sub([_copied(tensor) for tensor in tensors], weights.copies)
+            weights.updates = norms(updates)
+        weights.update_values = Samples.of(tensors).minus(weights.values)
+        weights.copies = []
         if has_closure:
-            self._take_used(optimizer, units)
+            self._take_used(optimizer)
 
 
-def _copy(tensor: Tensor) -> Tensor:
-    """All entries of a parameter, or PART of a large one's, flat."""
-    return sample(tensor, tensor.numel() if tensor.numel() <= WHOLE else PART)
+def _copied(tensor: Tensor) -> Tensor:
+    """All entries of a parameter, or PART of a large one's, flat; a view but for 16-bit floats."""
+    return picked(tensor, tensor.numel() if tensor.numel() <= WHOLE else PART)

@@ -6,12 +6,13 @@ import pytest
 from nncore.recorders.columns import FIRST_OCTAVE, LAST_OCTAVE, OCTAVES
 from nncore.recorders.samples import (
     SLOPES,
+    SPREAD,
     mended_norms,
     octave_counts,
     quantiles,
     saturated,
-    spread_quantiles,
     table,
+    with_ends,
     zero_share,
 )
 
@@ -33,7 +34,7 @@ def test_quantiles_are_numpys_of_the_finite_entries() -> None:
 
 
 def test_the_ends_of_spread_quantiles_are_of_all_entries() -> None:
-    found = spread_quantiles(np.array([[1.0, 2.0, 3.0]]), np.array([-5.0]), np.array([9.0]))
+    found = with_ends(quantiles(np.array([[1.0, 2.0, 3.0]]), SPREAD), np.array([-5.0]), np.array([9.0]))
     assert found.dtype == np.float32 and found[0, [0, 16, -1]].tolist() == [-5, 2, 9]
 
 
