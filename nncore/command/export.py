@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nncore.command.arguments import add_table_again, read_file
+from nncore.command.recorded import recorded_in, recorded_writers
 from nncore.history.history import History
 from nncore.history.whole_file import whole_file
 
@@ -46,7 +47,9 @@ def write_file(path: Path, write: Callable[[Any], None]) -> None:
 
 def add_export(parser: argparse.ArgumentParser) -> None:
     """The flags of `nncore export`."""
-    parser.add_argument("file", metavar="FILE", help="a history, .parquet or .csv, or the folder of a sweep")
+    parser.add_argument(
+        "file", metavar="FILE", help="a history, .parquet or .csv, a recorded run, .arrows, or the folder of a sweep"
+    )
     parser.add_argument(
         "--csv",
         nargs="?",
@@ -75,10 +78,14 @@ def export_command(arguments: argparse.Namespace) -> int:
         raise ValueError("say what to write: --csv, --parquet or --summary")
     if arguments.table:
         read_file(arguments.table, arguments)
-    writers = _sweep_writers(source) if source.is_dir() else _history_writers(source)
+    recorded = None if source.is_dir() else recorded_in(source)
+    if recorded is not None:
+        writers, what = recorded_writers(recorded), "recorded run"
+    else:
+        writers, what = (_sweep_writers(source), "sweep") if source.is_dir() else (_history_writers(source), "history")
     for kind, out in wanted.items():
         if kind not in writers:
-            raise ValueError(f"--{kind} is for a history; {source} is a sweep")
+            raise ValueError(f"--{kind} is for a history; {source} is a {what}")
         if out == "-":
             if kind == "parquet":
                 raise ValueError("Parquet needs a file; got -")

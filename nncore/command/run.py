@@ -22,6 +22,7 @@ from nncore.command.arguments import (
 )
 from nncore.command.export import check_target, read_history, write_history
 from nncore.command.progress import Interrupt, bar
+from nncore.command.recorded import recorded_in, recorded_report
 from nncore.config.cost import check_budget
 from nncore.config.without_effect import in_a_sentence
 from nncore.diagnosis import Verdict, flow, verdict
@@ -90,7 +91,7 @@ def run_command(arguments: argparse.Namespace) -> int:
 
 def add_diagnose(parser: argparse.ArgumentParser) -> None:
     """The flags of `nncore diagnose`."""
-    parser.add_argument("file", metavar="FILE", help="a history, .parquet or .csv")
+    parser.add_argument("file", metavar="FILE", help="a history, .parquet or .csv, or a recorded run, .arrows")
     parser.add_argument("--step", type=int, metavar="N", help="the step to look at (the last finite one)")
     parser.add_argument("--json", action="store_true", help="answer with JSON on standard output")
     add_table_again(parser)
@@ -100,6 +101,14 @@ def diagnose_command(arguments: argparse.Namespace) -> int:
     """Say what is wrong with a recorded run; the exit code says whether layers learn nothing."""
     if arguments.table:
         read_file(arguments.table, arguments)
+    recorded = recorded_in(Path(arguments.file))
+    if recorded is not None:
+        facts, wrong, lines = recorded_report(recorded, arguments.step)
+        if arguments.json:
+            print_json(facts)
+        else:
+            print(*lines, sep="\n")
+        return FOUND if any(each.severity >= 2 for each in wrong) else FINE
     history = read_history(Path(arguments.file))
     record = None if arguments.step is None else history.nearest(arguments.step)
     found = report(history, record, arguments.json, [])

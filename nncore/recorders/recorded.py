@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from nncore.measures.measurement import Measurement, inert
 from nncore.numerics.choices import choose
 from nncore.recorders.columns import DISTRIBUTIONS, RECORDED_QUANTITIES, STORED, RecordedQuantity, schema
 from nncore.recorders.stream import STREAM, pieces
-from nncore.recorders.units import Header, Unit
+from nncore.recorders.units import KIND, Header, Unit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -203,6 +204,15 @@ class Recorded:
             self._arrays[name] = _read_only(self._array(choose("quantity", name, RECORDED_QUANTITIES)))
         return self._arrays[name]
 
+    def has_number(self, name: str) -> NDArray[np.bool_]:
+        """Where a quantity has a number, which may be NaN or infinite; False where it is not defined. Shaped as it is."""
+        quantity = choose("quantity", name, RECORDED_QUANTITIES)
+        if quantity.of:
+            both = np.logical_and.reduce([self.has_number(each) for each in quantity.of if each in STORED])
+            return np.asarray(both & (self._below(quantity) != 0))
+        found = self._dense(f"has {name}", 0)[:, self._places[quantity.role]].astype(bool)
+        return found[:, 0] if quantity.role == "run" else found
+
     def distribution(self, name: str, record: int) -> NDArray[Any]:
         """One of DISTRIBUTIONS at a record: (n_modules or n_parameters, length); quantiles as float, octaves as counts.
 
@@ -267,7 +277,7 @@ class Recorded:
     def frame(self) -> pd.DataFrame:
         """A tidy table, one row per number: step, layer (a module's or parameter's name, "" for the run), quantity, value.
 
-        What is not defined has no row.
+        What is not defined has no row; a number that is not finite has one.
         """
         import pandas as pd
 
@@ -278,7 +288,8 @@ class Recorded:
             units = {"run": ("",), "module": self._names("module"), "parameter": self._names("parameter")}[
                 quantity.role
             ]
-            record, place = np.nonzero(~np.isnan(values))
+            has = self.has_number(quantity.name)
+            record, place = np.nonzero(has[:, None] if quantity.role == "run" else has)
             parts.append((record, np.array(units, object)[place], quantity.name, values[record, place]))
         return pd.DataFrame(
             {
@@ -290,11 +301,11 @@ class Recorded:
         ).sort_values("step", kind="stable", ignore_index=True)
 
     def to_csv(self, target: Target) -> None:
-        """The tidy table `frame` as CSV, every float in full; names are `inert`: no spreadsheet takes one for a formula."""
+        """The tidy table `frame` as CSV, every float in full, also inf and nan; no spreadsheet takes a name for a formula."""
         frame = self.frame()
         frame["layer"] = [inert(name) for name in frame["layer"]]
         with whole_file(target) as file:
-            frame.to_csv(file, index=False)
+            frame.to_csv(file, index=False, na_rep="nan")
 
     def to_parquet(self, target: Target) -> None:
         """All rows, distributions included, as one Parquet file, which `open` reads again and any other tool does."""
@@ -349,11 +360,15 @@ class Recorded:
         if not quantity.of:
             found = self._dense(quantity.name, np.nan)[:, places]
         else:
-            over, under = quantity.of
-            below = np.sqrt(self._dense("size", 0)[:, places]) if under == "√size" else self.quantity(under)
+            below = self._below(quantity)
             with np.errstate(all="ignore"):
-                found = np.where(below != 0, self.quantity(over) / below, np.nan)
+                found = np.where(below != 0, self.quantity(quantity.of[0]) / below, np.nan)
         return found[:, 0] if quantity.role == "run" else found
+
+    def _below(self, quantity: RecordedQuantity) -> Floats:
+        """What a ratio is divided by."""
+        under = quantity.of[1]
+        return np.sqrt(self._dense("size", 0)[:, self._places["module"]]) if under == "√size" else self.quantity(under)
 
     def _dense(self, name: str, blank: float) -> Floats:
         """A column of all records and units, (n_records, n_units)."""
@@ -389,6 +404,7 @@ class Recorded:
         starts = np.flatnonzero(np.diff(steps, prepend=steps[:1] - 1))
         ends = [*starts[1:], len(steps)]
         columns |= {name: batch.column(name).to_numpy(zero_copy_only=False) for name in STORED}
+        columns |= {f"has {name}": batch.column(name).is_valid().to_numpy(zero_copy_only=False) for name in STORED}
         lists = {name: _lists(batch.column(name), DISTRIBUTIONS[name][1]) for name in DISTRIBUTIONS}
         for start, end in zip(starts, ends, strict=True):
             step, rows = int(steps[start]), slice(start, end)
@@ -440,6 +456,22 @@ FLOATS = list(STORED)
 """Columns whose bytes are split, which compresses floats better."""
 
 
+def is_recorded(path: str | os.PathLike[str]) -> bool:
+    """Does a file hold a recorded run, by its content, whatever its name? Raises OSError where it cannot be read."""
+    with open(path, "rb") as file:
+        head = file.read(4)
+        if head != PARQUET:
+            return head == STREAM
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        facts = pq.read_schema(path).metadata or {}
+        return bool(json.loads(facts.get(b"nncore", b"{}")).get("kind") == KIND)
+    except (pa.ArrowException, OSError, ValueError, AttributeError, RecursionError):
+        return False
+
+
 def _owners(parameter: Unit) -> tuple[str, ...]:
     """The modules that a parameter belongs to; a tied one to several."""
     return (parameter.module, *(alias.rpartition(".")[0] for alias in parameter.aliases))
@@ -476,5 +508,6 @@ def _batch_of(kept: dict[str, NDArray[Any]]) -> pa.RecordBatch:
                 pa.FixedSizeListArray.from_arrays(pa.array(whole.reshape(-1)), type=field.type, mask=pa.array(~has))
             )
         else:
-            columns.append(pa.array(values, type=field.type, from_pandas=field.nullable))
+            mask = ~kept[f"has {field.name}"] if field.nullable else None
+            columns.append(pa.array(values, type=field.type, mask=mask))
     return pa.record_batch(columns, schema=schema())

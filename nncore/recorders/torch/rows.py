@@ -226,7 +226,8 @@ class _Parameters:
             rows.put("used_gradient_norm", units, found)
         taken = list(used.values()) if self.gradients is None else [self.gradients.arrays(cargo)]
         for units, found, samples in taken:
-            rows.put("gradient_norm", units, found if self.gradients is not None else np.nan)
+            if self.gradients is not None:
+                rows.put("gradient_norm", units, found)
             rows.put("gradient_zero_fraction", units, zero_share(samples))
             if distributions:
                 rows.put("gradient_octaves", units, octave_counts(samples))
