@@ -85,6 +85,18 @@ def test_what_cannot_be_recorded_is_refused_in_a_sentence(tmp_path: Path) -> Non
     assert "run.arrows" in refused(tmp_path / "run.parquet")
 
 
+@pytest.mark.parametrize(
+    ("loss", "got"), [(torch.ones(3), "shape (3,)"), (None, "NoneType"), ("low", "str"), ([1.0], "list")]
+)
+def test_a_loss_that_is_none_is_refused(loss: Any, got: str, tmp_path: Path) -> None:
+    with (
+        record(*made(), path=tmp_path / "run.arrows") as recorder,
+        pytest.raises(ValueError, match="loss must be") as caught,
+    ):
+        recorder.log(loss)
+    assert got in str(caught.value)
+
+
 def test_fsdp_of_both_generations_is_refused(tmp_path: Path) -> None:
     text = """
     import sys

@@ -117,6 +117,13 @@ def convolutional() -> nn.Sequential:
 
 
 @loop
+def learning_rate_in_a_tensor(record: Record) -> list[Tensor]:
+    model = mlp()
+    optimizer = torch.optim.Adam(model.parameters(), lr=torch.tensor(1e-2), foreach=False)
+    return plain_loop(model, record, blobs(), optimizer, lambda step, model: copy.deepcopy(optimizer))
+
+
+@loop
 def convolutions(record: Record) -> list[Tensor]:
     return plain_loop(convolutional(), record, pictures())
 

@@ -137,11 +137,19 @@ class Recorder:
         return self
 
     def log(self, loss: Any) -> None:
-        """Tell the loss of the step at hand, a number or a tensor, before or after the optimizer's step; the mean of several."""
+        """Tell the loss of the step at hand, before or after the optimizer's step; of several the mean is kept.
+
+        `loss`: a number or a tensor of one; raises ValueError on anything else.
+        """
+        if getattr(loss, "numel", lambda: 1)() != 1:
+            raise ValueError(f"loss must be one number; got a tensor of shape {tuple(loss.shape)}")
+        try:
+            loss = loss.detach().clone() if hasattr(loss, "detach") else float(loss)
+        except (TypeError, ValueError):
+            raise ValueError(f"loss must be a number or a tensor of one; got {type(loss).__name__}") from None
         if self._writer is None:
             return
         try:
-            loss = loss.detach().clone() if hasattr(loss, "detach") else float(loss)
             pending = self._pending
             if self._is_begun():
                 self._losses.append(loss)
@@ -327,7 +335,7 @@ class Recorder:
         if expected is None:
             expected = scale.new_full((), getattr(scaler, "_init_scale", 1.0))
         if 0 < backoff < 1:
-            times = (scale / expected).double().log() / math.log(backoff)
+            times = (scale / expected).log() / math.log(backoff)
             self._skipped = self._skipped + times.round().clamp(min=0)
         tracker, overflow = getattr(scaler, "_growth_tracker", None), getattr(optimizer, "found_inf", None)
         if tracker is not None:

@@ -22,7 +22,7 @@ from nncore.recorders.samples import (
 )
 from nncore.recorders.torch.model import TWO_SIDED, Parts
 from nncore.recorders.torch.passes import MOST_SAMPLES, Call, Pass
-from nncore.recorders.torch.tensors import SAMPLE, fetched
+from nncore.recorders.torch.tensors import SAMPLE, fetched, one_number
 from nncore.recorders.torch.updates import Gradients, Updates, Weights
 
 if TYPE_CHECKING:
@@ -80,10 +80,7 @@ def record_rows(
 def _loaded(cargo: Cargo, value: Any) -> list[tuple[bool, Any]]:
     """(is it on the device?, its number in the cargo or itself) for each of the values."""
     values = value if isinstance(value, list) else [] if value is None else [value]
-    return [
-        (True, cargo.put(each.reshape(()).double())) if hasattr(each, "detach") else (False, float(each))
-        for each in values
-    ]
+    return [(True, cargo.put(one_number(each))) if hasattr(each, "detach") else (False, float(each)) for each in values]
 
 
 class _Modules:
@@ -243,7 +240,7 @@ class _LoadedGradients:
         self.of = gradients
         self.norms = [cargo.put(each) for each in gradients.norms]
         self.values = [cargo.put(part) for part, _ in gradients.values.parts]
-        self.scale_at = None if gradients.scale is None else cargo.put(gradients.scale.reshape(()).double())
+        self.scale_at = None if gradients.scale is None else cargo.put(one_number(gradients.scale))
 
     def scale(self, cargo: Cargo) -> float:
         """What they are multiplied by."""
@@ -262,6 +259,7 @@ class _LoadedWeights:
 
     def __init__(self, cargo: Cargo, weights: Weights) -> None:
         self.of = weights
+        self.rates = [_loaded(cargo, each) for each in weights.rates]
         self.norms = [cargo.put(each) for each in weights.norms]
         self.values = [cargo.put(part) for part, _ in weights.values.parts]
         self.updates = [cargo.put(each) for each in weights.updates or ()]
@@ -275,8 +273,9 @@ class _LoadedWeights:
         values = self.of.values.arrays([cargo[at] for at in self.values])
         dtypes = [str(each.dtype) for each in values]
         rows.put("weight_norm", units, mended_norms(cargo.numbers(self.norms), table(values), sizes, dtypes))
-        rated = [place for place, rate in enumerate(self.of.rates) if rate is not None]
-        rows.put("learning_rate", [units[place] for place in rated], [float(self.of.rates[place]) for place in rated])
+        for unit, rate in zip(units, self.rates, strict=True):
+            for on_device, value in rate:
+                rows.put("learning_rate", [unit], float(cargo[value]) if on_device else value)
         if self.of.update_values is None or not self.updates:
             return
         steps = table(self.of.update_values.arrays([cargo[at] for at in self.update_values]))

@@ -139,6 +139,11 @@ def norm(tensor: Tensor) -> Tensor:
     return torch.linalg.vector_norm(tensor, dtype=wide(tensor))
 
 
+def one_number(tensor: Tensor) -> Tensor:
+    """A tensor of one entry without axes, float32 or float64."""
+    return tensor.detach().reshape(()).to(wide(tensor))
+
+
 def norms(tensors: Sequence[Tensor]) -> list[Tensor]:
     """`norm` of each, in one call for each device and type."""
     import torch
