@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from nncore import ACTIVATIONS, INITIALIZERS, MLP, Layout
+from nncore.history.whole_file import write_whole_text
 from nncore.model.initializers import Initializer, LayerSequentialUnitVariance
 from nncore.theory import predict
 from nncore.theory.of_config import SAME_UNITS, initial_variances
@@ -139,7 +140,7 @@ def main() -> None:
     lines = [row(*case) for case in cases()]
     text = HEAD + "\n".join(lines) + "\n"
     if parser.parse_args().docs:
-        DOCUMENT.write_text(text, encoding="utf-8")
+        write_whole_text(DOCUMENT, text)
     else:
         print(text)
 

@@ -15,6 +15,7 @@ from benchmarks import sweeps
 from benchmarks.contenders import LABELS
 from benchmarks.measure import Seconds
 from benchmarks.workloads import WORKLOADS
+from nncore.history.whole_file import write_whole_text
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 
@@ -78,7 +79,7 @@ def ratio(seconds: Seconds, contender: str, of: str = "nncore") -> tuple[float, 
 def write(measured: dict[str, Seconds], costs: list[tuple[str, float]], swept: dict[str, Seconds]) -> None:
     """RESULTS.md with what has been measured in this call."""
     parts = [*_head(), *_table(measured), *_goals(measured), *_costs(costs), *sweeps_table(swept)]
-    RESULTS.write_text("\n".join(parts) + "\n", "utf-8")
+    write_whole_text(RESULTS, "\n".join(parts) + "\n")
 
 
 def sweeps_table(swept: dict[str, Seconds]) -> list[str]:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.published.results import HEAD, RESULTS, document
+from nncore.history.whole_file import write_whole_text
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "published.md"
 
@@ -25,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(result.section(rows), flush=True)
         found.append((result, rows))
     if write:
-        DOCUMENT.write_text(document(found), encoding="utf-8")
+        write_whole_text(DOCUMENT, document(found))
     return 0 if all(row.agrees for _, rows in found for row in rows) else 1
 
 

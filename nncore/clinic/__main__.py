@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
 from nncore.clinic import CASES, SICK, WELL, Examined, examined, rates
 from nncore.diagnosis import RULES
+from nncore.history.whole_file import write_whole_text
 
 HEAD = """# The clinic
 
@@ -81,7 +81,7 @@ def main() -> None:
     parser.add_argument("--docs", metavar="FILE", help="write the page to a file, such as docs/clinic.md")
     file = parser.parse_args().docs
     if file:
-        Path(file).write_text(page(), encoding="utf-8")
+        write_whole_text(file, page())
     else:
         print(page())
 

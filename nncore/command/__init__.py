@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from functools import cache
 
 from nncore import __version__
 from nncore.command.dashboard import add_dashboard, dashboard_command
 from nncore.command.export import add_export, export_command
 from nncore.command.run import FINE, INTERRUPTED, REFUSED, add_diagnose, add_run, diagnose_command, run_command
+from nncore.command.speech import Parser, plainly, tell
 from nncore.command.sweep import add_sweep, sweep_command
 
 CODES = """exit codes:
@@ -18,7 +22,7 @@ CODES = """exit codes:
   1    done, and something was found: the run diverged, blew up, learned nothing or got worse, a run
        of the sweep failed, or (diagnose) layers learn nothing
   2    refused: a flag, a value or a file is not what was expected, or a cluster is gone; one sentence
-       says why, and what was done is kept
+       says why, and what was done is kept; or what the system has no room or no right for
   130  stopped by Ctrl-C; what was done until then is kept"""
 
 COMMANDS = {
@@ -36,9 +40,10 @@ USAGES = {
 """Where a list of all flags would hide what is said below it."""
 
 
+@cache
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    whole = argparse.ArgumentParser(
+    whole = Parser(
         prog="nncore",
         description="Multilayer perceptrons by hand: train, sweep and diagnose from the command line.",
         epilog=CODES,
@@ -61,15 +66,37 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; the exit code. A refusal is one sentence on standard error, never a traceback."""
-    read = parser().parse_args(arguments)
+    """Run a command; the exit code. A refusal is one sentence on standard error, never a traceback.
+
+    Raises SystemExit with the code where the arguments cannot be read, or ask for help alone.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # δ on a terminal that knows ASCII alone
+    who = "nncore"
     try:
-        return COMMANDS[read.command][1](read)
+        try:
+            read = parser().parse_args(arguments)
+            who = f"nncore {read.command}"
+            return COMMANDS[read.command][1](read)
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()  # what cannot be written is said here, not when Python ends
     except BrokenPipeError:  # somebody read as much as they wanted, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _let_go_of_standard_output()
         return FINE
-    except (ValueError, ConnectionError) as error:
-        print(f"nncore {read.command}: {error}", file=sys.stderr)
+    except (ValueError, OSError, MemoryError) as error:
+        _let_go_of_standard_output()
+        tell(who, plainly(error))
         return REFUSED
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+def _let_go_of_standard_output() -> None:
+    """Where it cannot take what waits to be written, it goes nowhere: Python would try once more at its end."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        with suppress(OSError):  # a stand-in that has no number
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -5,27 +5,27 @@ from __future__ import annotations
 import argparse
 import csv
 import dataclasses
+import math
+import reprlib
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from nncore.config.run_config import TABLE, RunConfig
-from nncore.config.settings import number
+from nncore.config.settings import number, number_within
 from nncore.data.read_csv import read_table
 from nncore.data.table import Table, TableChoice, listed, look_in, shortened
 from nncore.numerics.choices import choose
-from nncore.sweep import NAMED_AXES, Grid, axis_names
+from nncore.sweep import MOST_VALUES, NAMED_AXES, Grid, axis_names
 
 FLAGS = {"yes": "true", "on": "true", "no": "false", "off": "false"}
 """Other words for a flag's two."""
 
 DIGITS = 12
 """Significant digits of a grid's steps: 0.5:3:0.1 means 0.6, not 0.6000000000000001."""
-
-MOST_VALUES = 1_000_000
 
 
 def add_settings(parser: argparse.ArgumentParser) -> None:
@@ -43,6 +43,38 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
             group.add_argument(
                 flag, type=_argument(field.name), default=argparse.SUPPRESS, metavar=_metavar(field), help=help
             )
+
+
+def whole(name: str, low: int, high: int) -> Callable[[str], int]:
+    """What reads a flag of a command's own that is a whole number from low to high.
+
+    >>> whole("port", 1, 65535)("70000")
+    Traceback (most recent call last):
+    argparse.ArgumentTypeError: port must be a whole number from 1 to 65,535; got 70000
+    """
+
+    def read_whole(text: str) -> int:
+        try:
+            return int(number_within(name, number(name, text), low, high, True))
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return read_whole
+
+
+def limit(name: str) -> Callable[[str], float]:
+    """What reads a limit: a number above 0; inf for none."""
+
+    def read_limit(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not value > 0:
+            raise argparse.ArgumentTypeError(f"{name} must be a number above 0, or inf; got {reprlib.repr(text)}")
+        return value
+
+    return read_limit
 
 
 def add_table(parser: argparse.ArgumentParser) -> None:
@@ -153,9 +185,12 @@ def read_values(name: str, text: str) -> list[Any]:
 
 def read_seeds(text: str) -> list[int]:
     """5 means 0 ... 4; otherwise values as in `read_axis`."""
-    if text.isdecimal():
-        return list(range(int(text)))
-    return read_values("seed", text)
+    return counted(int(text)) if text.isdecimal() else read_values("seed", text)
+
+
+def counted(seeds: int) -> list[int]:
+    """The seeds 0, 1, ... of so many; raises ValueError on more than a grid's axis may have."""
+    return list(range(int(number_within("seeds", seeds, 1, MOST_VALUES, True))))
 
 
 def config_from(arguments: argparse.Namespace, base: Mapping[str, Any] | None = None) -> RunConfig:
@@ -250,7 +285,7 @@ def grid_from(arguments: argparse.Namespace, facts: Mapping[str, Any], axes: Ite
         found: Any = read_seeds(seeds)
     else:
         found = facts.get("seeds")
-        found = range(found) if isinstance(found, int) else found
+        found = counted(found) if isinstance(found, int) else found
     return Grid(config_from(arguments, facts.get("base")), given, found)
 
 

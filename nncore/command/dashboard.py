@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import socket
 import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
 
 import nncore
+from nncore.command.arguments import whole
 
 APP = Path(nncore.__file__).parents[1] / "dashboard" / "app.py"
 
 
 def add_dashboard(parser: argparse.ArgumentParser) -> None:
     """The flags of `nncore dashboard`."""
-    parser.add_argument("--port", type=int, default=8501, help="where it listens (8501)")
+    parser.add_argument("--port", type=whole("port", 1, 65535), default=8501, help="where it listens (8501)")
     parser.add_argument("--address", default="localhost", help="on which address (localhost)")
     parser.add_argument("--headless", action="store_true", help="open no browser")
 
@@ -26,12 +28,26 @@ def dashboard_command(arguments: argparse.Namespace) -> int:
         raise ValueError("the dashboard is not part of the installed package: start it in a copy of the repository")
     if find_spec("streamlit") is None:
         raise ValueError("the dashboard needs Streamlit: pip install -r requirements.txt in the repository")
+    _check_free(arguments.address, arguments.port)
     command = [
         *(sys.executable, "-m", "streamlit", "run", str(APP)),
         *("--server.port", str(arguments.port), "--server.address", arguments.address),
         *("--server.headless", str(arguments.headless).lower()),
     ]
     try:
-        return subprocess.call(command, cwd=APP.parents[1])
+        code = subprocess.call(command, cwd=APP.parents[1])
     except KeyboardInterrupt:
         return 0
+    return code if code in (0, 1, 2) else 130 if code < 0 else 1
+
+
+def _check_free(address: str, port: int) -> None:
+    """Raise ValueError, one sentence, where nothing can listen at this address and port."""
+    try:
+        family, kind, _, _, place = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(place)
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no address"
+        raise ValueError(f"the dashboard cannot listen at {address!r}, port {port}: {reason}") from None

@@ -89,6 +89,8 @@ def export_command(arguments: argparse.Namespace) -> int:
         if out == "-":
             if kind == "parquet":
                 raise ValueError("Parquet needs a file; got -")
+            if sys.stdout is None:
+                raise ValueError("standard output is closed: name a file")
             writers[kind](sys.stdout.buffer)
             continue
         ending = {"csv": ".csv", "parquet": ".parquet", "summary": ".summary.csv"}[kind]

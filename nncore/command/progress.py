@@ -14,7 +14,8 @@ from tqdm import tqdm
 @contextmanager
 def bar(unit: str, quiet: bool) -> Iterator[Callable[[int, int], None]]:
     """progress(finished, total) draws a bar; nothing is drawn when quiet or when nobody is looking."""
-    with tqdm(unit=unit, file=sys.stderr, disable=True if quiet else None, dynamic_ncols=True) as drawn:
+    disable = True if quiet or sys.stderr is None else None
+    with tqdm(unit=unit, file=sys.stderr, disable=disable, dynamic_ncols=True) as drawn:
 
         def progress(finished: int, total: int) -> None:
             if drawn.total != total:

@@ -16,19 +16,25 @@ from nncore.command.arguments import (
     add_table,
     add_table_again,
     config_from,
+    limit,
     read_file,
     read_toml,
     table_notes,
+    whole,
 )
 from nncore.command.export import check_target, read_history, write_history
 from nncore.command.progress import Interrupt, bar
 from nncore.command.recorded import recorded_in, recorded_report
+from nncore.command.speech import tell
 from nncore.config.cost import check_budget
 from nncore.config.without_effect import in_a_sentence
 from nncore.diagnosis import Verdict, flow, verdict
 from nncore.history.history import History
 from nncore.measures import constant_loss
 from nncore.training import run
+
+MOST_STEPS = 1_000_000_000
+"""Steps beyond any run's end."""
 
 FINE, FOUND, REFUSED, INTERRUPTED = 0, 1, 2, 130
 
@@ -51,10 +57,25 @@ def add_run(parser: argparse.ArgumentParser) -> None:
 
 def add_limits(parser: argparse.ArgumentParser) -> None:
     """What one run may cost."""
-    parser.add_argument("--max-mb", type=float, default=1024.0, metavar="MB", help="largest history (1024)")
     parser.add_argument(
-        "--max-seconds", type=float, default=math.inf, metavar="S", help="longest run, as estimated (no limit)"
+        "--max-mb", type=limit("max-mb"), default=1024.0, metavar="MB", help="largest history (1024; inf for no limit)"
     )
+    parser.add_argument(
+        "--max-seconds",
+        type=limit("max-seconds"),
+        default=math.inf,
+        metavar="S",
+        help="longest run, as estimated (inf: no limit)",
+    )
+
+
+def bytes_allowed(arguments: argparse.Namespace) -> int:
+    """The bytes of --max-mb; as many as there can be where it is inf.
+
+    >>> bytes_allowed(argparse.Namespace(max_mb=1.5))
+    1572864
+    """
+    return int(min(arguments.max_mb * 2**20, sys.maxsize))
 
 
 def add_manners(parser: argparse.ArgumentParser) -> None:
@@ -69,11 +90,11 @@ def run_command(arguments: argparse.Namespace) -> int:
     config = config_from(arguments, base)
     for file in arguments.out:
         check_target(Path(file))
-    check_budget(config, arguments.max_seconds, int(arguments.max_mb * 2**20))
+    check_budget(config, arguments.max_seconds, bytes_allowed(arguments))
     for note in table_notes(config):
-        print(f"nncore run: {note}", file=sys.stderr)
+        tell("nncore run", note)
     for sentence in in_a_sentence(config):
-        print(f"nncore run: {sentence}", file=sys.stderr)
+        tell("nncore run", sentence)
     with Interrupt() as interrupt, bar("step", arguments.quiet) as progress:
         history = run(
             config,
@@ -92,7 +113,9 @@ def run_command(arguments: argparse.Namespace) -> int:
 def add_diagnose(parser: argparse.ArgumentParser) -> None:
     """The flags of `nncore diagnose`."""
     parser.add_argument("file", metavar="FILE", help="a history, .parquet or .csv, or a recorded run, .arrows")
-    parser.add_argument("--step", type=int, metavar="N", help="the step to look at (the last finite one)")
+    parser.add_argument(
+        "--step", type=whole("step", 0, MOST_STEPS), metavar="N", help="the step to look at (the last finite one)"
+    )
     parser.add_argument("--json", action="store_true", help="answer with JSON on standard output")
     add_table_again(parser)
 
@@ -151,8 +174,7 @@ def report(history: History, record: int | None, as_json: bool, files: list[str]
 
 def print_json(facts: Any) -> None:
     """One JSON object; what JSON has no number for (NaN, infinities) becomes null."""
-    json.dump(_finite(facts), sys.stdout, indent=2, ensure_ascii=False)
-    print()
+    print(json.dumps(_finite(facts), indent=2, ensure_ascii=False))
 
 
 def _finite(value: Any) -> Any:

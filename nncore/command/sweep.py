@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from nncore.command.arguments import add_settings, add_table, grid_from, read_file, read_toml, table_notes
+from nncore.command.arguments import add_settings, add_table, grid_from, read_file, read_toml, table_notes, whole
 from nncore.command.export import write_file
 from nncore.command.progress import Interrupt, bar
-from nncore.command.run import FINE, FOUND, INTERRUPTED, add_limits, add_manners, print_json
+from nncore.command.run import FINE, FOUND, INTERRUPTED, MOST_STEPS, add_limits, add_manners, bytes_allowed, print_json
+from nncore.command.speech import tell
 from nncore.config.run_config import RunConfig
 from nncore.config.without_effect import without_effect
 from nncore.measures import LAYER_QUANTITIES
 from nncore.numerics.spacing import evenly_spaced
 from nncore.sweep import LAST, NAMED_AXES, Folder, Grid, Limits, Report, table, write, write_csv
+
+MOST_WORKERS = 1024
+"""Processes of one machine."""
 
 
 def add_sweep(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +39,9 @@ def add_sweep(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seeds", metavar="SEEDS", help="5 for 0 to 4, or 0:9:1, or 3,7,11")
     parser.add_argument("--toml", metavar="FILE", help="a grid in [grid], settings in [base], and seeds")
     parser.add_argument("--resume", action="store_true", help="go on with a sweep; the grid need not be given again")
-    parser.add_argument("--workers", type=int, metavar="N", help="processes on this machine (one a core)")
+    parser.add_argument(
+        "--workers", type=whole("workers", 1, MOST_WORKERS), metavar="N", help="processes on this machine (one a core)"
+    )
     parser.add_argument("--scheduler", metavar="ADDRESS", help="a Dask scheduler, such as tcp://10.0.0.1:8786")
     parser.add_argument(
         "--quantity",
@@ -45,7 +50,11 @@ def add_sweep(parser: argparse.ArgumentParser) -> None:
         help=f"noted for every layer; may be given again (delta_norm); any of {', '.join(LAYER_QUANTITIES)}",
     )
     parser.add_argument(
-        "--at", type=int, metavar="STEP", action="append", help="step to note them at, -1 for the last (0 and -1)"
+        "--at",
+        type=whole("at", LAST, MOST_STEPS),
+        metavar="STEP",
+        action="append",
+        help="step to note them at, -1 for the last (0 and -1)",
     )
     parser.add_argument("--layers", action="store_true", help="keep them as a table of their own too")
     parser.add_argument("--histories", action="store_true", help="keep the history of every run")
@@ -73,7 +82,7 @@ def sweep_command(arguments: argparse.Namespace) -> int:
     for sentence in (
         (*table_notes(grid.base), *_without_effect(grid)) if grid is not None and not arguments.quiet else ()
     ):
-        print(f"nncore sweep: {sentence}", file=sys.stderr)
+        tell("nncore sweep", sentence)
     noted = any((arguments.quantity, arguments.at, arguments.layers, arguments.histories))
     report = Report(
         quantities=tuple(arguments.quantity or ("delta_norm",)),
@@ -87,7 +96,7 @@ def sweep_command(arguments: argparse.Namespace) -> int:
             grid,
             report if noted or not going_on else None,
             resume=arguments.resume,
-            limits=None if going_on else Limits(int(arguments.max_mb * 2**20), arguments.max_seconds),
+            limits=None if going_on else Limits(bytes_allowed(arguments), arguments.max_seconds),
             workers=arguments.workers,
             scheduler=arguments.scheduler,
             cancelled=interrupt.asked,

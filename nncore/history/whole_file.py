@@ -19,7 +19,7 @@ def whole_file(target: Target) -> Iterator[IO[bytes]]:
     Until then the path holds what it held before, whatever happens: an exception (the draft is removed), a full
     disk or a kill (the draft, `.*.tmp`, may stay). The permissions of a file that is replaced stay, and a link
     stays a link. What cannot be renamed over (a pipe, `/dev/stdout`) and a file that is open already are written
-    to directly. Raises OSError where the system refuses.
+    to directly. Raises OSError, which names the path, where the system refuses.
     """
     if not isinstance(target, (str, os.PathLike)):
         yield target
@@ -40,6 +40,14 @@ def whole_file(target: Target) -> Iterator[IO[bytes]]:
         if path.exists():
             draft.chmod(path.stat().st_mode)
         draft.replace(path)
-    except BaseException:
+    except BaseException as error:
         draft.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno is not None and error.filename in (None, str(draft)):
+            raise OSError(error.errno, os.strerror(error.errno), str(target)) from error
         raise
+
+
+def write_whole_text(path: Target, text: str) -> None:
+    """Write a text file in UTF-8, whole or not at all, as `whole_file` does."""
+    with whole_file(path) as file:
+        file.write(text.encode())

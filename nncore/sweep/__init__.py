@@ -1,6 +1,6 @@
 """From one run to a map of thousands: grids of runs over processes or a cluster, into a table."""
 
-from nncore.sweep.axes import NAMED_AXES, apply_axes, as_coordinate, axis_names, coordinate
+from nncore.sweep.axes import MOST_VALUES, NAMED_AXES, apply_axes, as_coordinate, axis_names, coordinate
 from nncore.sweep.blocks import DEFAULT_LIMITS, Limits, Result
 from nncore.sweep.cells import CELL_QUANTITIES, VERDICTS, CellQuantity, Cells
 from nncore.sweep.folder import Folder, write
@@ -19,6 +19,7 @@ __all__ = [
     "ENDINGS",
     "INITIAL_FLOW",
     "LAST",
+    "MOST_VALUES",
     "NAMED_AXES",
     "VERDICTS",
     "CellQuantity",

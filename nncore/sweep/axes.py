@@ -5,11 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from nncore.config.run_config import RunConfig
 from nncore.config.settings import number_within
 from nncore.numerics.choices import choose
+
+MOST_VALUES = 1_000_000
+"""Values of one axis."""
 
 WIDTH = 32
 """Units of a hidden layer where there is none yet to take the width from."""
@@ -105,6 +109,9 @@ def checked_axis(name: str, values: Iterable[Any]) -> tuple[Any, ...]:
     if isinstance(values, str) or not isinstance(values, Iterable):
         raise ValueError(f"{name} must be a list of values; got {values!r}")
     check = NAMED_AXES[name].checked if name in NAMED_AXES else lambda value: RunConfig.check(name, value)
+    values = tuple(islice(values, MOST_VALUES + 1))
+    if len(values) > MOST_VALUES:
+        raise ValueError(f"{name} must have at most {MOST_VALUES:,} values; got more")
     found = tuple(check(value.item() if hasattr(value, "item") else value) for value in values)
     if not found:
         raise ValueError(f"{name} must have at least one value; got none")

@@ -58,8 +58,13 @@ class Folder:
         if folder.path.exists() and (not folder.path.is_dir() or any(folder.path.iterdir())):
             raise ValueError(f"{path} must be a new or an empty folder")
         folder.path.mkdir(parents=True, exist_ok=True)
-        (folder.path / "runs").mkdir()
-        write_whole(folder.path / DESCRIPTION, partial(_put, json.dumps(folder.to_dict()).encode()))
+        parts = folder.path / "runs"
+        parts.mkdir()
+        try:
+            write_whole(folder.path / DESCRIPTION, partial(_put, json.dumps(folder.to_dict()).encode()))
+        except BaseException:
+            parts.rmdir()  # so that it can be begun here once there is room
+            raise
         return folder
 
     @classmethod

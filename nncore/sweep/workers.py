@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
+import reprlib
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future
 from contextlib import contextmanager
 from typing import Any
+
+ADDRESS = re.compile(r"((tcp|tls|ws|wss|ucx)://)?(\[[0-9a-fA-F:.]+\]|[\w.-]+):[0-9]{1,5}/?")
+"""How Dask writes where a scheduler is, the protocol tcp unless it is said; `inproc` has no place outside this process."""
 
 POLL_SECONDS = 0.5
 """How often a worker process asks whether the one that started it is still there."""
@@ -116,8 +121,10 @@ def dask(address: str) -> Iterator[tuple[Executor, int]]:
     """(executor, cores) of the Dask scheduler at this address, such as tcp://10.0.0.1:8786.
 
     Needs `pip install nncore[dask]`, and nncore of the same version on every worker. Raises ValueError where
-    there is no scheduler, or it has no workers.
+    there is no scheduler, or it has no workers, or where the address is none.
     """
+    if not ADDRESS.fullmatch(address):
+        raise ValueError(f"a scheduler's address must be such as tcp://10.0.0.1:8786; got {reprlib.repr(address)}")
     try:
         from distributed import Client
     except ImportError:

@@ -12,6 +12,7 @@ import numpy as np
 from nncore import History, RunConfig, run
 from nncore import measures as m
 from nncore.experiments import EXPERIMENTS, Experiment
+from nncore.history.whole_file import write_whole_text
 from nncore.measures.learned import fitted_curve
 from nncore.numerics.spacing import evenly_spaced
 
@@ -87,7 +88,7 @@ def main() -> None:
     """Measure every picture again and write the file."""
     lines = {name: measured(experiment) for name, experiment in EXPERIMENTS.items()}
     rows = (f"{json.dumps(name)}: {json.dumps(each)}" for name, each in lines.items())
-    FILE.write_text("{\n" + ",\n".join(rows) + "\n}\n", encoding="utf-8")
+    write_whole_text(FILE, "{\n" + ",\n".join(rows) + "\n}\n")
 
 
 if __name__ == "__main__":

@@ -261,7 +261,6 @@ def test_a_sweep_with_runs_that_failed_says_so(tmp_path: Path, capsys: pytest.Ca
         (["sweep", "new"], "a sweep needs --grid, --seeds or --toml"),
         (["sweep", "new", "--grid", "gian=1"], "did you mean 'gain'"),
         (["sweep", "new", "--toml", "none.toml"], "none.toml cannot be read: No such file"),
-        (["sweep", "new", "--seeds", "2", "--workers", "0"], "workers must be 1 or more"),
         (["sweep", "full", "--seeds", "2"], "full must be a new or an empty folder"),
         (["diagnose", "none.parquet"], "none.parquet cannot be read: No such file"),
         (["diagnose", "none.txt"], "must end in .parquet or .csv"),

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import pytest
 
 import nncore
 from nncore import RunConfig, run
-from nncore.history.whole_file import whole_file
+from nncore.history.whole_file import whole_file, write_whole_text
 from nncore.measures import summary
 from nncore.sweep.folder import write_whole
 
@@ -20,7 +21,7 @@ OLD = b"the old file"
 
 KILLED = """
 import os, signal, sys
-from nncore.history.whole_file import whole_file
+from nncore.history.whole_file import whole_file, write_whole_text
 with whole_file(sys.argv[1]) as file:
     file.write(b"half of the new")
     file.flush()
@@ -99,3 +100,29 @@ def test_an_open_file_is_written_to_and_stays_open():
     with whole_file(target) as file:
         file.write(b"new")
     assert target.getvalue() == b"new"
+
+
+def test_what_the_system_refuses_names_the_file(tmp_path):
+    with pytest.raises(OSError, match="No space left on device") as refused, whole_file(tmp_path / "a.csv"):
+        raise OSError(28, "No space left on device")
+    assert refused.value.filename == str(tmp_path / "a.csv")
+
+
+WRITES_IN_PLACE = re.compile(r"\.write_(text|bytes)\(|\bopen\([^)]*[\"'][wxa]b?[\"']")
+
+
+def test_nothing_writes_a_file_in_place():
+    root = Path(nncore.__file__).parents[1]
+    found = [
+        f"{path.relative_to(root)}: {line.strip()}"
+        for folder in ("nncore", "dashboard", "benchmarks")
+        for path in (root / folder).rglob("*.py")
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if WRITES_IN_PLACE.search(line) and path.name != "whole_file.py"
+    ]
+    assert not found, found
+
+
+def test_a_text_is_written_whole(tmp_path):
+    write_whole_text(tmp_path / "page.md", "δ\n")
+    assert (tmp_path / "page.md").read_text(encoding="utf-8") == "δ\n"

@@ -232,6 +232,6 @@ def test_a_way_to_run_that_does_not_exist_is_refused(how: dict[str, Any], senten
         exhaust(results(GRID, Report(), **how))
 
 
-def test_an_address_where_no_scheduler_answers_is_said_in_a_sentence() -> None:
-    with pytest.raises(ValueError, match="no Dask scheduler answers at nowhere"):
+def test_an_address_that_is_none_is_said_in_a_sentence() -> None:
+    with pytest.raises(ValueError, match="a scheduler's address must be such as tcp://10.0.0.1:8786; got 'nowhere"):
         exhaust(results(GRID, scheduler="nowhere://here"))
