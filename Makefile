@@ -2,7 +2,7 @@
 
 run:  ## the dashboard on http://localhost:8501
 	@.ci/venv .venv requirements.txt pyproject.toml
-	.venv/bin/python -m streamlit run dashboard/app.py
+	.venv/bin/python -m streamlit run dashboard/served.py
 
 test: lint  ## lint, types, unit tests, doctests, app and browser tests
 	.venv/bin/python -m tests.browser.chromium

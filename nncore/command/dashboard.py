@@ -12,7 +12,10 @@ from pathlib import Path
 import nncore
 from nncore.command.arguments import whole
 
-APP = Path(nncore.__file__).parents[1] / "dashboard" / "app.py"
+APP = Path(nncore.__file__).parents[1] / "dashboard" / "served.py"
+
+HERE = ("localhost", "127.0.0.1", "::1")
+"""Addresses that only this machine reaches; under them the app is asked for by no other name."""
 
 
 def add_dashboard(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +36,7 @@ def dashboard_command(arguments: argparse.Namespace) -> int:
         *(sys.executable, "-m", "streamlit", "run", str(APP)),
         *("--server.port", str(arguments.port), "--server.address", arguments.address),
         *("--server.headless", str(arguments.headless).lower()),
+        *(() if arguments.address in HERE else ("--server.allowedHosts", "*")),
     ]
     try:
         code = subprocess.call(command, cwd=APP.parents[1])

