@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from nncore.history.history import Divergence, History
 from nncore.measures import per_layer, performance
 from nncore.measures.measurement import Measurement
 from nncore.measures.outputs import SCORES
+from nncore.model.initializers import StoppedEarly
 from nncore.model.layout import Array
 from nncore.theory import Prediction
 from nncore.training import MEMORY_BUDGET
@@ -185,12 +185,21 @@ def run_seeds(
     divergence: list[Divergence | None] = []
     for start in range(0, request.n_seeds, at_once):
         configs = [planned.replace(seed=seed) for seed in request.seeds[start : start + at_once]]
-        asked = _counting(cancelled, progress, start * planned.steps, len(configs), planned.steps)
-        histories = run_many(configs, cancelled=asked, memory_budget=memory_budget, workers=1)
+
+        def told(step: int, before: int = start * planned.steps, n_runs: int = len(configs)) -> None:
+            progress(before + n_runs * step)
+
+        try:
+            histories = run_many(configs, cancelled=cancelled, progress=told, memory_budget=memory_budget, workers=1)
+        except StoppedEarly:
+            break
         if cancelled() or any(history.was_stopped for history in histories):
             break
-        measured += [_measured(history, steps) for history in histories]
-        divergence += [history.divergence for history in histories]
+        for history in histories:
+            if cancelled():
+                break
+            measured.append(_measured(history, steps))
+            divergence.append(history.divergence)
     axes = {"seed": np.array(request.seeds[: len(measured)], np.int64), "step": steps}
     n_layers, lead = planned.layout().n_layers, (len(measured), len(steps))
     caveats = _caveats(request, planned, len(measured))
@@ -202,19 +211,6 @@ def run_seeds(
         tuple(divergence),
         request.n_seeds,
     )
-
-
-def _counting(
-    cancelled: Callable[[], bool], progress: Callable[[int], None], before: int, n_runs: int, steps: int
-) -> Callable[[], bool]:
-    """`cancelled` for one block, which is asked once a step and so knows how far the block has come."""
-    count = itertools.count()
-
-    def ask() -> bool:
-        progress(before + n_runs * min(next(count), steps))
-        return cancelled()
-
-    return ask
 
 
 def _measured(history: History, steps: np.ndarray) -> tuple[dict[str, Array], dict[str, Array]]:

@@ -11,6 +11,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from dashboard.jobs.registry import PAGE, PINS, runs, wait
 from dashboard.jobs.work import RunRequest, Training, Work
 from nncore import RunConfig
+from nncore.model.initializers import StoppedEarly
 
 INLINE_SECONDS = 1.5
 """A run shorter than this is waited for; a longer one is watched by a fragment of its own."""
@@ -41,16 +42,26 @@ def session_id() -> str:
 def finished_run(config: RunConfig, purpose: str = PAGE, parent: Training | None = None) -> Training | None:
     """The run of a config when it is done; until then its progress and a Stop button, and None.
 
-    A second run on a page has another `purpose`, a fork its parent. Raises ValueError when the run is over budget.
+    A second run on a page has another `purpose`, a fork its parent. Raises ValueError when the run is over
+    budget, or was stopped before it had a first step.
     """
     (training,) = runs().ask(session_id(), [RunRequest(config, parent)], purpose)
-    return training if finished([training], purpose) else None
+    return training if _with_results([training], purpose) else None
 
 
 def finished_runs(configs: Sequence[RunConfig]) -> list[Training] | None:
     """The same for several runs at once, those that are pinned."""
     trainings = runs().ask(session_id(), [RunRequest(config) for config in configs], PINS)
-    return trainings if finished(trainings, PINS) else None
+    return trainings if _with_results(trainings, PINS) else None
+
+
+def _with_results(trainings: Sequence[Training], purpose: str) -> bool:
+    """`finished`; raises StoppedEarly, a ValueError, where one was stopped before it had a first step."""
+    done = finished(trainings, purpose)
+    for training in trainings:
+        if isinstance(training.error, StoppedEarly):
+            raise training.error
+    return done
 
 
 def over_budget(configs: Sequence[RunConfig]) -> dict[RunConfig, str]:

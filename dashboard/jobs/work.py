@@ -14,6 +14,7 @@ from dashboard.jobs import limits
 from nncore import History, RunConfig, run
 from nncore.config import cost
 from nncore.config.run_config import TABLE
+from nncore.model.initializers import StoppedEarly
 from nncore.seeds import SeedRuns, Seeds, run_seeds
 
 T = TypeVar("T")
@@ -58,7 +59,7 @@ class Work:
         self.request, self.last_step = request, last_step
         self.step, self.loss = 0, float("nan")
         self.waiting: set[str] = set()
-        self.stop = False
+        self.stop = self._begun = False
         self.future: Future[Any] | None = None
         self._measured: LRUCache[Any, Any] = LRUCache(limits.MEASUREMENTS_KEPT)
         self._lock = threading.Lock()
@@ -67,7 +68,12 @@ class Work:
         """Do the work, in a worker thread: no Streamlit calls here."""
         if not self.waiting:
             raise Abandoned
-        result = self.compute()
+        try:
+            result = self.compute()
+        except StoppedEarly:
+            if not self.waiting:
+                raise Abandoned from None
+            raise
         if not self.waiting:
             raise Abandoned
         return result
@@ -93,6 +99,11 @@ class Work:
         return self.future.result()
 
     @property
+    def error(self) -> BaseException | None:
+        """What the work raised, where it has ended so."""
+        return self.future.exception() if self.future is not None and self.future.done() else None
+
+    @property
     def steps_done(self) -> int:
         """Steps so far; all of them once the work has ended."""
         return self.steps if self.done else self.step
@@ -115,11 +126,15 @@ class Work:
 
     def cancelled(self) -> bool:
         """Is the work to end now?"""
-        return self.stop or not self.waiting or (self.last_step is not None and self.step >= self.last_step)
+        return (
+            self.stop
+            or not self.waiting
+            or (self._begun and self.last_step is not None and self.step >= self.last_step)
+        )
 
     def report(self, step: int, loss: float = float("nan")) -> None:
         """Note that a step is done."""
-        self.step, self.loss = step, loss
+        self.step, self.loss, self._begun = step, loss, True
 
 
 class Abandoned(Exception):

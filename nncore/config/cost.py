@@ -17,6 +17,17 @@ SECONDS_PER_BYTE = 6e-10
 estimate beside the same runs."""
 
 
+SECONDS_PER_DRAW = 1.8e-8
+SECONDS_PER_STREAM = 3e-5
+SECONDS_PER_MATRIX = 7e-5
+SECONDS_PER_ROTATION = 1.2e-10
+"""Of initialization: a random number (between a uniform and a normal one) and a layer; for orthogonal weights another
+part of a layer and each of its max × min² multiply-adds."""
+
+LSUV_PASSES = 3
+"""Times that lsuv takes the training rows through a layer, usually: before, after, and once more where biases are drawn."""
+
+
 @dataclass(frozen=True)
 class Cost:
     """Seconds of training on one core, to a factor of about three, and bytes of history."""
@@ -37,15 +48,34 @@ def seconds_in_words(seconds: float) -> str:
 def estimate(config: RunConfig) -> Cost:
     """Time and memory of `run(config)`, from its shapes alone.
 
-    seconds = steps × (layers, units × rows and multiply-adds, each times a measured constant) + the time it
-    takes to touch the history's memory. For a fork also the seconds of its parent up to there, which `run` trains
+    seconds = initialization + steps × (layers, units × rows and multiply-adds, each times a measured constant) + the
+    time it takes to touch the history's memory. For a fork also the seconds of its parent up to there, which `run` trains
     again where it is not given enough of the parent's history.
     """
     constants = (SECONDS_PER_LAYER, SECONDS_PER_ELEMENT, SECONDS_PER_PRODUCT, SECONDS_PER_BYTE)
     seconds = sum(constant * each for constant, each in zip(constants, amounts(config), strict=True))
     if isinstance(config, Fork):
         seconds += estimate(config.parent.replace(steps=config.at)).seconds
+    else:
+        seconds += initialization_seconds(config)
     return Cost(seconds, config.history_bytes())
+
+
+def initialization_seconds(config: RunConfig) -> float:
+    """Time of `config.initial_theta()`: the draws; for orthogonal and lsuv a QR decomposition of every layer; for lsuv
+    also the training rows' way through every layer.
+    """
+    layout, init = config.layout(), config.init
+    seconds = SECONDS_PER_DRAW * layout.n_params + SECONDS_PER_STREAM * layout.n_layers
+    if init in ("orthogonal", "lsuv"):
+        seconds += sum(SECONDS_PER_MATRIX + SECONDS_PER_ROTATION * max(fans) * min(fans) ** 2 for fans in layout.fans)
+    if init == "lsuv":
+        rows = config.n_train
+        seconds += LSUV_PASSES * sum(
+            SECONDS_PER_LAYER + rows * (SECONDS_PER_ELEMENT * fan_out + SECONDS_PER_PRODUCT * fan_in * fan_out)
+            for fan_in, fan_out in layout.fans
+        )
+    return seconds
 
 
 def seconds_per_step(config: RunConfig) -> float:
@@ -74,8 +104,16 @@ def check_budget(config: RunConfig, seconds: float, size: int) -> None:
     config.check_memory(size)
     cost = estimate(config)
     if cost.seconds > seconds:
-        steps = max(config.first_step + 1, math.floor(config.steps * seconds / cost.seconds))
+        before = initialization_seconds(config)
         raise ValueError(
-            f"the run would take {cost.sentence()} and {seconds:,.0f} s are allowed: take {steps:,} steps or fewer, "
-            "use smaller batches, or make the network narrower or shallower"
+            f"the run would take {cost.sentence()} and {seconds:,.0f} s are allowed: "
+            + _fewer_steps(config, (seconds - before) / (cost.seconds - before))
         )
+
+
+def _fewer_steps(config: RunConfig, share: float) -> str:
+    """What to reduce where only this share of the training is allowed; below 0 even the first weights take too long."""
+    if share <= 0:
+        return f"its first weights alone, {config.init}, take longer: make the network narrower, or choose another initializer"
+    steps = max(config.first_step + 1, math.floor(config.steps * share))
+    return f"take {steps:,} steps or fewer, use smaller batches, or make the network narrower or shallower"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import reprlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -113,9 +113,9 @@ class Fork(RunConfig):
         """A run that has the fork's settings from step 0 on, without parent and edits."""
         return RunConfig(**{field.name: getattr(self, field.name) for field in RunConfig.fields()})
 
-    def initial_theta(self) -> Array:
+    def initial_theta(self, cancelled: Callable[[], bool] = lambda: False) -> Array:
         """The first parameters of the run that it all began with, at step 0."""
-        return self.parent.initial_theta()
+        return self.parent.initial_theta(cancelled)
 
     def edited(self, theta: Array) -> Array:
         """A copy of theta with the edits made."""

@@ -7,7 +7,7 @@ import inspect
 import math
 import reprlib
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -231,8 +231,11 @@ class RunConfig(Settings):
         encoded = encode_targets(y, self.source.task, self.loss_name, self.class_count)
         return encoded if encoded.dtype.kind == "i" else encoded.astype(self.dtype)
 
-    def initial_theta(self) -> Array:
-        """The first parameters. LSUV looks at the training rows."""
+    def initial_theta(self, cancelled: Callable[[], bool] = lambda: False) -> Array:
+        """The first parameters. LSUV looks at the training rows.
+
+        `cancelled()` is asked before every layer; raises StoppedEarly, a ValueError, when it is true.
+        """
         initializer = INITIALIZERS[self.init]
         theta = initializer.theta(
             _rng(self.seed, "init"),
@@ -241,6 +244,7 @@ class RunConfig(Settings):
             gain=self.gain,
             scale=None if initializer.default_scale is None else self.init_scale,
             bias_std=self.bias_std,
+            cancelled=cancelled,
         )
         return theta.astype(self.dtype)
 

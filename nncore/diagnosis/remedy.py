@@ -8,14 +8,23 @@ from itertools import chain
 
 import numpy as np
 
-from nncore.config.cost import seconds_per_step
+from nncore.config.cost import initialization_seconds, seconds_per_step
 from nncore.config.fork import CHANGEABLE, Fork
 from nncore.config.run_config import RunConfig
 from nncore.config.settings import LEARNING_RATES
 from nncore.diagnosis.candidates import FLOW_RULES, TEXTBOOK, Candidate, candidates, changes, largest_rate
 from nncore.diagnosis.flows import flow
 from nncore.diagnosis.rules import RULES, Rule, Verdict, verdict
-from nncore.diagnosis.trials import SCREENING_SECONDS, USUAL_STEPS, Trial, affordable, horizon, of_history, trial
+from nncore.diagnosis.trials import (
+    SCREENING_SECONDS,
+    TRIAL_SECONDS,
+    USUAL_STEPS,
+    Trial,
+    affordable,
+    horizon,
+    of_history,
+    trial,
+)
 from nncore.history.history import History
 from nncore.training import run
 
@@ -127,7 +136,7 @@ def tried_out(verdict: Verdict, history: History) -> Iterator[Remedy | None]:
                 continue
             changed, after = found
             known.add(changed)
-            left -= screening * seconds_per_step(changed)
+            left -= initialization_seconds(changed) + screening * seconds_per_step(changed)
             if np.isfinite(after.share):
                 finite.append((rule.name in after.fired, after.share, candidate, changed))
             yield None
@@ -152,6 +161,7 @@ def _screened(
     try:
         changed = _long_enough(config.replace(**candidate.changes))
         is_costly = seconds_per_step(changed) > MOST_COSTLY * seconds_per_step(config)
+        is_costly = is_costly or initialization_seconds(changed) > TRIAL_SECONDS
         return None if changed in known or is_costly else (changed, trial(changed, steps))
     except ValueError:
         return None

@@ -65,18 +65,21 @@ class Initializer:
         gain: float = 1.0,
         scale: float | None = None,
         bias_std: float = 0.0,
+        cancelled: Callable[[], bool] = lambda: False,
     ) -> Array:
         """All of a network's parameters, flat; `network.layout.split(theta)` gives (weight, bias) views.
 
         Biases are drawn from N(0, bias_std^2), 0 by default. Each layer has its own stream, spawned from rng:
         what later layers look like never changes an earlier one, and gain, scale and bias_std keep the draws.
-        `x`, (n_samples, n_features), is asked for by initializers that look at data (lsuv).
+        `x`, (n_samples, n_features), is asked for by initializers that look at data (lsuv). `cancelled()` is asked before
+        every layer; raises StoppedEarly, a ValueError, when it is true.
         """
         _check_rng(rng)
         _check_spread("bias_std", bias_std)
         theta = np.zeros(network.layout.n_params)
         streams = rng.spawn(network.layout.n_layers)
         for stream, (weight, bias) in zip(streams, network.layout.split(theta), strict=True):
+            _go_on(cancelled)
             fan_in, fan_out = weight.shape
             weight[...] = self(stream, fan_in, fan_out, gain, scale)
             bias[...] = self.draw_bias(stream, fan_in, fan_out, gain)
@@ -129,30 +132,43 @@ class LayerSequentialUnitVariance(Initializer):
         gain: float = 1.0,
         scale: float | None = None,
         bias_std: float = 0.0,
+        cancelled: Callable[[], bool] = lambda: False,
     ) -> Array:
         """All of a network's parameters, flat: Var(z) = gain^2 in each layer, over samples of x and units.
 
         Each weight is divided by std(z)/gain, up to ten times where biases keep one division from being
-        exact. A layer whose z does not vary at all is left as it is. Raises ValueError without x.
+        exact. A layer whose z does not vary at all is left as it is. Raises ValueError without x, and StoppedEarly as
+        soon as `cancelled()`, which is asked before every pass through a layer.
         """
         _check_rng(rng)
         if x is None:
             raise ValueError("lsuv looks at data: x must be a batch (n_samples, n_features); got None")
         _check_spread("gain", gain)
         self._scale(scale)
-        theta = INITIALIZERS["orthogonal"].theta(rng, network, bias_std=bias_std)
-        tape = network.forward(theta, x)
+        theta = INITIALIZERS["orthogonal"].theta(rng, network, bias_std=bias_std, cancelled=cancelled)
+        views, tape = network.begun(theta, x)
         for index, (weight, _) in enumerate(network.layout.split(theta)):
+            network.layer_pass(index, views, tape)
             before = inf
             for _ in range(10):
+                _go_on(cancelled)
                 std = float(np.std(tape.z[index], dtype=np.float64))
                 close = abs(std - gain) <= 1e-6 * gain
                 if std == 0.0 or not np.isfinite(std) or close or std == before:
                     break
                 weight *= gain / std
-                tape = network.forward(theta, x)
+                network.layer_pass(index, views, tape)
                 before = std
         return theta
+
+
+class StoppedEarly(ValueError):
+    """Somebody asked to stop before there was anything to keep."""
+
+
+def _go_on(cancelled: Callable[[], bool]) -> None:
+    if cancelled():
+        raise StoppedEarly("stopped by hand while the first weights were drawn")
 
 
 def _check_rng(rng: object) -> None:

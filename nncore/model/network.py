@@ -131,6 +131,14 @@ class MLP:
         lead = np.broadcast_shapes(theta.shape[:-1], x.shape[:-2])
         return Tape(self, lead, x.shape[:-2], x.shape[-2], theta.dtype)
 
+    def begun(self, theta: Array, x: Array) -> tuple[Views, Tape]:
+        """theta's layers and a tape with the rows on it, from which `layer_pass` goes on one layer at a time."""
+        theta, x = self.checked(theta, x)
+        tape = self.tape(theta, x)
+        tape.take(x)
+        tape.statistics = []
+        return Views(self.layout, theta), tape
+
     def forward(self, theta: Array, x: Array, tape: Tape | None = None, statistics: Statistics | None = None) -> Tape:
         """All layers' z and a: z_l = a_{l-1} W_l + b_l and a_l = phi(z_l).
 
@@ -163,15 +171,20 @@ class MLP:
         """z_l = a_{l-1} W_l + b_l and a_l = phi(z_l), from the rows on the tape; nothing is checked."""
         if self.normalization is not None:
             tape.statistics = []
-        for index, phi in enumerate(self.phis):
-            z_hat, a = tape.z_hat_columns[index], tape.a_columns[index + 1]
-            tape.product(theta.transposed[index], tape.ones_and_a[index], out=tape.z_columns[index])
-            if self.normalization is not None:
-                self._normalize(index, tape, statistics)
-            phi(z_hat, a)
-            if self.skips[index]:
-                a += tape.a_columns[index]
-        tape.product(theta.transposed[-1], tape.ones_and_a[-1], out=tape.z_columns[-1])
+        for index in range(self.layout.n_layers):
+            self.layer_pass(index, theta, tape, statistics)
+
+    def layer_pass(self, index: int, theta: Views, tape: Tape, statistics: Statistics | None = None) -> None:
+        """One layer of `forward_pass`, 0 the first: its z, and its a where it is hidden, from the a before it on the tape."""
+        tape.product(theta.transposed[index], tape.ones_and_a[index], out=tape.z_columns[index])
+        if index == len(self.phis):
+            return
+        z_hat, a = tape.z_hat_columns[index], tape.a_columns[index + 1]
+        if self.normalization is not None:
+            self._normalize(index, tape, statistics)
+        self.phis[index](z_hat, a)
+        if self.skips[index]:
+            a += tape.a_columns[index]
 
     def backward_pass(self, theta: Views, tape: Tape, grad: Views) -> None:
         """From the output's delta on the tape down to layer 1; nothing is checked.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from nncore.measures.quantities import Block, measured
 from nncore.model.layout import Array
 from nncore.numerics.blas import blas_threads
 from nncore.training.many_runs import runs_at_once
+from nncore.training.start import first_theta
 
 PASS_ELEMENTS = 2**13
 """Entries of the widest z in one block of a single pass. Smaller than in training, where a block's memory is
@@ -33,19 +34,25 @@ def per_layer(histories: Sequence[History], names: Iterable[str], records: np.nd
     return {name: np.concatenate([each[name] for each in found]).reshape(*records.shape, -1) for name in names}
 
 
-def initial_per_layer(configs: Sequence[RunConfig], names: Iterable[str]) -> dict[str, Array]:
+def initial_per_layer(
+    configs: Sequence[RunConfig], names: Iterable[str], cancelled: Callable[[], bool] = lambda: False
+) -> dict[str, Array]:
     """The quantities at initialization of runs of one shape: name -> (n_runs, 1, n_layers). Nothing is trained.
 
     >>> found = initial_per_layer([RunConfig(hidden=(3, 3), gain=gain) for gain in (1.0, 2.0)], ["delta_norm"])
     >>> found["delta_norm"].shape
     (2, 1, 3)
     """
-    return per_layer([_untrained(config) for config in configs], names, np.zeros((len(configs), 1), np.int64))
+    return per_layer(
+        [_untrained(config, cancelled, len(configs)) for config in configs],
+        names,
+        np.zeros((len(configs), 1), np.int64),
+    )
 
 
-def _untrained(config: RunConfig) -> History:
+def _untrained(config: RunConfig, cancelled: Callable[[], bool], n_runs: int) -> History:
     """A run before its first step: theta is known, what training adds to a record is not."""
-    theta = config.initial_theta()[None]
+    theta = first_theta(config, cancelled, n_runs)[None]
     unknown = np.full((1, config.layout().n_layers), np.nan)
     return History(
         config, np.zeros(1, np.int64), unknown[:, 0], theta, np.full_like(theta, np.nan), unknown, *config.probe()

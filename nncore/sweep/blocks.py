@@ -15,6 +15,7 @@ from nncore.config.cost import check_budget
 from nncore.config.run_config import RunConfig
 from nncore.history.history import History
 from nncore.measures import per_layer
+from nncore.model.initializers import StoppedEarly
 from nncore.sweep.grid import Runs
 from nncore.sweep.report import LAST, Report, Row, failed, note, note_initial
 from nncore.training import MEMORY_BUDGET
@@ -130,8 +131,7 @@ def run_block(block: Block, report: Report, limits: Limits, cancelled: Callable[
     within: list[tuple[int, RunConfig]] = []
     for run, config in zip(block.runs, block.configs, strict=True):
         try:
-            if report.training:
-                check_budget(config, limits.seconds, limits.bytes)
+            check_budget(config if report.training else config.replace(steps=0), limits.seconds, limits.bytes)
             within.append((run, config))
         except ValueError as error:
             result.rows[run] = failed(report, str(error))
@@ -140,6 +140,8 @@ def run_block(block: Block, report: Report, limits: Limits, cancelled: Callable[
     kept = Block(*(tuple(each) for each in zip(*within, strict=True)))
     try:
         result.update(_trained(kept, report, cancelled or _never))
+    except StoppedEarly:
+        return result
     except Exception as error:
         if len(kept.runs) == 1:
             result.rows[kept.runs[0]] = failed(report, f"{type(error).__name__}: {error}")
@@ -151,7 +153,7 @@ def run_block(block: Block, report: Report, limits: Limits, cancelled: Callable[
 
 def _trained(block: Block, report: Report, cancelled: Callable[[], bool]) -> Result:
     if not report.training:
-        rows = note_initial(block.configs, report)
+        rows = note_initial(block.configs, report, cancelled)
         return Result(dict(zip(block.runs, rows, strict=True)))
     histories = run_many(block.configs, cancelled=cancelled, memory_budget=None, workers=1)
     kept = [(run, history) for run, history in zip(block.runs, histories, strict=True) if not history.was_stopped]

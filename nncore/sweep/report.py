@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -144,10 +144,12 @@ def note(histories: Sequence[History], report: Report) -> list[Row]:
     return rows
 
 
-def note_initial(configs: Sequence[RunConfig], report: Report) -> list[Row]:
-    """The rows of runs of one shape before their first step, none of them trained."""
+def note_initial(
+    configs: Sequence[RunConfig], report: Report, cancelled: Callable[[], bool] = lambda: False
+) -> list[Row]:
+    """The rows of runs of one shape before their first step, none of them trained; StoppedEarly as soon as `cancelled()`."""
     names = [*dict.fromkeys(["delta_norm", *report.quantities])]
-    measured = batched_measures.initial_per_layer(configs, names)
+    measured = batched_measures.initial_per_layer(configs, names, cancelled)
     rows: list[Row] = []
     for index in range(len(configs)):
         row: Row = {**dict.fromkeys(report.columns()), "ending": "finished", "reason": "", "last_step": 0}

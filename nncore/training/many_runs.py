@@ -13,6 +13,7 @@ from nncore.config.run_config import RunConfig
 from nncore.history.history import History
 from nncore.numerics.blas import blas_threads
 from nncore.training import MEMORY_BUDGET, Recorder, run, train_as
+from nncore.training.start import first_theta
 
 MAY_DIFFER = frozenset({"seed", "dataset", "noise", "init", "init_scale", "gain", "bias_std", "probe_size"})
 """Settings that decide a run's rows and first theta: the runs of an ensemble agree in all others."""
@@ -25,6 +26,7 @@ def run_many(
     configs: Sequence[RunConfig],
     *,
     cancelled: Callable[[], bool] = lambda: False,
+    progress: Callable[[int], None] = lambda step: None,
     memory_budget: int | None = MEMORY_BUDGET,
     workers: int | None = None,
 ) -> list[History]:
@@ -32,9 +34,11 @@ def run_many(
 
     The configs may differ in `MAY_DIFFER` alone, and have as many training rows and outputs each; forks are
     trained one by one. Every run has the bits that `run` gives it; one that diverges ends by itself and disturbs
-    no other. `cancelled()` is asked at every step of every block, from its thread, and keeps what there is.
+    no other. `cancelled()` is asked at every step of every block, from its thread, and keeps what there is; `progress(step)` is
+    told of every step of every block.
     `workers` threads; by default one a core. Raises ValueError when a config does not fit the first, or when all histories together
-    would be larger than `memory_budget` bytes.
+    would be larger than `memory_budget` bytes; StoppedEarly, which is one, when
+    it was cancelled before the first weights were there.
 
     >>> configs = [RunConfig(hidden=(3,), steps=2, seed=seed) for seed in range(3)]
     >>> [bool((many.theta == run(alone).theta).all()) for many, alone in zip(run_many(configs), configs)]
@@ -50,11 +54,13 @@ def run_many(
     size = 1 if any(isinstance(config, Fork) for config in configs) else runs_at_once(configs[0])
     blocks = [configs[start : start + size] for start in range(0, len(configs), size)]
     with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
-        parts = list(pool.map(lambda block: _run_block(block, cancelled), blocks))
+        parts = list(pool.map(lambda block: _run_block(block, cancelled, progress), blocks))
     return [history for part in parts for history in part]
 
 
-def _run_block(configs: list[RunConfig], cancelled: Callable[[], bool]) -> list[History]:
+def _run_block(
+    configs: list[RunConfig], cancelled: Callable[[], bool], progress: Callable[[int], None]
+) -> list[History]:
     """One block of runs; those that do not stay finite are trained again, alone, to their end."""
     if isinstance(configs[0], Fork):
         return [run(config, cancelled=cancelled, memory_budget=None) for config in configs]
@@ -66,7 +72,7 @@ def _run_block(configs: list[RunConfig], cancelled: Callable[[], bool]) -> list[
     with blas_threads(first.blas_threads()), np.errstate(all="ignore"):
         steps = train_as(
             first,
-            np.stack([config.initial_theta() for config in configs]),
+            np.stack([first_theta(config, cancelled, len(configs)) for config in configs]),
             np.stack([config.data().x_train.astype(config.dtype) for config in configs]),
             np.stack([config.targets(config.data().y_train) for config in configs]),
             None if batches[0] is None else map(np.stack, zip(*batches, strict=True)),
@@ -74,6 +80,7 @@ def _run_block(configs: list[RunConfig], cancelled: Callable[[], bool]) -> list[
         )
         for step in steps:
             recorder.record(step.index, step.loss)
+            progress(step.index)
             finite &= np.isfinite(step.loss) & np.isfinite(np.vecdot(step.theta, step.grad))
             if cancelled() and step.index < first.steps:
                 stopped = f"Stopped by hand at step {step.index} of {first.steps}."

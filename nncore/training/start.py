@@ -7,14 +7,28 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nncore.config.cost import initialization_seconds
 from nncore.config.fork import Fork
 from nncore.config.run_config import RunConfig
 from nncore.history.history import History
+from nncore.model.initializers import StoppedEarly
 from nncore.model.layout import Array
 from nncore.model.optimizers import Optimizer, State, clipped, scheduled
 from nncore.numerics.blas import blas_threads
 from nncore.training.finite import is_finite
 from nncore.training.steps import Resume, Step, Storage, train
+
+PATIENT_SECONDS = 0.5
+"""First weights that take longer by estimate can be stopped on the way; others are waited for, so that there is a step 0."""
+
+
+def first_theta(config: RunConfig, cancelled: Callable[[], bool], n_runs: int = 1) -> Array:
+    """A run's first parameters, one of so many that are made now.
+
+    Raises StoppedEarly, a ValueError, when it is cancelled while they take longer than PATIENT_SECONDS.
+    """
+    quick = n_runs * initialization_seconds(config) <= PATIENT_SECONDS
+    return config.initial_theta() if quick else config.initial_theta(cancelled)
 
 
 @dataclass(frozen=True)
@@ -37,7 +51,7 @@ def start_of(
     """
     if not isinstance(config, Fork):
         with blas_threads(config.blas_threads()):
-            theta = config.initial_theta()
+            theta = first_theta(config, cancelled)
         return Start(theta, config.make_optimizer().init(theta))
     if parent is not None and parent.config != config.parent:
         raise ValueError("parent must be the history of the run that is forked; its config is another one")
@@ -87,7 +101,7 @@ def _trained_again(
                 )
             progress(step.index, float(step.loss))
             if cancelled():
-                raise ValueError(f"stopped by hand at step {step.index}, before step {at} where the fork begins")
+                raise StoppedEarly(f"stopped by hand at step {step.index}, before step {at} where the fork begins")
     return Start(rows[0], start.state)
 
 

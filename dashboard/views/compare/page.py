@@ -230,7 +230,11 @@ def page() -> None:
         empty()
         return
     shown = [pin for pin in found if pin.config not in refused]
-    trainings = finished_runs([pin.config for pin in shown]) if shown else None
+    try:
+        trainings = finished_runs([pin.config for pin in shown]) if shown else None
+    except ValueError as problem:
+        st.error(f"These runs cannot be compared: {escape(str(problem))}.", icon=":material/block:")
+        trainings = None
     if trainings is None:
         edit(found)
         return
