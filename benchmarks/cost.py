@@ -1,13 +1,23 @@
-"""nncore.config.cost.estimate beside measured runs, and the four constants that fit these runs best."""
+"""Estimates beside what was measured, of everything that takes time, and the four constants that fit these runs best."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import numpy as np
 
-from nncore import RunConfig, run
+from nncore import RunConfig, measures, run
 from nncore.config import cost
+from nncore.diagnosis.hessian import curvature, curvature_seconds
+from nncore.measures import landscape
+from nncore.measures.layers import SUMMARY_PASSES
+from nncore.measures.spread import affordable
+from nncore.numerics.blas import blas_threads
+from nncore.seeds import SeedRuns, run_seeds
+from nncore.sweep import DEFAULT_REPORT, Grid, estimated_seconds, results
 
 RUNS = {
     "1-2-1 on 100 rows": RunConfig(dataset="parabola", n_samples=100, test_fraction=0, hidden=(2,), steps=3000),
@@ -19,12 +29,78 @@ RUNS = {
     "2 × 8 on 2,000 rows": RunConfig(n_samples=2500, hidden=(8, 8), steps=300),
     "5 × 128, batches of 16": RunConfig(n_samples=500, hidden=(128,) * 5, steps=150, batch_size=16),
 }
+FIRST_WEIGHTS = {
+    "2 × 1,024 he_normal": RunConfig(hidden=(1024,) * 2, init="he_normal", steps=0),
+    "2 × 1,024 uniform": RunConfig(hidden=(1024,) * 2, init="uniform", steps=0),
+    "2 × 1,024 orthogonal": RunConfig(hidden=(1024,) * 2, init="orthogonal", steps=0),
+    "2 × 2,048 lsuv": RunConfig(hidden=(2048,) * 2, init="lsuv", steps=0),
+    "50 × 64 lsuv": RunConfig(hidden=(64,) * 50, init="lsuv", steps=0),
+    "100 × 32 lsuv on 4,000 rows": RunConfig(hidden=(32,) * 100, init="lsuv", n_samples=5000, steps=0),
+}
+"""Networks whose initialization alone is measured."""
+
+LOOKED_AT = {
+    "10 × 32 on 256 rows": RunConfig(n_samples=320, hidden=(32,) * 10, steps=200),
+    "3 × 16 on 16,000 rows, batches of 32": RunConfig(n_samples=20_000, hidden=(16,) * 3, steps=400, batch_size=32),
+    "2 × 256 on 400 rows": RunConfig(n_samples=500, hidden=(256,) * 2, steps=30),
+}
+"""Runs whose measurements are measured."""
+
 CONSTANTS = ("SECONDS_PER_LAYER", "SECONDS_PER_ELEMENT", "SECONDS_PER_PRODUCT", "SECONDS_PER_BYTE")
 
 
 def compare(rounds: int) -> list[tuple[str, float]]:
-    """(run, estimated / measured processor seconds) with the fastest of the rounds."""
-    return [(name, cost.estimate(config).seconds / seconds) for name, (config, seconds) in _measured(rounds).items()]
+    """(work, estimated / measured processor seconds) with the fastest of the rounds: runs, first weights, measurements."""
+    found = [(name, cost.estimate(config).seconds / seconds) for name, (config, seconds) in _measured(rounds).items()]
+    for name, (estimated, work) in {**_first_weights(), **_measurements()}.items():
+        found.append((name, estimated / min(_seconds(work) for _ in range(rounds))))
+    return found
+
+
+Work = dict[str, tuple[float, Callable[[], Any]]]
+"""Name -> (estimated seconds, what takes them)."""
+
+
+def _first_weights() -> Work:
+    return {
+        f"first weights, {name}": (cost.initialization_seconds(config), config.initial_theta)
+        for name, config in FIRST_WEIGHTS.items()
+    }
+
+
+def _measurements() -> Work:
+    found: Work = {}
+    for name, config in LOOKED_AT.items():
+        history = run(config)
+        records = affordable(history)
+        per_pass = cost.pass_seconds(config)
+        found |= {
+            f"performance, {name}": (len(records) * per_pass, partial(measures.performance, history)),
+            f"summary, {name}": (SUMMARY_PASSES * len(history) * per_pass, partial(measures.summary, history)),
+            f"sharpness at 2 steps, {name}": (
+                curvature_seconds(config, 2),
+                partial(curvature, history, [0, len(history) - 1]),
+            ),
+            f"loss plane, {name}": (
+                landscape.seconds_per_point(history) * landscape.plane_side(history) ** 2,
+                partial(landscape.plane, history, landscape.path(history)),
+            ),
+        }
+    seeds = SeedRuns(LOOKED_AT["10 × 32 on 256 rows"].replace(steps=50), 8)
+    found["8 seeds, 10 × 32 on 256 rows"] = (seeds.seconds(), partial(run_seeds, seeds))
+    grid = Grid(RunConfig(steps=50), {"depth": range(2, 12, 2), "gain": (0.5, 1.0, 2.0)})
+    found["map of 15 runs"] = (
+        estimated_seconds(grid, DEFAULT_REPORT),
+        lambda: list(results(grid, DEFAULT_REPORT, workers=1)),
+    )
+    return found
+
+
+def _seconds(work: Callable[[], Any]) -> float:
+    start = time.process_time()
+    with blas_threads(1):
+        work()
+    return time.process_time() - start
 
 
 def fit(rounds: int) -> dict[str, float]:

@@ -178,8 +178,8 @@ def _costs(costs: list[tuple[str, float]]) -> list[str]:
     return [
         "## The estimate before a run",
         "",
-        "`nncore.config.cost.estimate` beside measured runs of `nncore.run`: estimated seconds over measured",
-        "processor seconds.",
+        "What the dashboard says and refuses by (`nncore.config.cost` and the estimates made of it): estimated seconds",
+        "over measured processor seconds.",
         "",
         "| run | estimate / measured |",
         "| --- | --- |",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nncore.config.cost import estimate
+from nncore.config.cost import estimate, initialization_seconds
 from nncore.config.fork import Fork
 from nncore.config.run_config import RunConfig
 from nncore.history.history import Divergence, History
@@ -95,7 +95,8 @@ class SeedRuns:
         """Training and measuring all seeds on one core, to a factor of about three."""
         records = min(self.config.steps, MEASURED_STEPS)
         replayed = self.config.replace(steps=records, batch_size=0, record_every=1)
-        return self.n_seeds * (estimate(self.config).seconds + STEPS_PER_MEASUREMENT * estimate(replayed).seconds)
+        measuring = estimate(replayed).seconds - initialization_seconds(replayed)
+        return self.n_seeds * (estimate(self.config).seconds + STEPS_PER_MEASUREMENT * measuring)
 
     def check_budget(self, seconds: float, size: int) -> None:
         """Raise ValueError, with how many seeds would fit, when all together cost more than is allowed."""

@@ -8,6 +8,7 @@ from contextlib import suppress
 
 import streamlit as st
 
+from dashboard.jobs import limits
 from dashboard.jobs.work import Training
 from dashboard.words.numbers import about_megabytes
 from nncore import Fork, History, RunConfig
@@ -17,6 +18,10 @@ from nncore.history import csv_size, parquet_size
 
 LARGEST_FILE = 500 * 2**20
 """A download is held in memory while it is handed over: beyond this it is not offered."""
+
+
+SUMMARY_SHARE = 4
+"""Share of a run's own time, one in so many, that its summary may take: nobody can stop a download."""
 
 
 def show(training: Training) -> None:
@@ -93,7 +98,7 @@ def _button(label: str, name: str, mime: str, size: int, write: Callable[[io.Byt
 
 
 def _summary(history: History, target: io.BytesIO) -> None:
-    m.summary(history).to_csv(target)
+    m.summary(history, limits.seconds_allowed() / SUMMARY_SHARE).to_csv(target)
 
 
 def file_name(config: RunConfig) -> str:

@@ -17,7 +17,7 @@ SECONDS_PER_BYTE = 6e-10
 estimate beside the same runs."""
 
 
-SECONDS_PER_DRAW = 1.8e-8
+SECONDS_PER_DRAW = 1.4e-8
 SECONDS_PER_STREAM = 3e-5
 SECONDS_PER_MATRIX = 7e-5
 SECONDS_PER_ROTATION = 1.2e-10
@@ -76,6 +76,14 @@ def initialization_seconds(config: RunConfig) -> float:
             for fan_in, fan_out in layout.fans
         )
     return seconds
+
+
+def pass_seconds(config: RunConfig) -> float:
+    """Time of what is measured on all rows, training and test, at one record: about that of a step on them."""
+    fans = config.layout().fans
+    elements = config.n_samples * sum(fan_out for _, fan_out in fans)
+    products = config.n_samples * sum(fan_in * fan_out for fan_in, fan_out in fans)
+    return SECONDS_PER_LAYER * len(fans) + SECONDS_PER_ELEMENT * elements + 3 * SECONDS_PER_PRODUCT * products
 
 
 def seconds_per_step(config: RunConfig) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from nncore.config.cost import estimate
+from nncore.config.cost import estimate, initialization_seconds
 from nncore.config.fork import Fork
 from nncore.config.run_config import RunConfig
 from nncore.history.history import History
@@ -87,7 +87,7 @@ def curvature_seconds(config: RunConfig, n_records: int) -> float:
     """What `curvature` of so many records costs, to a factor of about three, from shapes alone."""
     plain = config.from_the_start() if isinstance(config, Fork) else config
     whole = plain.replace(steps=1, record_every=1, batch_size=0, dtype="float64")
-    per_pass = estimate(whole).seconds / 2
+    per_pass = (estimate(whole).seconds - initialization_seconds(whole)) / 2
     return n_records * PRODUCTS * 2 * per_pass
 
 

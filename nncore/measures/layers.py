@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -11,12 +12,16 @@ from nncore.history.history import History
 from nncore.measures.measurement import Measurement
 from nncore.measures.outputs import performance
 from nncore.measures.quantities import LAYER_QUANTITIES, blocks, measured
-from nncore.measures.spread import OVER_TIME, caveats
+from nncore.measures.spread import OVER_TIME, affordable, caveats
 from nncore.numerics.blas import blas_threads
 from nncore.numerics.choices import choose
 
 SPREADSHEET_ROWS = 1_048_576
 """Rows of a spreadsheet's sheet, the header included."""
+
+
+SUMMARY_PASSES = 1.5
+"""Passes over all rows that a record of `summary` costs, scores and quantities together."""
 
 
 def per_layer(history: History, names: str | Iterable[str], records: np.ndarray | None = None) -> Measurement:
@@ -63,10 +68,13 @@ def gradient_flows(history: History, records: Sequence[int]) -> tuple[Measuremen
     return tuple(flows.rows([0, place] if record else [0]) for place, record in enumerate(records, start=1))
 
 
-def summary(history: History) -> Measurement:
-    """Step × layer with every measurement; evenly spread records where a spreadsheet holds no more."""
+def summary(history: History, seconds: float = math.inf) -> Measurement:
+    """Step × layer with every measurement; evenly spread records where a spreadsheet holds no more.
+
+    So it does where all of them would take longer than these estimated seconds.
+    """
     n_layers = history.layout.n_layers
-    records = history.even_records((SPREADSHEET_ROWS - 1) // n_layers)
+    records = affordable(history, (SPREADSHEET_ROWS - 1) // n_layers, seconds / SUMMARY_PASSES)
     layers = per_layer(history, LAYER_QUANTITIES, records)
     scores = performance(history, records)
     columns = {"loss": ("step", history.loss[records])}

@@ -9,7 +9,7 @@ import numpy as np
 from nncore.config.run_config import RunConfig
 from nncore.history.history import History, block_length
 from nncore.measures.measurement import Measurement
-from nncore.measures.spread import OVER_TIME, caveats
+from nncore.measures.spread import affordable, caveats
 from nncore.model.layout import Array
 from nncore.model.losses import Loss
 from nncore.model.network import MLP
@@ -27,9 +27,10 @@ def performance(history: History, records: np.ndarray | None = None) -> Measurem
     """Loss and accuracy on the training and the test rows. Axis: step.
 
     `loss` is what the run recorded (a batch's with mini-batches, penalties included); the others are replayed
-    without penalty. NaN where there are no test rows or no classes.
+    without penalty. NaN where there are no test rows or no classes. Evenly spread records unless some are given, as many
+    as `nncore.measures.spread.affordable` says.
     """
-    records = history.even_records(OVER_TIME) if records is None else np.asarray(records)
+    records = affordable(history) if records is None else np.asarray(records)
     config, loss = history.config, history.config.loss_function()
     data = config.data()
     train = (data.x_train.astype(config.dtype), config.targets(data.y_train))

@@ -4,10 +4,24 @@ from __future__ import annotations
 
 import numpy as np
 
+from nncore.config.cost import pass_seconds
 from nncore.history.history import History
 
 OVER_TIME = 200
 """Records that a chart over time uses at most, spread evenly over the run."""
+
+
+SECONDS = 3.0
+"""Estimated time that a chart over time may take where it needs all rows at every record."""
+
+FEWEST = 20
+"""Records that it has even where they take longer."""
+
+
+def affordable(history: History, at_most: int = OVER_TIME, seconds: float = SECONDS) -> np.ndarray:
+    """Evenly spread records, so many that a pass over all rows at each takes about these seconds; FEWEST at least."""
+    fitting = int(min(seconds / pass_seconds(history.config), at_most))
+    return history.even_records(min(max(fitting, FEWEST), at_most))
 
 
 def caveats(history: History, records: np.ndarray) -> tuple[str, ...]:

@@ -6,8 +6,9 @@ import pytest
 
 from dashboard.jobs import limits
 from dashboard.jobs.registry import Runs
-from dashboard.jobs.work import Opened, RunRequest, SeedRequest, Training
+from dashboard.jobs.work import Abandoned, Opened, RunRequest, SeedRequest, Training, Work
 from nncore import Fork, RunConfig, run
+from nncore.model.initializers import StoppedEarly
 from tests.dashboard.jobs.conftest import LONG, SMALL, ask, finished
 from tests.patience import PATIENCE, until
 
@@ -79,3 +80,23 @@ def test_part_of_a_run_for_one_session_ends_where_the_shared_one_stood(shared: R
     until(lambda: whole.step > 0)
     part = whole.up_to_here()
     assert type(part) is Training and part.request == whole.request and 0 < part.last_step <= whole.step
+
+
+def test_work_that_is_left_while_its_first_weights_are_drawn_is_given_to_nobody() -> None:
+    class Drawing(Work):
+        def compute(self):
+            self.waiting.clear()
+            raise StoppedEarly("stopped by hand while the first weights were drawn")
+
+    work = Drawing("a request")
+    work.waiting.add("a reader")
+    with pytest.raises(Abandoned):
+        work()
+
+
+def test_a_stop_at_step_0_waits_for_step_0() -> None:
+    work = Training(RunRequest(RunConfig(steps=3)), last_step=0)
+    work.waiting.add("a reader")
+    assert not work.cancelled()
+    work.report(0, 1.0)
+    assert work.cancelled()

@@ -5,8 +5,17 @@ import time
 
 import pytest
 
-from nncore import RunConfig, run
-from nncore.config.cost import Cost, check_budget, estimate
+from nncore import MLP, RunConfig, run, run_many
+from nncore.config.cost import Cost, check_budget, estimate, initialization_seconds, pass_seconds
+from nncore.diagnosis import remedy
+from nncore.diagnosis.candidates import Candidate
+from nncore.diagnosis.trials import TRIAL_SECONDS
+from nncore.measures import performance, summary
+from nncore.measures.spread import SECONDS
+from nncore.model.initializers import StoppedEarly
+from nncore.seeds import SeedRuns, run_seeds
+from nncore.sweep import INITIAL_FLOW, Grid, Limits, estimated_seconds, results
+from nncore.training import start
 
 BASE = RunConfig(hidden=(16, 16), steps=100, n_samples=200)
 
@@ -80,3 +89,87 @@ def test_refusal_over_memory_gives_a_record_every_that_fits() -> None:
         check_budget(config, seconds=1e9, size=2**20)
     every = int(re.search(r"record_every to (\d+)", str(caught.value))[1])
     check_budget(config.replace(record_every=every), seconds=1e9, size=2**20)
+
+
+# The first weights --------------------------------------------------------------------------------------------
+
+WIDE = RunConfig(hidden=(1024,) * 3, init="lsuv", steps=1)
+
+
+@pytest.mark.parametrize("config", [WIDE, WIDE.replace(init="orthogonal"), WIDE.replace(hidden=(32,) * 100)])
+def test_first_weights_that_take_long_are_in_the_estimate(config: RunConfig) -> None:
+    quick = config.replace(init="he_normal")
+    assert initialization_seconds(config) > 3 * initialization_seconds(quick)
+    more = estimate(config).seconds - estimate(quick).seconds
+    assert more == pytest.approx(initialization_seconds(config) - initialization_seconds(quick))
+
+
+def test_seeds_and_maps_of_slow_first_weights_are_refused() -> None:
+    with pytest.raises(ValueError, match="64 seeds would take"):
+        SeedRuns(WIDE, 64).check_budget(5, 2**30)
+    grid = Grid(WIDE, {"gain": (0.5, 1.0)})
+    assert estimated_seconds(grid, INITIAL_FLOW) > 2 * initialization_seconds(WIDE)
+    found = results(grid, INITIAL_FLOW, workers=1, limits=Limits(2**30, 0.1))
+    reasons = [row["reason"] for result in found for row in result.rows.values()]
+    assert len(reasons) == 2 and all("its first weights alone, lsuv, take longer" in reason for reason in reasons)
+
+
+def test_a_run_whose_first_weights_alone_are_too_much_is_refused_so() -> None:
+    with pytest.raises(ValueError, match="its first weights alone, lsuv, take longer: make the network narrower"):
+        check_budget(WIDE, 0.1, 2**30)
+
+
+def test_a_trial_never_takes_first_weights_that_take_long() -> None:
+    deep = RunConfig(hidden=(2048, 2048, 2048), steps=1)
+    lsuv = Candidate("lsuv", {"init": "lsuv"})
+    assert initialization_seconds(deep.replace(init="lsuv")) > TRIAL_SECONDS
+    assert remedy._screened(lsuv, deep, 1, set()) is None
+
+
+@pytest.mark.parametrize("init", ["lsuv", "orthogonal", "he_normal"])
+def test_first_weights_that_take_long_stop_between_two_layers(init: str) -> None:
+    asked = iter([False, False, True])
+    config = WIDE.replace(init=init, hidden=(16,) * 50)
+    with pytest.raises(StoppedEarly, match="stopped by hand while the first weights were drawn"):
+        config.initial_theta(lambda: next(asked))
+
+
+def test_a_run_stops_while_its_first_weights_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(start, "PATIENT_SECONDS", 0.0)
+    with pytest.raises(StoppedEarly):
+        run(BASE, cancelled=lambda: True)
+    with pytest.raises(StoppedEarly):
+        run_many([BASE], cancelled=lambda: True)
+    assert len(run_seeds(SeedRuns(BASE, 3), cancelled=lambda: True)) == 0
+    assert not [row for each in results([BASE], INITIAL_FLOW, cancelled=lambda: True) for row in each.rows]
+
+
+def test_quick_first_weights_are_there_however_early_a_run_is_stopped() -> None:
+    assert len(run(BASE, cancelled=lambda: True)) == 1
+
+
+def test_lsuv_sends_the_rows_through_each_layer_a_few_times_however_deep(monkeypatch: pytest.MonkeyPatch) -> None:
+    passes = 0
+
+    def counted(self: MLP, *arguments: object) -> None:
+        nonlocal passes
+        passes += 1
+        layer_pass(self, *arguments)
+
+    layer_pass = MLP.layer_pass
+    monkeypatch.setattr(MLP, "layer_pass", counted)
+    config = RunConfig(hidden=(8,) * 40, init="lsuv", n_samples=40)
+    config.initial_theta()
+    assert passes <= 4 * config.layout().n_layers
+
+
+# What is measured on all rows -----------------------------------------------------------------------------------
+
+
+def test_a_measurement_on_many_rows_takes_fewer_records() -> None:
+    few = run(RunConfig(hidden=(4,), n_samples=40, steps=300))
+    many = run(RunConfig(hidden=(64,) * 3, n_samples=20_000, steps=300, batch_size=4, record_every=2))
+    assert len(performance(few).axes["step"]) == 200
+    steps = performance(many).axes["step"]
+    assert len(steps) * pass_seconds(many.config) < 2 * SECONDS and steps[-1] == 300
+    assert len(summary(many, seconds=0.1).axes["step"]) < len(many)
