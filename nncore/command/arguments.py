@@ -19,6 +19,7 @@ from nncore.config.settings import number, number_within
 from nncore.data.read_csv import read_table
 from nncore.data.table import Table, TableChoice, listed, look_in, shortened
 from nncore.numerics.choices import choose
+from nncore.numerics.sentences import in_a_line
 from nncore.sweep import MOST_VALUES, NAMED_AXES, Grid, axis_names
 
 FLAGS = {"yes": "true", "on": "true", "no": "false", "off": "false"}
@@ -155,7 +156,9 @@ def read_axis(text: str) -> tuple[str, list[Any]]:
     """
     name, equals, values = text.partition("=")
     if not equals or not values:
-        raise ValueError(f"an axis must be name=values, such as depth=2,4,8 or gain=0.5:3:0.25; got {text!r}")
+        raise ValueError(
+            f"an axis must be name=values, such as depth=2,4,8 or gain=0.5:3:0.25; got {reprlib.repr(text)}"
+        )
     return name, read_values(name, values)
 
 
@@ -165,20 +168,22 @@ def read_values(name: str, text: str) -> list[Any]:
         return [read(name, each) for each in text.split(",")]
     parts = text.split(":")
     if len(parts) != 3:
-        raise ValueError(f"a range must be start:stop:step, start:stop:linN or start:stop:logN; got {text!r}")
+        raise ValueError(
+            f"a range must be start:stop:step, start:stop:linN or start:stop:logN; got {reprlib.repr(text)}"
+        )
     start, stop = (number(name, each) for each in parts[:2])
     if not all(isinstance(each, (int, float)) for each in (start, stop)):
-        raise ValueError(f"a range must begin and end with a number; got {text!r}")
+        raise ValueError(f"a range must begin and end with a number; got {reprlib.repr(text)}")
     kind, count = parts[2][:3], parts[2][3:]
     if kind in ("lin", "log") and count.isdecimal() and 1 <= int(count) <= MOST_VALUES:
         if kind == "log" and not (start > 0 and stop > 0):
-            raise ValueError(f"a logarithmic range must lie above 0; got {text!r}")
+            raise ValueError(f"a logarithmic range must lie above 0; got {reprlib.repr(text)}")
         spaced = np.geomspace if kind == "log" else np.linspace
         values = spaced(float(start), float(stop), int(count)).tolist()
     else:
         step = number(name, parts[2])
         if isinstance(step, str) or step == 0 or not 0 <= (stop - start) / step < MOST_VALUES:
-            raise ValueError(f"a range must lead from start to stop in steps; got {text!r}")
+            raise ValueError(f"a range must lead from start to stop in steps; got {reprlib.repr(text)}")
         values = [start + place * step for place in range(int((stop - start) / step + 1e-9) + 1)]
     return [read(name, f"{value:.{DIGITS}g}") for value in values]
 
@@ -264,12 +269,12 @@ def read_toml(path: str) -> dict[str, Any]:
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not TOML: {error}") from None
+        raise ValueError(f"{path} is not TOML: {in_a_line(str(error))}") from None
     for name in facts:
         choose(f"entry of {path}", name, ("base", "grid", "seeds"))
     for name in ("base", "grid"):
         if not isinstance(facts.get(name, {}), dict):
-            raise ValueError(f"{name} in {path} must be a table, [{name}]; got {facts[name]!r}")
+            raise ValueError(f"{name} in {path} must be a table, [{name}]; got {reprlib.repr(facts[name])}")
     return facts
 
 

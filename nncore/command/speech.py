@@ -7,11 +7,10 @@ import sys
 from contextlib import suppress
 from typing import Any, NoReturn
 
+from nncore.numerics.sentences import in_a_line
+
 LONGEST = 800
 """Characters of a message: room for every name that a setting may have."""
-
-LONGEST_WORD = 120
-"""Characters of a path or an argument that a message quotes."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -19,7 +18,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say the usage and what is wrong; exit code 2."""
-        super().error(bounded(message))
+        super().error(in_a_line(message, LONGEST))
 
     def _print_message(self, message: str, file: Any = None) -> None:
         """Help and version; argparse itself would pass over a standard output that is full."""
@@ -32,22 +31,7 @@ def tell(who: str, text: str) -> None:
     """A line on standard error, "nncore run: ..."; nothing where standard error is closed or full."""
     if sys.stderr is not None:
         with suppress(OSError):
-            print(f"{who}: {bounded(text)}", file=sys.stderr)
-
-
-def bounded(text: str) -> str:
-    """The text in one line of at most LONGEST characters; long words are shortened in their middle.
-
-    >>> bounded("x" * 5000) == "x" * 59 + "…" + "x" * 60, bounded("two\\nlines")
-    (True, 'two lines')
-    """
-    line = " ".join(text.split()).encode(errors="backslashreplace").decode()  # a file's name may be no text
-    return _cut(" ".join(_cut(word, LONGEST_WORD) for word in line.split()), LONGEST)
-
-
-def _cut(text: str, longest: int) -> str:
-    half = longest // 2
-    return text if len(text) <= longest else f"{text[: half - 1]}…{text[-half:]}"
+            print(f"{who}: {in_a_line(text, LONGEST)}", file=sys.stderr)
 
 
 def plainly(error: BaseException) -> str:

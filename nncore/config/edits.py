@@ -13,6 +13,7 @@ import numpy as np
 
 from nncore.model.layout import Array, Layout
 from nncore.numerics.choices import choose
+from nncore.numerics.sentences import in_a_line
 
 LARGEST = 1e30
 """Largest value or factor that an edit may write: finite in float32 as well."""
@@ -176,7 +177,7 @@ def edit_from_dict(facts: Mapping[str, Any]) -> Edit:
     except TypeError:
         expected = ", ".join(field.name for field in fields(made))
         got = ", ".join(str(name) for name in facts if name != "kind")
-        raise ValueError(f"the edit {made.kind!r} must have {expected}; got {got}") from None
+        raise ValueError(f"the edit {made.kind!r} must have {expected}; got {in_a_line(got)}") from None
 
 
 _WHOLE = r"(\d{1,9})"

@@ -146,7 +146,7 @@ class Fork(RunConfig):
             ours, theirs = getattr(self, name), getattr(self.parent, name)
             if ours != theirs:
                 raise ValueError(
-                    f"a fork keeps its parent's {name}, {theirs!r}; got {ours!r} "
+                    f"a fork keeps its parent's {name}, {reprlib.repr(theirs)}; got {reprlib.repr(ours)} "
                     f"(it may change {', '.join(CHANGEABLE)})"
                 )
         if self.layout() != self.parent.layout():

@@ -73,7 +73,7 @@ class RunConfig(Settings):
     def from_dict(cls, settings: Mapping[str, Any]) -> RunConfig:
         """The config, or with a parent the fork, of these settings; raises ValueError on a name it does not know."""
         if not isinstance(settings, Mapping):
-            raise ValueError(f"settings must be a mapping of names to values; got {settings!r}")
+            raise ValueError(f"settings must be a mapping of names to values; got {reprlib.repr(settings)}")
         if "parent" in settings:
             from nncore.config.fork import Fork
 

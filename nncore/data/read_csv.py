@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from nncore.data.file_form import Form, evened, unwrapped, with_row_names, with_tabs_for_blanks
 from nncore.data.number_cells import LOOKED_AT, Numbers, code_value, decimal_sign, read_numbers, sentinels
 from nncore.data.table import Column, Table, shortened
+from nncore.numerics.sentences import in_a_line
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -315,7 +316,7 @@ def _cells(text: bytes, separator: str) -> Cells:
             kept.append(batch)
             places.append(numbers)
     except pa.ArrowException as problem:
-        reason = str(problem).splitlines()[0] if str(problem) else "it has no rows"
+        reason = in_a_line(str(problem).splitlines()[0], 120) if str(problem) else "it has no rows"
         raise ValueError(f"the file does not read as a table ({reason}): save it again as CSV") from None
     if wrong:
         row, has, expected = wrong[0]

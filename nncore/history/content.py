@@ -6,6 +6,8 @@ import base64
 import io
 import json
 import os
+import re
+import reprlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Any
@@ -15,6 +17,7 @@ import numpy as np
 from nncore.config.run_config import RunConfig
 from nncore.data.table import TableNotHere
 from nncore.history.history import Divergence, History, Target
+from nncore.numerics.sentences import in_a_line
 
 FORMAT = 1
 """Version of both file formats."""
@@ -58,8 +61,28 @@ def not_a_history(kind: str, *errors: type[Exception]) -> Iterator[None]:
     except TableNotHere:
         raise
     except expected as error:
-        reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
-        raise ValueError(f"this is not a history in {kind}, or a damaged one: {reason}") from error
+        raise ValueError(
+            f"this is not a history in {kind}, or a damaged one: {_reason(error, kind, errors)}"
+        ) from error
+
+
+HELPFUL = re.compile(r"Row #\d+: Expected \d+ columns, got \d+|Expected \d+ columns, got \d+|invalid value '.{0,40}")
+"""What Arrow says of a CSV file and helps a reader; the row that it quotes after it does not."""
+
+
+def _reason(error: Exception, kind: str, of_the_reader: tuple[type[Exception], ...]) -> str:
+    """Why, in plain words and no more than a line of what the file holds."""
+    if isinstance(error, of_the_reader):
+        helpful = HELPFUL.search(str(error))
+        return in_a_line(helpful[0]) if helpful else f"its bytes do not read as {kind}"
+    if isinstance(error, LookupError):
+        return f"it lacks {in_a_line(str(error))}"
+    if isinstance(error, ValueError) and str(error):
+        return in_a_line(str(error).splitlines()[0].rstrip("."))
+    unknown = re.search("unexpected keyword argument ('.{1,40}')", str(error))
+    if unknown:
+        return f"it says {unknown[1]}, which is not known"
+    return "what it says of its run is not complete, or of another kind"
 
 
 def parsed(text: str | bytes) -> dict[str, Any]:
@@ -77,7 +100,7 @@ def checked(facts: Any) -> dict[str, Any]:
     """What the settings do not say, if this version can read it."""
     if not isinstance(facts, dict) or facts.get("format") != FORMAT:
         found = facts.get("format") if isinstance(facts, dict) else None
-        raise ValueError(f"its format must be {FORMAT}; got {found}")
+        raise ValueError(f"its format must be {FORMAT}; got {reprlib.repr(found)}")
     return facts
 
 
@@ -123,6 +146,6 @@ def packed(array: np.ndarray) -> dict[str, Any]:
 def unpacked(packed: dict[str, Any]) -> np.ndarray:
     """The array that `packed` wrote; raises ValueError on a type that it never writes."""
     if packed["dtype"] not in ("<f4", "<f8", "<i8"):
-        raise ValueError(f"an array's dtype must be <f4, <f8 or <i8; got {packed['dtype']!r}")
+        raise ValueError(f"an array's dtype must be <f4, <f8 or <i8; got {reprlib.repr(packed['dtype'])}")
     array = np.frombuffer(base64.b64decode(packed["base64"], validate=True), packed["dtype"])
     return array.reshape(packed["shape"]).astype(array.dtype.newbyteorder("="))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import reprlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -107,7 +108,7 @@ def checked_axis(name: str, values: Iterable[Any]) -> tuple[Any, ...]:
     """
     choose("axis", name, axis_names())
     if isinstance(values, str) or not isinstance(values, Iterable):
-        raise ValueError(f"{name} must be a list of values; got {values!r}")
+        raise ValueError(f"{name} must be a list of values; got {reprlib.repr(values)}")
     check = NAMED_AXES[name].checked if name in NAMED_AXES else lambda value: RunConfig.check(name, value)
     values = tuple(islice(values, MOST_VALUES + 1))
     if len(values) > MOST_VALUES:
@@ -118,7 +119,7 @@ def checked_axis(name: str, values: Iterable[Any]) -> tuple[Any, ...]:
     seen: set[Any] = set()
     for value in found:
         if value in seen:
-            raise ValueError(f"the values of {name} must differ; got {value!r} twice")
+            raise ValueError(f"the values of {name} must differ; got {reprlib.repr(value)} twice")
         seen.add(value)
     return found
 

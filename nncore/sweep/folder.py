@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import reprlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
@@ -18,6 +19,7 @@ from filelock import FileLock, Timeout
 from nncore.config.run_config import RunConfig
 from nncore.data.table import TableNotHere
 from nncore.history.whole_file import whole_file
+from nncore.numerics.sentences import in_a_line
 from nncore.sweep.blocks import DEFAULT_LIMITS, Limits, Result
 from nncore.sweep.grid import Runs, as_runs, runs_from_dict
 from nncore.sweep.report import DEFAULT_REPORT, Report
@@ -73,15 +75,15 @@ class Folder:
         try:
             facts = json.loads((Path(path) / DESCRIPTION).read_text(encoding="utf-8"))
             if facts["format"] != FORMAT:
-                raise ValueError(f"format {facts['format']} is not {FORMAT}")
+                raise ValueError(f"format {reprlib.repr(facts['format'])} is not {FORMAT}")
             report, limits = Report.from_dict(facts["report"]), Limits.from_dict(facts["limits"])
             return cls(path, runs_from_dict(facts["runs"]), report, limits)
         except TableNotHere:
             raise
         except FileNotFoundError:
             raise ValueError(f"{path} is not the folder of a sweep: it has no {DESCRIPTION}") from None
-        except (KeyError, TypeError, ValueError, OSError) as error:
-            raise ValueError(f"{path} is not the folder of a sweep: {error}") from None
+        except (LookupError, TypeError, AttributeError, ValueError, OSError, RecursionError) as error:
+            raise ValueError(f"{path} is not the folder of a sweep: {_reason(error)}") from None
 
     def to_dict(self) -> dict[str, Any]:
         """What `sweep.json` holds."""
@@ -97,10 +99,16 @@ class Folder:
         return sorted((self.path / "runs").glob("part-*.parquet"))
 
     def done(self) -> np.ndarray:
-        """Numbers of the runs that have a row, ascending."""
+        """Numbers of the runs that have a row, ascending; raises ValueError where a part is damaged."""
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
-        found = [pq.read_table(part, columns=["run"])["run"].to_numpy() for part in self.parts()]
+        try:
+            found = [pq.read_table(part, columns=["run"])["run"].to_numpy() for part in self.parts()]
+        except (pa.ArrowException, OSError, KeyError) as error:
+            raise ValueError(
+                f"a part of the sweep in {self.path} does not read as Parquet: remove it and resume"
+            ) from error
         return np.unique(np.concatenate(found)) if found else np.empty(0, np.int64)
 
     def history(self, run: int) -> Path:
@@ -219,6 +227,17 @@ def write_whole(path: Path, write_to: Callable[[IO[bytes]], Any]) -> None:
     path.parent.mkdir(exist_ok=True)
     with whole_file(path) as file:
         write_to(file)
+
+
+def _reason(error: Exception) -> str:
+    """Why a sweep's description cannot be taken, in plain words."""
+    if isinstance(error, (OSError, json.JSONDecodeError, UnicodeDecodeError)):
+        return f"its {DESCRIPTION} does not read as JSON"
+    return (
+        in_a_line(str(error))
+        if isinstance(error, ValueError)
+        else f"its {DESCRIPTION} is not complete, or of another kind"
+    )
 
 
 def _locked(path: Path) -> AbstractContextManager[object]:

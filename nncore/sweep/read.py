@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,19 @@ from nncore.sweep.folder import Folder, Path_
 if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.dataset as ds
+
+
+@contextmanager
+def damage_said(path: Path_) -> Iterator[None]:
+    """Turn what Arrow says of a damaged part into one sentence; raises ValueError."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        raise ValueError(
+            f"a part of the sweep in {path} does not read as Parquet: remove it and resume the sweep"
+        ) from error
 
 
 def dataset(path: Path_) -> ds.Dataset:
@@ -32,7 +46,8 @@ def dataset(path: Path_) -> ds.Dataset:
 def table(path: Path_, columns: Sequence[str] | None = None) -> pa.Table:
     """The table in its one order, by run: all columns, or those named."""
     wanted = None if columns is None else ["run", *(name for name in columns if name != "run")]
-    found = dataset(path).to_table(wanted).sort_by("run").combine_chunks()
+    with damage_said(path):
+        found = dataset(path).to_table(wanted).sort_by("run").combine_chunks()
     return found if columns is None else found.select(list(columns))
 
 
@@ -48,7 +63,8 @@ def layers(path: Path_) -> pa.Table:
     parts = [part for part in sorted((folder.path / "layers").glob("part-*.parquet")) if part.name in names]
     if not parts:
         return pa.table({})
-    found = pa.concat_tables([pq.read_table(part) for part in parts])
+    with damage_said(path):
+        found = pa.concat_tables([pq.read_table(part) for part in parts])
     return found.sort_by([("run", "ascending"), ("step", "ascending"), ("layer", "ascending")]).combine_chunks()
 
 
@@ -67,7 +83,8 @@ def summarize(path: Path_, by: Sequence[str], values: Sequence[str], how: str = 
         choose("column", name, rows.schema.names)
         if pa.types.is_list(rows.schema.field(name).type):
             raise ValueError(f"{name} has a list in every cell: there is no {how} of it")
-    read = rows.to_table([*by, *values])
+    with damage_said(path):
+        read = rows.to_table([*by, *values])
     cells, counts, found = _grouped(read, by)
     found["n"] = counts
     order = np.argsort(cells, kind="stable")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -59,7 +60,7 @@ class Report:
             choose("quantity", name, LAYER_QUANTITIES)
         for step in self.steps:
             if not isinstance(step, int) or step < LAST:
-                raise ValueError(f"steps must be whole numbers from 0 on, or -1 for the last; got {step!r}")
+                raise ValueError(f"steps must be whole numbers from 0 on, or -1 for the last; got {reprlib.repr(step)}")
         more = self.scores or self.verdict or self.layers or self.histories
         if not self.training and (self.steps != (0,) or more):
             raise ValueError("without training a row has the quantities at step 0, and nothing else")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import reprlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -108,7 +109,7 @@ def _check_fits(config: RunConfig, first: RunConfig) -> None:
         theirs, ours = getattr(first, name), getattr(config, name)
         if name not in MAY_DIFFER and ours != theirs:
             raise ValueError(
-                f"the runs of an ensemble must agree in {name}; got {theirs!r} and {ours!r} "
+                f"the runs of an ensemble must agree in {name}; got {reprlib.repr(theirs)} and {reprlib.repr(ours)} "
                 f"(they may differ in {', '.join(sorted(MAY_DIFFER))})"
             )
     shape = (config.layout(), config.n_train, config.loss_name)
