@@ -13,7 +13,8 @@ from pathlib import Path
 import streamlit as st
 
 AT_ONCE = 2
-"""Trainings at the same time in this process, and as many background measurements: more would share the same cores."""
+"""Trainings at the same time in this process, and as many background measurements: more would share the same cores. While
+all of them are long, a short one goes beside them."""
 
 MEASUREMENTS_KEPT = 100
 """Measurements in memory with a run, the least recently used leave first: a page has about ten for each step shown."""

@@ -96,7 +96,20 @@ def bar(works: Sequence[Work], place: st.delta_generator.DeltaGenerator) -> None
     """How far the work has come, drawn into a place."""
     share = sum(work.steps_done for work in works) / sum(work.steps for work in works)
     text = f"Training: {sum(work.done for work in works)} of {len(works)} runs are done"
-    place.progress(min(share, 1.0), text=works[0].progress_text() if len(works) == 1 else text)
+    if len(works) == 1:
+        text = in_line(runs().pool.before(works[0])) or works[0].progress_text()
+    place.progress(min(share, 1.0), text=text)
+
+
+def in_line(before: int | None) -> str:
+    """A place in the queue in words; "" for work that does not wait."""
+    if before is None:
+        return ""
+    return (
+        "Waiting for its turn"
+        + (f": {before} before it" if before else ", the next one")
+        + ". Others are training now."
+    )
 
 
 def stop_button(purpose: str, key: str, help: str) -> None:

@@ -6,13 +6,13 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import streamlit as st
 from streamlit import runtime
 
 from dashboard.jobs import limits
+from dashboard.jobs.queue import Queue
 from dashboard.jobs.work import Abandoned, Opened, Request, RunRequest, Work
 from nncore import History, RunConfig
 
@@ -33,7 +33,7 @@ class Runs:
     """
 
     def __init__(self) -> None:
-        self.pool = ThreadPoolExecutor(limits.AT_ONCE, thread_name_prefix="training")
+        self.pool = Queue(limits.AT_ONCE)
         self.lock = threading.Lock()
         self.by_request: dict[tuple[str, Request[Any]], Work] = {}
         self.by_session: dict[str, dict[str, list[Work]]] = {}

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal, Protocol, TypeVar
 
 from cachetools import LRUCache
@@ -86,6 +87,11 @@ class Work:
     def compute(self) -> Any:
         """The result, or what there is of it as soon as `cancelled()`, which is asked at every step."""
         raise NotImplementedError
+
+    @cached_property
+    def seconds(self) -> float:
+        """What it takes by estimate."""
+        return float(self.request.seconds())
 
     @property
     def done(self) -> bool:

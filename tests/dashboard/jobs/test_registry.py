@@ -121,15 +121,16 @@ def test_stop_of_one_session_leaves_the_other_its_whole_run(shared: Runs, held: 
 def test_run_stopped_before_its_turn_keeps_its_first_step(shared: Runs) -> None:
     busy = [ask(shared, f"busy {session}", LONG.replace(seed=session)) for session in range(limits.AT_ONCE)]
     until(lambda: all(training.step > 0 for training in busy))
-    queued = ask(shared, "a", SMALL)
+    config = LONG.replace(seed=99)
+    queued = ask(shared, "a", config)
     assert not wait(queued, 0.1, lambda: None)
     shared.stop("a")
     for session in range(limits.AT_ONCE):
         ask(shared, f"busy {session}", SMALL.replace(seed=9))
-    history = finished(ask(shared, "a", SMALL)).history
-    assert ask(shared, "a", SMALL) is queued
+    history = finished(ask(shared, "a", config)).history
+    assert ask(shared, "a", config) is queued
     assert len(history) == 1
-    assert history.stopped == "Stopped by hand at step 0 of 20."
+    assert history.stopped == "Stopped by hand at step 0 of 400000."
 
 
 def test_stopped_run_is_not_shared_and_can_be_run_to_the_end(shared: Runs, held: threading.Event) -> None:
