@@ -1,6 +1,6 @@
 """What may run, how much of it, and what stays in memory: fixed numbers, and what the operator has set.
 
-Whoever runs the dashboard sets the four NNCORE_ settings, each by environment variable, else by Streamlit secret; no
+Whoever runs the dashboard sets the five NNCORE_ settings, each by environment variable, else by Streamlit secret; no
 visitor can change them.
 """
 
@@ -22,6 +22,18 @@ MEASUREMENTS_KEPT = 100
 BACKGROUND_MEASUREMENTS_KEPT = 30
 """Background measurements in memory with a run; the oldest leave first."""
 
+MEASURED_BYTES = 64 * 2**20
+"""Memory of the measurements kept with one run; the least recently used leave first."""
+
+GRACE_SECONDS = 5.0
+"""A page that is closed for so long is not coming back: what it was waiting for ends."""
+
+KEPT_SECONDS = 30.0
+"""What nobody looks at any more stays so long after the last of its readers has left."""
+
+TIDY_SECONDS = 2.0
+"""How often it is looked who has left."""
+
 FILES_KEPT = 4
 """Opened histories in memory for one session."""
 
@@ -36,6 +48,9 @@ MAX_SECONDS = "NNCORE_MAX_SECONDS"
 
 MAX_MB = "NNCORE_MAX_MB"
 """Setting: megabytes of memory that the history of one run may take."""
+
+MEMORY_MB = "NNCORE_MEMORY_MB"
+"""Setting: megabytes of memory for all runs, measurements and opened files of the process together."""
 
 SCHEDULER = "NNCORE_SCHEDULER"
 """Setting: address of the Dask scheduler on which maps are computed."""
@@ -54,14 +69,17 @@ def bytes_allowed() -> int:
     return int(min(_number(MAX_MB, 512, "megabytes") * 2**20, sys.maxsize))
 
 
-def history_bytes_kept() -> int:
-    """Memory for the histories of runs, and as much again for opened files; the least recently used leave first."""
-    return 2 * bytes_allowed()
+def bytes_kept() -> int:
+    """Memory for runs, measurements and opened files of the whole process; twice a run's unless the operator says otherwise.
+
+    Raises ValueError where the setting is no number above 0.
+    """
+    return int(min(_number(MEMORY_MB, 2 * bytes_allowed() / 2**20, "megabytes") * 2**20, sys.maxsize))
 
 
 def table_bytes_kept() -> int:
     """Memory for the uploaded tables of a session; the least recently used leave first."""
-    return bytes_allowed() // 2
+    return bytes_allowed() // 8
 
 
 def scheduler() -> str | None:
@@ -78,7 +96,7 @@ def sweeps() -> Path | None:
 def check() -> None:
     """Raise ValueError, one sentence, where the operator has set something that cannot be used."""
     seconds_allowed()
-    bytes_allowed()
+    bytes_kept()
 
 
 def _number(name: str, default: float, unit: str) -> float:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import threading
 import time
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import streamlit as st
@@ -38,13 +41,14 @@ class Runs:
         self.by_request: dict[tuple[str, Request[Any]], Work] = {}
         self.by_session: dict[str, dict[str, list[Work]]] = {}
         self.opened: OrderedDict[tuple[str, RunRequest], Opened] = OrderedDict()
+        self.absent: dict[str, float] = {}
 
     def ask(self, session: str, requests: Sequence[Request[W]], purpose: str = PAGE) -> list[W]:
         """The work on these requests, in their order, for a session; what it asked for before for this purpose is given up.
 
         A page's own run is the history that the session has opened for this request, if there is one. Raises
-        ValueError, before anything starts, when one of them or all together are over budget: use `over_budget` to find
-        out which are.
+        ValueError, before anything starts, when one of them or all together are over budget (use `over_budget` to find
+        out which are), or what others look at leaves too little memory.
         """
         with self.lock:
             opened = self.opened.get((session, *requests)) if purpose == PAGE else None
@@ -57,11 +61,13 @@ class Runs:
                 return [before[request] for request in requests]
             for problem in self.over_budget(requests).values():
                 raise ValueError(problem)
+            self._check_room(session, purpose, requests)
             after = {request: before.get(request) or self._find(session, request) for request in requests}
             left = self._held(session, purpose)
             self.by_session.setdefault(session, {})[purpose] = list(after.values())
             for work in after.values():
                 work.waiting.add(session)
+                work.readers.add(session)
             self._let_go(session, left)
             for request, work in after.items():
                 if request not in before and request.sharing != "none":
@@ -73,10 +79,10 @@ class Runs:
     def over_budget(self, requests: Sequence[R]) -> dict[R, str]:
         """The requests that are over budget, by themselves or after those before them, each with its sentence.
 
-        All results together may take `limits.history_bytes_kept`, and the work that is not done yet
+        All results together may take `limits.bytes_kept`, and the work that is not done yet
         `limits.seconds_allowed`.
         """
-        seconds_allowed, bytes_kept = limits.seconds_allowed(), limits.history_bytes_kept()
+        seconds_allowed, bytes_kept = limits.seconds_allowed(), limits.bytes_kept()
         problems: dict[R, str] = {}
         seconds, size = 0.0, 0
         for request in dict.fromkeys(requests):
@@ -143,7 +149,7 @@ class Runs:
         """Take in a history from a file, which this session is then given whenever its page asks for `config`.
 
         It replaces one that was opened for the same config. A session has `limits.FILES_KEPT` of them, all together
-        take `limits.history_bytes_kept`, and those looked at longest ago leave first.
+        take `limits.bytes_kept`, and those looked at longest ago leave first.
         """
         opened = Opened(session, history, name)
         with self.lock:
@@ -228,22 +234,58 @@ class Runs:
             return isinstance(future.exception(), Abandoned)
         return not work.waiting
 
+    def _check_room(self, session: str, purpose: str, requests: Sequence[Request[Any]]) -> None:
+        """Raise ValueError where what is looked at, here and by others, leaves too little memory for these."""
+        mine = {id(work) for work in self._held(session, purpose)}
+        in_use = {id(work): work for held in self.by_session.values() for works in held.values() for work in works}
+        in_use |= {id(each): each for each in self.opened.values()}
+        others = [work for work in in_use.values() if id(work) not in mine or work.waiting - {session}]
+        known = {work.request for work in others}
+        used = sum(work.nbytes for work in others)
+        needed = sum(request.history_bytes() for request in dict.fromkeys(requests) if request not in known)
+        if used and used + needed > limits.bytes_kept():
+            raise ValueError(
+                f"it needs {needed / 2**20:,.0f} MB, and of this site's {limits.bytes_kept() / 2**20:,.0f} MB {used / 2**20:,.0f} are "
+                "in use: try again in a minute, or take fewer records or a smaller network"
+            )
+
     def _drop_old(self) -> None:
-        """Forget sessions that have ended, and the work used longest ago until the rest fits."""
+        """Forget sessions that have ended, and what was used longest ago until all the rest fits."""
         for session in [session for session in self.by_session if not _present(session)]:
             self._leave(session)
-        bytes_kept = limits.history_bytes_kept()
-        size = 0
-        for key, work in reversed(list(self.by_request.items())):
-            owner, request = key
-            size += request.history_bytes()
-            if (owner and not _present(owner)) or (size > bytes_kept and work.done and not work.waiting):
-                del self.by_request[key]
-        size = 0
+        bytes_kept, size = limits.bytes_kept(), 0
         for key in reversed(list(self.opened)):
             size += self.opened[key].history.nbytes
             if not _present(key[0]) or size > bytes_kept:
                 self._close(*key)
+        size = sum(each.nbytes for each in self.opened.values())
+        size += sum(work.nbytes for work in self.by_request.values() if work.waiting or not work.done)
+        for key, work in reversed(list(self.by_request.items())):
+            idle = work.done and not work.waiting
+            size += work.nbytes if idle else 0
+            if (key[0] and not _present(key[0])) or (idle and size > bytes_kept):
+                del self.by_request[key]
+
+    def tidy(self) -> bool:
+        """End what nobody waits for any more and forget what nobody has looked at for a while; was there anything?"""
+        now = time.monotonic()
+        with self.lock:
+            before = len(self.by_session) + len(self.by_request) + len(self.opened)
+            known = {*self.by_session, *(key[0] for key in (*self.by_request, *self.opened) if key[0])}
+            self.absent = {session: self.absent.get(session, now) for session in known if not _present(session)}
+            for session in [each for each, since in self.absent.items() if now - since >= limits.GRACE_SECONDS]:
+                self._leave(session)
+                for key in [key for key in self.opened if key[0] == session]:
+                    self._close(*key)
+            for key, work in list(self.by_request.items()):
+                work.readers = {reader for reader in work.readers if _present(reader)}
+                if work.waiting or work.readers or not work.done:
+                    work.left = None
+                elif work.left is None:
+                    work.left = now
+                elif now - work.left >= limits.KEPT_SECONDS:
+                    del self.by_request[key]
+            return len(self.by_session) + len(self.by_request) + len(self.opened) < before
 
 
 def _key(session: str, request: Request[Any]) -> tuple[str, Request[Any]]:
@@ -258,8 +300,24 @@ def _present(session: str) -> bool:
 
 @st.cache_resource
 def runs() -> Runs:
-    """The process's background work."""
-    return Runs()
+    """The process's background work, and a thread that tidies up behind its readers."""
+    made = Runs()
+    threading.Thread(target=_tidy_up, args=(weakref.ref(made),), name="tidy", daemon=True).start()
+    return made
+
+
+def _tidy_up(shared: weakref.ref[Runs]) -> None:
+    while (found := shared()) is not None:
+        if found.tidy():
+            _give_back()
+        del found
+        time.sleep(limits.TIDY_SECONDS)
+
+
+def _give_back() -> None:
+    """Have the C library hand freed memory to the system, where it is one that otherwise keeps it."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def wait(works: Work | Sequence[Work], seconds: float, look: Callable[[], None]) -> bool:

@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol, TypeVar
 from cachetools import LRUCache
 
 from dashboard.jobs import limits
+from dashboard.jobs.weight import weight
 from nncore import History, RunConfig, run
 from nncore.config import cost
 from nncore.config.run_config import TABLE
@@ -52,7 +53,8 @@ class Request(Protocol[W_co]):
 class Work:
     """One request, being worked on or finished, and what was measured on its result.
 
-    `waiting` holds the sessions that want it: when the last one leaves, unfinished work is cancelled. A subclass says
+    `waiting` holds the sessions that want it: when the last one leaves, unfinished work is cancelled. `readers` holds all that
+    ever did, and `left` says since when none of them is there any more. A subclass says
     `steps` and does `compute`; work that was begun with a `last_step` ends there.
     """
 
@@ -62,6 +64,9 @@ class Work:
         self.waiting: set[str] = set()
         self.stop = self._begun = False
         self.future: Future[Any] | None = None
+        self.readers: set[str] = set()
+        self.left: float | None = None
+        self._weights: dict[Any, int] = {}
         self._measured: LRUCache[Any, Any] = LRUCache(limits.MEASUREMENTS_KEPT)
         self._lock = threading.Lock()
 
@@ -123,8 +128,21 @@ class Work:
         key = (function.__module__, function.__qualname__, *arguments)
         with self._lock:
             if key not in self._measured:
-                self._measured[key] = function(self.result, *arguments)
+                found = function(self.result, *arguments)
+                self._measured[key], self._weights[key] = found, weight(found)
+                while (
+                    sum(self._weights[each] for each in self._measured) > limits.MEASURED_BYTES
+                    and len(self._measured) > 1
+                ):
+                    self._measured.popitem()
+                self._weights = {each: self._weights[each] for each in self._measured}
             return self._measured[key]
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of its result, as estimated, and of what was measured on it."""
+        with self._lock:
+            return int(self.request.history_bytes()) + sum(self._weights.values())
 
     def up_to_here(self) -> Work:
         """The same work for one session alone, to end where this one stands now."""

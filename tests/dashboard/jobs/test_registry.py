@@ -2,6 +2,7 @@
 
 import threading
 import time
+import weakref
 
 import numpy as np
 import pytest
@@ -170,7 +171,7 @@ def test_run_over_budget_is_refused_before_anything_starts(shared, monkeypatch, 
 
 
 def test_kept_histories_are_bounded_and_the_latest_stay(shared, monkeypatch) -> None:
-    monkeypatch.setattr(limits, "history_bytes_kept", lambda: 3 * SMALL.history_bytes())
+    monkeypatch.setattr(limits, "bytes_kept", lambda: 3 * SMALL.history_bytes())
     made = [finished(ask(shared, "a", SMALL.replace(seed=seed))) for seed in range(8)]
     assert [training.config.seed for training in shared.by_request.values()] == [5, 6, 7]
     assert ask(shared, "a", SMALL.replace(seed=6)) is made[6]
@@ -178,11 +179,97 @@ def test_kept_histories_are_bounded_and_the_latest_stay(shared, monkeypatch) -> 
 
 
 def test_run_that_a_session_looks_at_is_not_dropped(shared, monkeypatch) -> None:
-    monkeypatch.setattr(limits, "history_bytes_kept", lambda: SMALL.history_bytes())
+    monkeypatch.setattr(limits, "bytes_kept", lambda: 2 * SMALL.history_bytes())
     mine = finished(ask(shared, "a", SMALL))
     for seed in range(1, 6):
         finished(ask(shared, "b", SMALL.replace(seed=seed)))
     assert ask(shared, "c", SMALL) is mine
+
+
+def test_a_run_that_finds_no_room_beside_those_in_use_is_refused_with_the_numbers(shared, monkeypatch) -> None:
+    monkeypatch.setattr(limits, "bytes_kept", lambda: 2 * SMALL.history_bytes())
+    mine, theirs = (finished(ask(shared, session, SMALL.replace(seed=seed))) for seed, session in enumerate("ab"))
+    with pytest.raises(ValueError, match=r"it needs 0 MB, and of this site's 0 MB 0 are in use: try again in a minute"):
+        ask(shared, "c", SMALL.replace(seed=2))
+    assert ask(shared, "c", SMALL) is mine, "one that is there needs no room"
+    shared.leave("a")
+    shared.leave("c")
+    assert finished(ask(shared, "c", SMALL.replace(seed=2))) is not theirs
+
+
+def test_measurements_are_weighed_with_their_run(shared, monkeypatch) -> None:
+    mine = finished(ask(shared, "a", SMALL))
+    before = mine.nbytes
+    mine.measured(lambda history: np.zeros(1_000_000))
+    assert mine.nbytes >= before + 8_000_000
+    monkeypatch.setattr(limits, "MEASURED_BYTES", 20_000_000)
+    for record in range(9):
+        mine.measured(lambda history, record: np.zeros(1_000_000), record)
+    assert mine.nbytes <= before + 21_000_000
+
+
+@pytest.fixture
+def no_grace(monkeypatch) -> set[str]:
+    """The sessions that are there; who leaves is noticed at the next look."""
+    there = {"a", "b"}
+    monkeypatch.setattr(registry, "_present", lambda session: session in there)
+    monkeypatch.setattr(limits, "GRACE_SECONDS", 0.0)
+    monkeypatch.setattr(limits, "KEPT_SECONDS", 0.0)
+    return there
+
+
+def test_a_closed_page_ends_its_run_though_nobody_asks_for_anything(shared, no_grace) -> None:
+    alone, together = ask(shared, "a", LONG), ask(shared, "b", LONG.replace(seed=1))
+    assert ask(shared, "a", LONG.replace(seed=1), SEEDS) is together
+    until(lambda: alone.step > 0 and together.step > 0)
+    shared.tidy()
+    assert shared.active == 2
+    no_grace.discard("a")
+    assert shared.tidy()
+    until(lambda: alone.done)
+    assert isinstance(alone.error, Abandoned) and not together.done
+    assert list(shared.by_session) == ["b"]
+
+
+def test_a_page_that_comes_back_in_time_keeps_its_run(shared, no_grace, monkeypatch) -> None:
+    monkeypatch.setattr(limits, "GRACE_SECONDS", 1e9)
+    mine = ask(shared, "a", LONG)
+    no_grace.discard("a")
+    shared.tidy()
+    no_grace.add("a")
+    shared.tidy()
+    assert mine.waiting == {"a"} and not shared.absent
+
+
+def test_memory_is_given_back_once_the_last_reader_has_left(shared, no_grace) -> None:
+    finished(ask(shared, "a", SMALL))
+    shared.adopt("a", SMALL.replace(seed=5), run(SMALL.replace(seed=5)), "file")
+    kept = finished(ask(shared, "b", SMALL.replace(seed=1)))
+    finished(ask(shared, "b", SMALL.replace(seed=2)))
+    no_grace.discard("a")
+    for _ in range(3):
+        shared.tidy()
+    assert not shared.opened
+    assert [work.config.seed for work in shared.by_request.values()] == [1, 2], "a reader may go back to what it saw"
+    assert ask(shared, "b", SMALL.replace(seed=1)) is kept
+    no_grace.clear()
+    for _ in range(3):
+        shared.tidy()
+    assert not shared.by_request and not shared.by_session
+
+
+def test_a_thread_tidies_up_as_long_as_the_work_is_there(monkeypatch) -> None:
+    looks = []
+    monkeypatch.setattr(limits, "TIDY_SECONDS", 0.01)
+    monkeypatch.setattr(Runs, "tidy", lambda self: looks.append(1) or True)
+    made = Runs()
+    thread = threading.Thread(target=registry._tidy_up, args=(weakref.ref(made),))
+    thread.start()
+    until(lambda: len(looks) > 2)
+    made.pool.shutdown()
+    del made
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
 
 
 def test_session_that_left_frees_its_run(shared, monkeypatch) -> None:
@@ -297,7 +384,7 @@ def test_several_runs_are_held_to_one_budget_together(shared: Runs, monkeypatch)
     assert shared.active == 0
     assert wait(ask_all(shared, "a", configs[:2]), PATIENCE, lambda: None)
     assert list(shared.over_budget(requests)) == []  # what is there already costs no time
-    monkeypatch.setattr(limits, "history_bytes_kept", lambda: 3 * SMALL.history_bytes())
+    monkeypatch.setattr(limits, "bytes_kept", lambda: 3 * SMALL.history_bytes())
     assert list(shared.over_budget(requests)) == requests[3:]
     large = RunRequest(SMALL.replace(steps=100_000, hidden=(64,) * 10))
     assert "the history would take" in shared.over_budget([large, RunRequest(SMALL)])[large]

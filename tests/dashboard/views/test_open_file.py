@@ -282,7 +282,7 @@ def test_files_are_bounded_in_number_and_memory_and_leave_with_their_session(mon
     assert len(shared.opened) == limits.FILES_KEPT
     assert ("a", RunRequest(configs[0])) in shared.opened and ("a", RunRequest(configs[1])) not in shared.opened
     shared.adopt("b", SMALL, history, "x")
-    monkeypatch.setattr(limits, "history_bytes_kept", lambda: 2 * history.nbytes)
+    monkeypatch.setattr(limits, "bytes_kept", lambda: 2 * history.nbytes)
     shared.adopt("b", SMALL, history, "x")
     assert len(shared.opened) == 2
     monkeypatch.setattr(registry, "_present", lambda session: session == "b")
