@@ -14,7 +14,7 @@ from dashboard.words.numbers import about_megabytes
 from nncore import Fork, History, RunConfig
 from nncore import measures as m
 from nncore.config.scripts import nncore_script, torch_script
-from nncore.history import csv_size, parquet_size
+from nncore.history import SPREADSHEET_ROWS, csv_size, parquet_size
 
 LARGEST_FILE = 500 * 2**20
 """A download is held in memory while it is handed over: beyond this it is not offered."""
@@ -40,7 +40,7 @@ def show(training: Training) -> None:
         parquet_size(history),
         history.to_parquet,
     )
-    rows = min(len(history) * history.layout.n_layers, m.SPREADSHEET_ROWS)
+    rows = min(len(history) * history.layout.n_layers, SPREADSHEET_ROWS)
     _button("Summary, CSV", f"{name}_summary.csv", "text/csv", 420 * rows, lambda target: _summary(history, target))
     _code(history.config, name)
 

@@ -49,7 +49,7 @@ def add_run(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         action="append",
         default=[],
-        help="write the history, as .parquet (bit for bit) or .csv; may be given again",
+        help="write the history, as .parquet (bit for bit), .csv, .csv.gz or .zip; may be given again",
     )
     add_limits(parser)
     add_manners(parser)
@@ -112,7 +112,9 @@ def run_command(arguments: argparse.Namespace) -> int:
 
 def add_diagnose(parser: argparse.ArgumentParser) -> None:
     """The flags of `nncore diagnose`."""
-    parser.add_argument("file", metavar="FILE", help="a history, .parquet or .csv, or a recorded run, .arrows")
+    parser.add_argument(
+        "file", metavar="FILE", help="a history, .parquet, .csv, .csv.gz or .zip, or a recorded run, .arrows"
+    )
     parser.add_argument(
         "--step", type=whole("step", 0, MOST_STEPS), metavar="N", help="the step to look at (the last finite one)"
     )

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nncore.history.history import Divergence, History
+from nncore.history.history import TAIL, Divergence, History
 from nncore.measures.measurement import Measurement
 from nncore.model.layout import Array
 from nncore.numerics.blas import blas_threads
-from nncore.training import TAIL
 
 QUANTITIES = {"theta": "max |θ|", "z": "max |z|", "delta": "max |δ|"}
 AS_PRINTED = {**QUANTITIES, "loss": "the loss"}

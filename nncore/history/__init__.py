@@ -14,18 +14,43 @@ not every step is recorded. Floats have the fewest digits that read back to the 
 a formula. `pandas.read_csv(path)` reads every float exactly from pandas 3.1 on, before that with
 `float_precision="round_trip"`; only where a whole column happens to hold whole numbers does it need
 `dtype={"theta": float, "gradient": float}` to keep the sign of -0.
+
+A CSV file may be compressed, by gzip or as a zip archive, and may hold an `Excerpt`. Of every k-th step it is a history
+whose settings say a k times as large record_every, with update_norm; with steps, layers or columns of choice it is a part,
+whose "history" says so under "part", and `read_csv` refuses it by saying what it is.
 """
 
-from nncore.history.csv import CSV_COLUMNS, csv_size, read_csv, write_csv
+from nncore.history.compressed import compressing
+from nncore.history.content import PartOfHistory
+from nncore.history.csv import (
+    CSV_COLUMNS,
+    SPREADSHEET_BYTES,
+    SPREADSHEET_ROWS,
+    csv_size,
+    fits_spreadsheet,
+    for_spreadsheet,
+    read_csv,
+    write_csv,
+)
+from nncore.history.excerpt import WHOLE, Excerpt, numbers_in
 from nncore.history.history import Divergence, History, replay
 from nncore.history.parquet import parquet_size, read_parquet, write_parquet
 
 __all__ = [
     "Divergence",
+    "Excerpt",
     "History",
+    "PartOfHistory",
+    "WHOLE",
     "replay",
     "CSV_COLUMNS",
+    "SPREADSHEET_BYTES",
+    "SPREADSHEET_ROWS",
+    "compressing",
     "csv_size",
+    "fits_spreadsheet",
+    "for_spreadsheet",
+    "numbers_in",
     "parquet_size",
     "read_csv",
     "read_parquet",

@@ -16,6 +16,7 @@ import numpy as np
 
 from nncore.config.run_config import RunConfig
 from nncore.data.table import TableNotHere
+from nncore.history.excerpt import part_in_words
 from nncore.history.history import Divergence, History, Target
 from nncore.numerics.sentences import in_a_line
 
@@ -24,6 +25,10 @@ FORMAT = 1
 
 BLOCK_BYTES = 4 * 2**20
 """Arrays that are written, or looked at, at once."""
+
+
+class PartOfHistory(ValueError):
+    """A file that holds some of a history's steps, layers or columns, and says so."""
 
 
 def binary(place: Target) -> Target:
@@ -58,7 +63,7 @@ def not_a_history(kind: str, *errors: type[Exception]) -> Iterator[None]:
     )
     try:
         yield
-    except TableNotHere:
+    except (TableNotHere, PartOfHistory):
         raise
     except expected as error:
         raise ValueError(
@@ -102,6 +107,23 @@ def checked(facts: Any) -> dict[str, Any]:
         found = facts.get("format") if isinstance(facts, dict) else None
         raise ValueError(f"its format must be {FORMAT}; got {reprlib.repr(found)}")
     return facts
+
+
+def check_whole(facts: Any) -> None:
+    """Raise PartOfHistory, one sentence that says what it is, where a file holds no more than an excerpt that is no history."""
+    if isinstance(facts, dict) and "part" in facts:
+        raise PartOfHistory(
+            f"this is a part of a history, {part_in_words(facts['part'])}: a spreadsheet or pandas opens it, and a history "
+            "needs θ and gradient of every layer"
+        )
+
+
+def bytes_left(file: IO[bytes]) -> int:
+    """Bytes from where a file stands to its end."""
+    here = file.tell()
+    end = file.seek(0, os.SEEK_END)
+    file.seek(here)
+    return end - here
 
 
 def empty_arrays(config: RunConfig, n_records: int, memory_budget: int | None) -> dict[str, np.ndarray]:

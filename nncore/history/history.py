@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import IO, Any
@@ -18,6 +18,9 @@ from nncore.numerics.spacing import evenly_spaced
 
 BLOCK_BYTES = 64 * 2**20
 """Largest block that replay computes at once."""
+
+TAIL = 8
+"""Steps kept before an early end, the last one included, whatever record_every is."""
 
 Target = str | os.PathLike[str] | IO[bytes]
 
@@ -121,11 +124,12 @@ class History:
 
     # Files ------------------------------------------------------------------------------------------------
 
-    def to_parquet(self, target: Target) -> None:
-        """Write a Parquet file that `from_parquet` reads back bit for bit."""
+    def to_parquet(self, target: Target, *, every: int = 1) -> None:
+        """Write a Parquet file that `from_parquet` reads back bit for bit; of every k-th step, as in `to_csv`."""
+        from nncore.history.excerpt import Excerpt
         from nncore.history.parquet import write_parquet
 
-        write_parquet(self, target)
+        write_parquet(self, target, Excerpt(every))
 
     @staticmethod
     def from_parquet(source: Target) -> History:
@@ -134,15 +138,45 @@ class History:
 
         return read_parquet(source)
 
-    def to_csv(self, target: Target) -> None:
-        """Write the tidy CSV: one row per step and parameter, every float in full."""
-        from nncore.history.csv import write_csv
+    def to_csv(
+        self,
+        target: Target,
+        *,
+        every: int = 1,
+        steps: Iterable[int] | None = None,
+        layers: Iterable[int] | None = None,
+        columns: str | Iterable[str] = ("theta", "gradient"),
+    ) -> None:
+        """Write the tidy CSV: one row per step and parameter, every float in full, block by block.
 
-        write_csv(self, target)
+        A path that ends in .gz is written with gzip, one that ends in .zip as a zip archive of the one file. `every`
+        leaves every k-th step, the first and the last among them: the history of a run with a k times as large
+        `record_every`, which `from_csv` opens again as that. `steps` chooses recorded steps, `layers` numbers 1 ... L,
+        `columns` theta, gradient or both: such a part says what it is, and is no history. `nncore.history.csv_size`
+        says beforehand how large the file becomes.
+
+        Raises ValueError, one sentence, on a step, a layer or a column that there is not.
+
+        >>> import io
+        >>> from nncore import RunConfig, run
+        >>> history, file = run(RunConfig(hidden=(4,), steps=100)), io.BytesIO()
+        >>> history.to_csv(file, every=10)
+        >>> _ = file.seek(0)
+        >>> thinned = History.from_csv(file)
+        >>> thinned.step.tolist(), thinned.config.record_every
+        ([0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100], 10)
+        """
+        from nncore.history.csv import write_csv
+        from nncore.history.excerpt import Excerpt
+
+        write_csv(self, target, Excerpt(every, steps, layers, columns))
 
     @staticmethod
     def from_csv(source: Target) -> History:
-        """The history in a CSV file written by `to_csv`; raises ValueError when it is not one."""
+        """The history in a CSV file written by `to_csv`, compressed or not.
+
+        Raises ValueError, one sentence, when it is not one, and when it is a part of one.
+        """
         from nncore.history.csv import read_csv
 
         return read_csv(source)

@@ -22,6 +22,7 @@ from nncore.history.content import (
     parsed,
     unpacked,
 )
+from nncore.history.excerpt import WHOLE, Excerpt
 from nncore.history.history import History, Target
 from nncore.history.whole_file import whole_file
 
@@ -29,10 +30,14 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def write_parquet(history: History, target: Target) -> None:
-    """Write a history as Parquet (zstd) to a path or a binary file, one row group after the other."""
+def write_parquet(history: History, target: Target, excerpt: Excerpt = WHOLE) -> None:
+    """Write a history as Parquet (zstd) to a path or a binary file, one row group after the other.
+
+    Raises ValueError on an excerpt that is no history: such parts are for CSV.
+    """
+    _check(history, excerpt)
     with whole_file(binary(target)) as file:
-        _write_groups(history, file, np.arange(len(history)))
+        _write_groups(history, file, excerpt.records(history), excerpt.config(history))
 
 
 def read_parquet(source: Target, memory_budget: int | None = None) -> History:
@@ -68,25 +73,35 @@ def read_parquet(source: Target, memory_budget: int | None = None) -> History:
         return history_of(config, facts, arrays, probe)
 
 
-def parquet_size(history: History) -> int:
-    """Estimated bytes of the Parquet file: three stretches of records are compressed and scaled up."""
+def parquet_size(history: History, excerpt: Excerpt = WHOLE) -> int:
+    """Estimated bytes of the Parquet file: three stretches of records are compressed and scaled up.
+
+    Raises ValueError as `write_parquet` does.
+    """
+    _check(history, excerpt)
+    records, config = excerpt.records(history), excerpt.config(history)
     each = max(1, BLOCK_BYTES // (16 * _record_bytes(history)))
-    starts = np.linspace(0, max(0, len(history) - each), 3).astype(int)
-    records = np.unique(np.concatenate([np.arange(start, min(start + each, len(history))) for start in starts]))
+    starts = np.linspace(0, max(0, len(records) - each), 3).astype(int)
+    places = np.unique(np.concatenate([np.arange(start, min(start + each, len(records))) for start in starts]))
     sample, empty = io.BytesIO(), io.BytesIO()
-    _write_groups(history, sample, records)
-    _write_groups(history, empty, records[:0])
+    _write_groups(history, sample, records[places], config)
+    _write_groups(history, empty, records[:0], config)
     head = empty.tell()
-    return head + (sample.tell() - head) * len(history) // len(records)
+    return head + (sample.tell() - head) * len(records) // len(places)
 
 
-def _write_groups(history: History, file: IO[bytes], records: np.ndarray) -> None:
+def _check(history: History, excerpt: Excerpt) -> None:
+    if not excerpt.is_history(history):
+        raise ValueError(f"Parquet holds whole histories, and this is {excerpt.in_words(history)}: write it as CSV")
+
+
+def _write_groups(history: History, file: IO[bytes], records: np.ndarray, config: RunConfig) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     size = max(1, BLOCK_BYTES // _record_bytes(history))
     probe = {"probe_x": packed(history.probe_x), "probe_y": packed(history.probe_y)}
-    facts = {"format": FORMAT, **history.to_dict(), **probe}
+    facts = {"format": FORMAT, **history.to_dict(), "config": config.to_dict(), **probe}
     schema = _schema(history.config).with_metadata({"nncore": json.dumps(facts)})
     columns = (history.step, history.loss, history.theta, history.grad, history.update_norm)
     with pq.ParquetWriter(

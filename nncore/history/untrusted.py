@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import IO
 
 import numpy as np
 
 from nncore.data.read_csv import MAX_BYTES, other_file
 from nncore.data.table import shortened
+from nncore.history.compressed import DAMAGED, GZIP, ZIP, decompressing
 from nncore.history.csv import CSV_COLUMNS, read_csv
+from nncore.history.excerpt import COLUMNS
 from nncore.history.history import History
 from nncore.history.parquet import read_parquet
 
@@ -25,13 +28,13 @@ _HEAD = 10_000
 
 
 def read_history(source: IO[bytes], memory_budget: int | None = None) -> History:
-    """The history in a binary file, Parquet or CSV whatever its name: every bit as it was written.
+    """The history in a binary file, Parquet or CSV, compressed or not, whatever its name: every bit as it was written.
 
     It is checked as far as a stranger's file needs to be: steps, shapes and types are those of its settings, so that
     whatever takes a history can take it. Its numbers are taken as they are. `memory_budget`: bytes that the history,
     and one pass over the training rows, may take.
 
-    Raises ValueError, one sentence, when there is no such history; TableNotHere, which is one, where the run's own
+    Raises ValueError, one sentence, when there is no such history or a part of one; TableNotHere, which is one, where the run's own
     table is not at hand.
 
     >>> import io
@@ -66,11 +69,15 @@ def _read(source: IO[bytes], head: bytes, memory_budget: int | None) -> History:
     if head.startswith(PARQUET):
         return read_parquet(source, memory_budget)
     other = other_file(head)
+    if other and head.startswith((GZIP, ZIP)):
+        with suppress(ValueError, *DAMAGED), decompressing(source) as content:
+            head, other = content.read(_HEAD), ""
+        source.seek(0)
     if other:
         raise ValueError(f"it is {other}, not a history in Parquet or CSV")
     first = head.splitlines()[0].decode("utf-8-sig", errors="replace").replace('"', "")
     names = [name.strip() for name in first.split(",")]
-    if set(CSV_COLUMNS) - set(names):
+    if set(CSV_COLUMNS) - set(COLUMNS) - set(names):
         raise ValueError(
             f"its first line is {shortened(first)}, and that of a history is {', '.join(CSV_COLUMNS)}: a summary or the "
             "numbers of one chart do not hold θ"

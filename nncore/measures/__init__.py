@@ -1,7 +1,7 @@
 """History -> measurement: one function per quantity, replayed on the probe rows when somebody looks."""
 
 from nncore.measures.histograms import DISTRIBUTIONS, distribution, distributions
-from nncore.measures.layers import SPREADSHEET_ROWS, gradient_flow, gradient_flows, over_time, per_layer, summary
+from nncore.measures.layers import gradient_flow, gradient_flows, over_time, per_layer, summary
 from nncore.measures.measurement import Measurement
 from nncore.measures.outputs import constant_loss, performance, response, responses
 from nncore.measures.parameters import layer_parameters, parameter
@@ -13,7 +13,6 @@ __all__ = [
     "LAYER_QUANTITIES",
     "OVER_TIME",
     "SATURATED_BELOW",
-    "SPREADSHEET_ROWS",
     "LayerView",
     "Measurement",
     "Quantity",

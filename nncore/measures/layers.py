@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from nncore.history.csv import SPREADSHEET_ROWS
 from nncore.history.history import History
 from nncore.measures.measurement import Measurement
 from nncore.measures.outputs import performance
@@ -15,9 +16,6 @@ from nncore.measures.quantities import LAYER_QUANTITIES, blocks, measured
 from nncore.measures.spread import OVER_TIME, affordable, caveats
 from nncore.numerics.blas import blas_threads
 from nncore.numerics.choices import choose
-
-SPREADSHEET_ROWS = 1_048_576
-"""Rows of a spreadsheet's sheet, the header included."""
 
 
 SUMMARY_PASSES = 1.5

@@ -8,11 +8,8 @@ from collections import deque
 import numpy as np
 
 from nncore.config.run_config import RunConfig
-from nncore.history.history import Divergence, History, update_norms, weight_change_norms
+from nncore.history.history import TAIL, Divergence, History, update_norms, weight_change_norms
 from nncore.model.layout import Array, Layout
-
-TAIL = 8
-"""Steps kept before an early end, the last one included, whatever record_every is."""
 
 
 class Recorder:

@@ -16,6 +16,7 @@ import nncore
 from nncore import History, RunConfig, run, sweep
 from nncore.command import CODES, COMMANDS, dashboard, main
 from nncore.command.arguments import read, read_axis, read_seeds
+from nncore.command.export import read_history
 from tests.patience import PATIENCE, until
 
 ROOT = Path(nncore.__file__).parents[1]
@@ -263,12 +264,21 @@ def test_a_sweep_with_runs_that_failed_says_so(tmp_path: Path, capsys: pytest.Ca
         (["sweep", "new", "--toml", "none.toml"], "none.toml cannot be read: No such file"),
         (["sweep", "full", "--seeds", "2"], "full must be a new or an empty folder"),
         (["diagnose", "none.parquet"], "none.parquet cannot be read: No such file"),
-        (["diagnose", "none.txt"], "must end in .parquet or .csv"),
+        (["diagnose", "none.txt"], "must end in .parquet, .csv, .csv.gz or .zip"),
         (["export", "run.csv"], "say what to write"),
         (["export", "run.csv", "--csv"], "is the file that is read"),
         (["export", "full", "--csv"], "full is not the folder of a sweep"),
+        (["export", "full", "--csv", "--every", "2"], "--every is for a history's --csv or --parquet"),
+        (["export", "run.csv", "--summary", "--layers", "2"], "--layers is for a history's --csv or --parquet"),
+        (["export", "run.csv", "--parquet", "--layers", "2"], "Parquet holds whole histories, and this is all 6"),
+        (["export", "run.csv", "--csv", "b.csv", "--layers", "4"], "layers go from 1 to 3; there is no 4"),
+        (["export", "run.csv", "--csv", "b.csv", "--steps", "1,x"], "steps must be whole numbers with commas"),
+        (["export", "run.csv", "--csv", "b.csv", "--steps", "1", "--every", "2"], "either every or steps"),
+        (["export", "run.csv", "--csv", "b.csv", "--every", "0"], "every must be a whole number from 1"),
+        (["export", "run.csv", "--csv", "b.csv", "--columns", "loss"], "columns must be theta, gradient or both"),
+        (["diagnose", "part.csv"], "this is a part of a history, all 6 recorded steps, layer 1 of 3, θ and gradient"),
         (["run", "--hidden", "64x200", "--steps", "2000"], "the history would take"),
-        (["run", "--steps", "2", "--hidden", "3", "--out", "full"], "must end in .parquet or .csv"),
+        (["run", "--steps", "2", "--hidden", "3", "--out", "full"], "must end in .parquet, .csv, .csv.gz or .zip"),
         (["run", "--steps", "2", "--hidden", "3", "--out", "no/run.csv"], "no/run.csv cannot be written"),
         (["run", "--steps", "200", "--max-seconds", "0.0001"], "0 s are allowed"),
     ],
@@ -285,6 +295,7 @@ def test_what_cannot_be_done_is_refused_in_one_sentence(
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "something").write_text("", encoding="utf-8")
     run(CONFIG).to_csv("run.csv")
+    run(CONFIG).to_csv("part.csv", layers=[1])
     assert main(arguments) == 2
     seen = capsys.readouterr()
     assert seen.err.startswith(f"nncore {arguments[0]}: ") and sentence in seen.err
@@ -310,6 +321,45 @@ def test_export_writes_the_same_history_in_another_format(tmp_path: Path) -> Non
     again = History.from_parquet(tmp_path / "a.parquet")
     np.testing.assert_array_equal(again.theta, history.theta)
     assert len(pd.read_csv(tmp_path / "a.summary.csv")) == 6 * 3
+
+
+@pytest.mark.parametrize("out", ["b.csv", "b.csv.gz", "b.zip", "b.parquet"])
+def test_export_thins_as_to_csv_does_and_says_rows_and_size(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], out: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run(CONFIG).to_parquet("a.parquet")
+    kind = "--parquet" if out.endswith("parquet") else "--csv"
+    assert main(["export", "a.parquet", kind, out, "--every", "2"]) == 0
+    again = read_history(Path(out))
+    assert again.config == CONFIG.replace(record_every=2)
+    np.testing.assert_array_equal(again.theta, run(CONFIG).theta[[0, 2, 4, 5]])
+    said = capsys.readouterr().out
+    assert f"Written: {out}" in said
+    if kind == "--csv":
+        assert (
+            f"{out}: {again.theta.size:,} rows, about 0.0 MB: 4 of 6 recorded steps, all 3 layers, θ and grad" in said
+        )
+    assert main(["diagnose", out]) == main(["diagnose", "a.parquet"])
+
+
+def test_export_takes_steps_layers_and_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    history = run(CONFIG)
+    history.to_parquet("a.parquet")
+    history.to_csv("expected.csv", steps=[0, 2, 3, 4], layers=[1, 3], columns="theta")
+    arguments = ["--steps", "0,2-4", "--layers", "1,3", "--columns", "theta"]
+    assert main(["export", "a.parquet", "--csv", "--summary", *arguments]) == 0
+    assert Path("a.csv").read_bytes() == Path("expected.csv").read_bytes()
+    assert len(pd.read_csv("a.summary.csv")) == 6 * 3, "the summary has every step and layer"
+
+
+def test_a_compressed_history_is_run_exported_and_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["run", *SMALL, "--quiet", "--out", "a.csv.gz"]) == 0
+    assert main(["export", "a.csv.gz", "--csv", "--parquet"]) == 0
+    for file in ("a.csv.gz", "a.csv", "a.parquet"):
+        np.testing.assert_array_equal(read_history(Path(file)).theta, run(CONFIG).theta)
 
 
 def test_export_writes_to_standard_output(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:

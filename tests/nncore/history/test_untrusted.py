@@ -1,6 +1,7 @@
 """A stranger's file is a history, bit for bit, or one sentence: never anything else."""
 
 import csv
+import gzip
 import io
 import json
 import zipfile
@@ -97,10 +98,11 @@ def refused(content: bytes, budget: int | None = None) -> str:
     return said
 
 
-def archive() -> bytes:
+def archive(*names: str) -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as packed:
-        packed.writestr("history.csv", "step,loss")
+        for name in names:
+            packed.writestr(name, "step,loss")
     return file.getvalue()
 
 
@@ -121,7 +123,14 @@ def of_one_chart(measure: object) -> bytes:
     [
         (lambda: b"", "it is empty"),
         (lambda: b" \n\n", "it is empty"),
-        (archive, "it is a zip archive or an Excel workbook, not a history in Parquet or CSV"),
+        (
+            lambda: archive("xl/workbook.xml", "xl/styles.xml"),
+            "it is a zip archive or an Excel workbook, not a history in Parquet or CSV",
+        ),
+        (lambda: archive("history.csv"), "its first line is 'step,loss'"),
+        (lambda: archive("history.csv")[:50], "it is a zip archive or an Excel workbook"),
+        (lambda: gzip.compress(b"step,loss"), "its first line is 'step,loss'"),
+        (lambda: gzip.compress(b"step,loss")[:12] + b"x" * 9, "it is a gzip archive, not a history in Parquet or CSV"),
         (foreign_parquet, "it holds a table of something else, and names no run"),
         (lambda: of_one_chart(m.summary), "a summary or the numbers of one chart do not hold θ"),
         (lambda: of_one_chart(lambda history: m.gradient_flow(history, 1)), "its first line is 'step,layer,"),
