@@ -1,48 +1,200 @@
-"""The whole history to take away, with its size said beforehand."""
+"""The history to take away: how much of it, in which file, with rows and size said as one chooses."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
+from typing import IO
 
 import streamlit as st
 
 from dashboard.jobs import limits
 from dashboard.jobs.work import Training
+from dashboard.state.session import STEP, peek
+from dashboard.words.markup import escape
 from dashboard.words.numbers import about_megabytes
+from dashboard.words.sentences import capital
+from dashboard.words.take_away import left_out_in_words, size_in_words
 from nncore import Fork, History, RunConfig
 from nncore import measures as m
 from nncore.config.scripts import nncore_script, torch_script
-from nncore.history import SPREADSHEET_ROWS, csv_size, parquet_size
+from nncore.history import (
+    SPREADSHEET_ROWS,
+    WHOLE,
+    Excerpt,
+    compressing,
+    csv_size,
+    for_spreadsheet,
+    numbers_in,
+    parquet_size,
+    write_csv,
+    write_parquet,
+)
 
 LARGEST_FILE = 500 * 2**20
-"""A download is held in memory while it is handed over: beyond this it is not offered."""
+"""Streamlit holds a download in memory while it is handed over: beyond this it is not offered."""
+
+SPREADSHEET, ALL, CHOICE = "Spreadsheet", "In full", "Choose"
+EVERY_STEP, EVERY_KTH, CHOSEN = "All", "Every k-th", "These"
+COLUMNS = {"θ and gradient": ("theta", "gradient"), "θ": ("theta",), "Gradient": ("gradient",)}
 
 
 SUMMARY_SHARE = 4
 """Share of a run's own time, one in so many, that its summary may take: nobody can stop a download."""
 
 
-def show(training: Training) -> None:
-    """Every θ and gradient as CSV or Parquet, the summary per step and layer, and the code that does it again."""
+@dataclass(frozen=True)
+class Kind:
+    """A kind of file: what it is called, its MIME type."""
+
+    label: str
+    mime: str
+
+
+KINDS = {
+    "csv": Kind("CSV", "text/csv"),
+    "csv.gz": Kind("CSV, gzip", "application/gzip"),
+    "zip": Kind("CSV, zip", "application/zip"),
+    "parquet": Kind("Parquet", "application/vnd.apache.parquet"),
+}
+"""Ending of a file's name -> its kind."""
+
+
+def show(training: Training, beside: Callable[[], None] | None = None) -> None:
+    """A card: as much of every θ and gradient as one chooses, the summary per step and layer, and the code that does it
+    again. `beside` draws a further button in its last row."""
+    with st.container(border=True, key="downloads", gap="small"):
+        _history(training)
+        with st.container(horizontal=True, vertical_alignment="center", key="take_away_more"):
+            _summary(training)
+            _code(training.config, file_name(training.config))
+            if beside:
+                beside()
+
+
+@st.fragment
+def _history(training: Training) -> None:
     history = training.history
-    name = file_name(history.config)
     st.markdown(
-        f"**Take it away** :gray[{len(history):,} steps × {history.layout.n_params:,} parameters, θ and gradient]",
-        width="stretch",
+        f"**Take away** :gray[{len(history):,} recorded steps × {history.layout.n_params:,} parameters, θ and gradient]"
     )
-    _button("History, CSV", f"{name}.csv", "text/csv", csv_size(history), history.to_csv)
-    _button(
-        "History, Parquet",
-        f"{name}.parquet",
-        "application/vnd.apache.parquet",
-        parquet_size(history),
-        history.to_parquet,
-    )
+    with st.container(horizontal=True, vertical_alignment="bottom", key="take_away"):
+        amount = st.segmented_control(
+            "How much",
+            [SPREADSHEET, ALL, CHOICE],
+            key="take_amount",
+            default=SPREADSHEET,
+            required=True,
+            help=f"A spreadsheet opens {SPREADSHEET_ROWS:,} rows; a CSV file of 25 MB it opens without a wait.",
+        )
+        kind = st.segmented_control(
+            "File",
+            list(KINDS),
+            key="take_kind",
+            format_func=lambda ending: f".{ending}",
+            default="csv",
+            required=True,
+            help="Parquet is the smallest, keeps every bit and takes whole histories only. The others are one tidy table: a "
+            "row for each step and parameter.",
+        )
+    problem = ""
+    try:
+        excerpt = _chosen(training) if amount == CHOICE else WHOLE
+        if amount == SPREADSHEET:
+            found = training.measured(for_spreadsheet)
+            if found is None:
+                raise ValueError("not even one layer at one step of this network fits a spreadsheet")
+            excerpt = found
+        size = training.measured(_size, excerpt, kind)
+    except ValueError as refused:
+        problem = str(refused)
+    if problem:
+        st.caption(f":material/block: {escape(capital(problem))}.")
+        return
+    st.caption(f"{size_in_words(history, excerpt, size, kind)} {left_out_in_words(history, excerpt)}")
+    name = f"{file_name(history.config)}{_suffix(history, excerpt)}"
+
+    def write(target: IO[bytes]) -> None:
+        _write(history, target, excerpt, kind)
+
+    _button(f"History, {KINDS[kind].label}", f"{name}.{kind}", KINDS[kind].mime, size, write)
+
+
+def _chosen(training: Training) -> Excerpt:
+    """What the widgets say; raises ValueError, one sentence, where there is no such part."""
+    history = training.history
+    n_layers, suggested = history.layout.n_layers, training.measured(for_spreadsheet)
+    every, these = 1, None
+    with st.container(horizontal=True, vertical_alignment="bottom", key="take_which"):
+        which = st.segmented_control(
+            "Steps", [EVERY_STEP, EVERY_KTH, CHOSEN], key="take_steps", default=EVERY_KTH, required=True
+        )
+        if which == EVERY_KTH:
+            first = min(max(suggested.every if suggested else 1, 2), max(len(history), 2))
+            chosen = st.number_input(
+                "k",
+                1,
+                max(len(history), 2),
+                first,
+                key="take_every",
+                help="Of the recorded steps, the first and the last among them.",
+                width=110,
+            )
+            every = int(chosen)
+        elif which == CHOSEN:
+            shown = history.step[history.nearest(peek(STEP, int(history.step[-1])))]
+            these = st.text_input(
+                "Recorded steps",
+                str(shown),
+                key="take_these",
+                max_chars=1000,
+                help="Numbers and stretches with commas, such as 0, 10, 20-30. The step that is shown stands here first.",
+                width=220,
+            )
+        layers = st.multiselect(
+            "Layers",
+            range(1, n_layers + 1),
+            key="take_layers",
+            format_func=lambda layer: f"{layer} (output)" if layer == n_layers else str(layer),
+            placeholder="All of them",
+            width=260,
+        )
+        columns = st.segmented_control(
+            "Values", list(COLUMNS), key="take_columns", default="θ and gradient", required=True
+        )
+    steps = None if these is None else numbers_in("steps", these, history.step.tolist())
+    return Excerpt(every, steps, layers or None, COLUMNS[columns])
+
+
+def _size(history: History, excerpt: Excerpt, kind: str) -> int:
+    return parquet_size(history, excerpt) if kind == "parquet" else csv_size(history, excerpt, f"history.{kind}")
+
+
+def _write(history: History, target: IO[bytes], excerpt: Excerpt, kind: str) -> None:
+    if kind == "parquet":
+        write_parquet(history, target, excerpt)
+        return
+    with compressing(target, f"{file_name(history.config)}{_suffix(history, excerpt)}.{kind}") as content:
+        write_csv(history, content, excerpt)
+
+
+def _suffix(history: History, excerpt: Excerpt) -> str:
+    """What a file's name says of what was left out."""
+    if not excerpt.is_history(history):
+        return "_part"
+    return f"_every{excerpt.every * history.config.record_every}" if excerpt.every > 1 else ""
+
+
+def _summary(training: Training) -> None:
+    history = training.history
     rows = min(len(history) * history.layout.n_layers, SPREADSHEET_ROWS)
-    _button("Summary, CSV", f"{name}_summary.csv", "text/csv", 420 * rows, lambda target: _summary(history, target))
-    _code(history.config, name)
+
+    def write(target: IO[bytes]) -> None:
+        m.summary(history, limits.seconds_allowed() / SUMMARY_SHARE).to_csv(target)
+
+    _button("Summary, CSV", f"{file_name(history.config)}_summary.csv", "text/csv", 420 * rows, write)
 
 
 def _code(config: RunConfig, name: str) -> None:
@@ -71,7 +223,7 @@ def _code(config: RunConfig, name: str) -> None:
                 )
 
 
-def _button(label: str, name: str, mime: str, size: int, write: Callable[[io.BytesIO], None]) -> None:
+def _button(label: str, name: str, mime: str, size: int, write: Callable[[IO[bytes]], None]) -> None:
     def content() -> bytes:
         target = io.BytesIO()
         try:
@@ -81,24 +233,20 @@ def _button(label: str, name: str, mime: str, size: int, write: Callable[[io.Byt
         return target.getvalue()
 
     fits = size <= LARGEST_FILE
-    help = (
-        None if fits else f"{about_megabytes(size)} is too large for a browser: raise 'Record every' or take Parquet."
-    )
     st.download_button(
         f"{label} ({about_megabytes(size)})",
         content,
         name,
         mime,
-        key=f"get_{name.rpartition('.')[2]}_{label}",
+        key=f"get_{label}",
         on_click="ignore",
         icon=":material/download:",
         disabled=not fits,
-        help=help,
+        help=None
+        if fits
+        else f"{about_megabytes(size)} is too large for a browser: leave more out, take a smaller kind of file, or raise "
+        "'Record every'. `nncore export` writes any size.",
     )
-
-
-def _summary(history: History, target: io.BytesIO) -> None:
-    m.summary(history, limits.seconds_allowed() / SUMMARY_SHARE).to_csv(target)
 
 
 def file_name(config: RunConfig) -> str:

@@ -25,6 +25,7 @@ def test_saved_history_opens_with_the_same_numbers_and_can_be_left(new_page, app
     page = new_page(expected_errors=DEEP_LINK)
     page.goto(f"{app_url}/?{urlencode(link(SMALL))}")
     before = numbers(page)
+    page.get_by_role("radio", name=".parquet").click()
     with page.expect_download() as caught:
         page.get_by_role("button", name="History, Parquet").click()
     file = tmp_path / "taken away"
@@ -49,3 +50,40 @@ def test_saved_history_opens_with_the_same_numbers_and_can_be_left(new_page, app
     leave.click()
     expect(leave).to_have_count(0)
     until(lambda: numbers(page) == before)
+
+
+def test_what_was_left_out_is_said_before_and_after(new_page, app_url: str, tmp_path: Path) -> None:
+    page = new_page(390, 844, expected_errors=DEEP_LINK)
+    page.goto(f"{app_url}/?{urlencode(link(SMALL))}")
+    panel = page.locator(".st-key-downloads")
+    expect(panel).to_contain_text("rows, about")
+    expect(panel).to_contain_text("opens in a spreadsheet. Nothing is left out.")
+    panel.get_by_role("radio", name="Choose").click()
+    expect(panel).to_contain_text("Left out: 6 of 13 recorded steps (every 2nd is in it).")
+    panel.get_by_role("radio", name=".csv.gz").click()
+    expect(panel).to_contain_text("short enough for a spreadsheet once it is unpacked")
+    thinned = saved(page, "History, CSV, gzip", tmp_path / "thinned.csv.gz")
+    assert History.from_csv(thinned).config == SMALL.replace(record_every=2)
+    panel.get_by_role("radio", name="Gradient", exact=True).click()
+    expect(panel).to_contain_text("Left out: 6 of 13 recorded steps (every 2nd is in it); θ. It is for a spreadsheet")
+    part = saved(page, "History, CSV, gzip", tmp_path / "part.csv.gz")
+    assert page.evaluate("() => document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+
+    page.goto(f"{app_url}/open_file")
+    page.locator("input[type=file]").set_input_files(part)
+    expect(page.get_by_role("alert")).to_contain_text(
+        "this is a part of a history, 7 of 13 recorded steps, all 5 layers, the gradient without θ"
+    )
+    page.locator("input[type=file]").set_input_files(thinned)
+    expect(page.locator(".st-key-history")).to_contain_text("Every 2 steps are recorded.")
+    page.get_by_role("button", name="Open it in the lab").click()
+    expect(page.locator(".st-key-from_file")).to_contain_text("From the file thinned.csv.gz")
+
+
+def saved(page: Page, button: str, path: Path) -> Path:
+    """The file that a button of the panel saves."""
+    wait_idle(page)
+    with page.expect_download() as caught:
+        page.get_by_role("button", name=button).click()
+    caught.value.save_as(path)
+    return path

@@ -61,8 +61,7 @@ def page() -> None:
         over_time(parent, fork)
     else:
         st.info("The fork ends where it begins. Fork earlier, or add Steps to the settings to change.")
-    with st.container(border=True, key="downloads", horizontal=True, vertical_alignment="center"):
-        downloads.show(fork)
+    downloads.show(fork)
 
 
 def show_verdict(parent: Training, fork: Training) -> None:

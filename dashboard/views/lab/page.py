@@ -311,9 +311,7 @@ def page() -> None:
         return
     charts(training)
     if layout.shows("downloads"):
-        with st.container(border=True, key="downloads", horizontal=True, vertical_alignment="center"):
-            downloads.show(training)
-            report.show(training)
+        downloads.show(training, beside=partial(report.show, training))
     banner.end()
     lesson_maker.offer()
     st.caption(f"{training.config.source.note} Measured on {len(training.history.probe_x)} training rows.")

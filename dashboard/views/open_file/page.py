@@ -23,11 +23,11 @@ OF_A_FILE = (
 def upload() -> None:
     """Choose a file, see what was read, open it."""
     file = st.file_uploader(
-        "A history, Parquet or CSV",
+        "A history, Parquet or CSV, compressed or not",
         key="history_file",
         max_upload_size=MAX_BYTES // 2**20,
-        help="What “History, CSV” or “History, Parquet” in the lab saved, or `to_csv` and `to_parquet` of nncore. It is "
-        f"recognised by its content. At most {MAX_BYTES / 2**20:.0f} MB, and {limits.bytes_allowed() / 2**20:,.0f} MB once read.",
+        help="What “Take away” in the lab saved, or `to_csv` and `to_parquet` of nncore: all recorded steps, or every k-th. "
+        f"It is recognised by its content. At most {MAX_BYTES / 2**20:.0f} MB, and {limits.bytes_allowed() / 2**20:,.0f} MB once read.",
     )
     if file is None:
         return

@@ -216,7 +216,7 @@ def test_a_forks_history_and_program_can_be_taken_away() -> None:
     (program,) = [code.value for code in app.get("code")]
     assert "nncore.Fork(" in program and "nncore.KillUnit(layer=1, unit=0)" in program
     labels = [button.proto.label for button in app.get("download_button")]
-    assert sum(label.startswith("History") for label in labels) == 2
+    assert sum(label.startswith("History") for label in labels) == 1
 
 
 def test_bit_for_bit_is_said_only_where_it_was_verified() -> None:

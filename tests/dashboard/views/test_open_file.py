@@ -12,6 +12,7 @@ from dashboard.jobs.work import RunRequest
 from dashboard.state.address import FIRST_SIGHT, nearest, settings_of
 from nncore import Fork, History, RunConfig, ScaleLayer, read_table, run
 from nncore import measures as m
+from nncore.history import compressing
 from tests.conftest import plots
 from tests.dashboard.jobs.conftest import ask
 from tests.dashboard.lab import SMALL as ELSEWHERE
@@ -26,9 +27,9 @@ FORK = Fork(
 )
 
 
-def written(history: History, kind: str = "parquet") -> bytes:
+def written(history: History, kind: str = "parquet", **excerpt: object) -> bytes:
     file = io.BytesIO()
-    getattr(history, f"to_{kind}")(file)
+    getattr(history, f"to_{kind}")(file, **excerpt)
     return file.getvalue()
 
 
@@ -300,6 +301,24 @@ def test_history_that_made_room_for_others_is_said_to_be_gone() -> None:
     assert r"The history of mine\_\*x\*.csv made room for others" in words(app)
 
 
+@pytest.mark.parametrize("name", ["thinned.csv", "thinned.csv.gz", "thinned.zip"])
+def test_thinned_history_opens_and_says_so(name: str, trained: list[RunConfig]) -> None:
+    file = io.BytesIO()
+    with compressing(file, name) as content:
+        run(SMALL).to_csv(content, every=4)
+    app = upload(page(), file.getvalue(), name)
+    assert "Every 4 steps are recorded." in words(app)
+    assert [metric.value for metric in app.metric[:3]] == ["3", "31", "6"]
+    (frame,) = app.dataframe
+    lines = {row["setting"]: (row["in the file"], row["by default"]) for _, row in frame.value.iterrows()}
+    assert lines["Record every … steps"] == ("4", "1")
+    app = in_lab(file.getvalue(), name, app)
+    from_file = plots(app)
+    assert SMALL.replace(record_every=4) not in trained
+    leave(app)
+    assert_same_charts(from_file, plots(app))
+
+
 # The page ---------------------------------------------------------------------------------------------------
 
 
@@ -341,6 +360,10 @@ def summary_csv() -> bytes:
         (lambda: written(run(SMALL))[:-40], "Parquet"),
         (lambda: written(run(SMALL), "csv").replace(b"moons", b"[x](http://y)", 1), r"\[x\](http://y)"),
         (lambda: b"a,b\n1,2\n", "its first line is 'a,b'"),
+        (
+            lambda: written(run(SMALL), "csv", layers=[2], steps=[0, 6], columns="theta"),
+            "this is a part of a history, 2 of 7 recorded steps, layer 2 of 3, θ without its gradient: ",
+        ),
     ],
 )
 def test_what_cannot_be_opened_is_a_sentence(content: object, said: str) -> None:
@@ -373,7 +396,7 @@ def test_history_on_a_table_asks_for_its_file() -> None:
 
 def test_fork_page_saves_a_history_that_opens_again(trained: list[RunConfig]) -> None:
     app = app_at(**ELSEWHERE).switch_page("views/fork/page.py").run()
-    assert any(button.label.startswith("History, Parquet") for button in app.get("download_button"))
+    assert any(button.label.startswith("History, CSV") for button in app.get("download_button"))
     (training,) = [
         each
         for each in registry.runs().by_request.values()
