@@ -138,3 +138,36 @@ def test_a_narrow_screen_does_not_scroll_sideways(open_at: OpenAt, path: str, ke
     page = open_at(path, f"chart_{key}", width=390, dark=dark)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert page.locator(".katex-error").count() == 0
+
+
+LONG = "-1.123456e-7, -9.1234567, -0.00012345, 9.1234567, -1.123456e-7, -9.1234567, 0.000123456"
+
+OVERFLOW = """() => Math.max(...[...document.querySelectorAll(".katex-display")].map(display => {
+    const right = display.closest("[data-testid=stElementContainer]").getBoundingClientRect().right;
+    const signs = [...display.querySelectorAll(".katex-html span")].filter(
+        each => !each.childElementCount && each.textContent.trim());
+    return Math.max(...signs.map(each => each.getBoundingClientRect().right)) - right;
+}))"""
+"""How far a line of arithmetic reaches beyond its place, in pixels."""
+
+
+@pytest.mark.parametrize(
+    ("address", "key"),
+    [("lecture_backward?b_sample=4&b_k=θ3&b_alpha=0.0123456", "chart_b_check"), ("lecture_forward", "chart_f_curve")],
+)
+def test_seven_pasted_numbers_are_theta_and_no_line_is_cut_on_a_phone(open_at: OpenAt, address: str, key: str) -> None:
+    page = open_at(address, key, width=390, height=844)
+    field = page.get_by_role("textbox", name="θ0 … θ6, typed or pasted")
+    for text in ("0.4 -0.7 0.9 0.6 -0.2 1.1", LONG, "0.4\t-0.7\t0.9\t0.6\t-0.2\t1.1\t0.8"):
+        field.fill(text)
+        field.press("Enter")
+        if text.count(".") == 6:
+            expect(page.get_by_text("θ must be 7 numbers, such as")).to_be_visible()
+        else:
+            numbers = ", ".join(f"{float(each):g}" for each in text.replace(",", " ").split())
+            page.wait_for_url("**theta6=0.000123456*" if text == LONG else "**theta6=0.8*")
+            expect(page.get_by_text("θ must be 7 numbers, such as")).to_have_count(0)
+            expect(field).to_have_value(text.replace("e-7", "e-07") if text == LONG else numbers)
+        wait_idle(page)
+        assert page.evaluate(OVERFLOW) <= 0
+        assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")

@@ -15,7 +15,7 @@ from dashboard.jobs.work import SeedTraining, Training
 from dashboard.playback import Playback
 from dashboard.state import pins, sidebar_run
 from dashboard.state.session import STEP, peek, session
-from dashboard.ui import card, downloads, layout, theme
+from dashboard.ui import card, downloads, layout, symbols, theme
 from dashboard.views import learned
 from dashboard.views.lab import (
     banner,
@@ -58,6 +58,8 @@ def charts(training: Training) -> None:
             )
         n_seeds = seed_study.control()
         pins.button(training.config)
+    if any(map(layout.shows, ("network", "numbers", "flow"))):
+        symbols.delta()
     pictures, numbers, wrong = st.container(key="pictures"), st.container(key="numbers"), st.container(key="wrong")
     layout.open_places()
     session().cards.begin("charts", record)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard.ui import theme
+from dashboard.ui import symbols, theme
 from dashboard.views.lecture import by_hand, descent, inspector, sigmoid_slope
 from dashboard.views.lecture.numbers_table import Numbers
 
@@ -15,6 +15,7 @@ st.markdown(
     "How much does the error change when one θ changes a little? Follow θ's influence forward to the output, multiply what each "
     "station does to it, and you have the gradient. That is all backpropagation is; the order, back to front, saves work."
 )
+symbols.fold()
 part = st.segmented_control(
     "Part of the page",
     list(PARTS),

@@ -14,14 +14,15 @@ from dashboard.views.lecture import charts_backward as charts
 from dashboard.views.lecture.backward_questions import OWN, situation
 from dashboard.views.lecture.inputs import activation_picker, set_up, theta_sliders, x_picker
 from dashboard.views.lecture.numbers_table import Numbers
+from dashboard.views.lecture.pencil import UNIT, error_line, forward_lines, slope_line, sum_lines, update_line
 from dashboard.views.lecture.quiz import ask
 from dashboard.views.lecture.worked_example import EXAMPLE_THETA, MSE, SAMPLES, THETA, notices
-from dashboard.words.formulas import factor, tex, worked
+from dashboard.words.formulas import factor, folded, tex, worked
 from dashboard.words.numbers import digits
 from nncore import MLP, Activation
 from nncore.lecture.chain import STEP, Chain, central_difference, chain, output_slopes
 from nncore.lecture.descent import Descent, descend
-from nncore.lecture.models import ONE_TWO_ONE, forward
+from nncore.lecture.models import ONE_TWO_ONE, ForwardPass, forward
 
 H_SWEEP = 10.0 ** np.arange(-11, 0.5, 0.5)
 
@@ -34,9 +35,9 @@ SITUATIONS = {
 }
 
 
-def written_out(k: int, found: Chain, phi: Activation, x: float, numbers: Numbers) -> str:
-    """df/dtheta_k as partial derivatives, as formulas, as numbers, and multiplied."""
-    unit = (1, 2, 1, 2, 0, 1, 2)[k]
+def written_out(k: int, found: Chain, seen: ForwardPass, phi: Activation, x: float, numbers: Numbers) -> str:
+    """The unit's slope with numbers; then df/dtheta_k as partial derivatives, as formulas, as numbers, and multiplied."""
+    unit = UNIT[k]
     slope = f"O_{{1{unit}}}(1 - O_{{1{unit}}})" if phi.name == "sigmoid" else rf"\varphi'(U_{{1{unit}}})"
     own = f"\\theta_{k}"
     if k >= 4:
@@ -58,10 +59,10 @@ def written_out(k: int, found: Chain, phi: Activation, x: float, numbers: Number
     for each in factors:
         numbers.add(f"chain of θ{k}", *names[each.kind], each.value)
     numbers.add(f"chain of θ{k}", f"∂f/∂θ{k}", "product of the factors", found.output_slopes[0])
-    substituted = r" \cdot ".join([tex(factors[0].value), *(factor(each.value) for each in factors[1:])])
+    substituted = folded([tex(factors[0].value), *(rf"\cdot {factor(each.value)}" for each in factors[1:])])
     result = rf"\mathbf{{{tex(found.output_slopes[0], 10)}}}"
     stages = [partials, formulas, substituted, result] if len(factors) > 1 else [partials, formulas, result]
-    return worked([(rf"\frac{{\partial f}}{{\partial {own}}}", *stages)])
+    return worked([*slope_line(k, seen, phi), (rf"\frac{{\partial f}}{{\partial {own}}}", *stages)])
 
 
 def show(look: Style, numbers: Numbers) -> None:
@@ -99,7 +100,7 @@ def show(look: Style, numbers: Numbers) -> None:
             "Learning rate α", 0.0, 1000.0, 0.1, 0.05, key="b_alpha", format="%g", bind="query-params"
         )
         phi = activation_picker("b_phi")
-        theta = theta_sliders("b")
+        theta = theta_sliders("b", typed=True)
     k = THETA.index(followed or "θ3")
     network = MLP(ONE_TWO_ONE, phi)
     xs, ys = (values[:, None] for values in SAMPLES)
@@ -126,14 +127,18 @@ def show(look: Style, numbers: Numbers) -> None:
     with page:
         left, right = st.columns(2, gap="medium")
         with left, st.container(border=True, key="b_network"):
-            st.markdown("**Forward** :gray[what the way back will need]")
+            which = "your sample" if sample == OWN else f"sample {sample}"
+            st.markdown(f"**Forward** :gray[{which}: x = {digits(x)}, y = {digits(y)}]")
             draw("b_drawing", drawings.network(theta, x, seen, look))
+            st.latex(worked(forward_lines(theta, x, seen, phi)))
         with right, st.container(border=True, key="b_chain"):
             st.markdown(f"**The chain to θ{k}** :gray[from the output back, a factor at a time]")
-            st.latex(written_out(k, found, phi, x, numbers))
+            st.latex(written_out(k, found, seen, phi, x, numbers))
             st.caption(
                 "Each factor is a derivative along one edge or through one unit; with two layers there is one path to each θ."
             )
+        with right:
+            one_sample(k, theta, alpha, y, found, numbers)
         for sentence in notices(theta, np.array([x]), phi, path.grad[0]):
             st.info(sentence, icon=":material/lightbulb:")
         if not SAMPLES[0].min() <= x <= SAMPLES[0].max():
@@ -142,7 +147,6 @@ def show(look: Style, numbers: Numbers) -> None:
                 "proportional to x, so that a far sample pulls hard where the slope lets it.",
                 icon=":material/lightbulb:",
             )
-        conventions(k, theta, alpha, delta, found, network, path, numbers)
 
     st.subheader("Sample by sample", anchor=False)
     st.markdown(f"The same chain at each of the lecture's four samples; the last column adds up to ∂E/∂θ{k}.")
@@ -166,12 +170,14 @@ def show(look: Style, numbers: Numbers) -> None:
         values = [column[row] for column in columns.values()]
         numbers.add_all(f"sample {row + 1}", list(columns), f"at x = {digits(x_row)}", values)
 
-    table_place, check_place = st.columns([3, 2], gap="medium")
+    sum_place, check_place = st.columns(2, gap="medium")
+    with sum_place:
+        all_samples(k, theta, alpha, network, path, slopes, numbers)
     with check_place:
         differences = [central_difference(network, MSE, theta, xs, ys, None, k, h)[0] for h in H_SWEEP]
         measured = charts.check_measurement(H_SWEEP, np.array(differences), float(path.grad[0, k]))
-        card.show("b_check", charts.CHECK, measured, charts.check(measured, look), height=260)
-    table_place.subheader("All seven at once", anchor=False)
+        card.show("b_check", charts.CHECK, measured, charts.check(measured, look), height=400)
+    st.subheader("All seven at once", anchor=False)
     own_slopes = output_slopes(network, theta, np.array([[x]]))[0]
     table = {
         "θ": theta,
@@ -181,14 +187,14 @@ def show(look: Style, numbers: Numbers) -> None:
         "∂E/∂θ, all samples": path.grad[0],
         "θ new, all samples": path.theta[-1],
     }
-    table_place.dataframe(
+    st.dataframe(
         {"": THETA} | {name: [digits(v, 12) for v in values] for name, values in table.items()}, hide_index=True
     )
     for name, values in list(table.items())[1:]:
         numbers.add_all("all seven", THETA, name, values)
     numbers.add("all samples", "E", "(1/N) Σ (y − f)²", path.loss[0])
     numbers.add("all samples", "E after the step", "at the new θ", path.loss[-1])
-    table_place.markdown(
+    st.markdown(
         f"Over all samples E goes from **{digits(path.loss[0], 12)}** to **{digits(path.loss[-1], 12)}** in this one step of α = {digits(alpha)}."
     )
 
@@ -196,34 +202,23 @@ def show(look: Style, numbers: Numbers) -> None:
     ask([questions.zero(), questions.equal(), questions.flat()], 3)
 
 
-def conventions(
-    k: int, theta: np.ndarray, alpha: float, delta: float, found: Chain, network: MLP, path: Descent, numbers: Numbers
-) -> None:
-    """The same derivative as the slides write it, for one sample, and as the field does, for all; each with its check."""
-    own, slope = f"\\theta_{k}", float(found.output_slopes[0])
-    slides, all_samples = delta * slope, float(path.grad[0, k])
-    xs, ys = (values[:, None] for values in SAMPLES)
-    h = STEP * max(1.0, abs(theta[k]))
-    numeric, _ = central_difference(network, MSE, theta, xs, ys, None, k, h)
-    minus_alpha = rf"- {factor(alpha)} \cdot "
-    left, right = st.columns(2, gap="medium")
-    with left, st.container(border=True, key="b_slides", height="stretch"):
+def one_sample(k: int, theta: np.ndarray, alpha: float, y: float, found: Chain, numbers: Numbers) -> None:
+    """The update as the slides write it, for one sample, with its check."""
+    own, slope, f = f"\\theta_{k}", float(found.output_slopes[0]), float(found.outputs[0])
+    delta = f - y
+    slides = delta * slope
+    with st.container(border=True, key="b_slides"):
         st.markdown("**One sample, as on the slides** :gray[Δ = −(y_a − y_p), no factor 2: α absorbs it]")
         st.latex(
             worked(
                 [
-                    (r"\Delta", "-(y_a - y_p)", tex(delta, 8)),
+                    error_line(y, f),
                     (
                         rf"\Delta\,\tfrac{{\partial f}}{{\partial {own}}}",
-                        f"{factor(delta)} \\cdot {factor(slope)}",
+                        folded([factor(delta), f"\\cdot {factor(slope)}"], 22),
                         tex(slides, 8),
                     ),
-                    (
-                        rf"{own}^{{\text{{new}}}}",
-                        rf"{own} - \alpha\,\Delta\,\tfrac{{\partial f}}{{\partial {own}}}",
-                        tex(theta[k]) + minus_alpha + factor(slides),
-                        rf"\mathbf{{{tex(theta[k] - alpha * slides, 8)}}}",
-                    ),
+                    update_line(k, rf"\Delta\,\tfrac{{\partial f}}{{\partial {own}}}", theta[k], alpha, slides),
                 ]
             )
         )
@@ -231,36 +226,39 @@ def conventions(
             f"With the 2, ∂E/∂θ{k} of this sample's own (y_a − y_p)² is **{digits(found.grad, 8)}**. Central difference: "
             f"{digits(found.numeric, 8)}, off by {digits(found.numeric_error, 2)}."
         )
-    with right, st.container(border=True, key="b_all", height="stretch"):
-        st.markdown("**All N = 4 samples** :gray[E = (1/N) Σ (y − f)²]")
-        st.latex(
-            worked(
-                [
-                    (
-                        rf"\tfrac{{\partial E}}{{\partial {own}}}",
-                        rf"-\tfrac{{2}}{{N}} \sum (y - f)\,\tfrac{{\partial f}}{{\partial {own}}}",
-                        tex(all_samples, 8),
-                    ),
-                    (
-                        rf"{own}^{{\text{{new}}}}",
-                        rf"{own} - \alpha\,\tfrac{{\partial E}}{{\partial {own}}}",
-                        tex(theta[k]) + minus_alpha + factor(all_samples),
-                        rf"\mathbf{{{tex(float(path.theta[-1, k]), 8)}}}",
-                    ),
-                ]
-            )
-        )
-        st.markdown(
-            rf"Check with h = {digits(h, 2)}: $\frac{{E({own} + h) - E({own} - h)}}{{2h}}$ = {digits(numeric, 8)}, off by "
-            f"{digits(abs(numeric - all_samples), 2)}."
-        )
     part = f"update of θ{k}"
     numbers.add(part, f"Δ ∂f/∂θ{k}", "one sample, slides", slides)
     numbers.add(part, f"θ{k} new", "one sample, slides", theta[k] - alpha * slides)
     numbers.add(part, f"∂E/∂θ{k} of this sample", "2 Δ ∂f/∂θ", found.grad)
     numbers.add(part, "central difference", "this sample", found.numeric)
     numbers.add(part, "its error", "this sample", found.numeric_error)
-    numbers.add(part, f"∂E/∂θ{k}", "all samples", all_samples)
+
+
+def all_samples(
+    k: int, theta: np.ndarray, alpha: float, network: MLP, path: Descent, slopes: np.ndarray, numbers: Numbers
+) -> None:
+    """The update as the field writes it, for all samples, each term of the sum written out, with its check."""
+    own, gradient = f"\\theta_{k}", float(path.grad[0, k])
+    xs, ys = (values[:, None] for values in SAMPLES)
+    h = STEP * max(1.0, abs(theta[k]))
+    numeric, _ = central_difference(network, MSE, theta, xs, ys, None, k, h)
+    outputs = network.forward(theta, xs).z[-1][:, 0]
+    with st.container(border=True, key="b_all", height="stretch"):
+        st.markdown("**All N = 4 samples** :gray[E = (1/N) Σ (y − f)²]")
+        st.latex(
+            worked(
+                [
+                    *sum_lines(k, SAMPLES[1], outputs, slopes[:, k]),
+                    update_line(k, rf"\tfrac{{\partial E}}{{\partial {own}}}", theta[k], alpha, gradient),
+                ]
+            )
+        )
+        st.markdown(
+            rf"Check with h = {digits(h, 2)}: $\frac{{E({own} + h) - E({own} - h)}}{{2h}}$ = {digits(numeric, 8)}, off by "
+            f"{digits(abs(numeric - gradient), 2)}."
+        )
+    part = f"update of θ{k}"
+    numbers.add(part, f"∂E/∂θ{k}", "all samples", gradient)
     numbers.add(part, f"θ{k} new", "all samples", float(path.theta[-1, k]))
     numbers.add(part, "central difference", "all samples", numeric)
-    numbers.add(part, "its error", "all samples", abs(numeric - all_samples))
+    numbers.add(part, "its error", "all samples", abs(numeric - gradient))

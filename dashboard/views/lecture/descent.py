@@ -44,7 +44,7 @@ def show(look: Style, numbers: Numbers) -> None:
         steps = whole("Steps", "b_steps", 1, 5000, 500, "Updates to take; every one is kept.")
         phi = activation_picker("b_phi")
         st.caption("θ at step 0:")
-        theta = theta_sliders("b")
+        theta = theta_sliders("b", typed=True)
     network = MLP(ONE_TWO_ONE, phi)
     path = descent_from(tuple(theta), alpha, steps, phi.name)
     with page:

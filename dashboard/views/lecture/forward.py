@@ -6,28 +6,20 @@ import numpy as np
 import streamlit as st
 
 from dashboard.charts import drawings
-from dashboard.ui import card, theme
+from dashboard.ui import card, symbols, theme
 from dashboard.ui.svg import draw
 from dashboard.views.lecture import charts_forward as charts
 from dashboard.views.lecture.inputs import activation_picker, set_up, theta_settings, theta_sliders, x_picker
 from dashboard.views.lecture.numbers_table import Numbers
+from dashboard.views.lecture.pencil import forward_lines
 from dashboard.views.lecture.quiz import Question, ask, predict
 from dashboard.views.lecture.worked_example import EXAMPLE_THETA, ROLES, SAMPLES
-from dashboard.words.formulas import factor, term, tex, worked
+from dashboard.words.formulas import folded, product, tex, worked
 from dashboard.words.numbers import digits
 from nncore import Activation
 from nncore.lecture.models import ForwardPass, collapsed, forward, symmetry
 
 EXAMPLE = np.array(EXAMPLE_THETA)
-PHI_OF = {
-    "linear": "{u}",
-    "sign": r"\operatorname{{sgn}}({u})",
-    "sigmoid": r"\frac{{1}}{{1 + e^{{-{factor}}}}}",
-    "tanh": r"\tanh({u})",
-    "relu": r"\max(0, {u})",
-}
-"""The lecture's five activations with a number put in; the others are written φ(number)."""
-
 SITUATIONS = {
     "Worked example": ("The lecture's θ at x = 1.", EXAMPLE_THETA, 1.0, "sigmoid"),
     "All θ equal": ("Both units become one.", (0.5,) * 7, 1.0, "sigmoid"),
@@ -41,36 +33,6 @@ SITUATIONS = {
 def situation(theta: tuple[float, ...], x: float, phi: str) -> dict[str, float | str]:
     """The widget values of a situation."""
     return {**theta_settings("f", theta), "f_x": x, "f_phi": phi}
-
-
-def phi_of(phi: Activation, u: float) -> str:
-    """phi of a number in KaTeX."""
-    return PHI_OF.get(phi.name, r"\varphi({u})").format(u=tex(u), factor=factor(u))
-
-
-def arithmetic(theta: np.ndarray, x: float, seen: ForwardPass, phi: Activation) -> str:
-    """Every line that a pencil writes: symbols, numbers, result."""
-    lines = []
-    for unit, u, o in ((1, seen.u11, seen.o11), (2, seen.u12, seen.o12)):
-        bias, weight = unit - 1, unit + 1
-        substituted = f"{tex(theta[bias])} + {factor(theta[weight])} \\cdot {factor(x)}"
-        lines += [
-            (f"U_{{1{unit}}}", f"\\theta_{bias} + \\theta_{weight}\\,x = {substituted}", tex(float(u))),
-            (f"O_{{1{unit}}}", f"\\varphi(U_{{1{unit}}}) = {phi_of(phi, float(u))}", tex(float(o))),
-        ]
-    o11, o12, f = float(seen.o11), float(seen.o12), float(seen.f)
-    first, second = (f"{factor(theta[k])} \\cdot {factor(o)}" for k, o in ((5, o11), (6, o12)))
-    lines.append(
-        (
-            "f(x)",
-            "O_{21} = U_{21}",
-            r"\theta_4 + \theta_5\,O_{11} + \theta_6\,O_{12}",
-            f"{tex(theta[4])} + {first} \\\\ &\\quad + {second}",
-            f"{tex(theta[4])} {term(float(seen.part_1))} {term(float(seen.part_2))}",
-            f"\\mathbf{{{tex(f)}}}",
-        )
-    )
-    return worked(lines)
 
 
 def effect(k: int, before: np.ndarray, after: np.ndarray) -> str:
@@ -198,6 +160,7 @@ st.markdown(
     "A number x goes in; two hidden units each form a weighted sum **U** and bend it with **φ** into **O**; the output "
     "adds both up again. Every number below is recomputed as you move a slider, in the order in which a pencil would."
 )
+symbols.fold()
 
 with st.container(horizontal=True, key="situations"):
     for name, (help, values, x_value, phi_name) in SITUATIONS.items():
@@ -207,7 +170,7 @@ controls, drawn = st.columns([2, 3], gap="medium")
 with controls:
     phi = activation_picker("f_phi", "The lecture's five come first. linear shows what is left without a bend.")
     x = x_picker("f_x", 1.0, -4.0, 4.0)
-    theta = theta_sliders("f")
+    theta = theta_sliders("f", typed=True)
     moved = [k for k in range(7) if theta[k] != EXAMPLE[k]]
     with st.container(border=True, key="f_effects"):
         st.markdown("**What you moved** :gray[compared with the worked example, dotted in the chart]")
@@ -235,19 +198,19 @@ lines, meaning = st.columns(2, gap="medium")
 with lines, st.container(border=True, key="f_arithmetic"):
     st.markdown("**Line by line** :gray[symbols, your numbers, result]")
     st.latex(rf"\varphi(z) = {phi.latex}")
-    st.latex(arithmetic(theta, x, seen, phi))
+    st.latex(worked(forward_lines(theta, x, seen, phi)))
 with meaning:
     intercept, slope = collapsed(theta)
     with st.container(border=True, key="f_collapsed"):
         st.markdown("**If φ(z) = z** :gray[the whole network is one line]")
         bias = [
             r"\theta_4 + \theta_5\theta_0 + \theta_6\theta_1",
-            f"{tex(theta[4])} + {factor(theta[5])}\\cdot{factor(theta[0])} + {factor(theta[6])}\\cdot{factor(theta[1])}",
+            folded([tex(theta[4]), *product("+", theta[5], theta[0]), *product("+", theta[6], theta[1])]),
             tex(intercept),
         ]
         weight = [
             r"\theta_5\theta_2 + \theta_6\theta_3",
-            f"{factor(theta[5])}\\cdot{factor(theta[2])} + {factor(theta[6])}\\cdot{factor(theta[3])}",
+            folded([*product("", theta[5], theta[2]), *product("+", theta[6], theta[3])]),
             tex(slope),
         ]
         st.latex(worked([(r"\theta_{\text{new}0}", *bias), (r"\theta_{\text{new}1}", *weight)]))

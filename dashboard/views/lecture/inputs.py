@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
 from dashboard.views.lecture.worked_example import EXAMPLE_THETA, ROLES
+from dashboard.words.markup import escape
 from nncore import ACTIVATIONS, Activation
 
 THETA_LIMIT = 10.0
@@ -32,17 +35,96 @@ def theta_sliders(
     *,
     limit: float = THETA_LIMIT,
     which: Sequence[int] | None = None,
+    typed: bool = False,
 ) -> np.ndarray:
     """A slider per theta, each bound to the URL as `{prefix}_theta{k}`; returns theta, (len(start),).
+
+    `typed` puts a field above them into which all of theta is typed or pasted.
 
     `which` draws only some of them, say in one column of several; the others keep what they have, and are NaN
     in the result where nothing has been drawn yet.
     """
+    field = st.container() if typed else None
     for k in range(len(start)) if which is None else which:
         st.slider(
-            f"θ{k} · {roles[k]}", -limit, limit, float(start[k]), 0.05, key=f"{prefix}_theta{k}", bind="query-params"
+            f"θ{k} · {roles[k]}",
+            -limit,
+            limit,
+            float(start[k]),
+            0.05,
+            key=f"{prefix}_theta{k}",
+            format="%.6g",
+            bind="query-params",
         )
-    return np.array([st.session_state.get(f"{prefix}_theta{k}", np.nan) for k in range(len(start))])
+    theta = np.array([st.session_state.get(f"{prefix}_theta{k}", np.nan) for k in range(len(start))])
+    if field is not None:
+        with field:
+            _theta_field(prefix, theta)
+    return theta
+
+
+def _theta_field(prefix: str, theta: np.ndarray) -> None:
+    """One field for all θ, which sets the sliders and follows them. A text that is no θ stays, with a sentence."""
+    key, problem = f"{prefix}_theta_typed", ""
+
+    def typed() -> None:
+        with suppress(ValueError):
+            st.session_state.update(theta_settings(prefix, numbers_typed(st.session_state[key], len(theta))))
+
+    text = st.session_state.get(key, "")
+    try:
+        if text.strip():
+            numbers_typed(text, len(theta))
+    except ValueError as refused:
+        problem = str(refused)
+    if not problem:
+        st.session_state[key] = ", ".join(map(plain, theta))
+    st.text_input(
+        f"θ0 … θ{len(theta) - 1}, typed or pasted",
+        key=key,
+        max_chars=1000,
+        on_change=typed,
+        help="Numbers with commas or blanks between, such as a row of a spreadsheet, from −10 to 10, with all their digits.",
+    )
+    if problem:
+        st.caption(f":red[:material/block: {escape(problem)}.]")
+
+
+def numbers_typed(text: str, count: int, limit: float = THETA_LIMIT) -> list[float]:
+    """So many θ from a text: commas, semicolons, blanks or lines between, brackets around, a decimal comma where it is one.
+
+    Raises ValueError, one sentence, on another number of them, on what is no number, and beyond ±limit.
+
+    >>> numbers_typed("[0.4, −0.7, 1e-3]", 3), numbers_typed("0,4; -0,7; 1", 3), numbers_typed("0,4 -0,7 1", 3)
+    ([0.4, -0.7, 0.001], [0.4, -0.7, 1.0], [0.4, -0.7, 1.0])
+    """
+    bare = re.sub(r"[\[\](){}]", " ", text.replace("−", "-")).strip(" ,;\t\r\n")
+    pointed = bare.replace(",", ".")
+    parts = re.split(r"[;\s]+", pointed) if ";" in bare else re.split(r"[,\s]+", bare)
+    if len(parts) != count and len(pointed.split()) == count:
+        parts = pointed.split()
+    if len(parts) != count:
+        such = ", ".join(map(plain, EXAMPLE_THETA[:count]))
+        raise ValueError(f"θ must be {count} numbers, such as {such}; got {len(parts) if bare else 0}")
+    found = []
+    for k, part in enumerate(parts):
+        try:
+            value = float(part)
+        except ValueError:
+            raise ValueError(f"θ{k} must be a number; got {part[:40]!r}") from None
+        if not abs(value) <= limit:
+            raise ValueError(f"θ{k} must be from −{limit:g} to {limit:g}; got {part[:40]}")
+        found.append(value)
+    return found
+
+
+def plain(value: float) -> str:
+    """A number with the fewest digits that read back to it.
+
+    >>> plain(0.5), plain(2.0), plain(-1e-7)
+    ('0.5', '2', '-1e-07')
+    """
+    return repr(float(value)).removesuffix(".0")
 
 
 def x_picker(key: str, start: float, low: float, high: float, *, label: str = "x") -> float:

@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard.charts import drawings, style
-from dashboard.ui import card, theme
+from dashboard.ui import card, symbols, theme
 from dashboard.ui.svg import draw
 from dashboard.views.lecture import charts_forward as charts
 from dashboard.views.lecture.inputs import activation_picker, set_up, theta_settings, theta_sliders, x_picker
@@ -153,6 +153,7 @@ st.markdown(
     r"Logistic regression turns any number into a probability, $P(y = 1 \mid x) = 1 / (1 + e^{-x\theta})$. "
     "Look at it three ways, fit it, and find that you have built one neuron."
 )
+symbols.fold()
 with st.container(horizontal=True, key="n_situations"):
     for number, (name, (help, values)) in enumerate(SITUATIONS.items()):
         set_up(name, f"n_set_{number}", values, help=help)

@@ -49,7 +49,7 @@ def predict(question: Question) -> int | None:
         if choice == question.answer:
             verdict = ":green-badge[:material/check: As you predicted]"
         else:
-            verdict = f":orange-badge[:material/close: Not so] Right: **{question.choices[question.answer]}**."
+            verdict = f":orange-badge[:material/close: No.] Right: **{question.choices[question.answer]}**."
         st.markdown(f"{verdict} {question.because}")
         if question.situation is not None:
             set_up("Show it on this page", f"show_{question.key}", question.situation)

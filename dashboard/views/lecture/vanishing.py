@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard.state.address import FIRST_SIGHT, link
-from dashboard.ui import card, theme
+from dashboard.ui import card, symbols, theme
 from dashboard.views.lecture import charts_vanishing as charts
 from dashboard.views.lecture.inputs import activation_picker, set_up
 from dashboard.views.lecture.numbers_table import Numbers
@@ -177,6 +177,7 @@ st.markdown(
     "slope and a weight, **φ′(U) · θ**; for the sigmoid, **O(1 − O) · θ**, and O(1 − O) is never more than ¼. A number below 1, "
     "multiplied again and again, goes to 0; one above 1 grows without bound."
 )
+symbols.fold()
 with st.container(horizontal=True, key="v_situations"):
     for place, (name, (help, *values)) in enumerate(SITUATIONS.items()):
         set_up(name, f"v_set_{place}", situation(*values), help=help)

@@ -27,6 +27,7 @@ from dashboard.views.propagation.words import (
     unsettled_words,
 )
 from dashboard.words.numbers import number
+from dashboard.words.symbols import THEORY, table
 from nncore import ACTIVATIONS, Activation, Measurement, RunConfig
 from nncore.config.run_config import TABLE
 from nncore.theory import FixedPoint, diagrams, fixed_point
@@ -36,18 +37,6 @@ from nncore.theory.of_config import Standing, first_q, standing
 WEIGHT, BIAS = "p_sigma_w2", "p_sigma_b2"
 LARGEST_W, LARGEST_B = REACH["gain"][1] ** 2, REACH["bias_std"][1] ** 2
 """What the lab can set: gain and bias deviation, squared."""
-
-SYMBOLS = """
-| symbol | meaning |
-| --- | --- |
-| **σ_w²** | fan-in × variance of a weight; *lecun_normal* with gain g has σ_w = g, *he_normal* σ_w² = 2 g² |
-| **σ_b²** | variance of a bias, the square of the bias deviation |
-| **q** | mean square of a layer's z: how large the signal is. **q\\*** is where depth leads it |
-| **c** | correlation of two inputs' z: 1 means that the layer cannot tell them apart |
-| **χ₁** | factor of ‖δ‖² from a layer to the one before, σ_w² E[φ′(√q\\* u)²], with u a standard normal number: < 1 vanishing, > 1 exploding |
-| **ξ** | depth scale in layers, −1 / ln χ₁: over so many layers ‖δ‖² changes by a factor e |
-| **s** | singular value of ∂a/∂a, from the first hidden layer to the last: how much one direction is stretched |
-"""
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
@@ -273,7 +262,7 @@ def page() -> None:
         "explode; close to the line a deep network can be trained."
     )
     with st.expander("What the symbols mean", icon=":material/menu_book:"):
-        st.markdown(SYMBOLS)
+        st.markdown(table(THEORY))
         st.markdown(
             "Poole et al. 2016, *Exponential expressivity in deep neural networks through transient chaos*; Schoenholz et al. 2017, "
             "*Deep information propagation*; Pennington et al. 2017, *Resurrecting the sigmoid*. The theory is exact for infinite "

@@ -8,8 +8,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.views.lecture import backward_questions as questions
-from dashboard.views.lecture.worked_example import descent_from
-from nncore import RunConfig, run
+from dashboard.views.lecture.worked_example import EXAMPLE_THETA, descent_from
+from nncore import ACTIVATIONS, RunConfig, run
 from tests.conftest import decode, plots
 from tests.dashboard.lab import bar, opened_on, tell
 from tests.dashboard.plot.test_frames import played
@@ -76,6 +76,108 @@ def test_the_page_shows_what_the_slides_write() -> None:
     assert r"\theta_6 \cdot O_{12}(1 - O_{12}) \cdot x" in written
     assert r"-(y_a - y_p)" in written
     assert r"-\tfrac{2}{N} \sum (y - f)" in written
+
+
+# By hand, as with a pencil ----------------------------------------------------------------------------------
+
+SEVEN = (0.4, -0.7, 0.9, 0.6, -0.2, 1.1, 0.8)
+
+
+def test_every_line_that_a_pencil_needs_stands_on_the_page() -> None:
+    app = open_page(b_sample="4", b_alpha="0.25")
+    app.text_input(key="b_theta_typed").set_value(", ".join(map(str, SEVEN))).run()
+    written = words(app)
+    for line in (
+        "sample 4: x = 1.5, y = 2.25",
+        r"\theta_1 + \theta_3\,x \\ &= -0.7 + 0.6 \cdot 1.5 \\ &= 0.2",
+        r"O_{12}\,(1 - O_{12}) \\ &= 0.549834 \cdot (1 - 0.549834) \\ &= 0.247517",
+        r"0.8 \cdot 0.247517 \cdot 1.5 \\ &= \mathbf{0.2970198873}",
+        r"-(y_a - y_p) \\ &= -(2.25 - 1.17702) \\ &= -1.0729847",
+        r"(-1.07298) \cdot 0.29702 \\ &= -0.3186978",
+        r"0.6 - 0.25 \cdot (-0.318698) \\ &= \mathbf{0.67967445}",
+        r"(0.25 - 0.891674)\,(0.0961043)",
+        r"(2.25 - 1.17702)\,(0.29702)",
+        r"0 - 0.0616676 - 0.00886485",
+        r"-\tfrac{2}{4} \cdot 0.24816535 \\ &= -0.12408268",
+        r"\mathbf{0.63102067}",
+    ):
+        assert line in written, line
+
+
+@pytest.mark.parametrize("phi", list(ACTIVATIONS))
+@pytest.mark.parametrize("k", [1, 6])
+def test_the_lines_are_written_for_any_activation(phi: str, k: int) -> None:
+    written = words(open_page(b_phi=phi, b_k=f"θ{k}"))
+    assert (r"\varphi'(U_{12}) &= " in written) == (k == 1)
+    assert r"S &= \sum (y - f)" in written
+
+
+def test_a_saturated_slope_is_not_written_as_one_minus_one() -> None:
+    written = words(open_page(b_theta0="2", b_theta2="10", b_sample="4", b_k="θ0"))
+    assert r"0.9999999586 \\ &\quad \cdot (1 - 0.9999999586) \\ &= 4.1399 \cdot 10^{-8}" in written
+    written = words(open_page(b_theta0="10", b_theta2="10", b_sample="my own", b_x="70", b_k="θ0"))
+    assert "(1 - 1)" not in written and r"1 \cdot " in written
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0.4, -0.7, 0.9, 0.6, -0.2, 1.1, 0.8",
+        "0.4\t−0.7\t0.9\t0.6\t−0.2\t1.1\t0.8\n",
+        "[0.4 -7e-1 .9 0.6 -0.2 +1.1 0.8]",
+        "0,4; -0,7; 0,9; 0,6; -0,2; 1,1; 0,8",
+        "0,4 -0,7 0,9 0,6 -0,2 1,1 0,8",
+        "(0.4,-0.7,0.9,0.6,-0.2,1.1,0.8,)",
+    ],
+)
+@pytest.mark.parametrize("part", ["By hand", "Descent"])
+def test_seven_numbers_typed_or_pasted_are_theta(text: str, part: str) -> None:
+    app = open_page(b_part=part)
+    assert app.text_input(key="b_theta_typed").value == "0.1, -0.2, 0.5, -0.4, 0.3, 0.7, -0.6"
+    app.text_input(key="b_theta_typed").set_value(text).run()
+    assert not app.exception
+    assert tuple(app.slider(key=f"b_theta{k}").value for k in range(7)) == SEVEN
+    assert app.text_input(key="b_theta_typed").value == "0.4, -0.7, 0.9, 0.6, -0.2, 1.1, 0.8"
+    assert app.query_params["b_theta6"] in ("0.8", ["0.8"])
+
+
+def test_typed_digits_are_kept_and_the_field_follows_the_sliders() -> None:
+    app = open_page()
+    app.text_input(key="b_theta_typed").set_value("0.123456789012, -1e-7, 0, 0, 0, 0, 10").run()
+    assert app.slider(key="b_theta0").value == 0.123456789012
+    assert numbers(app)["parameters", "θ1", "slider"] == -1e-7
+    app.slider(key="b_theta2").set_value(2.5).run()
+    assert app.text_input(key="b_theta_typed").value == "0.123456789012, -1e-07, 2.5, 0, 0, 0, 10"
+    next(button for button in app.button if button.label == "All θ equal").click().run()
+    assert app.text_input(key="b_theta_typed").value == ", ".join(["0.5"] * 7)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("0.4, -0.7", "θ must be 7 numbers, such as 0.1, -0.2, 0.5, -0.4, 0.3, 0.7, -0.6; got 2"),
+        ("1 2 3 4 5 6 7 8", "got 8"),
+        ("; ,", "got 0"),
+        ("1, 2, x, 4, 5, 6, 7", "θ2 must be a number; got 'x'"),
+        ("1, 2, *3*, 4, 5, 6, 7", r"θ2 must be a number; got '\*3\*'"),
+        ("1, 2, 3, 4, 5, 6, 11", "θ6 must be from −10 to 10; got 11"),
+        ("nan, 2, 3, 4, 5, 6, 1", "θ0 must be from −10 to 10; got nan"),
+        ("1, 2, 3, 4, 5, -1e999, 1", "θ5 must be from −10 to 10; got -1e999"),
+    ],
+)
+def test_what_is_no_theta_is_one_sentence_and_moves_nothing(text: str, sentence: str) -> None:
+    app = open_page()
+    app.text_input(key="b_theta_typed").set_value(text).run()
+    assert not app.exception
+    assert any(sentence in caption.value for caption in app.caption), [c.value for c in app.caption]
+    assert app.text_input(key="b_theta_typed").value == text
+    assert [app.slider(key=f"b_theta{k}").value for k in range(7)] == list(EXAMPLE_THETA)
+    app.text_input(key="b_theta_typed").set_value("").run()
+    assert app.text_input(key="b_theta_typed").value == "0.1, -0.2, 0.5, -0.4, 0.3, 0.7, -0.6"
+    assert not any("θ must be" in caption.value for caption in app.caption)
+
+
+# Situations -------------------------------------------------------------------------------------------------
 
 
 def situation(name: str) -> AppTest:
@@ -284,10 +386,10 @@ def test_a_hostile_address_is_ignored(part: str, value: str) -> None:
 def test_each_part_asks_three_questions_and_hides_the_answer_until_then(part: str) -> None:
     app = open_page(b_part=part)
     assert len(app.radio) == 3
-    assert "As you predicted" not in words(app) and "Not so" not in words(app)
+    assert "As you predicted" not in words(app) and "No.] Right:" not in words(app)
     app.radio[0].set_value(0)
     app.run()
-    assert "As you predicted" in words(app) or "Not so" in words(app)
+    assert "As you predicted" in words(app) or "No.] Right:" in words(app)
 
 
 def test_a_wrong_answer_is_followed_by_the_right_one() -> None:
@@ -295,7 +397,7 @@ def test_a_wrong_answer_is_followed_by_the_right_one() -> None:
     app.radio[0].set_value(0)
     app.run()
     question = questions.zero()
-    assert f"Not so] Right: **{question.choices[question.answer]}**." in words(app)
+    assert f"No.] Right: **{question.choices[question.answer]}**." in words(app)
 
 
 @pytest.mark.parametrize("name", ["zero", "equal", "flat", "bounce", "saturation", "ceiling"])

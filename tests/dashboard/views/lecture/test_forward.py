@@ -145,13 +145,23 @@ def test_an_answer_is_hidden_until_something_is_predicted() -> None:
     app = open_page()
     questions = [radio for radio in app.radio if radio.key.startswith("choice_")]
     assert len(questions) >= 3
-    assert "Not so" not in words(app) and "As you predicted" not in words(app)
+    assert "No.] Right:" not in words(app) and "As you predicted" not in words(app)
     app.radio(key="choice_linear").set_value(0).run()
-    assert "Not so" in words(app) and "0.49 + 0.59 x" in words(app)
+    assert "No.] Right:" in words(app) and "0.49 + 0.59 x" in words(app)
     app.radio(key="choice_linear").set_value(2).run()
     assert "As you predicted" in words(app)
     app.button(key="show_linear").click().run()
     assert app.selectbox(key="f_phi").value == "linear"
+
+
+def test_theta_is_typed_in_one_field() -> None:
+    app = open_page()
+    app.text_input(key="f_theta_typed").set_value("1, 2, 3, 4, 5, 6, 7.125").run()
+    assert not app.exception
+    assert [app.slider(key=f"f_theta{k}").value for k in range(7)] == [1, 2, 3, 4, 5, 6, 7.125]
+    assert "7.125" in formulas(app)
+    app.text_input(key="f_theta_typed").set_value("1, 2").run()
+    assert any("θ must be 7 numbers" in caption.value for caption in app.caption)
 
 
 HOSTILE = ("nan", "1e400", "-1e400", "99999", "<script>alert(1)</script>", "", "θ", "9" * 5000)

@@ -145,11 +145,11 @@ def test_an_answer_is_hidden_until_something_is_predicted() -> None:
     app = open_page()
     questions = [radio for radio in app.radio if radio.key.startswith("choice_")]
     assert len(questions) >= 3
-    assert "Not so" not in words(app) and "As you predicted" not in words(app)
+    assert "No.] Right:" not in words(app) and "As you predicted" not in words(app)
     for radio in questions:
         app.radio(key=radio.key).set_value(0).run()
         assert not app.exception
-    assert words(app).count("Not so") + words(app).count("As you predicted") == len(questions)
+    assert words(app).count("No.] Right:") + words(app).count("As you predicted") == len(questions)
     app.button(key="show_dead").click().run()
     assert (app.slider(key="n_theta0").value, app.selectbox(key="n_phi").value) == (-3.0, "relu")
 
