@@ -17,7 +17,6 @@ from nncore.measures.spread import OVER_TIME, affordable, caveats
 from nncore.numerics.blas import blas_threads
 from nncore.numerics.choices import choose
 
-
 SUMMARY_PASSES = 1.5
 """Passes over all rows that a record of `summary` costs, scores and quantities together."""
 
