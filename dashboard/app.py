@@ -39,6 +39,7 @@ shown = st.navigation(
             page("compare/page.py", "compare", "Compare", "compare_arrows"),
             page("fork/page.py", "fork", "Fork", "call_split"),
             page("your_data/page.py", "your_data", "Your data", "upload_file"),
+            page("own_model/page.py", "own_model", "Your own model", "deployed_code"),
             page("open_file/page.py", "open_file", "Open a history", "folder_open"),
         ],
         "Explore": [

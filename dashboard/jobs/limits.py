@@ -1,6 +1,6 @@
 """What may run, how much of it, and what stays in memory: fixed numbers, and what the operator has set.
 
-Whoever runs the dashboard sets the five NNCORE_ settings, each by environment variable, else by Streamlit secret; no
+Whoever runs the dashboard sets the six NNCORE_ settings, each by environment variable, else by Streamlit secret; no
 visitor can change them.
 """
 
@@ -58,6 +58,9 @@ SCHEDULER = "NNCORE_SCHEDULER"
 SWEEPS = "NNCORE_SWEEPS"
 """Setting: directory whose sweep folders the map page opens."""
 
+RECORDED = "NNCORE_RECORDED"
+"""Setting: a recorded run, or a directory of them, that the page of own models shows."""
+
 
 def seconds_allowed() -> float:
     """Estimated seconds that one run may take. Raises ValueError where the setting is no number above 0."""
@@ -91,6 +94,12 @@ def sweeps() -> Path | None:
     """Directory with sweep folders; None where there is none to show."""
     directory = _setting(SWEEPS)
     return Path(os.path.expanduser(directory)) if directory else None
+
+
+def recorded() -> Path | None:
+    """A recorded run or a directory with some; None where readers bring their own."""
+    place = _setting(RECORDED)
+    return Path(os.path.expanduser(place)) if place else None
 
 
 def check() -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from nncore.data.table import Table, TableChoice
     from nncore.diagnosis import Remedy
     from nncore.model.layout import Array
+    from nncore.recorders.recorded import Recorded
 
 T = TypeVar("T")
 
@@ -153,6 +154,8 @@ class Session:
 
     history_read: tuple[str, History] | None = None
     """Id of the uploaded file, and the history in it, until the page is left."""
+    recorded: dict[str, Recorded] = field(default_factory=dict)
+    """The recorded run that the page of own models shows, by its file."""
     opened: dict[RunConfig, str] = field(default_factory=dict)
     """Settings of the histories that were opened from files -> file name."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import socket
 import subprocess
 import sys
@@ -14,12 +15,16 @@ from nncore.command.arguments import whole
 
 APP = Path(nncore.__file__).parents[1] / "dashboard" / "served.py"
 
+RECORDED = "NNCORE_RECORDED"
+"""Tells the dashboard where recorded runs are."""
+
 HERE = ("localhost", "127.0.0.1", "::1")
 """Addresses that only this machine reaches; under them the app is asked for by no other name."""
 
 
 def add_dashboard(parser: argparse.ArgumentParser) -> None:
     """The flags of `nncore dashboard`."""
+    parser.add_argument("file", metavar="FILE", nargs="?", help="a recorded run, .arrows, or a folder of them, to open")
     parser.add_argument("--port", type=whole("port", 1, 65535), default=8501, help="where it listens (8501)")
     parser.add_argument("--address", default="localhost", help="on which address (localhost)")
     parser.add_argument("--headless", action="store_true", help="open no browser")
@@ -32,6 +37,9 @@ def dashboard_command(arguments: argparse.Namespace) -> int:
     if find_spec("streamlit") is None:
         raise ValueError("the dashboard needs Streamlit: pip install -r requirements.txt in the repository")
     _check_free(arguments.address, arguments.port)
+    place = Path(arguments.file).absolute() if arguments.file else None
+    if place is not None and not place.exists():
+        raise ValueError(f"{arguments.file} is not there: a recorded run, .arrows, or a folder of them")
     command = [
         *(sys.executable, "-m", "streamlit", "run", str(APP)),
         *("--server.port", str(arguments.port), "--server.address", arguments.address),
@@ -39,7 +47,7 @@ def dashboard_command(arguments: argparse.Namespace) -> int:
         *(() if arguments.address in HERE else ("--server.allowedHosts", "*")),
     ]
     try:
-        code = subprocess.call(command, cwd=APP.parents[1])
+        code = subprocess.call(command, cwd=APP.parents[1], env=os.environ | ({RECORDED: str(place)} if place else {}))
     except KeyboardInterrupt:
         return 0
     return code if code in (0, 1, 2) else 130 if code < 0 else 1

@@ -1,0 +1,125 @@
+"""Charts of a recorded run: rows are its modules by name, in execution order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from dashboard.charts.axes import DECADES, drawable, layer_axis, log_axis, log_ticks, loss_axis, step_axis
+from dashboard.charts.marks import colour_bar, halo, heat_map, line, step_line
+from dashboard.charts.style import Figure, Style, merge
+from dashboard.charts.text import Text
+from dashboard.words.markup import label
+from nncore import Measurement
+from nncore.recorders.columns import RECORDED_QUANTITIES
+
+FLOW = Text(
+    "Gradient flow",
+    "how much gradient reaches each module",
+    "Modules in execution order, input at the left; a straight line on this log axis means one factor per module.",
+)
+MAP = Text("Over training", "every module and recorded step", "One row a module, input below.")
+SPREAD = Text(
+    "Worst, median, best",
+    "over the modules shown",
+    "Of each step the smallest, the middle and the largest value; a gap that opens is a module that parts from the others.",
+)
+LOSS = Text("Loss", "as it was logged", "What was handed to `recorder.log`.")
+
+MOST_NAMES = 24
+"""Rows whose names still fit beside a heat map."""
+
+
+def names(measured: Measurement) -> list[str]:
+    """The rows' names, as charts may show them."""
+    assert measured.columns is not None
+    return [label(str(name), 32) for name in measured.columns["name"][1]]
+
+
+def flow(measured: Measurement, style: Style) -> Figure:
+    """δ norm along the modules at the first record (dotted) and at the one chosen."""
+    steps, rows, values = measured.axes["step"], names(measured), measured["delta_norm"]
+    places = np.arange(1, len(rows) + 1)
+    now = len(steps) - 1
+    traces = [
+        line(
+            places,
+            drawable(values[row]),
+            f"δ at step {steps[row]:,}",
+            style.delta,
+            "%{customdata}<br>δ %{y:.2e}<extra></extra>",
+            width=1.5 if row < now else 2.5,
+            dash="dot" if row < now else "solid",
+            mode="lines" if row < now else "lines+markers",
+            customdata=rows,
+        )
+        for row in sorted({0, now})
+    ]
+    axis = layer_axis(len(rows), "module (input → output)")
+    if len(rows) <= MOST_NAMES:
+        axis = merge(axis, {"tickvals": places, "ticktext": rows, "tickangle": -40})
+    shown = np.concatenate([np.ravel(trace["y"]) for trace in traces])
+    return {
+        "data": traces,
+        "layout": style.layout("recorded_flow", xaxis=axis, yaxis=log_axis("‖δ‖", **log_ticks(shown, DECADES))),
+    }
+
+
+def over_steps(measured: Measurement, name: str, style: Style, step: int) -> Figure:
+    """One quantity of every row at every recorded step."""
+    quantity, rows = RECORDED_QUANTITIES[name], names(measured)
+    places, steps, values = np.arange(1, len(rows) + 1), measured.axes["step"], measured[name].T
+    ends: dict[str, Any] = {"zmin": quantity.span[0], "zmax": quantity.span[1]} if quantity.span else {}
+    axis = layer_axis(len(rows), "module", showgrid=False)
+    if len(rows) <= MOST_NAMES:
+        axis = merge(axis, {"tickvals": places, "ticktext": rows, "title": {"text": ""}})
+    title = {"text": "log₁₀" if quantity.log else "share" if quantity.span else "", "side": "top"}
+    drawn = heat_map(
+        steps,
+        places,
+        values,
+        "%{text}, step %{x}<br>" + quantity.label,
+        colour_bar(style, title=title, len=1.0),
+        log=quantity.log,
+        least=DECADES if quantity.log and "norm" in name else 0.5,
+        **ends,
+    )
+    drawn["text"] = [[row] * len(steps) for row in rows]
+    layout = style.layout(
+        f"recorded_{name}",
+        xaxis=step_axis(steps, showgrid=False),
+        yaxis=axis,
+        shapes=[halo(style, step), step_line(style, step)],
+        margin={"t": 10},
+    )
+    return {"data": [drawn], "layout": layout}
+
+
+def spread(measured: Measurement, name: str, style: Style, step: int) -> Figure:
+    """The smallest, the middle and the largest value over the rows at every recorded step."""
+    quantity, steps = RECORDED_QUANTITIES[name], measured.axes["step"]
+    values = drawable(measured[name], quantity.log)
+    known = np.isfinite(values).any(axis=1)
+    traces = []
+    for what, of, colour, dash in (
+        ("largest", np.nanmax, style.weight, "dash"),
+        ("median", np.nanmedian, style.ink, "solid"),
+        ("smallest", np.nanmin, style.delta, "dot"),
+    ):
+        found = np.full(len(steps), np.nan)
+        found[known] = of(values[known], axis=1)
+        traces.append(line(steps, found, what, colour, f"step %{{x}}<br>{what} %{{y:.3g}}<extra></extra>", dash=dash))
+    shown = values[np.isfinite(values)]
+    axis = log_axis(quantity.symbol, **log_ticks(shown)) if quantity.log else {"title": {"text": quantity.symbol}}
+    shapes = [step_line(style, step)]
+    return {"data": traces, "layout": style.layout(f"spread_{name}", xaxis=step_axis(steps), yaxis=axis, shapes=shapes)}
+
+
+def loss(measured: Measurement, style: Style, step: int) -> Figure:
+    """The logged loss."""
+    steps, values = measured.axes["step"], measured["loss"]
+    drawn = line(steps, values, "loss", style.ink, "step %{x}<br>loss %{y:.4g}<extra></extra>")
+    axis = loss_axis(values[None])
+    layout = style.layout("recorded_loss", xaxis=step_axis(steps), yaxis=axis, shapes=[step_line(style, step)])
+    return {"data": [drawn], "layout": layout | {"showlegend": False}}

@@ -1,0 +1,29 @@
+"""A recorded run in Chromium: chosen by its file, looked at module by module, on a phone too."""
+
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urljoin
+
+from playwright.sync_api import Page, expect
+
+from nncore.recorders.example import example
+from tests.browser.helpers import DEEP_LINK, figure_data, wait_idle, wait_painted
+
+
+def test_a_recorded_run_is_chosen_and_one_of_its_blocks_opened(
+    new_page: Callable[..., Page], app_url: str, tmp_path: Path
+) -> None:
+    file = example(tmp_path / "run.arrows", n_blocks=40, factor=0.7)
+    for width, dark in ((1400, False), (390, True)):
+        page = new_page(width, 844, dark=dark, expected_errors=DEEP_LINK)
+        page.goto(urljoin(f"{app_url}/", "own_model"))
+        page.locator("input[type=file]").set_input_files(file)
+        painted = wait_painted(page, "chart_o_flow")
+        expect(page.locator(".st-key-o_verdicts")).to_contain_text("Gradients vanish")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        wait_idle(page)
+        page.get_by_role("textbox", name="Only names with").fill("blocks.3.")
+        page.keyboard.press("Enter")
+        wait_painted(page, "chart_o_flow", painted)
+        names = figure_data(page, "chart_o_flow")["data"][-1]["customdata"]
+        assert names and all(name.startswith("blocks.3.") for name in names)

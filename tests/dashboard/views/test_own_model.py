@@ -1,0 +1,94 @@
+"""A recorded run on its page: verdicts, charts of its modules by name, a live file, one block, bad files."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dashboard.jobs.limits import RECORDED
+from nncore.recorders.example import example
+from nncore.recorders.recorded import Recorded
+from tests.conftest import plots
+from tests.dashboard.lab import element, opened_on
+
+CHARTS = {"chart_o_flow", "chart_o_map", "chart_o_updates", "chart_o_loss"}
+
+
+def said(app) -> str:
+    return " ".join(text.value for kind in ("markdown", "caption", "info", "error") for text in app.main.get(kind))
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The operator's folder of recorded runs."""
+    monkeypatch.setenv(RECORDED, str(tmp_path))
+    return tmp_path
+
+
+def test_empty_page_says_the_lines_that_record_and_offers_an_example() -> None:
+    app = opened_on("own_model")
+    assert "with record(model, optimizer" in app.code[0].value
+    assert not plots(app)
+    element(app, "o_example").set_value(True).run()
+    assert not app.exception and set(plots(app)) == CHARTS
+    assert "Gradients vanish" in said(app) and "made up" in said(app)
+
+
+def test_charts_show_what_was_recorded_by_name(folder: Path) -> None:
+    recorded = Recorded.open(example(folder / "run.arrows", n_blocks=3, factor=0.1))
+    app = opened_on("own_model")
+    flow = plots(app)["chart_o_flow"]["figure"]
+    (now,) = [trace for trace in flow["data"] if trace["name"] == "δ at step 20"]
+    np.testing.assert_allclose(now["y"], recorded.quantity("delta_norm")[-1])
+    assert list(now["customdata"]) == [module.name for module in recorded.modules]
+    (map_,) = plots(app)["chart_o_map"]["figure"]["data"]
+    np.testing.assert_allclose(map_["customdata"], recorded.quantity("delta_norm").T)
+
+
+def test_a_large_model_is_shown_along_the_way_of_its_gradient_and_a_block_opens(folder: Path) -> None:
+    recorded = Recorded.open(example(folder / "run.arrows", n_blocks=100, factor=0.9))
+    app = opened_on("own_model")
+    assert len(plots(app)["chart_o_flow"]["figure"]["data"][-1]["x"]) == len(recorded.path_of_gradient)
+    element(app, "o_block").set_value("blocks.7").run()
+    names = plots(app)["chart_o_flow"]["figure"]["data"][-1]["customdata"]
+    assert len(names) == len(recorded.blocks[7].modules) and all(name.startswith("blocks.7") for name in names)
+    kind = next(module.kind for module in recorded.modules if module.block and module.name != module.block)
+    element(app, "o_word").set_value(kind).run()
+    assert len(plots(app)["chart_o_flow"]["figure"]["data"][-1]["x"]) >= 100
+    element(app, "o_word").set_value("no such name").run()
+    assert "No module has such a name" in said(app) and not plots(app)
+
+
+def test_every_quantity_is_drawn_and_every_step(folder: Path) -> None:
+    example(folder / "run.arrows", n_blocks=2)
+    app = opened_on("own_model")
+    pick = element(app, "o_quantity")
+    for choice in pick.options:
+        element(app, "o_quantity").set_value(choice.content if hasattr(choice, "content") else choice)
+        app.run()
+        assert not app.exception, choice
+    app.select_slider(key="o_step").set_value(0).run()
+    assert not app.exception and set(plots(app)) == CHARTS
+
+
+def test_a_file_that_is_still_written_is_followed(folder: Path) -> None:
+    example(folder / "run.arrows", n_blocks=2, finished=False)
+    app = opened_on("own_model")
+    assert "Live: 3 records so far" in said(app) and "unfinished" in said(app)
+
+
+def test_runs_below_the_folder_are_offered_and_others_are_not(folder: Path) -> None:
+    (folder / "a").mkdir()
+    example(folder / "a" / "one.arrows")
+    example(folder / "two.arrows")
+    (folder / "not.arrows").write_bytes(b"nothing")
+    app = opened_on("own_model")
+    assert element(app, "o_run").options == ["a/one.arrows", "two.arrows"]
+
+
+def test_a_folder_without_runs_and_a_damaged_file_are_said(folder: Path) -> None:
+    assert "No recorded run lies at" in said(opened_on("own_model"))
+    whole = example(folder / "run.arrows").read_bytes()
+    (folder / "run.arrows").write_bytes(whole[:40])
+    app = opened_on("own_model")
+    assert not app.exception and ("cannot be opened" in said(app) or "No recorded run" in said(app))
