@@ -100,9 +100,8 @@ def test_lesson_made_in_the_dialog_opens_for_a_student_in_a_fresh_browser(new_pa
 def test_undo_and_redo_by_keyboard_alone_move_widgets_charts_and_address(page: Page, app_url: str) -> None:
     shown(page, app_url)
     slider(page, "depth").focus()
-    for _ in range(3):
-        page.keyboard.press("ArrowRight")
-    page.wait_for_url(re.compile("depth=9"))
+    page.keyboard.press("ArrowRight")  # once: several are one change only on a machine that is quick enough
+    page.wait_for_url(re.compile("depth=7"))
     wait_idle(page)
     expect(page.locator(".st-key-sidebar_undo button").first).to_be_enabled()
     page.keyboard.press("Alt+z")
@@ -118,7 +117,7 @@ def test_undo_and_redo_by_keyboard_alone_move_widgets_charts_and_address(page: P
     redo = page.locator(".st-key-sidebar_redo button").first
     redo.focus()
     page.keyboard.press("Enter")
-    page.wait_for_url(re.compile("depth=9"))
-    expect(slider(page, "depth")).to_have_value("9")
+    page.wait_for_url(re.compile("depth=7"))
+    expect(slider(page, "depth")).to_have_value("7")
     expect(redo).to_be_disabled()
     assert link(SMALL)["depth"] == "6"
