@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from nncore.history.history import Target
 from nncore.history.whole_file import whole_file
-from nncore.measures.measurement import Measurement, inert
+from nncore.measures.measurement import inert
 from nncore.numerics.choices import choose
 from nncore.recorders.columns import DISTRIBUTIONS, RECORDED_QUANTITIES, STORED, RecordedQuantity, schema
 from nncore.recorders.stream import STREAM, pieces
@@ -49,7 +49,8 @@ class Recorded:
     """A run recorded from somebody else's training, such as PyTorch's.
 
     Arrays have the recorded steps first, then the modules, or parameters, in execution order. NaN stands where a number
-    is not defined: a module that was not called at that step, a share that its kind does not have.
+    is not defined: a module that was not called at that step, a share that its kind does not have. What charts draw is made
+    from it by `nncore.recorders.measures`.
 
     >>> import io, tempfile
     >>> from nncore.recorders.example import example
@@ -242,37 +243,7 @@ class Recorded:
             (k for k, unit in enumerate(self.parameters) if name in _owners(unit) and len(unit.shape) > 1), None
         )
 
-    # As measurements and files -----------------------------------------------------------------------------------
-
-    def measurement(
-        self, names: str | Iterable[str], records: Sequence[int] | None = None, places: Sequence[int] | None = None
-    ) -> Measurement:
-        """The named quantities as one measurement. Axes: step, layer; the column `name` holds the layers' names.
-
-        Layers are modules, 1 the first in execution order; a parameter's quantity is that of the module's weight
-        (`weight_of`), and NaN for a module without. If all names are of parameters, the layers are parameters.
-        `records` and `places` are indices into steps and layers; all by default. Raises ValueError on an unknown name and
-        on a quantity of the run.
-        """
-        names = [names] if isinstance(names, str) else list(names)
-        roles = {choose("quantity", name, RECORDED_QUANTITIES).role for name in names}
-        if "run" in roles:
-            raise ValueError("a quantity of the run has no layers: take it with Recorded.quantity")
-        of_parameters = roles == {"parameter"}
-        units = self.parameters if of_parameters else self.modules
-        at = list(range(len(units))) if places is None else list(places)
-        rows = list(range(len(self.steps))) if records is None else list(records)
-        values = {}
-        for name in names:
-            if RECORDED_QUANTITIES[name].role == "parameter" and not of_parameters:
-                owned = [self.weight_of(place) for place in at]
-                columns = [np.full(len(rows), np.nan) if k is None else self.quantity(name)[rows, k] for k in owned]
-                values[name] = np.stack(columns, axis=1) if columns else np.zeros((len(rows), 0))
-            else:
-                values[name] = self.quantity(name)[np.ix_(rows, at)]
-        text = np.array([units[place].name for place in at])
-        axes = {"step": self.steps[rows], "layer": np.array(at, np.int64) + 1}
-        return Measurement(" and ".join(names), axes, values, {"name": ("layer", text)}, self.caveats)
+    # As files ------------------------------------------------------------------------------------------------
 
     def frame(self) -> pd.DataFrame:
         """A tidy table, one row per number: step, layer (a module's or parameter's name, "" for the run), quantity, value.

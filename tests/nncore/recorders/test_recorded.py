@@ -82,26 +82,10 @@ def test_blocks_and_the_gradients_path(path: Path, tmp_path: Path) -> None:
     assert chain.path_of_gradient == (0, 2), "of a chain the modules with weights"
 
 
-def test_a_measurement_has_the_names_as_a_column(path: Path) -> None:
-    recorded = Recorded.open(path)
-    measured = recorded.measurement(["delta_norm", "gradient_norm"], records=[0, 3], places=[0, 1, 9])
-    frame = measured.frame()
-    assert list(measured.axes) == ["step", "layer"] and measured["delta_norm"].shape == (2, 3)
-    assert frame["name"].to_list() == ["blocks.0.up", "blocks.0.act", "head"] * 2
-    assert frame["layer"].to_list() == [1, 2, 10] * 2 and measured.caveats == recorded.caveats
-    assert np.isnan(measured["gradient_norm"][0, 1]) and measured["gradient_norm"][0, 2] == 1, "a tanh has no weight"
-    assert recorded.measurement("update_ratio")["update_ratio"].shape == (4, 8), "of parameters alone: all of them"
-
-
 @pytest.mark.parametrize("name", ["detla_norm", "", "√size"])
 def test_an_unknown_quantity_is_refused_with_the_choices(name: str, path: Path) -> None:
     with pytest.raises(ValueError, match="quantity must be one of loss, learning_rate"):
         Recorded.open(path).quantity(name)
-
-
-def test_a_quantity_of_the_run_has_no_layers(path: Path) -> None:
-    with pytest.raises(ValueError, match="has no layers"):
-        Recorded.open(path).measurement("loss")
 
 
 # Files -------------------------------------------------------------------------------------------------------------
