@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import mmap
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -97,7 +98,7 @@ class Recorded:
         """
         with open(path, "rb") as file:
             found = cls(io.BytesIO(file.read()), memory_budget)
-        found.path = Path(path)
+        found.path, found._source = Path(path), io.BytesIO()  # from now on it reads from the path
         return found
 
     def refresh(self) -> bool:
@@ -281,23 +282,11 @@ class Recorded:
     def to_parquet(self, target: Target) -> None:
         """All rows, distributions included, as one Parquet file, which `open` reads again and any other tool does."""
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
-        facts = schema().with_metadata({"nncore": self.header.to_json()})
-        with (
-            whole_file(target) as file,
-            pq.ParquetWriter(
-                file,
-                facts,
-                compression="zstd",
-                use_dictionary=False,
-                write_statistics=False,
-                use_byte_stream_split=FLOATS,
-            ) as writer,
-        ):
+        with whole_file(target) as file, _parquet_writer(file, self.header) as writer:
             for start in range(0, len(self._records), GROUP):
                 batches = [_batch_of(kept) for kept in self._records[start : start + GROUP]]
-                writer.write_table(pa.Table.from_batches(batches).replace_schema_metadata(facts.metadata))
+                writer.write_table(pa.Table.from_batches(batches))
 
     def __repr__(self) -> str:
         last = f"step {self.steps[-1]:,}" if len(self.steps) else "no step yet"
@@ -423,9 +412,6 @@ def _not_recorded(kind: str, *errors: type[Exception]) -> Iterator[None]:
 GROUP = 64
 """Records to a row group of the Parquet file."""
 
-FLOATS = list(STORED)
-"""Columns whose bytes are split, which compresses floats better."""
-
 
 def is_recorded(path: str | os.PathLike[str]) -> bool:
     """Does a file hold a recorded run, by its content, whatever its name? Raises OSError where it cannot be read."""
@@ -441,6 +427,45 @@ def is_recorded(path: str | os.PathLike[str]) -> bool:
         return bool(json.loads(facts.get(b"nncore", b"{}")).get("kind") == KIND)
     except (pa.ArrowException, OSError, ValueError, AttributeError, RecursionError):
         return False
+
+
+def compact(path: str | os.PathLike[str], target: Target) -> None:
+    """Write a stream as Parquet, as `Recorded.to_parquet` does, without holding its numbers: a few batches at a time.
+
+    Raises ValueError where the file is no stream with a header, OSError where it cannot be read or written.
+    """
+    import pyarrow as pa
+
+    header: Header | None = None
+    with open(path, "rb") as file, _not_recorded("a stream"):
+        content = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+        for piece in pieces(content):
+            header = piece.header or header
+        if header is None:
+            raise ValueError("its header is not whole")
+        with whole_file(target) as out, _parquet_writer(out, header) as writer:
+            waiting: list[Any] = []
+            for piece in pieces(content):
+                waiting += [] if piece.rows is None else [piece.rows]
+                if sum(map(len, waiting)) >= GROUP * len(header.units):
+                    writer.write_table(pa.Table.from_batches(waiting))
+                    waiting.clear()
+            if waiting:
+                writer.write_table(pa.Table.from_batches(waiting))
+
+
+def _parquet_writer(file: IO[bytes], header: Header) -> Any:
+    import pyarrow.parquet as pq
+
+    facts = schema().with_metadata({"nncore": header.to_json()})
+    return pq.ParquetWriter(
+        file,
+        facts,
+        compression="zstd",
+        use_dictionary=False,
+        write_statistics=False,
+        use_byte_stream_split=list(STORED),
+    )
 
 
 def _owners(parameter: Unit) -> tuple[str, ...]:

@@ -218,6 +218,38 @@ def test_micro_batches_add_up(tmp_path: Path) -> None:
         np.testing.assert_allclose(recorded.quantity("gradient_norm")[0, place], float(whole.norm()), rtol=1e-5)
 
 
+@pytest.mark.parametrize("hidden", [16, 200])
+def test_many_micro_batches_add_up_in_the_memory_of_a_few(hidden: int, tmp_path: Path) -> None:
+    model, (x, y) = mlp(hidden=hidden, act=nn.ReLU), blobs(200)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    parts = [slice(start, start + 10) for start in range(0, 200, 10)]
+    truth = [reference(model, x[rows], y[rows], 20) for rows in parts]
+    with record(model, optimizer, path=tmp_path / "run.arrows") as recorder:
+        for rows in parts:
+            (F.cross_entropy(model(x[rows]), y[rows]) / 20).backward()
+            assert recorder._passes is not None and len(recorder._passes.passes) <= 9
+        optimizer.step()
+    recorded = open_one(tmp_path)
+    assert (recorded.passes() == 20).all()
+    for place, module in enumerate(recorded.modules):
+        a, delta = (double([t for each in truth for t in kept(each)[module.name]]) for kept in KINDS)
+        for quantity, value in (
+            ("activation_mean", a.mean()),
+            ("activation_std", a.std()),
+            ("activation_min", a.min()),
+            ("activation_max", a.max()),
+            ("delta_norm", np.linalg.norm(delta)),
+        ):
+            near = {"rtol": 1e-5, "atol": 1e-6 * a.std() if quantity == "activation_mean" else 0}
+            np.testing.assert_allclose(recorded.quantity(quantity)[0, place], value, err_msg=quantity, **near)
+        if module.type == "ReLU":
+            whole = torch.cat([each.outputs[module.name][0] for each in truth])
+            assert recorded.quantity("dead_fraction")[0, place] == float((whole.amax(0) <= 0).double().mean())
+
+
+KINDS = (lambda truth: truth.outputs, lambda truth: truth.deltas)
+
+
 def test_a_module_used_twice_has_the_numbers_of_both_calls(tmp_path: Path) -> None:
     from tests.torch.training_loops import Twice
 

@@ -7,8 +7,8 @@ modules only inside the model's own forward.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Sequence
+from functools import partial, reduce
 from typing import TYPE_CHECKING, Any
 
 from nncore.recorders.torch.hooks import Hook
@@ -23,6 +23,9 @@ MOST_PENDING = 16
 
 MOST_SAMPLES = 4
 """Calls of a module in a pass, and passes of a step, whose values are kept for its distributions."""
+
+MOST_USED = 8
+"""Passes of a step that are kept apart; of more, the older ones are put together."""
 
 MOST_CALLS = 4096
 """Calls of a module in one pass that are kept."""
@@ -57,7 +60,11 @@ class Call:
         self.size, self.shape, self.dtype = output.numel(), tuple(output.shape), output.dtype
         self.deltas: list[Tensor | None] = []
         self.values_of_deltas: list[Tensor] = []
-        self.mean = self.norm = self.low = self.high = self.largest = None
+        self.mean: Tensor | None = None
+        self.norm: Tensor | None = None
+        self.low: Tensor | None = None
+        self.high: Tensor | None = None
+        self.largest: Tensor | None = None
         self.values = sample(output) if keep_values or self.size <= SAMPLE else None
         if self.size > SAMPLE:
             self.mean, self.norm = output.mean(dtype=wide(output)), norm(output)
@@ -74,15 +81,62 @@ class Call:
             self.values_of_deltas.append(sample(gradient))
         self.deltas.append(None if small else norm(gradient))
 
+    @classmethod
+    def together(cls, calls: Sequence[Call]) -> Call:
+        """Several calls as one without values, so that many passes take the memory of a few."""
+        import torch
+
+        found = cls.__new__(cls)
+        for call in calls:
+            call.summarize()
+        found.size, found.shape, found.dtype = sum(call.size for call in calls), calls[0].shape, calls[0].dtype
+        found.needs_gradient, found.values, found.values_of_deltas = calls[0].needs_gradient, None, []
+        means = [call.mean * (call.size / found.size) for call in calls if call.mean is not None]
+        found.mean = torch.stack(means).sum()
+        found.norm = reduce(torch.hypot, [call.norm for call in calls])
+        found.low = reduce(torch.minimum, [call.low for call in calls])
+        found.high = reduce(torch.maximum, [call.high for call in calls])
+        units = [call.largest for call in calls if call.largest is not None]
+        found.largest = reduce(torch.maximum, units) if len({len(each) for each in units}) == 1 else None
+        deltas = [delta for call in calls for delta in call.deltas]
+        found.deltas = [reduce(torch.hypot, deltas)] if deltas else []
+        return found
+
+    def summarize(self) -> None:
+        """Take the statistics of a tensor that was kept whole, and keep its values no longer."""
+        import torch
+
+        if self.mean is None and self.values is not None:
+            self.mean, self.norm = self.values.mean(), norm(self.values)
+            self.low, self.high = torch.aminmax(self.values)
+            self.deltas = [norm(values) for values in self.values_of_deltas]
+        self.values, self.values_of_deltas = None, []
+
 
 class Pass:
-    """One forward pass: the calls of each unit, and the backward passes (by the number that autograd gives them) through it."""
+    """A forward pass: the calls of each unit, and the backward passes (by the number that autograd gives them) through it.
 
-    __slots__ = ("calls", "tasks")
+    `counts`: of each unit the passes that it stands for, where several were put together.
+    """
+
+    __slots__ = ("calls", "counts", "tasks")
 
     def __init__(self) -> None:
         self.calls: dict[int, list[Call]] = {}
+        self.counts: dict[int, int] = {}
         self.tasks: set[int] = set()
+
+    @classmethod
+    def together(cls, passes: Sequence[Pass]) -> Pass:
+        """Several passes as one."""
+        found, calls = cls(), dict[int, list[Call]]()
+        for each in passes:
+            found.tasks |= each.tasks
+            for unit, own in each.calls.items():
+                found.counts[unit] = found.counts.get(unit, 0) + each.counts.get(unit, 1)
+                calls.setdefault(unit, []).extend(own)
+        found.calls = {unit: [Call.together(own)] for unit, own in calls.items()}
+        return found
 
     @property
     def is_used(self) -> bool:
@@ -170,6 +224,9 @@ class Passes:
         waiting = [each for each in self.passes if not each.is_used]
         if len(waiting) >= MOST_PENDING:
             self.passes.remove(waiting[0])
+        if len(used := self.used()) > MOST_USED:
+            old = used[:-MOST_SAMPLES]
+            self.passes = [Pass.together(old), *(each for each in self.passes if each not in old)]
         self.passes.append(Pass())
         if not self._on_modules:
             for unit, module in self.parts.modules.items():

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from nncore.recorders.recorded import Recorded
+from nncore.recorders.recorded import compact
 from nncore.recorders.stream import StreamWriter
 from nncore.recorders.torch.hooks import Hook
 from nncore.recorders.torch.model import Parts, parts_of
@@ -114,6 +114,7 @@ class Recorder:
         self._writer: StreamWriter | None = None
         self._hooks: list[Any] = []
         self._began: float | None = None
+        self._has_failed = False
 
     # From beginning to end -------------------------------------------------------------------------------------------
 
@@ -178,7 +179,7 @@ class Recorder:
             writer, self._writer = self._writer, None
             self._stop()
             writer.close(replace(self._header(), finished=True, ended=ended[:LONGEST_TEXT]))
-            Recorded.open(self.path).to_parquet(self.path.with_suffix(".parquet"))
+            compact(self.path, self.path.with_suffix(".parquet"))
         except Exception as error:
             self._fail(error)
 
@@ -205,6 +206,9 @@ class Recorder:
 
     def _fail(self, error: Exception) -> None:
         """End recording on an error of its own, with one warning; training goes on."""
+        if self._has_failed:
+            return
+        self._has_failed = True
         writer, self._writer = self._writer, None
         self._stop()
         self._pending = None

@@ -22,7 +22,7 @@ from nncore.recorders.samples import (
 )
 from nncore.recorders.torch.model import TWO_SIDED, Parts
 from nncore.recorders.torch.passes import MOST_SAMPLES, Call, Pass
-from nncore.recorders.torch.tensors import SAMPLE, fetched, one_number
+from nncore.recorders.torch.tensors import fetched, one_number
 from nncore.recorders.torch.updates import Gradients, Updates, Weights
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class _Modules:
         found: list[tuple[int, Call]] = []
         for each in passes:
             for unit, calls in each.calls.items():
-                self.n_passes[unit] = self.n_passes.get(unit, 0) + 1
+                self.n_passes[unit] = self.n_passes.get(unit, 0) + each.counts.get(unit, 1)
                 found += [(unit, call) for call in calls]
         found.sort(key=lambda pair: pair[0])
         self.units = np.array([unit for unit, _ in found])
@@ -163,7 +163,7 @@ class _Modules:
     def _of_calls(self) -> tuple[Floats, ...]:
         """size, mean, norm, smallest and largest entry of each call; of a small one from all its values."""
         values = [np.empty(0) if each.values is None else self.cargo[each.values] for each in self.loaded]
-        small = np.array([call.size <= SAMPLE for call in self.calls])
+        small = np.array([call.mean is None for call in self.calls])
         size = np.array([float(call.size) for call in self.calls])
         mean, low, high = (
             self.cargo.numbers([getattr(each, name) for each in self.loaded]) for name in ("mean", "low", "high")
@@ -179,7 +179,7 @@ class _Modules:
 
     def _norms(self, norms: Floats, values: Sequence[NDArray[Any]], calls: Sequence[Call]) -> Floats:
         """Norms of calls' outputs or gradients: of a small one from all its values, of another mended where float32 lost it."""
-        small = np.array([call.size <= SAMPLE for call in calls])
+        small = np.array([call.mean is None for call in calls])
         if small.any():
             norms[small] = norm(
                 table([each for each, is_small in zip(values, small, strict=True) if is_small], blank=0.0)

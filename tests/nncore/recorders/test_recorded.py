@@ -13,6 +13,7 @@ import nncore
 from nncore.recorders import DISTRIBUTIONS, RECORDED_QUANTITIES, Recorded, Unit
 from nncore.recorders.columns import FIRST_OCTAVE, STORED, schema
 from nncore.recorders.example import example
+from nncore.recorders.recorded import compact
 from nncore.recorders.rows import RecordRows
 from nncore.recorders.stream import MOST_BATCH_BYTES, StreamWriter, pieces
 from nncore.recorders.units import MOST_UNITS, Header
@@ -97,6 +98,21 @@ def test_parquet_holds_the_same_numbers(path: Path, tmp_path: Path) -> None:
     again = Recorded.open(tmp_path / "run.parquet")
     same(recorded, again)
     assert again.header == recorded.header
+
+
+def test_a_stream_is_compacted_without_holding_it_and_holds_the_same(path: Path, tmp_path: Path) -> None:
+    Recorded.open(path).to_parquet(tmp_path / "held.parquet")
+    compact(path, tmp_path / "compacted.parquet")
+    held, compacted = (Recorded.open(tmp_path / f"{name}.parquet") for name in ("held", "compacted"))
+    same(held, compacted)
+    assert held.header == compacted.header and compacted.finished
+    content = path.read_bytes()
+    path.write_bytes(content[:-2000])
+    compact(path, tmp_path / "cut.parquet")
+    assert not Recorded.open(tmp_path / "cut.parquet").finished
+    path.write_bytes(content[:50])
+    with pytest.raises(ValueError, match="its header is not whole"):
+        compact(path, tmp_path / "cut.parquet")
 
 
 def test_pandas_reads_the_parquet_file(path: Path, tmp_path: Path) -> None:
