@@ -1,4 +1,4 @@
-.PHONY: run test test-processors test-torch bench reproduce lint format clean
+.PHONY: run test test-processors test-torch bench soak reproduce lint format clean
 
 run:  ## the dashboard on http://localhost:8501
 	@.ci/venv .venv requirements.txt pyproject.toml
@@ -18,6 +18,9 @@ test-torch:  ## the same gradients as PyTorch's autograd
 bench:  ## nncore beside PyTorch, JAX and scikit-learn
 	@.ci/venv .venv-bench requirements-bench.txt
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE .venv-bench/bin/python -m benchmarks  # each with the kernel made for this processor
+
+soak: .venv-with-tools  ## what a crowd, a closed tab or a kill does, into benchmarks/RELIABILITY.md
+	.venv/bin/python -m benchmarks.reliability
 
 reproduce:  ## published results beside ours, into docs/published.md
 	@.ci/venv .venv requirements.txt pyproject.toml

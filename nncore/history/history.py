@@ -16,7 +16,7 @@ from nncore.model.network import MLP, Tape
 from nncore.numerics.safe_norm import norm
 from nncore.numerics.spacing import evenly_spaced
 
-BLOCK_BYTES = 64 * 2**20
+BLOCK_BYTES = 16 * 2**20
 """Largest block that replay computes at once."""
 
 TAIL = 8
@@ -204,7 +204,7 @@ class Replay:
 
 
 def replay(history: History, records: np.ndarray | None = None) -> Iterator[Replay]:
-    """Forward and backward on the probe rows for the given records, in blocks bounded to 64 MB.
+    """Forward and backward on the probe rows for the given records, in blocks bounded to 16 MB.
 
     Every record's numbers are independent of the block it falls into. A Replay's arrays are overwritten
     by the next one.
@@ -240,7 +240,7 @@ def weight_change_norms(before: Array, after: Array, layout: Layout) -> Array:
 
 
 def update_norms(theta: Array, layout: Layout) -> Array:
-    """||W(t+1) - W(t)|| per record and layer of consecutive steps, NaN for the last; in blocks of 64 MB."""
+    """||W(t+1) - W(t)|| per record and layer of consecutive steps, NaN for the last; in blocks of 16 MB."""
     norms = np.full((len(theta), layout.n_layers), np.nan)
     size = max(1, BLOCK_BYTES // max(theta[:1].nbytes, 1))
     for start in range(0, len(theta) - 1, size):

@@ -63,7 +63,7 @@ def path(history: History) -> Path:
     """The two directions in which a run moved most: the principal components of its recorded θ.
 
     From at most 200 evenly spread finite records, by the eigenvectors of their Gram matrix (n_records, n_records), in
-    blocks of parameters bounded to 64 MB. A run that moved along a line gets the gradient's own part across it as the
+    blocks of parameters bounded to 16 MB. A run that moved along a line gets the gradient's own part across it as the
     second direction, and a share of 0. Raises ValueError where θ never moved. Source: Li et al. 2018, Visualizing
     the Loss Landscape of Neural Nets, section 7.
 
@@ -203,7 +203,7 @@ def loss_at(history: History, origin: Array, directions: Array, coordinates: Arr
     """E at θ = origin + coordinates @ directions, on the probe rows in float64: (n_points,).
 
     origin (n_params,), directions (k, n_params), coordinates (n_points, k). Many θ go through the network at
-    once, in blocks bounded to 64 MB.
+    once, in blocks bounded to 16 MB.
     """
     network, loss = history.network, history.config.loss_function()
     x = history.probe_x.astype(np.float64)

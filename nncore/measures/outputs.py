@@ -94,7 +94,7 @@ def response(history: History, record: int, x: Array) -> Array:
 def responses(history: History, records: Sequence[int], x: Array) -> Array:
     """The output's z at several records for any inputs x (n, n_features): (n_records, n, n_outputs).
 
-    In blocks of 64 MB, and a record's bits do not depend on its block.
+    In blocks of 16 MB, and a record's bits do not depend on its block.
     """
     network, x = history.network, x.astype(history.config.dtype)
     rows = history.config.data().x_train.astype(history.config.dtype)

@@ -99,7 +99,7 @@ class Block:
 
 
 def blocks(history: History, records: np.ndarray, replayed: bool = True) -> Iterator[Block]:
-    """The records in blocks bounded to 64 MB, with their passes where they are `replayed`.
+    """The records in blocks bounded to 16 MB, with their passes where they are `replayed`.
 
     A block's passes are overwritten by those of the next one.
     """

@@ -4,6 +4,7 @@ import argparse
 import os
 import random
 import resource
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -21,6 +22,7 @@ from nncore.command.progress import Interrupt
 from nncore.command.speech import LONGEST
 from nncore.sweep import schedule
 from nncore.sweep.workers import Here
+from tests.patience import PATIENCE, until
 
 ROOT = Path(nncore.__file__).parents[1]
 CONFIG = RunConfig(n_samples=40, hidden=(4, 4), steps=5)
@@ -276,3 +278,35 @@ def test_a_port_that_is_taken_is_said(capsys: Any) -> None:
     with socket.create_server(("localhost", 0)) as taken:
         assert main(["dashboard", "--port", str(taken.getsockname()[1])]) == 2
     assert "Address already in use" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("signals", [[signal.SIGINT] * 2, [signal.SIGTERM], [signal.SIGTERM, signal.SIGINT]], ids=str)
+def test_a_sweep_that_is_ended_however_rudely_keeps_what_is_done(signals: list[signal.Signals], tmp_path: Path) -> None:
+    arguments = [
+        "sweep",
+        "s",
+        "--grid",
+        "gain=0:10:0.001",
+        "--seeds",
+        "9",
+        "--hidden",
+        "4",
+        "--workers",
+        "2",
+        "--quiet",
+    ]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "nncore", *arguments],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    until(lambda: any(tmp_path.glob("s/runs/part-*.parquet")))
+    for number in signals:
+        process.send_signal(number)
+    _, said = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130, said
+    assert "Traceback" not in said and "Exception ignored" not in said
+    assert 0 < len(sweep.table(tmp_path / "s")) < 90_009

@@ -1,0 +1,288 @@
+"""`python -m benchmarks.reliability [load fairness closed memory kill] [--short]`: what a crowd, a closed tab or a kill does.
+
+A server of its own is started, and sessions speak Streamlit's protocol to it over WebSockets. Written to RELIABILITY.md when
+everything was asked for at full length.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from websockets.asyncio.client import connect
+
+from nncore import History
+from nncore.history.whole_file import write_whole_text
+
+ROOT = Path(__file__).parents[1]
+DOCUMENT = Path(__file__).with_name("RELIABILITY.md")
+SMALL = "dataset=circles&depth=4&width=8&steps=60&n_samples=80&seed={seed}"
+LONG = "dataset=circles&depth=10&width=64&steps=12000&record_every=100&n_samples=400&seed={seed}"
+"""Addresses of the lab: a run of a tenth of a second, and one of about half a minute."""
+
+START_SECONDS = 120.0
+ANSWER_SECONDS = 300.0
+IDLE_SECONDS = 2.0
+"""A server that computes next to nothing for so long is idle."""
+
+
+@contextmanager
+def server() -> Iterator[tuple[int, psutil.Process]]:
+    """(port, process) of the dashboard."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    options = [f"--server.port={port}", "--server.headless=true", "--server.fileWatcherType=none"]
+    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "dashboard" / "served.py"), *options]
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
+        try:
+            _wait_until(lambda: _answers(port), START_SECONDS)
+            yield port, psutil.Process(process.pid)
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def _answers(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=5):
+            return True
+    except (urllib.error.URLError, ConnectionError, TimeoutError):
+        return False
+
+
+def _wait_until(true: Callable[[], bool], seconds: float) -> float:
+    """Seconds until it is true; raises TimeoutError."""
+    begun = time.monotonic()
+    while not true():
+        if time.monotonic() - begun > seconds:
+            raise TimeoutError
+        time.sleep(0.1)
+    return time.monotonic() - begun
+
+
+@dataclass
+class Answer:
+    """What a page's script drew: seconds to its end, whether its run is there, and the errors it showed."""
+
+    seconds: float
+    has_charts: bool
+    errors: list[str]
+
+
+class Session:
+    """A browser tab: one WebSocket."""
+
+    def __init__(self, socket: Any) -> None:
+        self.socket = socket
+
+    async def show(self, address: str) -> Answer:
+        """Ask for the lab under an address and wait until its run is drawn, as the page's own timer does."""
+        begun, errors = time.monotonic(), []
+        await self._ask(address)
+        while True:
+            has_charts, fragments = False, []
+            while True:
+                message = ForwardMsg.FromString(await asyncio.wait_for(self.socket.recv(), ANSWER_SECONDS))
+                kind = message.WhichOneof("type")
+                if kind == "delta":
+                    element = message.delta.new_element
+                    if element.WhichOneof("type") == "exception":
+                        errors.append(element.exception.message)
+                    text = message.SerializeToString()
+                    has_charts = has_charts or b"chart_flow" in text
+                elif kind == "auto_rerun":
+                    fragments.append((message.auto_rerun.fragment_id, message.auto_rerun.interval))
+                elif kind == "script_finished":
+                    break
+            if has_charts or errors or time.monotonic() - begun > ANSWER_SECONDS:
+                return Answer(time.monotonic() - begun, has_charts, errors)
+            await asyncio.sleep(fragments[0][1] if fragments else 0.4)
+            await self._ask(address)
+
+    async def begin(self, address: str) -> None:
+        """Ask, and read until its run goes on, or waits for its turn."""
+        await self._ask(address)
+        while True:
+            message = ForwardMsg.FromString(await asyncio.wait_for(self.socket.recv(), ANSWER_SECONDS))
+            if message.delta.new_element.progress.text.startswith(("Training: step", "Waiting for its turn")):
+                return
+
+    async def _ask(self, address: str) -> None:
+        message = BackMsg()
+        message.rerun_script.query_string = address
+        await self.socket.send(message.SerializeToString())
+
+
+def tab(port: int) -> Any:
+    """`async with tab(port) as socket`: a connection like a browser's."""
+    return connect(
+        f"ws://127.0.0.1:{port}/_stcore/stream", origin=f"http://127.0.0.1:{port}", subprotocols=["streamlit"],
+        max_size=None, ping_interval=None,
+    )  # fmt: skip
+
+
+# What is tried ------------------------------------------------------------------------------------------------
+
+
+def load(short: bool) -> list[str]:
+    """Sessions that change their set-up again and again, beside one session alone."""
+    sessions, seconds = (4, 10) if short else (20, 120)
+
+    async def many(port: int, count: int, until: float, seeds: random.Random) -> list[Answer]:
+        found: list[Answer] = []
+
+        async def one() -> None:
+            async with tab(port) as opened:
+                session = Session(opened)
+                while time.monotonic() < until:
+                    found.append(await session.show(SMALL.format(seed=seeds.randrange(2**31))))
+
+        await asyncio.gather(*(one() for _ in range(count)))
+        return found
+
+    with server() as (port, process):
+        alone = asyncio.run(many(port, 1, time.monotonic() + 10, random.Random(0)))
+        before, begun = sum(process.cpu_times()[:2]), time.monotonic()
+        together = asyncio.run(many(port, sessions, time.monotonic() + seconds, random.Random(1)))
+        cores = (sum(process.cpu_times()[:2]) - before) / (time.monotonic() - begun)
+    fair = sessions * statistics.median(each.seconds for each in alone)
+    waits = sorted(each.seconds for each in together)
+    errors = [error for each in (*alone, *together) for error in each.errors]
+    return [
+        f"{sessions} sessions for {seconds} s: {len(together):,} set-ups shown, {len(errors)} errors {errors[:1] or ''}".strip(),
+        f"one session alone waits {fair / sessions:.2f} s (median), so that a fair share is {fair:.1f} s; "
+        f"{sessions} sessions wait {statistics.median(waits):.1f} s (median), {waits[-1]:.1f} s at most, "
+        f"{waits[-1] / fair:.2f} × a fair share",
+        f"cores used: {cores:.2f}",
+    ]
+
+
+def fairness(short: bool) -> list[str]:
+    """A small run beside three long ones."""
+
+    async def tried(port: int) -> tuple[float, float]:
+        async with tab(port) as first:
+            alone = (await Session(first).show(SMALL.format(seed=1))).seconds
+        tabs = [await tab(port) for _ in range(3)]
+        for seed, each in enumerate(tabs):
+            await Session(each).begin(LONG.format(seed=seed))
+        async with tab(port) as another:
+            beside = (await Session(another).show(SMALL.format(seed=2))).seconds
+        for each in tabs:
+            await each.close()
+        return alone, beside
+
+    with server() as (port, _):
+        alone, beside = asyncio.run(tried(port))
+    return [f"a small run is shown after {alone:.1f} s alone and after {beside:.1f} s beside three long ones"]
+
+
+def closed(short: bool) -> list[str]:
+    """A tab that is closed while its run goes on."""
+
+    async def leave(port: int) -> None:
+        async with tab(port) as opened:
+            await Session(opened).begin(LONG.format(seed=3))
+
+    with server() as (port, process):
+
+        def is_idle() -> bool:
+            before = sum(process.cpu_times()[:2])
+            time.sleep(IDLE_SECONDS)
+            return sum(process.cpu_times()[:2]) - before < 0.05 * IDLE_SECONDS
+
+        asyncio.run(leave(port))
+        seconds = _wait_until(is_idle, ANSWER_SECONDS) - IDLE_SECONDS
+    return [f"a run of half a minute ends {seconds:.1f} s after its tab was closed"]
+
+
+def memory(short: bool) -> list[str]:
+    """Many runs in one session, and what stays when it has gone."""
+    runs = 40 if short else 500
+
+    async def tried(port: int, process: psutil.Process) -> list[float]:
+        sizes = []
+        async with tab(port) as opened:
+            session = Session(opened)
+            for seed in range(runs):
+                await session.show(f"dataset=circles&depth=8&width=32&steps=100&seed={seed}")
+                sizes.append(process.memory_info().rss / 2**20)
+        return sizes
+
+    with server() as (port, process):
+        before = process.memory_info().rss / 2**20
+        sizes = asyncio.run(tried(port, process))
+        time.sleep(45)
+        after = process.memory_info().rss / 2**20
+    quarter = max(runs // 4, 1)
+    return [
+        f"{runs} runs in one session: {before:.0f} MB at the start, {max(sizes):.0f} MB at most; medians of the four quarters "
+        + ", ".join(f"{statistics.median(sizes[i * quarter : (i + 1) * quarter]):.0f}" for i in range(4))
+        + f" MB; {after:.0f} MB 45 s after the session has left"
+    ]
+
+
+def kill(short: bool) -> list[str]:
+    """kill -9 of a command that writes over a history."""
+    tries, whole = (3, 0) if short else (60, 0)
+    rng = random.Random(0)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "run.parquet"
+        command = [sys.executable, "-m", "nncore", "run", "--quiet", "--steps", "1500", "--out", str(path)]
+        subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
+        for _ in range(tries):
+            process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            time.sleep(rng.uniform(1.0, 4.0))
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            whole += len(History.from_parquet(path)) == 1501
+    return [f"{tries} kills of a command that writes over a history: {whole} times the file was whole"]
+
+
+PARTS = {"load": load, "fairness": fairness, "closed": closed, "memory": memory, "kill": kill}
+
+HEAD = """# What a crowd, a closed tab or a kill does
+
+Written by `make soak` (`python -m benchmarks.reliability`) on {cores} cores. Command lines and damaged files are tried by the
+tests: `pytest -s tests/nncore/command/test_any_command_line.py tests/nncore/history/test_what_is_said.py` prints how many.
+
+"""
+
+
+def main() -> None:
+    """Try what is asked for, print, and write the document where that is all of it."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.reliability", description=__doc__)
+    parser.add_argument("what", nargs="*", choices=[*PARTS, []], metavar="WHAT", help=f"any of {', '.join(PARTS)}")
+    parser.add_argument("--short", action="store_true", help="seconds of each instead of minutes")
+    arguments = parser.parse_args()
+    text = HEAD.format(cores=psutil.cpu_count())
+    for name in arguments.what or PARTS:
+        for line in PARTS[name](arguments.short):
+            print(f"{name}: {line}", flush=True)
+            text += f"- **{name}**: {line}.\n"
+    if not arguments.what and not arguments.short:
+        write_whole_text(DOCUMENT, text)
+
+
+if __name__ == "__main__":
+    main()
