@@ -73,11 +73,16 @@ def bytes_allowed() -> int:
 
 
 def bytes_kept() -> int:
-    """Memory for runs, measurements and opened files of the whole process; twice a run's unless the operator says otherwise.
+    """Memory for runs, measurements and opened files of the whole process; four times a run's unless the operator says otherwise.
 
     Raises ValueError where the setting is no number above 0.
     """
-    return int(min(_number(MEMORY_MB, 2 * bytes_allowed() / 2**20, "megabytes") * 2**20, sys.maxsize))
+    return int(min(_number(MEMORY_MB, 4 * bytes_allowed() / 2**20, "megabytes") * 2**20, sys.maxsize))
+
+
+def bytes_together() -> int:
+    """Memory that the runs of one page may take together, such as those that are pinned."""
+    return min(2 * bytes_allowed(), bytes_kept())
 
 
 def table_bytes_kept() -> int:

@@ -79,10 +79,10 @@ class Runs:
     def over_budget(self, requests: Sequence[R]) -> dict[R, str]:
         """The requests that are over budget, by themselves or after those before them, each with its sentence.
 
-        All results together may take `limits.bytes_kept`, and the work that is not done yet
+        All results together may take `limits.bytes_together`, and the work that is not done yet
         `limits.seconds_allowed`.
         """
-        seconds_allowed, bytes_kept = limits.seconds_allowed(), limits.bytes_kept()
+        seconds_allowed, bytes_kept = limits.seconds_allowed(), limits.bytes_together()
         problems: dict[R, str] = {}
         seconds, size = 0.0, 0
         for request in dict.fromkeys(requests):

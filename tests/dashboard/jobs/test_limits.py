@@ -85,7 +85,7 @@ def test_settings_of_the_operator_bound_runs_histories_and_tables(monkeypatch) -
     assert "0 s are allowed" in registry.Runs().over_budget([request])[request]
     monkeypatch.setattr(limits.st, "secrets", Secrets({limits.MAX_MB: 0.001}))
     assert "0 MB are allowed" in registry.Runs().over_budget([request])[request]
-    assert limits.bytes_kept() == 2 * limits.bytes_allowed()
+    assert limits.bytes_kept() == 4 * limits.bytes_allowed() == 2 * limits.bytes_together()
     assert limits.table_bytes_kept() == limits.bytes_allowed() // 8
     monkeypatch.setattr(limits.st, "secrets", Secrets({limits.MEMORY_MB: 3}))
     assert limits.bytes_kept() == 3 * 2**20
