@@ -198,7 +198,7 @@ def test_page_offers_two_files_and_a_csv_of_every_chart() -> None:
     labels = [button.label for button in app.get("download_button")]
     sized = [label.partition(" (about")[0] for label in labels if "(about" in label]
     assert sized == ["History, CSV", "Summary, CSV"]
-    assert labels.count("CSV") == len(plots(app)) + 1 >= 14  # the network is no plot
+    assert labels.count("CSV") == len(plots(app)) + 2 >= 15  # the network and the table by name are no plots
 
 
 def test_file_too_large_for_a_browser_is_not_offered_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
