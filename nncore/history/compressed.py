@@ -45,8 +45,7 @@ def compressing(file: IO[bytes], name: str | os.PathLike[str] = "") -> Iterator[
         with gzip.GzipFile("", "wb", LEVEL, file, mtime=0) as packed:
             yield packed  # type: ignore[misc]
     elif path.suffix.lower() == ".zip":
-        member = zipfile.ZipInfo(path.stem if path.stem.lower().endswith(".csv") else f"{path.stem}.csv")
-        member.compress_type = zipfile.ZIP_DEFLATED
+        member = path.stem if path.stem.lower().endswith(".csv") else f"{path.stem}.csv"
         with (
             zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=LEVEL) as archive,
             archive.open(member, "w", force_zip64=True) as inside,

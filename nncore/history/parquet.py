@@ -74,13 +74,13 @@ def read_parquet(source: Target, memory_budget: int | None = None) -> History:
 
 
 def parquet_size(history: History, excerpt: Excerpt = WHOLE) -> int:
-    """Estimated bytes of the Parquet file: three stretches of records are compressed and scaled up.
+    """Estimated bytes of the Parquet file: three row groups are compressed and scaled up.
 
     Raises ValueError as `write_parquet` does.
     """
     _check(history, excerpt)
     records, config = excerpt.records(history), excerpt.config(history)
-    each = max(1, BLOCK_BYTES // (16 * _record_bytes(history)))
+    each = max(1, BLOCK_BYTES // _record_bytes(history))
     starts = np.linspace(0, max(0, len(records) - each), 3).astype(int)
     places = np.unique(np.concatenate([np.arange(start, min(start + each, len(records))) for start in starts]))
     sample, empty = io.BytesIO(), io.BytesIO()

@@ -257,6 +257,7 @@ def test_size_of_a_short_file_is_exact(histories, name):
         RunConfig(hidden=(16,) * 4, activation="relu", gain=0.3, steps=600, record_every=2),
         RunConfig(dataset="digits", hidden=(20,), steps=300, dtype="float32"),
         RunConfig(dataset="parabola", hidden=(2,), steps=20_000),
+        RunConfig(dataset="circles", hidden=(32,) * 12, activation="sigmoid", steps=60),
     ],
 )
 def test_size_is_told_to_within_ten_percent(config):
