@@ -225,7 +225,7 @@ assert "loss above zero" in words(opened())
             ),
             (
                 "dashboard/views/lab/page.py",
-                "    losses, *middle, picture =",
+                "    losses, *middle, norms =",
                 '    card.show("steps", loss.STEPS, timeline, loss.steps_so_far(timeline, look))\n',
             ),
         ],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import secrets
 from collections.abc import Iterator
@@ -20,11 +19,8 @@ def whole_file(target: Target) -> Iterator[IO[bytes]]:
     Until then the path holds what it held before, whatever happens: an exception (the draft is removed), a full
     disk or a kill (the draft, `.*.tmp`, may stay). The permissions of a file that is replaced stay, and a link
     stays a link. What cannot be renamed over (a pipe, `/dev/stdout`) and a file that is open already are written
-    to directly. Raises ValueError on a file that is open as text, and OSError, which names the path, where the
-    system refuses.
+    to directly. Raises OSError, which names the path, where the system refuses.
     """
-    if isinstance(target, io.TextIOBase):
-        raise ValueError("a file must be a path or a binary file, such as io.BytesIO(); got one open as text")
     if not isinstance(target, (str, os.PathLike)):
         yield target
         return

@@ -84,7 +84,7 @@ CASES: dict[str, tuple[Callable[[], Any], str]] = {
     "half a seed": (lambda: SeedRuns(CONFIG, 3.5), "n_seeds must be a whole number from 1 to 64; got 3.5"),
     "text file": (
         lambda: run(CONFIG).to_csv(io.StringIO()),
-        "a file must be a path or a binary file, such as io.BytesIO(); got one open as text",
+        "a history's file must be a path or a binary file, such as io.BytesIO(); got one open as text",
     ),
 }
 
