@@ -213,7 +213,7 @@ def test_dialog_makes_a_link_that_opens_exactly_what_was_chosen() -> None:
 def test_dialog_offers_every_chart_and_part_of_the_page() -> None:
     app = opened(**SMALL)
     element(app, "make_lesson").click().run()
-    assert len(app.multiselect(key="lesson_show").options) == len(PARTS) + len(plots(app)) + 1  # the network is no plot
+    assert len(app.multiselect(key="lesson_show").options) == len(PARTS) + len(plots(app)) + 2  # two are no plots
     (help,) = (text.value for text in app.markdown if "`lesson=`" in text.value)
     for name in (*lessons.PARAMETERS, "step"):
         assert f"`{name}=`" in help
