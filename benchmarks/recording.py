@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from nncore.history.whole_file import write_whole_text
 from nncore.recorders import Recorded
 from nncore.recorders.torch import record
 
@@ -257,7 +258,7 @@ def main() -> None:
     for name in MODELS:
         measured[name], recordings[name] = measure(name, rounds)
     text = report(measured, recordings, rounds)
-    RESULTS.write_text(text, "utf-8")
+    write_whole_text(RESULTS, text)
     print(text)
 
 
