@@ -58,9 +58,9 @@ def charts(training: Training) -> None:
             )
         n_seeds = seed_study.control()
         pins.button(training.config)
+    pictures, numbers, wrong = st.container(key="pictures"), st.container(key="numbers"), st.container(key="wrong")
     if any(map(layout.shows, ("network", "numbers", "flow"))):
         symbols.delta()
-    pictures, numbers, wrong = st.container(key="pictures"), st.container(key="numbers"), st.container(key="wrong")
     layout.open_places()
     session().cards.begin("charts", record)
     step = int(history.step[record])
