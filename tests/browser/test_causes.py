@@ -1,6 +1,7 @@
 """Why, in a real browser: from a finding to its proof and to a kept promise, by keyboard and by click."""
 
 import re
+from collections.abc import Callable
 
 from playwright.sync_api import Locator, Page, expect
 
@@ -53,6 +54,16 @@ def test_a_finding_leads_to_its_proof_and_its_remedy_keeps_its_promise(page: Pag
     button(page, "undo").click()
     expect(page.locator(".st-key-headline")).to_contain_text("Gradients vanish")
     expect(promise).to_have_count(0)
+
+
+def test_a_remedy_that_was_tried_out_for_an_earlier_reader_keeps_its_promise_too(
+    new_page: Callable[..., Page], app_url: str
+) -> None:
+    """Its button is then there at once, drawn with the charts and not by a look at the trials."""
+    for page in (new_page(), new_page()):
+        shown(page, app_url, SICK)
+        button(page, "mend").click()
+        expect(page.locator(".st-key-promise")).to_contain_text("The prediction held")
 
 
 def test_a_diverged_run_tells_its_end_first_on_a_phone_in_the_dark(new_page, app_url: str) -> None:

@@ -40,10 +40,13 @@ def button(remedy: Remedy, before: RunConfig, key: str, label: str, help: str, *
 def show(training: Training) -> None:
     """Whether the prediction held in this run, and a way back; nothing for a run that no remedy made."""
     taken = session().remedy
-    if taken is None or taken[0].config != training.config:
-        session().remedy = None
+    if taken is None:
         return
     remedy, before = taken
+    if remedy.config != training.config:
+        if before != training.config:  # which is drawn once more while a click takes the remedy
+            session().remedy = None
+        return
     outcome = training.measured(_outcome, remedy)
     badge = Badge("green", "check", outcome.verdict) if outcome.held else Badge("orange", "close", outcome.verdict)
     with st.container(horizontal=True, vertical_alignment="center", key="promise"):
@@ -66,6 +69,6 @@ def _outcome(history: History, remedy: Remedy) -> Outcome:
 
 
 def _undo(before: RunConfig) -> None:
-    """A callback; the remedy is forgotten once the page is that of the run before."""
+    """A callback; the remedy is remembered, so that it is held to its prediction when it is taken again."""
     sidebar.apply(before)
     st.session_state[STEP] = before.steps
