@@ -78,7 +78,11 @@ def set_speed(page: Page, speed: str) -> None:
 
 
 def play_slowly(page: Page, key: str = "chart_flow") -> None:
-    """Play at a frame a second, so that a busy machine can still pause in the middle; wait for the second frame."""
+    """Play at a frame a second, so that a busy machine can still pause in the middle; wait for the second frame.
+
+    The chart is brought into sight first: one that nobody sees draws no frames.
+    """
+    chart(page, key).scroll_into_view_if_needed()
     page.get_by_role("combobox", name="Speed").evaluate(
         "select => { select.add(new Option('slow', '0.2')); select.value = '0.2'; }"
     )

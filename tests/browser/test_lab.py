@@ -52,6 +52,7 @@ def wait_for_line(page: Page, name: str) -> None:
 def zoom(page: Page, key: str) -> list[float]:
     """Drag a box in the middle of a chart; returns the range of x that is left."""
     graph = chart(page, key)
+    graph.scroll_into_view_if_needed()
     before = graph.evaluate("graph => graph._fullLayout.xaxis.range")
     box = graph.locator(".nsewdrag").first.bounding_box()
     page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 0.2 * box["height"])

@@ -37,9 +37,16 @@ def test_report_opens_offline_with_notes_and_live_charts(
     expect(opened.get_by_role("heading", name="step 7")).to_have_count(2)
     expect(opened.get_by_text("Seen <b>today</b>")).to_be_visible()
     count = opened.locator("figure").count()
-    expect(opened.locator("figure .main-svg").first).to_be_visible()
-    opened.wait_for_function("n => document.querySelectorAll('figure .js-plotly-plot').length === n", arg=count)
-    names = opened.locator("#chart0").evaluate("graph => graph.data.map(trace => trace.name)")
+    expect(opened.locator("figure > svg, figure .main-svg").first).to_be_visible()
+    opened.wait_for_function(
+        "n => document.querySelectorAll('figure :is(.js-plotly-plot, svg[role=img])').length === n", arg=count
+    )
+    names = (
+        opened.locator("figure")
+        .filter(has_text="Gradient flow")
+        .locator(".js-plotly-plot")
+        .evaluate("graph => graph.data.map(trace => trace.name)")
+    )
     assert "δ at step 7" in names
     assert not errors
     context.close()

@@ -12,7 +12,8 @@ from dashboard.charts.style import Figure, Style, merge
 from dashboard.charts.text import Text
 from dashboard.words.markup import label
 from nncore import Measurement
-from nncore.recorders.columns import RECORDED_QUANTITIES
+from nncore.recorders.columns import RECORDED_QUANTITIES, RecordedQuantity
+from nncore.recorders.measures import OF_PARAMETERS
 
 FLOW = Text(
     "Gradient flow",
@@ -29,6 +30,11 @@ LOSS = Text("Loss", "as it was logged", "What was handed to `recorder.log`.")
 
 MOST_NAMES = 24
 """Rows whose names still fit beside a heat map."""
+
+
+def quantity(name: str) -> RecordedQuantity:
+    """What is known of a quantity of `nncore.recorders.measures`."""
+    return RECORDED_QUANTITIES[OF_PARAMETERS.get(name, name)]
 
 
 def names(measured: Measurement) -> list[str]:
@@ -68,21 +74,21 @@ def flow(measured: Measurement, style: Style) -> Figure:
 
 def over_steps(measured: Measurement, name: str, style: Style, step: int) -> Figure:
     """One quantity of every row at every recorded step."""
-    quantity, rows = RECORDED_QUANTITIES[name], names(measured)
+    of, rows = quantity(name), names(measured)
     places, steps, values = np.arange(1, len(rows) + 1), measured.axes["step"], measured[name].T
-    ends: dict[str, Any] = {"zmin": quantity.span[0], "zmax": quantity.span[1]} if quantity.span else {}
+    ends: dict[str, Any] = {"zmin": of.span[0], "zmax": of.span[1]} if of.span else {}
     axis = layer_axis(len(rows), "module", showgrid=False)
     if len(rows) <= MOST_NAMES:
         axis = merge(axis, {"tickvals": places, "ticktext": rows, "title": {"text": ""}})
-    title = {"text": "log₁₀" if quantity.log else "share" if quantity.span else "", "side": "top"}
+    title = {"text": "log₁₀" if of.log else "share" if of.span else "", "side": "top"}
     drawn = heat_map(
         steps,
         places,
         values,
-        "%{text}, step %{x}<br>" + quantity.label,
+        "%{text}, step %{x}<br>" + of.label,
         colour_bar(style, title=title, len=1.0),
-        log=quantity.log,
-        least=DECADES if quantity.log and "norm" in name else 0.5,
+        log=of.log,
+        least=DECADES if of.log and "norm" in name else 0.5,
         **ends,
     )
     drawn["text"] = [[row] * len(steps) for row in rows]
@@ -98,20 +104,20 @@ def over_steps(measured: Measurement, name: str, style: Style, step: int) -> Fig
 
 def spread(measured: Measurement, name: str, style: Style, step: int) -> Figure:
     """The smallest, the middle and the largest value over the rows at every recorded step."""
-    quantity, steps = RECORDED_QUANTITIES[name], measured.axes["step"]
-    values = drawable(measured[name], quantity.log)
+    of, steps = quantity(name), measured.axes["step"]
+    values = drawable(measured[name], of.log)
     known = np.isfinite(values).any(axis=1)
     traces = []
-    for what, of, colour, dash in (
+    for what, take, colour, dash in (
         ("largest", np.nanmax, style.weight, "dash"),
         ("median", np.nanmedian, style.ink, "solid"),
         ("smallest", np.nanmin, style.delta, "dot"),
     ):
         found = np.full(len(steps), np.nan)
-        found[known] = of(values[known], axis=1)
+        found[known] = take(values[known], axis=1)
         traces.append(line(steps, found, what, colour, f"step %{{x}}<br>{what} %{{y:.3g}}<extra></extra>", dash=dash))
     shown = values[np.isfinite(values)]
-    axis = log_axis(quantity.symbol, **log_ticks(shown)) if quantity.log else {"title": {"text": quantity.symbol}}
+    axis = log_axis(of.symbol, **log_ticks(shown)) if of.log else {"title": {"text": of.symbol}}
     shapes = [step_line(style, step)]
     return {"data": traces, "layout": style.layout(f"spread_{name}", xaxis=step_axis(steps), yaxis=axis, shapes=shapes)}
 

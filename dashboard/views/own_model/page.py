@@ -13,9 +13,8 @@ from dashboard.ui import card, theme
 from dashboard.views.own_model import charts, source
 from dashboard.words.markup import escape
 from dashboard.words.runs import COLOURS
-from nncore import Measurement
 from nncore.diagnosis.recorded_run import RECORDED_RULES, last_finite, recorded_verdict
-from nncore.recorders.columns import RECORDED_QUANTITIES
+from nncore.recorders import measures
 from nncore.recorders.recorded import Recorded
 
 THREE_LINES = """from nncore.recorders.torch import record
@@ -29,7 +28,7 @@ ALL = "the way of the gradient"
 MOST_ROWS = 24
 """Modules of a model that are all shown where nothing is chosen; of a larger one those along the gradient's way."""
 
-SHOWN = ("delta_norm", "activation_std", "saturated_fraction", "dead_fraction", "update_ratio", "gradient_norm")
+SHOWN = ("delta_norm", "activation_std", "saturated_fraction", "dead_fraction", "update_ratio", "weight_gradient_norm")
 """Quantities offered for the map over training."""
 
 
@@ -89,19 +88,19 @@ def show(name: str, recorded: Recorded) -> None:
     look, step = theme.current(), int(steps[record])
     left, right = st.columns(2)
     with left:
-        measured = recorded.measurement("delta_norm", sorted({0, record}), rows)
+        measured = measures.per_layer(recorded, "delta_norm", sorted({0, record}), rows)
         card.show("o_flow", charts.FLOW, measured, charts.flow(measured, look), height=400)
     with right:
         over_training(recorded, rows, step)
     left, right = st.columns(2)
     with left:
-        measured = of_modules(recorded, "update_ratio", rows)
+        measured = measures.per_layer(recorded, "update_ratio", None, rows)
         drawn = charts.spread(measured, "update_ratio", look, step)
         text = charts.SPREAD
         card.show("o_updates", type(text)("Update ratio", "worst, median, best", text.note), measured, drawn)
     with right:
         if np.isfinite(recorded.loss).any():
-            measured = Measurement("loss", {"step": steps}, {"loss": recorded.loss})
+            measured = measures.performance(recorded)
             card.show("o_loss", charts.LOSS, measured, charts.loss(measured, look, step))
     for caveat in recorded.caveats:
         st.caption(f":material/info: {escape(caveat)}")
@@ -138,28 +137,23 @@ def chosen_rows(recorded: Recorded) -> list[int]:
     return called if len(called) <= MOST_ROWS else list(recorded.path_of_gradient)
 
 
-def of_modules(recorded: Recorded, name: str, rows: list[int]) -> Measurement:
-    """A quantity of these modules at every recorded step; a parameter's is that of the module's weight."""
-    return recorded.measurement(("delta_norm", name), None, rows).select(name)
-
-
 def over_training(recorded: Recorded, rows: list[int], step: int) -> None:
     """The map of a quantity to choose."""
-    there = [name for name in SHOWN if np.isfinite(recorded.quantity(name)).any()]
+    there = [name for name in SHOWN if np.isfinite(recorded.quantity(charts.quantity(name).name)).any()]
     pick = partial(
         st.segmented_control,
         "Quantity",
         there,
-        format_func=lambda name: RECORDED_QUANTITIES[name].symbol,
+        format_func=lambda name: charts.quantity(name).symbol,
         default=there[0],
         key="o_quantity",
         label_visibility="collapsed",
         required=True,
     )
     name = st.session_state.get("o_quantity") or there[0]
-    measured = of_modules(recorded, name, rows)
+    measured = measures.per_layer(recorded, name, None, rows)
     drawn = charts.over_steps(measured, name, theme.current(), step)
-    card.show("o_map", charts.MAP, measured, drawn, height=360, above=pick, finding=RECORDED_QUANTITIES[name].about)
+    card.show("o_map", charts.MAP, measured, drawn, height=360, above=pick, finding=charts.quantity(name).about)
 
 
 page()
