@@ -1,7 +1,6 @@
 """Moments of the drawn weights, streams that stay put, LSUV on data, and errors at the edge."""
 
 import math
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -202,27 +201,18 @@ def test_lsuv_rescales_orthogonal_weights_and_nothing_else():
         assert ratio[0, 0] > 0.0 and (bias == 0.0).all()
 
 
-class CountingNetwork:
-    """Linear layers without a network behind them: z of each is x through the weights so far."""
+def test_lsuv_passes_twice_through_each_layer_of_a_linear_network(monkeypatch):
+    passes, once = [], MLP.layer_pass
 
-    def __init__(self, *widths):
-        self.layout = Layout(widths)
-        self.passes = 0
+    def counted(self, index, *rest):
+        passes.append(index)
+        once(self, index, *rest)
 
-    def forward(self, theta, x):
-        self.passes += 1
-        z = []
-        for weight, bias in self.layout.split(theta):
-            x = x @ weight + bias
-            z.append(x)
-        return SimpleNamespace(z=z)
-
-
-def test_lsuv_asks_any_network_for_one_pass_per_layer_and_one_more():
-    net = CountingNetwork(4, 6, 5, 1)
-    x = rng(19).normal(size=(50, 4))
-    theta = INITIALIZERS["lsuv"].theta(rng(20), net, x)
-    assert net.passes == 4
+    net, x = MLP(Layout((4, 6, 5, 1)), "linear"), rng(19).normal(size=(50, 4))
+    with monkeypatch.context() as patch:
+        patch.setattr(MLP, "layer_pass", counted)
+        theta = INITIALIZERS["lsuv"].theta(rng(20), net, x)
+    assert passes == [0, 0, 1, 1, 2, 2]
     assert [float(np.std(z)) for z in net.forward(theta, x).z] == pytest.approx([1.0] * 3, rel=1e-12)
 
 
@@ -232,10 +222,13 @@ def test_lsuv_leaves_a_layer_that_does_not_vary_as_it_is():
     np.testing.assert_array_equal(theta, INITIALIZERS["orthogonal"].theta(rng(21), net))
 
 
-def test_lsuv_stops_where_z_does_not_follow_its_weights():
-    net = CountingNetwork(2, 3)
-    net.forward = lambda theta, x: SimpleNamespace(z=[np.array([[1.0, -1.0]])])
-    theta = INITIALIZERS["lsuv"].theta(rng(22), net, np.ones((1, 2)), gain=2.0)
+def test_lsuv_stops_where_z_does_not_follow_its_weights(monkeypatch):
+    def stuck(self, index, theta, tape):
+        tape.z_columns[index][...] = [1.0, -1.0]
+
+    monkeypatch.setattr(MLP, "layer_pass", stuck)
+    net = MLP(Layout((2, 3)), ())
+    theta = INITIALIZERS["lsuv"].theta(rng(22), net, np.ones((2, 2)), gain=2.0)
     np.testing.assert_allclose(theta, 2.0 * INITIALIZERS["orthogonal"].theta(rng(22), net), rtol=1e-15)
 
 
