@@ -24,8 +24,8 @@ LEARNED = Text(
 )
 
 
-def performance(measured: Measurement, style: Style, step: int, guess: float | None = None) -> Figure:
-    """Loss above, accuracy below where there are classes; `guess`: the loss of one answer for every input, as a line."""
+def performance(measured: Measurement, style: Style, step: int) -> Figure:
+    """Loss above, accuracy below where there are classes; with a line for `guess`, the loss of one answer for every input."""
     steps = measured.axes["step"]
     has_accuracy = bool(np.isfinite(measured["train_accuracy"]).any())
     traces = []
@@ -62,9 +62,9 @@ def performance(measured: Measurement, style: Style, step: int, guess: float | N
         }
         layout["yaxis"] = layout["yaxis"] | {"domain": [0.48, 1]}
         layout["xaxis"] = layout["xaxis"] | {"anchor": "y2"}
-    if guess and np.isfinite(guess):
+    if "guess" in measured.values:
         hover = "one answer for every input: %{y:.4g}<extra></extra>"
-        traces.append(line(steps[[0, -1]], np.full(2, guess), "a guess", style.theory, hover, width=1.5, dash="dot"))
+        traces.append(line(steps, measured["guess"], "a guess", style.theory, hover, width=1.5, dash="dot"))
     losses = np.stack([measured[f"{part}_loss"] for part in ("train", "test")])
     layout["yaxis"] = merge(layout["yaxis"], loss_axis(losses))
     return {"data": traces, "layout": layout}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -134,8 +135,8 @@ def charts(training: Training) -> None:
 
     losses, *middle, norms = st.columns(3 if causes.wants_sharpness() else 2)
     with losses:
-        measured = seed_study.performance(training, repeated)
-        drawn = partial(loss.performance, measured, look, guess=training.measured(guess))
+        measured = beside_a_guess(seed_study.performance(training, repeated), training.measured(guess))
+        drawn = partial(loss.performance, measured, look)
         switch = partial(causes.sharpness_switch, training.config)
         card.show("loss", loss.LOSS, measured, drawn(step), above=switch, frames=play.marks(drawn))
     for column in middle:
@@ -162,6 +163,11 @@ def first_sight(training: Training, record: int) -> None:
 def guess(history: History) -> float:
     """The loss of the best answer that ignores the input."""
     return m.constant_loss(history.config)
+
+
+def beside_a_guess(measured: m.Measurement, loss: float) -> m.Measurement:
+    """The same with a guess's loss at every step."""
+    return replace(measured, values={**measured.values, "guess": np.full(len(measured.axes["step"]), loss)})
 
 
 def gradient_flow(

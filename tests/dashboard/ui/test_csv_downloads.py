@@ -30,7 +30,7 @@ TABLE = b'"=1+1","+A1","-A1","@SUM(A1)","kind"\n' + b"".join(
     b'%d,%d,%d,%d,"%s"\n' % (n % 7, n % 5, n % 3, n % 4, [b"=cmd|' /C calc'!A0", b"@x", b"-1+1"][n % 3])
     for n in range(40)
 )
-WITHOUT_CSV = {"gallery", "open_file"}
+WITHOUT_CSV = {"gallery", "open_file", "own_model"}
 
 
 @dataclass

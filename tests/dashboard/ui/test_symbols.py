@@ -15,13 +15,12 @@ def test_every_page_of_the_lecture_has_the_table(address: str) -> None:
     assert [each.value for each in app.markdown].count(symbols.table(symbols.NETWORK)) == 1
 
 
-def test_lab_has_the_same_table_and_says_what_delta_is_before_it_shows_any() -> None:
+def test_lab_has_the_same_table_and_says_what_delta_is_below_its_first_picture() -> None:
     app = opened(**SMALL)
     assert symbols.table(symbols.NETWORK) in [each.value for each in app.markdown]
     said = [each.value for each in app.caption]
-    assert "δ" in symbols.DELTA and said.index(symbols.DELTA) == min(
-        place for place, text in enumerate(said) if "δ" in text
-    )
+    first = [place for place, text in enumerate(said) if "δ" in text]
+    assert said.index(symbols.DELTA) in first[:2]  # the network's own caption says what its rings are
 
 
 def test_lesson_of_other_charts_does_not_explain_delta() -> None:

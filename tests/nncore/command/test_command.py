@@ -370,7 +370,7 @@ def test_export_writes_to_standard_output(tmp_path: Path, capfdbinary: pytest.Ca
 
 def test_the_dashboard_is_started_with_streamlit(monkeypatch: pytest.MonkeyPatch) -> None:
     called: list[list[str]] = []
-    monkeypatch.setattr(dashboard.subprocess, "call", lambda command, cwd: called.append(command) or 0)
+    monkeypatch.setattr(dashboard.subprocess, "call", lambda command, cwd, env: called.append(command) or 0)
     assert main(["dashboard", "--port", "8600", "--headless"]) == 0
     assert called[0][1:4] == ["-m", "streamlit", "run"]
     assert Path(called[0][4]).name == "served.py" and "8600" in called[0]

@@ -293,7 +293,7 @@ def test_what_a_chart_draws_stands_in_its_csv(dataset: str, monkeypatch: pytest.
 
     monkeypatch.setattr(card, "show", noted)
     check(opened(**{**SMALL, "n_samples": "60"}, dataset=dataset))
-    assert {f"chart_{key}" for key in shown} == {*CHARTS, "chart_network"}
+    assert {f"chart_{key}" for key in shown} == {*CHARTS, "chart_network", "chart_total"}
     del shown["network"]  # drawn as lights: tests/dashboard/charts/test_network.py
     for key, (text, measurement, figure) in shown.items():
         table = measurement.frame().select_dtypes("number").to_numpy(dtype=float).ravel()
