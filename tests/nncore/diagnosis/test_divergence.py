@@ -7,7 +7,7 @@ import pytest
 
 from nncore import RunConfig, run
 from nncore.diagnosis import forensics
-from nncore.training import TAIL
+from nncore.history.history import TAIL
 
 BURST = RunConfig(dataset="parabola", n_samples=20, hidden=(6,) * 3, activation="linear", learning_rate=5.0)
 
