@@ -43,7 +43,7 @@ CASES: dict[str, tuple[RunConfig, RunConfig]] = {
         BASE.replace(activation="linear", gain=4.0, steps=0),
         BASE.replace(activation="linear", gain=2.0, steps=0),
     ),
-    "symmetric": (BASE.replace(init="constant"), BASE.replace(init="normal", init_scale=0.1)),
+    "symmetric": (BASE.replace(init="zeros"), BASE.replace(init="normal", init_scale=0.1)),
     "poor_initialization": (BASE.replace(gain=0.3), BASE.replace(gain=0.5)),
     "saturated": (BASE.replace(gain=5.0, steps=0), BASE.replace(gain=3.0, steps=0)),
     "dead": (
