@@ -8,6 +8,7 @@ from dashboard.charts import drawings
 from dashboard.charts.style import Figure, Style
 from dashboard.charts.text import Text
 from nncore import Measurement
+from nncore.measures.drawn_network import shown_units
 from nncore.model.layout import Array, Layout
 
 NETWORK = Text(
@@ -31,10 +32,6 @@ def scene(
     """
     facts = {name: values for name, (_, values) in (measured.columns or {}).items()}
     layer, first, second = (facts[name].astype(np.uint16) for name in ("layer", "from", "to"))
-    columns = [
-        np.unique(first[layer == 1]),
-        *(np.unique(second[layer == each]) for each in range(1, layout.n_layers + 1)),
-    ]
     gradient = measured["gradient"]
     _, units = np.unique(np.stack([layer, second]), axis=1, return_index=True)
     with np.errstate(over="ignore"):  # a weight beyond float32 is as wide as an edge gets
@@ -51,7 +48,7 @@ def scene(
         "scale": SCALE,
         "layers": layout.n_layers,
         "widths": list(layout.widths),
-        "columns": [column.tolist() for column in columns],
+        "columns": [units.tolist() for units in shown_units(layout)],
         "said": said,
         "size": style.scale,
         "pulse": pulse,

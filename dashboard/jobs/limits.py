@@ -12,6 +12,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from nncore.command.dashboard import RECORDED
+
 AT_ONCE = 2
 """Trainings at the same time in this process, and as many background measurements: more would share the same cores. While
 all of them are long, a short one goes beside them."""
@@ -57,9 +59,6 @@ SCHEDULER = "NNCORE_SCHEDULER"
 
 SWEEPS = "NNCORE_SWEEPS"
 """Setting: directory whose sweep folders the map page opens."""
-
-RECORDED = "NNCORE_RECORDED"
-"""Setting: a recorded run, or a directory of them, that the page of own models shows."""
 
 
 def seconds_allowed() -> float:

@@ -36,7 +36,6 @@ const power = (whole) => (whole ? `10${raised(whole)}` : "1");
 const plain = (value) => `${value < 0 ? "−" : ""}${Math.abs(Number(value.toPrecision(3)))}`;
 
 function array(values) {
-  if (!values?.bdata) return values ?? [];
   const bytes = Uint8Array.from(atob(values.bdata), (letter) => letter.charCodeAt(0));
   return new TYPES[values.dtype](bytes.buffer);
 }
@@ -84,12 +83,12 @@ function build(network) {
   const step = x.length > 2 ? x[2] - x[1] : width;
   const radius = clamp(Math.min(step / 5, (network.box.bottom - network.box.top) / network.box.most / 2 - 1), 2, 8);
   network.mark = node("rect", { y: SAID, height: traced - SAID - GAP, width: 0, rx: 4, fill: colours.primary, opacity: 0.14 }, svg);
-  network.groups = columns.map((_, layer) => layer && node("g", { "data-layer": layer, "stroke-linecap": "round" }, svg));
+  const groups = columns.map((_, layer) => layer && node("g", { "data-layer": layer, "stroke-linecap": "round" }, svg));
   const { from, to, layer } = scene.edges;
   network.lines = Array.from(layer, (l, edge) =>
     node("line", {
       x1: x[l - 1], y1: y[l - 1][place[l - 1].get(from[edge])], x2: x[l], y2: y[l][place[l].get(to[edge])], "data-edge": edge,
-    }, network.groups[l]));
+    }, groups[l]));
   for (const part of [network.cover, network.front]) {
     part.style.top = `${SAID}px`;
     part.style.height = `${traced - SAID - NUMBERS - GAP / 2}px`;
@@ -275,12 +274,16 @@ function point(network, target, event) {
 // A layer that is chosen is marked here and in every chart that has layers.
 function mark(network, layer) {
   network.marked = layer;
-  const { x } = network, step = x.length > 2 ? x[2] - x[1] : 40;
+  placeMark(network);
+  window.nncoreLayer = layer;
+  window.dispatchEvent(new CustomEvent("nncore-layer", { detail: { layer } }));
+}
+
+function placeMark(network) {
+  const { x, marked: layer } = network, step = x.length > 2 ? x[2] - x[1] : 40;
   const wide = Math.min(step * 0.8, 40);
   network.mark.setAttribute("width", layer ? wide : 0);
   if (layer) network.mark.setAttribute("x", x[layer] - wide / 2);
-  window.nncoreLayer = layer;
-  window.dispatchEvent(new CustomEvent("nncore-layer", { detail: { layer } }));
 }
 
 function choose(network, target) {
@@ -375,8 +378,8 @@ function draw(network) {
   network.shape = wanted;
   paint(network);
   walk(network, network.walking ? network.at : 0);
-  if (network.marked > network.scene.layers) network.marked = 0;
-  mark(network, network.marked);
+  if (network.marked > network.scene.layers) mark(network, 0);
+  placeMark(network);
   network.root.dataset.painted = Number(network.root.dataset.painted ?? 0) + 1;
 }
 

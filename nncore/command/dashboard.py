@@ -16,7 +16,7 @@ from nncore.command.arguments import whole
 APP = Path(nncore.__file__).parents[1] / "dashboard" / "served.py"
 
 RECORDED = "NNCORE_RECORDED"
-"""Tells the dashboard where recorded runs are."""
+"""Environment variable, or Streamlit secret, with a recorded run or a directory of them: what the page of own models shows."""
 
 HERE = ("localhost", "127.0.0.1", "::1")
 """Addresses that only this machine reaches; under them the app is asked for by no other name."""

@@ -26,30 +26,30 @@ def by_tensor(history: History, record: int) -> Measurement:
     >>> found.columns["name"][1].tolist()
     ['W1', 'b1', 'W2', 'b2']
     """
-    names, places, rows = [], [], []
-    for layer, (weight, bias) in enumerate(history.layout.split(history.grad[record]), 1):
-        for kind, entries in (("W", weight), ("b", bias)):
-            size = np.abs(np.asarray(entries, np.float64))
-            at = np.unravel_index(int(np.argmax(np.nan_to_num(size, nan=-1.0))), size.shape)
-            names.append(f"{kind}{layer}")
-            places.append(f"{kind}{layer}[{', '.join(map(str, at))}]")
-            rows.append(_facts(np.asarray(entries, np.float64).ravel()))
+    layers = enumerate(history.layout.split(history.grad[record].astype(np.float64)), 1)
+    tensors = {f"{kind}{layer}": part for layer, parts in layers for kind, part in zip("Wb", parts, strict=True)}
+    rows = [_facts(entries) for entries in tensors.values()]
     values = {name: np.array([row[name] for row in rows]) for name in rows[0]}
-    columns = {"name": ("tensor", np.array(names)), "largest_at": ("tensor", np.array(places))}
-    return Measurement("gradients by parameter", {"tensor": np.arange(len(names))}, values, columns)
+    places = [f"{name}[{_largest_at(entries)}]" for name, entries in tensors.items()]
+    columns = {"name": ("tensor", np.array(list(tensors))), "largest_at": ("tensor", np.array(places))}
+    return Measurement("gradients by parameter", {"tensor": np.arange(len(tensors))}, values, columns)
 
 
-def _facts(values: Array) -> dict[str, float]:
+def _facts(entries: Array) -> dict[str, float]:
     with np.errstate(all="ignore"):
-        size = np.abs(values)
-        is_known = not np.isnan(values).any()
+        size = np.abs(entries)
         return {
-            "norm": float(norm(values)),
-            "mean": float(values.mean()),
-            "std": float(values.std()),
-            "near_zero": float((size < NEAR_ZERO).mean()) if is_known else np.nan,
+            "norm": float(norm(entries.ravel())),
+            "mean": float(entries.mean()),
+            "std": float(entries.std()),
+            "near_zero": np.nan if np.isnan(size).any() else float((size < NEAR_ZERO).mean()),
             "largest": float(size.max()),
         }
+
+
+def _largest_at(entries: Array) -> str:
+    place = np.unravel_index(int(np.argmax(np.nan_to_num(np.abs(entries), nan=-1.0))), entries.shape)
+    return ", ".join(map(str, place))
 
 
 def total_norm(history: History, at_most: int = OVER_TIME) -> Measurement:
@@ -72,13 +72,13 @@ def clipped_share(history: History, record: int) -> float | None:
     limits, taken = history.config, history.grad[: record + 1]
     if limits.clip_norm is None and limits.clip_value is None:
         return None
-    taken = taken[np.isfinite(taken).all(axis=1)]
-    cut = np.zeros(len(taken), bool)
+    cut, norms = np.zeros(len(taken), bool), norm(taken)
     if limits.clip_value is not None:
         cut |= (np.abs(taken) > limits.clip_value).any(axis=1)
     if limits.clip_norm is not None:
-        cut |= norm(taken) > limits.clip_norm
-    return float(cut.mean()) if len(cut) else None
+        cut |= norms > limits.clip_norm
+    known = np.isfinite(norms)
+    return float(cut[known].mean()) if known.any() else None
 
 
 def silent_inputs(history: History, record: int) -> list[int]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from nncore.history.history import History
 from nncore.measures.measurement import Measurement
-from nncore.measures.quantities import LayerView, blocks, flat
+from nncore.measures.quantities import LayerView, blocks, delta_norm, flat
 from nncore.measures.units import cut_note
 from nncore.model.layout import Layout
 from nncore.numerics.blas import blas_threads
@@ -60,7 +60,7 @@ def drawn_networks(history: History, records: Sequence[int]) -> tuple[Measuremen
             views = [LayerView(block, number) for number in range(1, layout.n_layers + 1)]
             with np.errstate(all="ignore"):
                 delta = [np.sqrt(view.n_samples) * norm(block.backward[1][view.index]) for view in views]
-                whole = [np.sqrt(view.n_samples) * norm(view.delta) for view in views]
+                whole = [delta_norm.of(view) for view in views]
             values = {
                 "weight": [flat(block.layers[at][0][:, first, second]) for at, (first, second) in enumerate(ends)],
                 "gradient": [flat(block.gradients[at][0][:, first, second]) for at, (first, second) in enumerate(ends)],

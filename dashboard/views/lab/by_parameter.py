@@ -34,10 +34,7 @@ def table(training: Training, record: int) -> None:
         return
     measured = training.measured(by_tensor, record)
     text = charts.TENSORS
-    with layout.place(KEY, text.title), st.container(border=True, key=f"card_{KEY}", height="stretch", gap="xsmall"):
-        with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
-            st.markdown(f"**{text.title}** :gray[{text.subtitle}]", width="stretch")
-            card.csv_button(KEY, measured)
+    with card.frame(KEY, text, measured):
         st.dataframe(rows(measured), hide_index=True, height=300)
         st.caption(f"{silence(training.history, training.measured(silent_inputs, record))} {text.note}".strip())
 

@@ -21,9 +21,9 @@ FLOW = Text(
     "Modules in execution order, input at the left; a straight line on this log axis means one factor per module.",
 )
 MAP = Text("Over training", "every module and recorded step", "One row a module, input below.")
-SPREAD = Text(
-    "Worst, median, best",
-    "over the modules shown",
+UPDATES = Text(
+    "Update ratio",
+    "worst, median, best",
     "Of each step the smallest, the middle and the largest value; a gap that opens is a module that parts from the others.",
 )
 LOSS = Text("Loss", "as it was logged", "What was handed to `recorder.log`.")

@@ -96,8 +96,7 @@ def show(name: str, recorded: Recorded) -> None:
     with left:
         measured = measures.per_layer(recorded, "update_ratio", None, rows)
         drawn = charts.spread(measured, "update_ratio", look, step)
-        text = charts.SPREAD
-        card.show("o_updates", type(text)("Update ratio", "worst, median, best", text.note), measured, drawn)
+        card.show("o_updates", charts.UPDATES, measured, drawn)
     with right:
         if np.isfinite(recorded.loss).any():
             measured = measures.performance(recorded)

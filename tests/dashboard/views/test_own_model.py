@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dashboard.jobs.limits import RECORDED
+from nncore.command.dashboard import RECORDED
 from nncore.recorders.example import example
 from nncore.recorders.recorded import Recorded
 from tests.conftest import plots
