@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from dashboard.jobs.folders import below
 from dashboard.jobs.limits import MOST_CELLS
 from dashboard.ui import theme
 from dashboard.views.map import panel
@@ -35,8 +35,7 @@ MARK = "s_"
 """Of this part's keys, behind the page's own."""
 
 MOST_FOLDERS = 500
-LEVELS = 3
-"""Folders that are offered, and how deep below the directory they may lie."""
+"""Folders that are offered."""
 
 MOST_READ = 100_000
 """Runs behind one map; more are a matter of seconds."""
@@ -55,14 +54,9 @@ Stamp = tuple[tuple[str, int, int], ...]
 def names(directory: Path) -> list[str]:
     """The sweeps below a directory, as paths relative to it; links that lead out of it are not followed."""
     found = []
-    root = directory.resolve()
-    for path, inner, files in os.walk(root):
-        here = Path(path)
-        inner[:] = sorted(name for name in inner if not name.startswith("."))
-        if "sweep.json" in files and here != root:
-            found.append(here.relative_to(root).as_posix())
-            inner.clear()
-        elif len(here.relative_to(root).parts) >= LEVELS:
+    for here, inner, files in below(directory):
+        if "sweep.json" in files and here.parts:
+            found.append(here.as_posix())
             inner.clear()
         if len(found) == MOST_FOLDERS:
             break

@@ -8,30 +8,24 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard.jobs import limits
+from dashboard.jobs.folders import below
 from dashboard.state.session import session
 from dashboard.words.markup import escape
 from nncore.recorders.example import example
 from nncore.recorders.recorded import Recorded, is_recorded
 
 ENDINGS = (".arrows", ".parquet")
-DEEPEST = 3
-"""Levels of folders below the operator's that are looked into."""
-
 LOOK_EVERY = 2.0
 """Seconds between two looks at a file that is still being written."""
 
 
 def files(place: Path) -> list[Path]:
-    """The recorded runs at a path: itself, or those in the folder and up to three below it, by name."""
+    """The recorded runs at a path: itself, or those below it, by name; links that lead out of it are not followed."""
     if place.is_file():
         return [place] if is_recorded(place) else []
-    found = [
-        path
-        for depth in range(DEEPEST + 1)
-        for ending in ENDINGS
-        for path in place.glob("/".join(["*"] * depth + [f"*{ending}"]))
-    ]
-    return sorted(path for path in found if path.is_file() and is_recorded(path))
+    root = place.resolve()
+    found = [place / here / name for here, _, names in below(place) for name in names if name.endswith(ENDINGS)]
+    return sorted(path for path in found if path.resolve().is_relative_to(root) and is_recorded(path))
 
 
 def uploaded(key: str, label: str) -> tuple[str, Recorded] | None:

@@ -92,3 +92,13 @@ def test_a_folder_without_runs_and_a_damaged_file_are_said(folder: Path) -> None
     (folder / "run.arrows").write_bytes(whole[:40])
     app = opened_on("own_model")
     assert not app.exception and ("cannot be opened" in said(app) or "No recorded run" in said(app))
+
+
+def test_a_link_that_leads_out_of_the_folder_is_not_followed(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    outside = example(tmp_path_factory.mktemp("outside") / "secret.arrows")
+    (folder / "secret.arrows").symlink_to(outside)
+    (folder / "there").symlink_to(outside.parent)
+    example(folder / "mine.arrows")
+    assert element(opened_on("own_model"), "o_run").options == ["mine.arrows"]
