@@ -1,4 +1,4 @@
-"""The lecture's drawings as inline SVG: the neuron, Cajal's and the artificial one, and the 1-2-1 network."""
+"""Drawings as inline SVG: their parts, and the neuron, Cajal's and the artificial one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import numpy as np
 from dashboard.charts.style import FONT, Style, fade
 from dashboard.words.numbers import digits
 from nncore import Activation
-from nncore.lecture.models import ForwardPass
 
 SHOWN = 4
 """Significant digits in a drawing; the arithmetic beside it has more."""
@@ -77,51 +76,6 @@ def unit_colours(style: Style) -> tuple[str, str]:
     """The two hidden units' colours, in the drawing and in the curves."""
     first, second = style.classes(4)[2:]
     return first, second
-
-
-def network(theta: np.ndarray, x: float, seen: ForwardPass, style: Style) -> str:
-    """The 1-2-1 network for one x: theta on the edges, U and O in the nodes."""
-    one, x_node, h1, h2, out, top = (38, 78), (38, 262), (285, 78), (285, 262), (524, 170), (408, 26)
-    first, second = unit_colours(style)
-    left_1, left_2 = (h1[0] - 82, h1[1]), (h2[0] - 82, h2[1])
-    right_1, right_2 = (h1[0] + 82, h1[1]), (h2[0] + 82, h2[1])
-    edges = [
-        (one, left_1, 0, 0.5),
-        (one, left_2, 1, 0.27),
-        (x_node, left_1, 2, 0.27),
-        (x_node, left_2, 3, 0.5),
-        (top, (524, 130), 4, 0.42),
-        (right_1, (462, 158), 5, 0.5),
-        (right_2, (462, 182), 6, 0.5),
-    ]
-    parts = [edge(start, end, theta[k], style) for start, end, k, _ in edges]
-    parts += [
-        label(*between(start, end, share), f"θ{k} = {digits(theta[k], SHOWN)}", style, 17)
-        for start, end, k, share in edges
-    ]
-    parts += [circle(*one, 20, style.raised, style.muted), text(*one, "1", style.ink, 17)]
-    parts += [circle(*top, 16, style.raised, style.muted), text(*top, "1", style.ink, 16)]
-    parts += [circle(*x_node, 25, style.raised, style.primary, 2), text(*x_node, "x", style.ink, 18, weight=600)]
-    parts += [text(x_node[0], x_node[1] + 42, digits(x, SHOWN), style.ink, 19, weight=600)]
-    for (cx, cy), colour, number, u, o in ((h1, first, 1, seen.u11, seen.o11), (h2, second, 2, seen.u12, seen.o12)):
-        parts += [
-            box(cx, cy, 164, 68, style.raised, colour),
-            text(cx, cy - 15, f"U1{number} = {digits(float(u), SHOWN)}", style.ink, 19),
-            text(cx, cy + 15, f"O1{number} = {digits(float(o), SHOWN)}", colour, 19, weight=600),
-            text(cx, cy - 49, f"hidden unit {number}", style.muted, 16),
-        ]
-    parts += [
-        box(*out, 124, 84, style.raised, style.primary),
-        text(out[0], out[1] - 20, "f(x) = O21", style.ink, 18),
-        text(out[0], out[1] + 4, f"= {digits(float(seen.f), SHOWN)}", style.primary, 20, weight=600),
-        text(out[0], out[1] + 27, "= U21", style.muted, 16),
-    ]
-    alt = (
-        f"The 1-2-1 network at x = {digits(x, SHOWN)}: unit 1 has U11 = {digits(float(seen.u11))} and "
-        f"O11 = {digits(float(seen.o11))}, unit 2 has U12 = {digits(float(seen.u12))} and "
-        f"O12 = {digits(float(seen.o12))}, and the output is f = {digits(float(seen.f))}."
-    )
-    return svg(590, 324, parts, alt, 720)
 
 
 def artificial_neuron(theta: np.ndarray, x: float, u: float, o: float, phi: Activation, style: Style) -> str:

@@ -1,6 +1,6 @@
-"""The drawn network: a Streamlit component that lights every weight by its gradient and walks the gradient back."""
+"""The drawn networks, Streamlit components: the lab's, lit by its gradient, and the lecture's, with θ to drag and type."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,3 +53,55 @@ def network(
     }
     clicked = {"on_click_change": call_back} if on_click else {}
     _mount(key=key, data=data, height=height, **clicked)
+
+
+_mount_theta = st.components.v2.component(
+    "nncore_theta",
+    html=(_FOLDER / "theta.html").read_text(encoding="utf-8"),
+    css=(_FOLDER / "theta.css").read_text(encoding="utf-8"),
+    js=(_FOLDER / "theta.js").read_text(encoding="utf-8"),
+)
+
+
+def theta_network(
+    svg: str,
+    theta: Sequence[float],
+    *,
+    key: str,
+    alt: str,
+    said: str,
+    limit: float,
+    step: float,
+    on_theta: Callable[[int, float], None],
+    stages: Sequence[str] = (),
+) -> None:
+    """Show a drawing in which each group `data-theta="k"` is a θ_k that can be dragged, typed, and moved by arrow keys.
+
+    svg: of our own, its words escaped. theta: the values that stand in it, each within ±limit; a drag moves one by
+        multiples of `step`. on_theta: called with k and the new value before the rerun.
+    stages: the way back, a sentence for each; what has `data-stage="n"` in the drawing appears with the n-th, counted
+        from 1. They are walked through when the drawing first appears. said: what stands there without a stage.
+    """
+
+    answered = (
+        f"{key}_serial"  # of the moves that the browser has told; what it shows itself is newer than an older answer
+    )
+
+    def call_back() -> None:
+        if moved := st.session_state[key].get("theta"):
+            k, value = int(moved["k"]), float(moved["value"])
+            st.session_state[answered] = int(moved["serial"])
+            if 0 <= k < len(theta) and abs(value) <= limit:
+                on_theta(k, value)
+
+    data = {
+        "svg": svg,
+        "theta": [float(value) for value in theta],
+        "alt": alt,
+        "said": said,
+        "limit": limit,
+        "step": step,
+        "stages": list(stages),
+        "serial": st.session_state.get(answered, 0),
+    }
+    _mount_theta(key=key, data=data, on_theta_change=call_back)

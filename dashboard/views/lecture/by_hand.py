@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from dashboard.charts import drawings
 from dashboard.charts.style import Style
 from dashboard.ui import card
-from dashboard.ui.svg import draw
 from dashboard.views.lecture import backward_questions as questions
 from dashboard.views.lecture import charts_backward as charts
+from dashboard.views.lecture import network as drawn_network
 from dashboard.views.lecture.backward_questions import OWN, situation
 from dashboard.views.lecture.inputs import activation_picker, set_up, theta_sliders, x_picker
 from dashboard.views.lecture.numbers_table import Numbers
@@ -108,6 +107,7 @@ def show(look: Style, numbers: Numbers) -> None:
     found = chain(network, MSE, theta, np.array([[x]]), np.array([[y]]), sample=0, index=k)
     path = descend(network, MSE, theta, xs, ys, alpha, steps=1)
     delta = float(found.outputs[0]) - y
+    own_slopes = output_slopes(network, theta, np.array([[x]]))[0]
 
     numbers.add_all("parameters", THETA, "slider", theta)
     numbers.add_all("sample", ["x", "y_a"], "chosen", [x, y])
@@ -129,7 +129,7 @@ def show(look: Style, numbers: Numbers) -> None:
         with left, st.container(border=True, key="b_network"):
             which = "your sample" if sample == OWN else f"sample {sample}"
             st.markdown(f"**Forward** :gray[{which}: x = {digits(x)}, y = {digits(y)}]")
-            draw("b_drawing", drawings.network(theta, x, seen, look))
+            drawn_network.show("b", theta, x, seen, look, drawn_network.way_back(y, seen, own_slopes))
             st.latex(worked(forward_lines(theta, x, seen, phi)))
         with right, st.container(border=True, key="b_chain"):
             st.markdown(f"**The chain to θ{k}** :gray[from the output back, a factor at a time]")
@@ -178,7 +178,6 @@ def show(look: Style, numbers: Numbers) -> None:
         measured = charts.check_measurement(H_SWEEP, np.array(differences), float(path.grad[0, k]))
         card.show("b_check", charts.CHECK, measured, charts.check(measured, look), height=400)
     st.subheader("All seven at once", anchor=False)
-    own_slopes = output_slopes(network, theta, np.array([[x]]))[0]
     table = {
         "θ": theta,
         "∂f/∂θ, this sample": own_slopes,

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from dashboard.charts import drawings
 from dashboard.ui import card, symbols, theme
-from dashboard.ui.svg import draw
 from dashboard.views.lecture import charts_forward as charts
+from dashboard.views.lecture import network as drawn_network
 from dashboard.views.lecture.inputs import activation_picker, set_up, theta_settings, theta_sliders, x_picker
 from dashboard.views.lecture.numbers_table import Numbers
 from dashboard.views.lecture.pencil import forward_lines
@@ -184,7 +183,7 @@ seen = forward(theta, np.array(x), phi)
 with drawn:
     with st.container(border=True, key="f_network"):
         st.markdown("**The network** :gray[1-2-1, with your numbers; dashed edges are negative]")
-        draw("f_drawing", drawings.network(theta, x, seen, look))
+        drawn_network.show("f", theta, x, seen, look)
     measured = charts.curve_measurement(theta, EXAMPLE, x, phi, SAMPLES)
     finding = f"At x = {digits(x)} it is {digits(float(seen.f))}."
     card.show(

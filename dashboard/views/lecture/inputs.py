@@ -14,7 +14,7 @@ from dashboard.views.lecture.worked_example import EXAMPLE_THETA, ROLES
 from dashboard.words.markup import escape
 from nncore import ACTIVATIONS, Activation
 
-THETA_LIMIT = 10.0
+THETA_LIMIT, THETA_STEP = 10.0, 0.05
 X_LIMIT = 1000.0
 
 
@@ -51,7 +51,7 @@ def theta_sliders(
             -limit,
             limit,
             float(start[k]),
-            0.05,
+            THETA_STEP,
             key=f"{prefix}_theta{k}",
             format="%.6g",
             bind="query-params",

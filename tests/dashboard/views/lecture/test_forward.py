@@ -28,7 +28,7 @@ def open_page(**parameters: object) -> AppTest:
 
 def drawing(app: AppTest, words: str) -> str:
     """The page's SVG that contains the words."""
-    found = [json.loads(e.proto.json) for e in app.get("bidi_component") if e.proto.component_name == "nncore_drawing"]
+    found = [json.loads(e.proto.json) for e in app.get("bidi_component") if e.proto.component_name == "nncore_theta"]
     return next(data["svg"] for data in found if words in data["svg"])
 
 
@@ -173,3 +173,11 @@ def test_a_hostile_address_opens_the_page_all_the_same(attack: str) -> None:
     assert not app.exception
     assert np.isfinite(trace(app, "f(x)")["y"]).all()
     assert "<script" not in drawing(app, "The 1-2-1 network")
+
+
+def test_a_moved_theta_of_the_drawing_is_the_sliders() -> None:
+    app = open_page(f_theta3="0.25")
+    (data,) = [json.loads(e.proto.json) for e in app.get("bidi_component") if e.proto.component_name == "nncore_theta"]
+    assert data["theta"] == [0.1, -0.2, 0.5, 0.25, 0.3, 0.7, -0.6]
+    assert (data["limit"], data["step"], data["stages"]) == (10.0, 0.05, [])
+    assert all(f'data-theta="{k}"' in data["svg"] for k in range(7))
