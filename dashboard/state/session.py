@@ -50,13 +50,15 @@ class PageLayout:
     """What a lesson or an experiment has chosen for a page.
 
     `first` names the charts that stand at the top, `shown` all that are drawn (None: every one). `places` holds
-    the containers of the first ones, `drawn` what has been drawn: key -> title.
+    the containers of the first ones, `drawn` what can be drawn: key -> title, `folded` what is not, as its group is
+    folded: key -> key of the group.
     """
 
     first: tuple[str, ...] = ()
     shown: tuple[str, ...] | None = None
     places: dict[str, Any] = field(default_factory=dict)
     drawn: dict[str, str] = field(default_factory=dict)
+    folded: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

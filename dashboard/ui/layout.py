@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
 
-from dashboard.state.session import PageLayout, session
+from dashboard.state.session import PageLayout, peek, session
 
 PARTS = {
     "headline": "What happened, in words",
@@ -23,6 +24,20 @@ HIDE_EMPTY = (
     " { display: none; }</style>"
 )
 """Rows and columns in which nothing is drawn take no room: where a chart has moved or is left out, its neighbours grow."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Charts under one heading that folds: what is folded is neither measured nor drawn.
+
+    `key`: of the heading, which the address keeps; `says`: what is in it, beside its title; `charts`: key -> title.
+    """
+
+    key: str
+    title: str
+    says: str
+    charts: Mapping[str, str]
+    is_open: bool = False
 
 
 def choose(first: Sequence[str], shown: Sequence[str] | None) -> None:
@@ -44,8 +59,48 @@ def open_places() -> None:
 
 def shows(key: str) -> bool:
     """Is the chart or part under this key drawn?"""
-    shown = session().layout.shown
-    return shown is None or key in shown
+    layout = session().layout
+    if layout.shown is not None:
+        return key in layout.shown
+    return key not in layout.folded or key in layout.places
+
+
+def fold(groups: Sequence[Group]) -> None:
+    """Leave out the charts of the groups that are folded; called before any of them is measured.
+
+    A lesson that chooses its charts has no groups, and a chart that comes first stands outside of its own.
+    """
+    layout = session().layout
+    layout.folded = {}
+    for group in groups:
+        if not peek(group.key, group.is_open):
+            layout.folded |= dict.fromkeys(group.charts, group.key)
+
+
+@contextmanager
+def group(of: Group) -> Iterator[None]:
+    """Where the charts of a group are drawn: under its heading, which unfolds it."""
+    layout = session().layout
+    if layout.shown is not None:
+        yield
+        return
+    layout.drawn |= {key: title for key, title in of.charts.items() if not shows(key)}  # a lesson may choose them too
+    heading = f"**{of.title}** :gray[{of.says}]"
+    with st.container(key=f"group_{of.key}"):
+        unfolded = st.expander(heading, of.is_open, key=of.key, on_change="rerun", bind="query-params")
+    with unfolded:
+        yield
+
+
+def is_folded(chart: str) -> bool:
+    """Is a chart left out because its group is folded?"""
+    return chart in session().layout.folded and not shows(chart)
+
+
+def unfold(chart: str) -> None:
+    """Open the group of a chart that is folded. For callbacks."""
+    if key := session().layout.folded.get(chart):
+        st.session_state[key] = True
 
 
 def place(key: str, title: str) -> AbstractContextManager[Any]:

@@ -66,7 +66,12 @@ def add_css() -> None:
     links = f":is({LINKS}):focus-visible {{ outline: 2px solid {current().primary}; outline-offset: -2px; }}"
     status = "[data-testid=stStatusWidget] { display: none; }"  # the page has a bar and a Stop of its own
     sidebar = "[data-testid=stSidebarHeader] { height: 2.25rem; }"
+    group = "[class*=st-key-group_] > [data-testid=stLayoutWrapper] > .stExpander > details"
+    groups = (  # a heading on the page and no box: the charts in it are as wide as those above
+        f"{group} {{ border: 0; background: none; }} {group} > summary {{ padding-left: 0; font-size: 1.125rem; background: none; }}"
+        f"{group} > [data-testid=stExpanderDetails] {{ padding: 0.25rem 0 0; border: 0; }}"
+    )
     buttons = f"{filled} {{ color: {DARK.background}; }}" if current().dark else ""
     st.html(
-        f"<style>{margins} {sidebar} {bar} {numbers} {captions} {edge} {links} {status} {phone} {size} {buttons}</style>"
+        f"<style>{margins} {sidebar} {bar} {numbers} {captions} {edge} {links} {status} {groups} {phone} {size} {buttons}</style>"
     )

@@ -13,13 +13,15 @@ from nncore import History, RunConfig, run
 from nncore import measures as m
 from nncore.diagnosis import flow
 from tests.browser.helpers import chart, figure_data, painted, wait_idle, wait_painted
+from tests.dashboard.lab import UNFOLDED
 
 SMALL = FIRST_SIGHT.replace(hidden=(6,) * 6, steps=40, n_samples=60)
 LONG = SMALL.replace(hidden=(4,), steps=900_000, record_every=1000, learning_rate=0.001)
 
 
 def open_lab(page: Page, url: str, config: RunConfig = SMALL, **more: str) -> None:
-    page.goto(f"{url}/?{urlencode(link(config) | more, doseq=True)}")
+    """Open a run, with all its charts unless `more` says otherwise."""
+    page.goto(f"{url}/?{urlencode(UNFOLDED | link(config) | more, doseq=True)}")
 
 
 def shown(page: Page, url: str, config: RunConfig = SMALL, **more: str) -> None:
@@ -333,3 +335,25 @@ def test_tab_reaches_controls_buttons_and_charts_from_top_to_bottom(page: Page, 
     ]
     assert None not in places, dict(zip(wanted, places, strict=True))
     assert places == sorted(places), reached
+
+
+def test_a_folded_group_is_drawn_when_it_is_opened_and_stays_so_in_the_link(page: Page, app_url: str) -> None:
+    open_lab(page, app_url, why="false", parameters="false")
+    wait_painted(page, "chart_flow")
+    wait_idle(page)
+    assert chart(page, "chart_saturation").count() == chart(page, "chart_theta").count() == 0
+    heading = page.locator(".st-key-why summary")
+    heading.focus()
+    page.keyboard.press("Enter")
+    wait_painted(page, "chart_saturation")
+    page.wait_for_url(lambda url: parse_qs(urlsplit(url).query).get("why") == ["true"])
+    assert chart(page, "chart_theta").count() == 0
+
+
+def test_a_finding_unfolds_the_charts_among_which_its_proof_stands(page: Page, app_url: str) -> None:
+    open_lab(page, app_url, SMALL.replace(hidden=(16,) * 8, activation="tanh", gain=5.0, steps=5), why="false")
+    wait_painted(page, "chart_flow")
+    wait_idle(page)
+    page.locator(".st-key-findings summary").click()
+    page.locator(".st-key-proof_saturated").get_by_role("button").first.click()
+    wait_painted(page, "chart_saturation")

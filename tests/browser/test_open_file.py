@@ -8,10 +8,11 @@ from playwright.sync_api import Page, expect
 from dashboard.state.address import FIRST_SIGHT, link
 from nncore import History
 from tests.browser.helpers import DEEP_LINK, figure_data, wait_idle, wait_painted
+from tests.dashboard.lab import UNFOLDED
 from tests.patience import until
 
 SMALL = FIRST_SIGHT.replace(hidden=(5,) * 4, steps=12, n_samples=60, seed=3)
-CHARTS = ("chart_flow", "chart_loss", "chart_theta")
+CHARTS = ("chart_flow", "chart_loss", "chart_total")
 
 
 def numbers(page: Page) -> dict[str, list]:
@@ -23,7 +24,7 @@ def numbers(page: Page) -> dict[str, list]:
 
 def test_saved_history_opens_with_the_same_numbers_and_can_be_left(new_page, app_url: str, tmp_path: Path) -> None:
     page = new_page(expected_errors=DEEP_LINK)
-    page.goto(f"{app_url}/?{urlencode(link(SMALL))}")
+    page.goto(f"{app_url}/?{urlencode(UNFOLDED | link(SMALL))}")
     before = numbers(page)
     page.get_by_role("radio", name=".parquet").click()
     with page.expect_download() as caught:
@@ -54,7 +55,7 @@ def test_saved_history_opens_with_the_same_numbers_and_can_be_left(new_page, app
 
 def test_what_was_left_out_is_said_before_and_after(new_page, app_url: str, tmp_path: Path) -> None:
     page = new_page(390, 844, expected_errors=DEEP_LINK)
-    page.goto(f"{app_url}/?{urlencode(link(SMALL))}")
+    page.goto(f"{app_url}/?{urlencode(UNFOLDED | link(SMALL))}")
     panel = page.locator(".st-key-downloads")
     expect(panel).to_contain_text("rows, about")
     expect(panel).to_contain_text("opens in a spreadsheet. Nothing is left out.")

@@ -7,6 +7,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from dashboard.state.address import FIRST_SIGHT, link
 from tests.browser.helpers import wait_idle, wait_painted
+from tests.dashboard.lab import UNFOLDED
 from tests.patience import PATIENCE
 
 SMALL = FIRST_SIGHT.replace(hidden=(6,) * 6, steps=40, n_samples=60)
@@ -15,7 +16,7 @@ SMALL = FIRST_SIGHT.replace(hidden=(6,) * 6, steps=40, n_samples=60)
 def test_report_opens_offline_with_notes_and_live_charts(
     page: Page, browser: Browser, app_url: str, tmp_path: Path
 ) -> None:
-    page.goto(f"{app_url}/?{urlencode(link(SMALL) | {'step': '7'})}")
+    page.goto(f"{app_url}/?{urlencode(UNFOLDED | link(SMALL) | {'step': '7'})}")
     wait_painted(page, "chart_theta")
     wait_idle(page)
     page.get_by_role("button", name="Report", exact=True).click()

@@ -15,12 +15,15 @@ APP = Path(__file__).parents[2] / "dashboard" / "app.py"
 SMALL = {"depth": "2", "width": "4", "steps": "4", "n_samples": "40"}
 """Query parameters of a run of milliseconds."""
 
+UNFOLDED = {"why": "true", "parameters": "true"}
+"""Query parameters with which every group of the lab's charts is unfolded."""
+
 
 def opened(script: object = APP, **query: object) -> AppTest:
-    """The page after its first run, with these query parameters."""
+    """The page after its first run, with these query parameters; the lab with all its charts, unless they say otherwise."""
     app = AppTest.from_file(script) if isinstance(script, Path) else AppTest.from_function(script)
     app.default_timeout = PATIENCE
-    for name, value in query.items():
+    for name, value in (UNFOLDED | query if script is APP else query).items():
         app.query_params[name] = value
     return app.run()
 

@@ -11,6 +11,7 @@ from dashboard.jobs.work import Training
 from dashboard.playback import Playback
 from dashboard.ui import card, layout
 from dashboard.views.lab import charts_parameters as charts
+from dashboard.views.lab.charts_parameters import TENSORS, TOTAL
 from dashboard.words.markup import escape
 from dashboard.words.numbers import number, percent
 from nncore import History, Measurement
@@ -25,7 +26,7 @@ def total(training: Training, record: int, look: Style, step: int, play: Playbac
     share = training.measured(clipped_share, record)
     finding = "" if share is None else f"{percent(share)} of the steps up to {step:,} were clipped."
     drawn = partial(charts.total, measured, config.clip_norm, look)
-    card.show("total", charts.TOTAL, measured, drawn(step), finding=finding, frames=play.marks(drawn))
+    card.show("total", TOTAL, measured, drawn(step), finding=finding, frames=play.marks(drawn))
 
 
 def table(training: Training, record: int) -> None:
@@ -33,10 +34,9 @@ def table(training: Training, record: int) -> None:
     if not layout.shows(KEY):
         return
     measured = training.measured(by_tensor, record)
-    text = charts.TENSORS
-    with card.frame(KEY, text, measured):
+    with card.frame(KEY, TENSORS, measured):
         st.dataframe(rows(measured), hide_index=True, height=300)
-        st.caption(f"{silence(training.history, training.measured(silent_inputs, record))} {text.note}".strip())
+        st.caption(f"{silence(training.history, training.measured(silent_inputs, record))} {TENSORS.note}".strip())
 
 
 def rows(measured: Measurement) -> dict[str, list[str]]:

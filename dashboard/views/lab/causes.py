@@ -14,9 +14,10 @@ from dashboard.jobs.measurements import BackgroundMeasurement, measurements, wat
 from dashboard.jobs.work import Training
 from dashboard.playback import Playback
 from dashboard.state.session import peek, session
-from dashboard.ui import card
+from dashboard.ui import card, layout
 from dashboard.views.lab import charts_causes
 from dashboard.views.lab import charts_divergence as end
+from dashboard.views.lab.charts_causes import LEDGER, PRECISION
 from dashboard.words.numbers import number
 from nncore import History, Measurement, RunConfig
 from nncore.config.cost import seconds_in_words
@@ -35,11 +36,13 @@ LEDGERS_PLAYED, PRECISIONS_PLAYED = 30, 12
 
 def causes(training: Training, record: int, look: Style, play: Playback) -> None:
     """The ledger of one record."""
+    if not layout.shows("ledger"):
+        return
     measured = training.measured(ledger, record)
     played = play.fewer(LEDGERS_PLAYED)
     card.show(
         "ledger",
-        charts_causes.LEDGER,
+        LEDGER,
         measured,
         charts_causes.ledger(measured, look),
         finding=_at(training, record, charts_causes.culprit(measured)),
@@ -59,11 +62,13 @@ def ledgers(history: History, records: Sequence[int]) -> list[Measurement]:
 
 def float_types(training: Training, record: int, look: Style, play: Playback) -> None:
     """The probe in three float types."""
+    if not layout.shows("precision"):
+        return
     measured = training.measured(precision, record)
     played = play.fewer(PRECISIONS_PLAYED)
     card.show(
         "precision",
-        charts_causes.PRECISION,
+        PRECISION,
         measured,
         charts_causes.precision(measured, look),
         finding=_at(training, record, charts_causes.lost(measured)),

@@ -11,6 +11,7 @@ from dashboard.charts import activations, gradients, loss, weights
 from dashboard.jobs.measurements import BackgroundMeasurement, measurements, watched
 from dashboard.jobs.work import Training
 from dashboard.state.session import session
+from dashboard.ui import layout
 from dashboard.views.lab import remedy_check
 from dashboard.words.markup import escape
 from dashboard.words.numbers import number
@@ -100,11 +101,11 @@ def _one(training: Training, found: Verdict, tried: list[Remedy | None], waits: 
     """Title, sentence, threshold and source, the way to the proof, and a button for each remedy."""
     with st.container(border=True, key=f"finding_{found.rule}", gap="small"):
         with st.container(horizontal=True, wrap=False, gap="small"):
-            st.markdown(
-                f"{ICONS[found.severity]} **{found.title}.** {escape(found.sentence)} "
-                f"[{PROOFS[found.chart]}:material/arrow_downward:](#chart_{found.chart})",
-                width="stretch",
-            )
+            proof = f"{PROOFS[found.chart]}:material/arrow_downward:"
+            way = f"[{proof}](#chart_{found.chart})" if layout.shows(found.chart) else ""
+            st.markdown(f"{ICONS[found.severity]} **{found.title}.** {escape(found.sentence)} {way}", width="stretch")
+            if layout.is_folded(found.chart):
+                unfold(proof, found)
             with st.popover("Evidence", type="tertiary"):
                 st.markdown(_evidence(found))
         remedies = [remedy for remedy in tried if remedy is not None]
@@ -130,6 +131,20 @@ def _one(training: Training, found: Verdict, tried: list[Remedy | None], waits: 
                 st.caption("Changes are tried out on runs from step 0, not on a fork.")
             elif not remedies:
                 st.caption(f"None of {len(tried)} changes that were tried out mends this.")
+
+
+def unfold(proof: str, found: Verdict) -> None:
+    """A button in place of the link to a chart whose group is folded."""
+    pressed = st.button(
+        proof,
+        key=f"proof_{found.rule}",
+        type="tertiary",
+        help="Unfolds the charts below among which it stands.",
+        on_click=layout.unfold,
+        args=(found.chart,),
+    )
+    if pressed:
+        st.rerun()  # this fragment alone would leave the charts folded
 
 
 def _evidence(found: Verdict) -> str:

@@ -28,6 +28,9 @@ HEIGHT = 330
 LAYER, INDEX = "theta_layer", "theta_index"
 """Keys of the lab's choice of a layer's weights, and of a single θ."""
 
+PARAMETERS = "parameters"
+"""Key of the group of charts in which they stand."""
+
 FEW = 2
 """Settings in which two runs differ that a ghost's name lists."""
 
@@ -86,6 +89,7 @@ def by_hand(layout: Layout, index: int, label: str) -> None:
 
 def choose(layout: Layout, edge: dict[str, int]) -> None:
     """Let the chart of θ show a weight that was clicked."""
+    st.session_state[PARAMETERS] = True
     st.session_state[LAYER] = edge["layer"]
     st.session_state[INDEX] = layout.index(edge["layer"], edge["from"], edge["to"])
 

@@ -23,6 +23,7 @@ from dashboard.views.lab import (
     by_parameter,
     causes,
     findings,
+    groups,
     headline,
     lesson_maker,
     network,
@@ -63,6 +64,7 @@ def charts(training: Training) -> None:
     if any(map(layout.shows, ("network", "numbers", "flow"))):
         symbols.delta()
     layout.open_places()
+    layout.fold(groups.ALL)
     session().cards.begin("charts", record)
     step = int(history.step[record])
     repeated = seed_study.study(training, record, n_seeds)
@@ -85,54 +87,33 @@ def charts(training: Training) -> None:
             network.show(training, record, before, look, play)
         with right:
             learned.show(training, record, look, height=network.HEIGHT, play=play)
-    timeline = training.measured(over_time)
+    with layout.group(groups.HAPPENS):
+        happens(training, record, seen, before, look, repeated, play)
+    with layout.group(groups.WHY):
+        why(training, record, look, repeated, play)
+    with layout.group(groups.PARAMETERS):
+        by_parameter.table(training, record)
+        parameters(training, look, step, play)
+    if place:
+        headline.mend(place, training, record)
+
+
+def happens(
+    training: Training,
+    record: int,
+    seen: Flow,
+    before: gradients.Ghost | None,
+    look: style.Style,
+    repeated: SeedTraining | None,
+    play: Playback,
+) -> None:
+    """What becomes of the gradient and of the loss, over the layers and over the steps."""
+    step = int(training.history.step[record])
     left, right = st.columns([2, 1])
     with left:
         gradient_flow(training, record, seen, before, look, repeated, play)
     with right:
-        layer_by_step(timeline, look, step, play)
-
-    left, right = st.columns(2)
-    with left:
-        causes.causes(training, record, look, play)
-    with right:
-        causes.float_types(training, record, look, play)
-
-    for column, quantity in zip(st.columns(3), activations.DISTRIBUTIONS, strict=True):
-        with column:
-            distribution(training, record, quantity, look, play)
-
-    signal, updates, saturation = st.columns(3)
-    with signal:
-        measured = seed_study.with_bands(training.measured(signal_at, record), repeated, "signal")
-        card.show(
-            "signal",
-            activations.SIGNAL,
-            measured,
-            activations.signal(measured, look),
-            height=300,
-            frames=play.frames(
-                lambda each: activations.signal(
-                    seed_study.with_bands(play.measured(signals, each), repeated, "signal"), look
-                )
-            ),
-        )
-    with updates:
-        if repeated:
-            seed_study.updates(training, repeated, record, look)
-        else:
-            measured = timeline.select("update_ratio")
-            drawn = partial(gradients.update_ratio, measured, look)
-            card.show("updates", gradients.UPDATE_RATIO, measured, drawn(step), height=300, frames=play.marks(drawn))
-    with saturation:
-        share = gradients.flat_share(timeline)
-        if repeated:
-            seed_study.saturation(training, repeated, record, share, look)
-        else:
-            measured = timeline.select(share, "dead_fraction")
-            drawn = partial(activations.saturation, measured, look)
-            card.show("saturation", activations.SATURATION, measured, drawn(step), height=300, frames=play.marks(drawn))
-
+        layer_by_step(training, look, step, play)
     losses, *middle, norms = st.columns(3 if causes.wants_sharpness() else 2)
     with losses:
         measured = beside_a_guess(seed_study.performance(training, repeated), training.measured(guess))
@@ -145,10 +126,24 @@ def charts(training: Training) -> None:
     with norms:
         by_parameter.total(training, record, look, step, play)
 
-    by_parameter.table(training, record)
-    parameters(training, look, step, play)
-    if place:
-        headline.mend(place, training, record)
+
+def why(training: Training, record: int, look: style.Style, repeated: SeedTraining | None, play: Playback) -> None:
+    """Where the gradient is lost: factor by factor, in the units, and in the updates."""
+    left, right = st.columns(2)
+    with left:
+        causes.causes(training, record, look, play)
+    with right:
+        causes.float_types(training, record, look, play)
+    for column, quantity in zip(st.columns(3), activations.DISTRIBUTIONS, strict=True):
+        with column:
+            distribution(training, record, quantity, look, play)
+    forward, updates, flat = st.columns(3)
+    with forward:
+        signal(training, record, look, repeated, play)
+    with updates:
+        update_ratio(training, record, look, repeated, play)
+    with flat:
+        saturation(training, record, look, repeated, play)
 
 
 def first_sight(training: Training, record: int) -> None:
@@ -207,6 +202,7 @@ def gradient_flow(
         gradients.FLOW,
         measured,
         gradients.gradient_flow(measured, look, before),
+        height=400,
         finding=f"{finding} {problem}".strip(),
         above=switch,
         frames=play.frames(drawn),
@@ -218,8 +214,11 @@ def banded(measured: m.Measurement, repeated: SeedTraining | None) -> m.Measurem
     return seed_study.with_bands(measured, repeated, "delta_norm", "weight_gradient_norm")
 
 
-def layer_by_step(timeline: m.Measurement, look: style.Style, step: int, play: Playback) -> None:
+def layer_by_step(training: Training, look: style.Style, step: int, play: Playback) -> None:
     """The layer × step heat map, of a quantity to choose."""
+    if not layout.shows("heatmap"):
+        return
+    timeline = training.measured(over_time)
     labels = gradients.heat_maps()
     chosen = peek("heat", "delta_norm", {label: name for name, label in labels.items()})
     name = gradients.flat_share(timeline) if chosen == "saturated_fraction" else chosen
@@ -245,6 +244,9 @@ def layer_by_step(timeline: m.Measurement, look: style.Style, step: int, play: P
 def distribution(training: Training, record: int, quantity: str, look: style.Style, play: Playback) -> None:
     """The histogram of every layer at one record."""
 
+    if not layout.shows(quantity):
+        return
+
     def drawn(measured: m.Measurement) -> style.Figure:
         return activations.distribution(measured, quantity, look)
 
@@ -257,6 +259,55 @@ def distribution(training: Training, record: int, quantity: str, look: style.Sty
         height=300,
         frames=play.frames(lambda each: drawn(play.measured(m.distributions, each, quantity))),
     )
+
+
+def signal(training: Training, record: int, look: style.Style, repeated: SeedTraining | None, play: Playback) -> None:
+    """How strong the forward signal is, layer by layer."""
+    if not layout.shows("signal"):
+        return
+
+    def drawn(measured: m.Measurement) -> style.Figure:
+        return activations.signal(seed_study.with_bands(measured, repeated, "signal"), look)
+
+    measured = training.measured(signal_at, record)
+    card.show(
+        "signal",
+        activations.SIGNAL,
+        seed_study.with_bands(measured, repeated, "signal"),
+        drawn(measured),
+        height=300,
+        frames=play.frames(lambda each: drawn(play.measured(signals, each))),
+    )
+
+
+def update_ratio(
+    training: Training, record: int, look: style.Style, repeated: SeedTraining | None, play: Playback
+) -> None:
+    """How far an update moves the weights of each layer, over the steps; of many seeds at this step."""
+    if not layout.shows("updates"):
+        return
+    if repeated:
+        seed_study.updates(training, repeated, record, look)
+        return
+    measured = training.measured(over_time).select("update_ratio")
+    drawn, step = partial(gradients.update_ratio, measured, look), int(training.history.step[record])
+    card.show("updates", gradients.UPDATE_RATIO, measured, drawn(step), height=300, frames=play.marks(drawn))
+
+
+def saturation(
+    training: Training, record: int, look: style.Style, repeated: SeedTraining | None, play: Playback
+) -> None:
+    """Units on the flat side and dead units, over the steps; of many seeds at this step."""
+    if not layout.shows("saturation"):
+        return
+    timeline = training.measured(over_time)
+    share = gradients.flat_share(timeline)
+    if repeated:
+        seed_study.saturation(training, repeated, record, share, look)
+        return
+    measured = timeline.select(share, "dead_fraction")
+    drawn, step = partial(activations.saturation, measured, look), int(training.history.step[record])
+    card.show("saturation", activations.SATURATION, measured, drawn(step), height=300, frames=play.marks(drawn))
 
 
 def signal_at(history: History, record: int) -> m.Measurement:

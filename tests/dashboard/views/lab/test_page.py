@@ -1,17 +1,22 @@
 """The lab page in Streamlit's test harness: what it opens on, every widget, every kind of run, every error."""
 
+import itertools
 import re
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
 
+from dashboard.jobs.work import Training
 from dashboard.state.address import FIRST_SIGHT, link
 from dashboard.state.sidebar import CONTROLS
 from dashboard.ui import card
+from dashboard.views.lab import groups
 from dashboard.words.numbers import number
 from nncore import DATASETS, RunConfig, run
 from nncore import measures as m
-from nncore.diagnosis import flow
+from nncore.diagnosis import flow, ledger, precision
+from nncore.measures.by_parameter import by_tensor
 from tests.conftest import plots
 from tests.dashboard.lab import SMALL, element, opened
 from tests.dashboard.state.test_address import HOSTILE, KEYS
@@ -276,7 +281,54 @@ def test_hostile_links_never_show_an_exception(place: int) -> None:
         app = opened(**{**dict.fromkeys(KEYS, value), **SMALL})
         assert not app.exception, value
         app = opened(**SMALL, step=value, heat=value, theta_index=value, theta_layer=value, theory=value, unknown=value)
-        check(app, value)
+        assert not app.exception, value
+        assert "chart_flow" in plots(app), value
+
+
+# Groups of charts -------------------------------------------------------------------------------------------
+
+
+def test_a_folded_group_is_neither_drawn_nor_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured = []
+    real = Training.measured
+
+    def noted(self, measure, *arguments):
+        measured.append(measure)
+        return real(self, measure, *arguments)
+
+    monkeypatch.setattr(Training, "measured", noted)
+    app = opened(**SMALL, why="false", parameters="false")
+    assert {"chart_flow", "chart_loss", "chart_heatmap", "chart_total"} <= set(plots(app))
+    assert not {"chart_ledger", "chart_saturation", "chart_activation", "chart_theta"} & set(plots(app))
+    assert not {ledger, precision, m.distribution, m.layer_parameters, by_tensor} & set(measured)
+
+
+def test_every_chart_of_the_lab_is_in_one_group_in_its_order_under_its_title(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = {}
+
+    @contextmanager
+    def noted(key, text, measurement):
+        shown[key] = text.title
+        yield
+
+    monkeypatch.setattr(card, "frame", noted)
+    opened(**SMALL)
+    del shown["network"], shown["learned"]
+    assert [*itertools.chain.from_iterable(group.charts.items() for group in groups.ALL)] == [*shown.items()]
+
+
+def test_a_lesson_shows_its_charts_without_unfolding_a_group() -> None:
+    app = opened(**SMALL, lesson="Flat", show="saturation,flow", why="false")
+    assert {"chart_saturation", "chart_flow"} <= set(plots(app))
+    assert "chart_ledger" not in plots(app)
+
+
+def test_a_chosen_weight_unfolds_the_chart_of_it() -> None:
+    app = opened(**SMALL, parameters="false")
+    state = app.session_state
+    assert "chart_theta" not in plots(app)
+    state["parameters"], state["theta_layer"], state["theta_index"] = True, 1, 5
+    assert "chart_theta" in plots(app.run())
 
 
 # Every chart is its measurement -----------------------------------------------------------------------------
