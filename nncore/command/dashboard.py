@@ -24,7 +24,12 @@ HERE = ("localhost", "127.0.0.1", "::1")
 
 def add_dashboard(parser: argparse.ArgumentParser) -> None:
     """The flags of `nncore dashboard`."""
-    parser.add_argument("file", metavar="FILE", nargs="?", help="a recorded run, .arrows, or a folder of them, to open")
+    parser.add_argument(
+        "file",
+        metavar="FILE",
+        nargs="?",
+        help="a recorded run, .arrows, a log of TensorBoard, a tidy CSV, or a folder of them, to open",
+    )
     parser.add_argument("--port", type=whole("port", 1, 65535), default=8501, help="where it listens (8501)")
     parser.add_argument("--address", default="localhost", help="on which address (localhost)")
     parser.add_argument("--headless", action="store_true", help="open no browser")

@@ -57,7 +57,7 @@ def add_export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "file",
         metavar="FILE",
-        help="a history, .parquet, .csv, .csv.gz or .zip, a recorded run, .arrows, or the folder of a sweep",
+        help="a history, .parquet, .csv, .csv.gz or .zip, a recorded run, .arrows, a log of TensorBoard, or the folder of a sweep",
     )
     parser.add_argument(
         "--csv",
@@ -101,7 +101,7 @@ def export_command(arguments: argparse.Namespace) -> int:
         raise ValueError(f"--{idle[0]} is for a history's --csv or --parquet")
     if arguments.table:
         read_file(arguments.table, arguments)
-    recorded = None if source.is_dir() else recorded_in(source)
+    recorded = recorded_in(source)
     if recorded is not None:
         if idle:
             raise ValueError(f"--{idle[0]} is for a history; {source} is a recorded run")

@@ -8,13 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from nncore.diagnosis.recorded_run import RecordedVerdict, last_finite, recorded_verdict
+from nncore.diagnosis.recorded_run import RecordedVerdict, last_finite, recorded_verdict, without_a_number
 from nncore.recorders import Recorded
 from nncore.recorders.recorded import is_recorded
 
 
 def recorded_in(path: Path) -> Recorded | None:
-    """The recorded run in a file, by its content; None where it is another file. Raises ValueError where it cannot be read."""
+    """The recorded run in a file, or a log in its folder, by its content; None where it is another.
+
+    Raises ValueError where it cannot be read.
+    """
     try:
         return Recorded.open(path) if path.suffix == ".arrows" or is_recorded(path) else None
     except OSError as error:
@@ -65,6 +68,10 @@ def recorded_report(
             ratio = delta[:, 0] / delta[:, -1]
         lines.append(f"δ of {names[0]} over {names[-1]}: {ratio[0]:.1e} -> {ratio[record]:.1e}")
     lines += [f"{each.title}: {each.sentence}" for each in found] or ["Nothing wrong was found."]
+    if recorded.header.is_log and (idle := without_a_number(recorded, record)):
+        lines.append(
+            f"Not judged, for the log does not have what they look at: {', '.join(rule.title for rule in idle)}."
+        )
     return facts, found, [*lines, *recorded.caveats]
 
 

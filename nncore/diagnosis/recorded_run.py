@@ -114,6 +114,12 @@ def recorded_verdict(recorded: Recorded, record: int | None = None) -> tuple[Rec
     return tuple(sorted(found, key=lambda each: -each.severity))
 
 
+def without_a_number(recorded: Recorded, record: int) -> tuple[RecordedRule, ...]:
+    """The rules that have nothing to judge by at a record, for what they look at was not recorded, or not yet."""
+    with np.errstate(all="ignore"):
+        return tuple(rule for rule in RECORDED_RULES.values() if np.isnan(rule.measure(recorded, record).value))
+
+
 def last_finite(recorded: Recorded) -> int:
     """The last record in which every module's output and δ are finite; the first where there is none."""
     return next((record for record in range(len(recorded.steps) - 1, 0, -1) if not _broken(recorded, record)), 0)
@@ -176,9 +182,15 @@ def not_finite(recorded: Recorded, record: int) -> RecordedFinding:
 )
 def no_gradient(recorded: Recorded, record: int) -> RecordedFinding:
     """The number of modules from block to block with δ = 0; wrong above 0."""
-    names, delta = _path(recorded, record)
+    names, delta, what = _path(recorded, record)
+    if not names:
+        return NOTHING
     zero = [name for name, value in zip(names, delta, strict=True) if value == 0]
-    return RecordedFinding(float(len(zero)), tuple(zero), f"δ is exactly 0 at {listed(zero)}: nothing below learns.")
+    return RecordedFinding(
+        float(len(zero)),
+        tuple(zero),
+        f"{'∂E/∂W' if what else 'δ'} is exactly 0 at {listed(zero)}: nothing {'there' if what else 'below'} learns.",
+    )
 
 
 @_rule(
@@ -221,6 +233,8 @@ def exploding(recorded: Recorded, record: int) -> RecordedFinding:
 )
 def unreached(recorded: Recorded, record: int) -> RecordedFinding:
     """Parameters held by an optimizer that had no gradient in any record, where others had one; wrong above 0."""
+    if recorded.header.is_log:
+        return NOTHING
     either = np.logical_or(recorded.has_number("gradient_norm"), recorded.has_number("used_gradient_norm"))
     reached = [bool(of_one.any()) for of_one in either.T]
     if not any(reached):
@@ -378,7 +392,7 @@ def updates_too_small(recorded: Recorded, record: int) -> RecordedFinding:
     if len(ratios) < WINDOW:
         return NOTHING
     largest = np.where(np.isnan(ratios), -np.inf, ratios).max(axis=0)
-    own = np.array([len(unit.shape) > 1 and unit.trained for unit in recorded.parameters], bool)
+    own = np.array([unit.is_weight and unit.trained for unit in recorded.parameters], bool)
     judged = np.logical_and(own, largest > -np.inf)
     if not judged.any():
         return NOTHING
@@ -405,7 +419,7 @@ def updates_too_small(recorded: Recorded, record: int) -> RecordedFinding:
 def updates_too_large(recorded: Recorded, record: int) -> RecordedFinding:
     """max over weights of the median of the last recorded update ratios; wrong above 0.1."""
     recent = _recent(recorded, "update_ratio", record)
-    judged = np.array([len(unit.shape) > 1 for unit in recorded.parameters], bool)
+    judged = np.array([unit.is_weight for unit in recorded.parameters], bool)
     if record + 1 < WINDOW or not np.isfinite(recent[judged]).any():
         return NOTHING
     fast = [
@@ -464,23 +478,32 @@ def _them(names: Sequence[str]) -> str:
     return "it" if len(names) == 1 else "them"
 
 
-def _path(recorded: Recorded, record: int) -> tuple[list[str], np.ndarray]:
-    """Names and δ norms from block to block, those without a δ left out."""
-    path = [
-        place for place in recorded.path_of_gradient if not np.isnan(recorded.quantity("delta_norm")[record, place])
-    ]
-    return [recorded.modules[place].name for place in path], recorded.quantity("delta_norm")[record, path]
+def _path(recorded: Recorded, record: int) -> tuple[list[str], np.ndarray, str]:
+    """Names and δ norms from block to block, those without a δ left out, and what the sentence says of them.
+
+    Of a log without any δ the norms of ∂E/∂W of the modules with weights stand for it.
+    """
+    norms, places, what = recorded.quantity("delta_norm"), recorded.path_of_gradient, ""
+    if recorded.header.is_log and not recorded.has_number("delta_norm").any():
+        owners = [(place, recorded.weight_of(place)) for place in range(len(recorded.modules))]
+        found = np.full(norms.shape, np.nan)
+        for place, weight in owners:
+            if weight is not None:
+                found[:, place] = recorded.quantity("gradient_norm")[:, weight]
+        norms, places, what = found, tuple(place for place, weight in owners if weight is not None), " in ‖∂E/∂W‖"
+    path = [place for place in places if not np.isnan(norms[record, place])]
+    return [recorded.modules[place].name for place in path], norms[record, path], what
 
 
 def _end_to_end(
     recorded: Recorded, record: int, word: str, beyond: str, is_wrong: Callable[[Any], Any]
 ) -> RecordedFinding:
-    names, delta = _path(recorded, record)
+    names, delta, what = _path(recorded, record)
     if len(delta) < 2 or not (np.isfinite(delta).all() and delta[0] > 0 and delta[-1] > 0):
         return NOTHING
     ratios = delta / delta[-1]
     wrong = [name for name, bad in zip(names, is_wrong(ratios), strict=True) if bad]
-    sentence = f"{names[0]} receives {ratios[0]:.2g} {word} what {names[-1]} receives; {beyond}: {listed(wrong)}."
+    sentence = f"{names[0]} receives {ratios[0]:.2g} {word} what {names[-1]} receives{what}; {beyond}: {listed(wrong)}."
     return RecordedFinding(float(ratios[0]), tuple(wrong), sentence)
 
 

@@ -21,6 +21,7 @@ from nncore.history.whole_file import whole_file
 from nncore.measures.measurement import inert
 from nncore.numerics.choices import choose
 from nncore.recorders.columns import DISTRIBUTIONS, RECORDED_QUANTITIES, STORED, RecordedQuantity, schema
+from nncore.recorders.logs import HEAD, event_files, is_log, joined, read_log
 from nncore.recorders.stream import STREAM, pieces
 from nncore.recorders.units import KIND, Header, Unit
 
@@ -80,29 +81,43 @@ class Recorded:
         self._size = 0
         self.path: Path | None = None
         source.seek(0)
-        head = source.read(4)
-        if head == PARQUET:
+        head = source.read(HEAD)
+        self._is_stream = head.startswith(STREAM)
+        if head.startswith(PARQUET):
             self._read_parquet()
-        elif head == STREAM:
+        elif self._is_stream:
             self.refresh()
+        elif is_log(head):
+            source.seek(0)
+            self._read_log(source.read())
         else:
-            raise ValueError("this is no recorded run: it is neither a stream of measurements nor Parquet")
+            raise ValueError(
+                "this is no recorded run: it is neither a stream of measurements nor Parquet, an event file of TensorBoard or a "
+                "CSV with the columns step, layer, quantity, value"
+            )
         if self._header is None:
             raise ValueError("this is no recorded run yet: its header is not whole")
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], memory_budget: int | None = None) -> Recorded:
-        """The run in a file, a stream that may still be written or the Parquet file of one that was closed.
+        """The run in a file: a stream that may still be written, the Parquet file of one that was closed, or a log.
 
-        Raises ValueError, one sentence, when it holds none, OSError when it cannot be read.
+        A log is an event file of TensorBoard, a folder with some, or a tidy CSV (`nncore.recorders.logs`). Raises ValueError, one sentence, when it holds none, OSError when it cannot be read.
         """
+        if Path(path).is_dir():
+            return cls(io.BytesIO(joined(Path(path))), memory_budget)
         with open(path, "rb") as file:
             found = cls(io.BytesIO(file.read()), memory_budget)
         found.path, found._source = Path(path), io.BytesIO()  # from now on it reads from the path
         return found
 
     def refresh(self) -> bool:
-        """Read on where reading ended last; was there more? Every array and fact is that of the file from then on."""
+        """Read on where reading ended last; was there more? Every array and fact is that of the file from then on.
+
+        Only a stream grows; of another file the answer is no.
+        """
+        if not self._is_stream:
+            return False
         before = self._offset
         if self.path is not None:
             with open(self.path, "rb") as file:
@@ -240,9 +255,7 @@ class Recorded:
     def weight_of(self, module: int) -> int | None:
         """The parameter, as index, that is a module's weight: its own one of two or more dimensions; None for none."""
         name = self.modules[module].name
-        return next(
-            (k for k, unit in enumerate(self.parameters) if name in _owners(unit) and len(unit.shape) > 1), None
-        )
+        return next((k for k, unit in enumerate(self.parameters) if name in _owners(unit) and unit.is_weight), None)
 
     # As files ------------------------------------------------------------------------------------------------
 
@@ -379,6 +392,13 @@ class Recorded:
             self._steps.append(step)
             self._records.append(kept)
 
+    def _read_log(self, content: bytes) -> None:
+        with _not_recorded("a log"):
+            log = read_log(content, self._budget)
+            self._take_header(log.header())
+            for batch in log.batches():
+                self._take_rows(batch)
+
     def _read_parquet(self) -> None:
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -414,11 +434,16 @@ GROUP = 64
 
 
 def is_recorded(path: str | os.PathLike[str]) -> bool:
-    """Does a file hold a recorded run, by its content, whatever its name? Raises OSError where it cannot be read."""
+    """Does a file hold a recorded run, by its content, whatever its name? Raises OSError where it cannot be read.
+
+    So does a folder with event files of TensorBoard in it.
+    """
+    if Path(path).is_dir():
+        return bool(event_files(Path(path)))
     with open(path, "rb") as file:
-        head = file.read(4)
-        if head != PARQUET:
-            return head == STREAM
+        head = file.read(HEAD)
+        if not head.startswith(PARQUET):
+            return head.startswith(STREAM) or is_log(head)
     import pyarrow as pa
     import pyarrow.parquet as pq
 

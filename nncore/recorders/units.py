@@ -56,6 +56,15 @@ class Unit:
             return self.name[len(self.block) + 1 :]
         return self.name
 
+    @property
+    def is_weight(self) -> bool:
+        """Has a parameter two or more dimensions? Where no shape is known, as in a log, its name says it: it is no bias.
+
+        >>> Unit("parameter", "0.weight", shape=(3, 2), dtype="float32").is_weight, Unit("parameter", "0.bias").is_weight
+        (True, False)
+        """
+        return len(self.shape) > 1 if self.dtype else "bias" not in self.name.rpartition(".")[2]
+
     @classmethod
     def of(cls, facts: Any) -> Unit:
         """The unit of a file's facts; raises ValueError on anything that is none."""
@@ -93,7 +102,8 @@ class Header:
     """The facts of a recorded run beside its rows.
 
     `units`: the first is the run. `framework`: what trained it. `every`: steps between records. `caveats`: sentences a
-    reader has to know. `finished`: recording was closed; `ended`: by what, where that was an error.
+    reader has to know. `finished`: recording was closed; `ended`: by what, where that was an error. `is_log`: it comes
+    from a log that was kept by other means, in which what is missing may just not have been logged.
     """
 
     units: tuple[Unit, ...]
@@ -102,6 +112,7 @@ class Header:
     caveats: tuple[str, ...] = ()
     finished: bool = False
     ended: str = ""
+    is_log: bool = False
     more: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> str:
@@ -144,4 +155,5 @@ class Header:
             tuple(each[:LONGEST_TEXT] for each in caveats),
             facts.get("finished") is True,
             str(facts.get("ended", ""))[:LONGEST_TEXT],
+            facts.get("is_log") is True,
         )

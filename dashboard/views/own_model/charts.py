@@ -18,7 +18,8 @@ from nncore.recorders.measures import OF_PARAMETERS
 FLOW = Text(
     "Gradient flow",
     "how much gradient reaches each module",
-    "Modules in execution order, input at the left; a straight line on this log axis means one factor per module.",
+    "Modules in execution order, input at the left; a straight line of δ on this log axis means one factor per module. "
+    "∂E/∂W stands where a module has weights.",
 )
 MAP = Text("Over training", "every module and recorded step", "One row a module, input below.")
 UPDATES = Text(
@@ -44,31 +45,42 @@ def names(measured: Measurement) -> list[str]:
 
 
 def flow(measured: Measurement, style: Style) -> Figure:
-    """δ norm along the modules at the first record (dotted) and at the one chosen."""
-    steps, rows, values = measured.axes["step"], names(measured), measured["delta_norm"]
+    """δ norm and weight-gradient norm along the modules at the first record (dotted) and at the one chosen."""
+    steps, rows = measured.axes["step"], names(measured)
     places = np.arange(1, len(rows) + 1)
-    now = len(steps) - 1
-    traces = [
-        line(
-            places,
-            drawable(values[row]),
-            f"δ at step {steps[row]:,}",
-            style.delta,
-            "%{customdata}<br>δ %{y:.2e}<extra></extra>",
-            width=1.5 if row < now else 2.5,
-            dash="dot" if row < now else "solid",
-            mode="lines" if row < now else "lines+markers",
-            customdata=rows,
-        )
-        for row in sorted({0, now})
-    ]
+    now, traces = len(steps) - 1, []
+    for name, colour, symbol, what in (
+        ("delta_norm", style.delta, "circle", "δ"),
+        ("weight_gradient_norm", style.weight, "square", "∂E/∂W"),
+    ):
+        values = drawable(measured[name])
+        if np.isfinite(values).any(axis=0).sum() < min(2, len(rows)):
+            continue
+        for row in range(now + 1):
+            first = row < now
+            there = np.isfinite(values[row]) if name == "weight_gradient_norm" else np.full(len(rows), True)
+            traces.append(
+                line(
+                    places[there],
+                    values[row][there],
+                    f"{what} at step {steps[row]:,}",
+                    colour,
+                    f"%{{customdata}}<br>{what} %{{y:.2e}}<extra></extra>",
+                    width=1.5 if first else 2.5,
+                    dash="dot" if first else "solid",
+                    symbol=symbol,
+                    mode="lines" if first else "lines+markers",
+                    customdata=np.array(rows, object)[there],
+                    opacity=0.8 if first else 1.0,
+                )
+            )
     axis = layer_axis(len(rows), "module (input → output)")
     if len(rows) <= MOST_NAMES:
         axis = merge(axis, {"tickvals": places, "ticktext": rows, "tickangle": -40})
-    shown = np.concatenate([np.ravel(trace["y"]) for trace in traces])
+    shown = np.concatenate([np.zeros(0), *(np.ravel(trace["y"]) for trace in traces)])
     return {
         "data": traces,
-        "layout": style.layout("recorded_flow", xaxis=axis, yaxis=log_axis("‖δ‖", **log_ticks(shown, DECADES))),
+        "layout": style.layout("recorded_flow", xaxis=axis, yaxis=log_axis("norm", **log_ticks(shown, DECADES))),
     }
 
 

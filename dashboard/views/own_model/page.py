@@ -13,7 +13,7 @@ from dashboard.ui import card, theme
 from dashboard.views.own_model import charts, source
 from dashboard.words.markup import escape
 from dashboard.words.runs import COLOURS
-from nncore.diagnosis.recorded_run import RECORDED_RULES, last_finite, recorded_verdict
+from nncore.diagnosis.recorded_run import RECORDED_RULES, last_finite, recorded_verdict, without_a_number
 from nncore.recorders import measures
 from nncore.recorders.recorded import Recorded
 
@@ -55,7 +55,7 @@ def choose() -> tuple[str, Recorded] | None:
     place = limits.recorded()
     if place is not None:
         return source.of_operator("o_run", place)
-    return source.uploaded("o_file", "A recorded run, .arrows or .parquet")
+    return source.uploaded("o_file", "A recorded run, a log of TensorBoard, or a tidy CSV")
 
 
 @st.fragment(run_every=source.LOOK_EVERY)
@@ -88,15 +88,16 @@ def show(name: str, recorded: Recorded) -> None:
     look, step = theme.current(), int(steps[record])
     left, right = st.columns(2)
     with left:
-        measured = measures.per_layer(recorded, "delta_norm", sorted({0, record}), rows)
+        measured = measures.gradient_flow(recorded, record, rows)
         card.show("o_flow", charts.FLOW, measured, charts.flow(measured, look), height=400)
     with right:
         over_training(recorded, rows, step)
     left, right = st.columns(2)
     with left:
         measured = measures.per_layer(recorded, "update_ratio", None, rows)
-        drawn = charts.spread(measured, "update_ratio", look, step)
-        card.show("o_updates", charts.UPDATES, measured, drawn)
+        if np.isfinite(measured["update_ratio"]).any():
+            drawn = charts.spread(measured, "update_ratio", look, step)
+            card.show("o_updates", charts.UPDATES, measured, drawn)
     with right:
         if np.isfinite(recorded.loss).any():
             measured = measures.performance(recorded)
@@ -114,9 +115,16 @@ def verdicts(recorded: Recorded, record: int) -> None:
             st.markdown(
                 f":{colour}-badge[:material/{icon}: {each.title}] {escape(each.sentence)}", help=f"Rule: {each.source}"
             )
+        idle = without_a_number(recorded, record)
         if not found:
-            count = len(RECORDED_RULES)
-            st.markdown(f":green[:material/check_circle:] None of {count} rules fires at this step.")
+            count = len(RECORDED_RULES) - len(idle)
+            st.markdown(
+                f":green[:material/check_circle:] None of {count} rules that can be judged here fires at this step."
+            )
+        if recorded.header.is_log and idle:
+            st.caption(
+                f"Not judged, for the log does not have what they look at: {', '.join(rule.title for rule in idle)}."
+            )
         st.caption("Rules over blocks; advice, nothing has been tried out on your model.")
 
 
@@ -133,12 +141,14 @@ def chosen_rows(recorded: Recorded) -> list[int]:
         return [place for place in called if text.lower() in recorded.modules[place].name.lower()]
     if opened != ALL:
         return [place for place in recorded.blocks[blocks.index(opened)].modules if place in called]
-    return called if len(called) <= MOST_ROWS else list(recorded.path_of_gradient)
+    return called if len(called) <= MOST_ROWS else list(recorded.path_of_gradient) or called
 
 
 def over_training(recorded: Recorded, rows: list[int], step: int) -> None:
     """The map of a quantity to choose."""
     there = [name for name in SHOWN if np.isfinite(recorded.quantity(charts.quantity(name).name)).any()]
+    if not there:
+        return
     pick = partial(
         st.segmented_control,
         "Quantity",

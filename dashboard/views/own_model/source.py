@@ -12,19 +12,27 @@ from dashboard.jobs.folders import below
 from dashboard.state.session import session
 from dashboard.words.markup import escape
 from nncore.recorders.example import example
+from nncore.recorders.logs.tensorboard import NAME
 from nncore.recorders.recorded import Recorded, is_recorded
 
-ENDINGS = (".arrows", ".parquet")
+ENDINGS = (".arrows", ".parquet", ".csv")
 LOOK_EVERY = 2.0
 """Seconds between two looks at a file that is still being written."""
 
 
 def files(place: Path) -> list[Path]:
-    """The recorded runs at a path: itself, or those below it, by name; links that lead out of it are not followed."""
+    """The recorded runs at a path: itself, or those below it, by name; links that lead out of it are not followed.
+
+    A folder with event files of TensorBoard is one run.
+    """
     if place.is_file():
         return [place] if is_recorded(place) else []
-    root = place.resolve()
-    found = [place / here / name for here, _, names in below(place) for name in names if name.endswith(ENDINGS)]
+    root, found = place.resolve(), []
+    for here, _, names in below(place):
+        found += [place / here / name for name in names if name.endswith(ENDINGS)]
+        events = [place / here / name for name in names if NAME in name]
+        if events and all(path.resolve().is_relative_to(root) for path in events):
+            found.append(place / here)
     return sorted(path for path in found if path.resolve().is_relative_to(root) and is_recorded(path))
 
 
@@ -33,7 +41,8 @@ def uploaded(key: str, label: str) -> tuple[str, Recorded] | None:
     file = st.file_uploader(
         label,
         key=key,
-        help="What `nncore.recorders.torch.record` wrote, while it runs or afterwards. It stays in this session.",
+        help="What `nncore.recorders.torch.record` wrote, while it runs or afterwards; an event file of TensorBoard with "
+        "histograms of weights and gradients; a CSV with the columns step, layer, quantity, value. It stays in this session.",
     )
     if file is None:
         return None

@@ -1,5 +1,6 @@
 """A recorded run on its page: verdicts, charts of its modules by name, a live file, one block, bad files."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from nncore.recorders.recorded import Recorded
 from tests.conftest import plots
 from tests.dashboard.lab import element, opened_on
 
+CASES = Path(__file__).parents[2] / "cases"
 CHARTS = {"chart_o_flow", "chart_o_map", "chart_o_updates", "chart_o_loss"}
 
 
@@ -84,6 +86,28 @@ def test_runs_below_the_folder_are_offered_and_others_are_not(folder: Path) -> N
     (folder / "not.arrows").write_bytes(b"nothing")
     app = opened_on("own_model")
     assert element(app, "o_run").options == ["a/one.arrows", "two.arrows"]
+
+
+def test_logs_are_opened_and_what_they_cannot_tell_is_said(folder: Path) -> None:
+    (folder / "runs").mkdir()
+    shutil.copy(CASES / "two_layers.tfevents", folder / "runs" / "events.out.tfevents.1")
+    Recorded.open(example(folder / "other.arrows", n_blocks=3)).to_csv(folder / "table.csv")
+    (folder / "other.arrows").unlink()
+    (folder / "another.csv").write_text("step,loss\n0,1\n")
+    app = opened_on("own_model")
+    assert element(app, "o_run").options == ["runs", "table.csv"]
+    assert not app.exception and "From TensorBoard" in said(app)
+    assert "Not judged, for the log does not have what they look at: " in said(app)
+    traces = plots(app)["chart_o_flow"]["figure"]["data"]
+    assert [trace["name"] for trace in traces] == ["∂E/∂W at step 0", "∂E/∂W at step 2"]
+    assert list(traces[0]["customdata"]) == ["0", "2"]
+    element(app, "o_run").set_value("table.csv").run()
+    assert not app.exception and set(plots(app)) == CHARTS
+
+
+def test_a_link_in_a_folder_of_events_is_not_followed(folder: Path) -> None:
+    (folder / "events.out.tfevents.1").symlink_to(CASES / "two_layers.tfevents")
+    assert "No recorded run lies at" in said(opened_on("own_model"))
 
 
 def test_a_folder_without_runs_and_a_damaged_file_are_said(folder: Path) -> None:

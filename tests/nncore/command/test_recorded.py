@@ -1,6 +1,7 @@
 """`nncore diagnose` and `nncore export` of a recorded run, finished or still written."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -62,3 +63,16 @@ def test_what_is_no_recorded_run_is_refused_in_one_sentence(
 def test_before_the_first_record_diagnose_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["diagnose", str(example(tmp_path / "run.arrows", records=0))]) == 2
     assert "holds no whole record yet" in capsys.readouterr().err
+
+
+def test_logs_are_diagnosed_and_exported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "runs"
+    folder.mkdir()
+    shutil.copy(Path(__file__).parents[2] / "cases" / "two_layers.tfevents", folder / "events.out.tfevents.1")
+    assert main(["diagnose", str(folder)]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("TensorBoard: 3 modules, 4 parameters, 2 records to step 2")
+    assert "Not judged, for the log does not have what they look at: " in said
+    assert main(["export", str(folder), "--csv", str(tmp_path / "run.csv")]) == 0
+    assert main(["diagnose", str(tmp_path / "run.csv")]) == 0
+    assert "CSV: 3 modules, 4 parameters, 2 records to step 2" in capsys.readouterr().out

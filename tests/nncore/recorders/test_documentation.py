@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 import nncore
-from nncore.recorders import DISTRIBUTIONS, RECORDED_QUANTITIES
+from nncore.recorders import DISTRIBUTIONS, RECORDED_QUANTITIES, Recorded
 from nncore.recorders.columns import OCTAVES
 from nncore.recorders.example import example
+from nncore.recorders.logs.tensorboard import LOSS, RATE, histogram_of, scalar_of
 
 TEXT = (Path(nncore.__file__).parents[1] / "docs" / "recording.md").read_text(encoding="utf-8")
 
@@ -26,3 +27,19 @@ def test_the_reading_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     example("run.arrows", n_blocks=3)
     exec(re.findall(r"```python\n(.*?)```", TEXT, re.S)[1], {})
     assert (tmp_path / "run.csv").read_text(encoding="utf-8").startswith("step,layer,quantity,value\n")
+
+
+def test_the_table_of_the_documentation_is_read(tmp_path: Path) -> None:
+    (tmp_path / "mine.csv").write_text(re.findall(r"```csv\n(.*?)```", TEXT, re.S)[0], encoding="utf-8")
+    recorded = Recorded.open(tmp_path / "mine.csv")
+    assert [unit.name for unit in recorded.modules] == ["blocks.0.fc"]
+    assert [unit.name for unit in recorded.parameters] == ["blocks.0.fc.weight"]
+
+
+def test_the_tags_of_the_documentation_are_read_as_it_says() -> None:
+    rows = re.findall(r"^\| (histogram|scalar) (.+) \| .+ \|$", TEXT, re.M)
+    assert len(rows) == 6
+    for kind, tags in rows:
+        for tag in re.findall(r"`([^`]+)`", tags):
+            read = histogram_of(tag) if kind == "histogram" else scalar_of(tag)
+            assert all(read) or tag.lower() in LOSS or RATE.fullmatch(tag), tag

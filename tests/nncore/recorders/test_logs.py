@@ -1,0 +1,202 @@
+"""Logs that people have, as recorded runs: TensorBoard's event files, a tidy CSV."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import google_crc32c
+import numpy as np
+import pytest
+
+from nncore.diagnosis.recorded_run import RECORDED_RULES, recorded_verdict, without_a_number
+from nncore.recorders import RECORDED_QUANTITIES, Recorded
+from nncore.recorders.columns import OCTAVES, STORED
+from nncore.recorders.example import example
+from nncore.recorders.logs.tensorboard import events, octaves_of, quantiles_of
+from nncore.recorders.recorded import is_recorded
+
+CASES = Path(__file__).parents[2] / "cases"
+EVENTS = CASES / "two_layers.tfevents"
+LOGGED = json.loads((CASES / "two_layers.json").read_text(encoding="utf-8"))
+"""What the training of that file had, by plain autograd."""
+
+
+def of_rows(*rows: str) -> Recorded:
+    return Recorded(io.BytesIO("\n".join(["step,layer,quantity,value", *rows, ""]).encode()))
+
+
+# TensorBoard ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("quantity", LOGGED)
+def test_numbers_of_an_event_file_are_those_of_the_training(quantity: str) -> None:
+    recorded = Recorded.open(EVENTS)
+    found = recorded.quantity(quantity)
+    units = recorded.modules if RECORDED_QUANTITIES[quantity].role == "module" else recorded.parameters
+    for layer, values in LOGGED[quantity].items():
+        column = found if layer == "" else found[:, [unit.name for unit in units].index(layer)]
+        np.testing.assert_allclose(column, values, rtol=1e-6)
+
+
+def test_octaves_and_quantiles_come_from_the_buckets() -> None:
+    recorded = Recorded.open(EVENTS)
+    octaves = recorded.distribution("gradient_octaves", 0)
+    assert octaves.sum(axis=1).tolist() == pytest.approx([18, 6, 6, 1], abs=2)
+    norm = np.sqrt((octaves * (1.5 * 2.0**OCTAVES) ** 2).sum(axis=1))
+    np.testing.assert_allclose(norm, recorded.quantity("gradient_norm")[0], rtol=0.5)
+    place = [module.name for module in recorded.modules].index("1")
+    quantiles = recorded.distribution("activation_quantiles", 0)[place]
+    assert (np.diff(quantiles) >= 0).all()
+    ends = [recorded.quantity(f"activation_{end}")[0, place] for end in ("min", "max")]
+    np.testing.assert_allclose(quantiles[[0, -1]], ends, rtol=1e-6)
+
+
+def test_modules_come_in_the_order_of_their_numbers_and_what_is_of_no_layer_is_named() -> None:
+    recorded = Recorded.open(EVENTS)
+    assert [module.name for module in recorded.modules] == ["0", "1", "2"]
+    assert any("accuracy/test" in caveat for caveat in recorded.caveats)
+    assert not recorded.refresh() and recorded.header.is_log
+
+
+def test_a_folder_of_event_files_is_one_run(tmp_path: Path) -> None:
+    assert not is_recorded(tmp_path)
+    content = EVENTS.read_bytes()
+    (tmp_path / "events.out.tfevents.1.a.0").write_bytes(content[:-10])  # cut, as by a kill
+    (tmp_path / "events.out.tfevents.2.a.0").write_bytes(content)
+    assert is_recorded(tmp_path)
+    assert Recorded.open(tmp_path).steps.tolist() == [0, 2]
+
+
+@pytest.mark.parametrize("cut", range(25, 1500, 97))
+def test_a_cut_event_file_is_read_up_to_the_cut_or_refused(cut: int) -> None:
+    content = EVENTS.read_bytes()
+    try:
+        Recorded(io.BytesIO(content[:-cut]))
+        Recorded(io.BytesIO(content[: 60 + cut]))
+    except ValueError as error:
+        assert "no numbers of layers" in str(error)
+
+
+def test_a_damaged_event_file_is_refused_with_the_place() -> None:
+    content = bytearray(EVENTS.read_bytes())
+    content[len(content) // 2] ^= 1
+    with pytest.raises(ValueError, match="damaged"):
+        Recorded(io.BytesIO(bytes(content)))
+
+
+def frame(message: Any) -> bytes:
+    """A message as it stands in an event file."""
+
+    def checked(content: bytes) -> bytes:
+        crc = google_crc32c.value(content)
+        return content + (((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF).to_bytes(4, "little")
+
+    content = message.SerializeToString()
+    return checked(len(content).to_bytes(8, "little")) + checked(content)
+
+
+def test_norms_that_float32_has_lost_are_blank_and_said() -> None:
+    first = EVENTS.read_bytes()[: 12 + int.from_bytes(EVENTS.read_bytes()[:8], "little") + 4]
+    content = first
+    for step, largest in enumerate((1e-30, 0.0)):
+        event = next(events(first)).__class__(step=step)
+        value = event.summary.value.add(tag="0.weight.grad")
+        value.histo.min, value.histo.max, value.histo.num, value.histo.sum_squares = -largest, largest, 4, 0.0
+        value.histo.bucket_limit.extend([-1e-12, 1e-12])
+        value.histo.bucket.extend([0, 4])
+        content += frame(event)
+    recorded = Recorded(io.BytesIO(content))
+    np.testing.assert_array_equal(recorded.quantity("gradient_norm")[:, 0], [np.nan, 0.0])
+    assert any("0.weight" in caveat and "float32" in caveat for caveat in recorded.caveats)
+    assert recorded.distribution("gradient_octaves", 0)[0].sum() == 4
+    assert recorded.distribution("gradient_octaves", 1)[0].sum() == 0
+
+
+def test_octaves_share_a_bucket_and_quantiles_of_nothing_are_none() -> None:
+    counts = octaves_of(np.array([-4.0, -1.0, 0.0, 0.5]), np.array([10.0, 2.0, 4.0]))
+    assert {int(OCTAVES[k]): int(counts[k]) for k in np.flatnonzero(counts)} == {-2: 4, -1: 2, 0: 5, 1: 5}
+    assert octaves_of(np.array([0.0, 1e-60]), np.array([3.0]))[0] == 3
+    assert octaves_of(np.array([1.0, 2.0]), np.array([1e9])).sum() == 65_535
+    assert np.isnan(quantiles_of(np.array([0.0, 1.0]), np.zeros(1))).all()
+
+
+# A tidy table -----------------------------------------------------------------------------------------------------
+
+
+def test_a_recorded_run_comes_back_from_its_csv(tmp_path: Path) -> None:
+    before = Recorded.open(example(tmp_path / "run.arrows", n_blocks=12, factor=0.3))
+    before.to_csv(tmp_path / "run.csv")
+    assert is_recorded(tmp_path / "run.csv")
+    after = Recorded.open(tmp_path / "run.csv")
+    for name in RECORDED_QUANTITIES:
+        np.testing.assert_array_equal(after.quantity(name), before.quantity(name), err_msg=name)
+    assert after.blocks == before.blocks
+    assert [unit.name for unit in after.parameters] == [unit.name for unit in before.parameters]
+    said = [(each.rule, each.sentence) for each in recorded_verdict(after)]
+    assert said == [(each.rule, each.sentence) for each in recorded_verdict(before)] and said
+
+
+def test_gradients_alone_are_judged_and_what_is_missing_is_named() -> None:
+    names = ("fc1", "fc2", "fc3", "head")
+    recorded = of_rows(*(f"{step},{n},gradient_norm,{1e-9 * 1e3**k}" for step in (0, 5) for k, n in enumerate(names)))
+    (found,) = recorded_verdict(recorded)
+    assert found.rule == "vanishing" and "fc1 receives 1e-09 of what head receives in ‖∂E/∂W‖" in found.sentence
+    idle = {rule.name for rule in without_a_number(recorded, 1)}
+    assert {"dead", "saturated", "update_swallowed", "unreached"} <= idle < set(RECORDED_RULES)
+
+
+def test_the_loss_is_the_latest_by_each_record() -> None:
+    recorded = of_rows("0,,loss,3", "0,a,delta_norm,1", "4,,loss,2", "5,a,delta_norm,1", "6,a,delta_norm,1")
+    assert recorded.steps.tolist() == [0, 5, 6]
+    np.testing.assert_array_equal(recorded.loss, [3, 2, np.nan])
+
+
+def test_columns_come_in_any_order_and_names_may_hold_commas() -> None:
+    recorded = Recorded(
+        io.BytesIO(b'value,quantity,step,layer\n0.5,delta_norm,3,"a,b"\n,delta_norm,3,c\ninf,delta_norm,4,d\n')
+    )
+    assert [module.name for module in recorded.modules] == ["a,b", "d"]
+    assert recorded.quantity("delta_norm")[1, 1] == np.inf
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (["0,a,gradient_nrom,1"], "quantity must be one of loss, .* got 'gradient_nrom'"),
+        (["0,a,update_ratio,1"], "update_ratio is worked out from .*, which must be there"),
+        (["-1,a,delta_norm,1"], "step must be a whole number from 0"),
+        ([",a,delta_norm,1"], "step must be a whole number from 0"),
+        (["0.5,a,delta_norm,1"], "its rows must be a step"),
+        (["0,a,delta_norm,one"], "its rows must be a step"),
+        (["0,a,delta_norm,1", "0,a,delta_norm,2"], "two values of delta_norm of layer 'a' at step 0"),
+        (["0,,delta_norm,1"], "layer must be a layer's name"),
+        (["0,a,loss,1"], "layer must be empty"),
+        (["0,,loss,1"], "no numbers of layers"),
+        ([], "no numbers of layers"),
+        ([f"0,{'a' * 501},delta_norm,1"], "at most 500 characters"),
+    ],
+)  # fmt: skip
+def test_a_table_that_cannot_be_read_is_refused_in_a_sentence(rows: list[str], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        of_rows(*rows)
+
+
+def test_too_many_layers_and_too_many_numbers_are_refused() -> None:
+    with pytest.raises(ValueError, match="layers and parameters and 10,000 are read"):
+        of_rows(*(f"0,a{k},delta_norm,1" for k in range(10_001)))
+    text = "step,layer,quantity,value\n" + "\n".join(f"{k},a,delta_norm,1" for k in range(3000))
+    with pytest.raises(ValueError, match="more than the 1 MB"):
+        Recorded(io.BytesIO(text.encode()), memory_budget=2**20)
+
+
+@pytest.mark.parametrize("name", STORED)
+def test_every_stored_quantity_can_be_brought(name: str) -> None:
+    layer = "" if RECORDED_QUANTITIES[name].role == "run" else "a.weight"
+    recorded = of_rows(f"0,{layer},{name},0.25", "0,b,delta_norm,1")
+    assert np.nanmax(recorded.quantity(name)) in (0.25, 1)
+
+
+def test_another_csv_is_no_recorded_run(tmp_path: Path) -> None:
+    (tmp_path / "other.csv").write_text("step,loss\n0,1\n")
+    assert not is_recorded(tmp_path / "other.csv")
