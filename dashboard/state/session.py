@@ -156,8 +156,8 @@ class Session:
 
     history_read: tuple[str, History] | None = None
     """Id of the uploaded file, and the history in it, until the page is left."""
-    recorded: dict[str, Recorded] = field(default_factory=dict)
-    """The recorded run that the page of own models shows, by its file."""
+    recorded: dict[str, tuple[str, Recorded]] = field(default_factory=dict)
+    """Widget of the page of own models -> the file chosen there and the recorded run in it."""
     opened: dict[RunConfig, str] = field(default_factory=dict)
     """Settings of the histories that were opened from files -> file name."""
 

@@ -120,6 +120,13 @@ def without_a_number(recorded: Recorded, record: int) -> tuple[RecordedRule, ...
         return tuple(rule for rule in RECORDED_RULES.values() if np.isnan(rule.measure(recorded, record).value))
 
 
+def end_to_end(recorded: Recorded, record: int) -> float:
+    """δ of the first over that of the last block at a record, as the rules `vanishing` and `exploding` have it; NaN for none."""
+    _, delta, _ = _path(recorded, record)
+    with np.errstate(all="ignore"):
+        return float(delta[0] / delta[-1]) if len(delta) > 1 else np.nan
+
+
 def last_finite(recorded: Recorded) -> int:
     """The last record in which every module's output and δ are finite; the first where there is none."""
     return next((record for record in range(len(recorded.steps) - 1, 0, -1) if not _broken(recorded, record)), 0)

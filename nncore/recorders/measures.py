@@ -79,6 +79,35 @@ def per_layer(
     return Measurement(" and ".join(names), axes, values, {"name": ("layer", _names(recorded, at))}, caveats)
 
 
+def by_name(recorded: Recorded, names: str | Iterable[str], records: Sequence[int], rows: Sequence[str]) -> Measurement:
+    """`per_layer` of the modules with these names, which another run has; NaN where this one has none of that name."""
+    at = {module.name: place for place, module in enumerate(recorded.modules)}
+    here = [k for k, name in enumerate(rows) if name in at]
+    found = per_layer(recorded, names, records, [at[rows[k]] for k in here])
+    values = {}
+    for name, numbers in found.values.items():
+        values[name] = np.full((len(numbers), len(rows)), np.nan)
+        values[name][:, here] = numbers
+    axes = {"step": found.axes["step"], "layer": np.arange(1, len(rows) + 1)}
+    return replace(found, axes=axes, values=values, columns={"name": ("layer", np.array(rows))})
+
+
+def together(now: Measurement, before: Measurement, names: tuple[str, str]) -> Measurement:
+    """Two measurements over steps, and over the same rows where they have some, as one: a first axis `run` tells them apart.
+
+    `names`: of the two runs. NaN where one of them has no record at a step of the other.
+    """
+    steps = np.union1d(now.axes["step"], before.axes["step"])
+    values = {}
+    for quantity, numbers in now.values.items():
+        values[quantity] = np.full((2, len(steps), *numbers.shape[1:]), np.nan)
+        for run, each in enumerate((now, before)):
+            values[quantity][run, np.searchsorted(steps, each.axes["step"])] = each[quantity]
+    caveats = tuple(dict.fromkeys((*now.caveats, *before.caveats)))
+    axes = {"run": np.array(names), **now.axes, "step": steps}
+    return Measurement(now.name, axes, values, now.columns, caveats)
+
+
 def per_parameter(
     recorded: Recorded,
     names: str | Iterable[str],

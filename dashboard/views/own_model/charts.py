@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from dashboard.charts.axes import DECADES, drawable, layer_axis, log_axis, log_ticks, loss_axis, step_axis
-from dashboard.charts.marks import colour_bar, halo, heat_map, line, step_line
+from dashboard.charts.axes import DECADES, drawable, layer_axis, log_axis, log_ticks, loss_axis, shade_range, step_axis
+from dashboard.charts.marks import colour_bar, halo, heat_map, line, log_shades, step_line
 from dashboard.charts.style import Figure, Style, merge
 from dashboard.charts.text import Text
 from dashboard.words.markup import label
@@ -22,6 +22,11 @@ FLOW = Text(
     "∂E/∂W stands where a module has weights.",
 )
 MAP = Text("Over training", "every module and recorded step", "One row a module, input below.")
+MAP_BEFORE = Text(
+    "Over training, before",
+    "the same modules in the same colours",
+    "A row without colours is a module that it does not have.",
+)
 UPDATES = Text(
     "Update ratio",
     "worst, median, best",
@@ -44,8 +49,11 @@ def names(measured: Measurement) -> list[str]:
     return [label(str(name), 32) for name in measured.columns["name"][1]]
 
 
-def flow(measured: Measurement, style: Style) -> Figure:
-    """δ norm and weight-gradient norm along the modules at the first record (dotted) and at the one chosen."""
+def flow(measured: Measurement, style: Style, before: str = "") -> Figure:
+    """δ norm and weight-gradient norm along the modules at the first record (dotted) and at the one chosen.
+
+    `before`: the name of another run, beneath, whose numbers stand in the columns `before_...`.
+    """
     steps, rows = measured.axes["step"], names(measured)
     places = np.arange(1, len(rows) + 1)
     now, traces = len(steps) - 1, []
@@ -74,6 +82,8 @@ def flow(measured: Measurement, style: Style) -> Figure:
                     opacity=0.8 if first else 1.0,
                 )
             )
+    if before:
+        traces = [*_before(measured, style, before), *traces]
     axis = layer_axis(len(rows), "module (input → output)")
     if len(rows) <= MOST_NAMES:
         axis = merge(axis, {"tickvals": places, "ticktext": rows, "tickangle": -40})
@@ -84,11 +94,41 @@ def flow(measured: Measurement, style: Style) -> Figure:
     }
 
 
-def over_steps(measured: Measurement, name: str, style: Style, step: int) -> Figure:
-    """One quantity of every row at every recorded step."""
+def _before(measured: Measurement, style: Style, name: str) -> list[dict[str, Any]]:
+    """The other run's δ beneath, and its ∂E/∂W where it has no δ."""
+    rows, columns = names(measured), measured.columns or {}
+    for quantity, symbol, what in (
+        ("delta_norm", "circle-open", "δ"),
+        ("weight_gradient_norm", "square-open", "∂E/∂W"),
+    ):
+        values = drawable(columns[f"before_{quantity}"][1])
+        there = np.isfinite(values)
+        if there.any():
+            return [
+                line(
+                    np.flatnonzero(there) + 1,
+                    values[there],
+                    f"{what} of {label(name, 32)}",
+                    style.muted,
+                    f"%{{customdata}}<br>{what} before %{{y:.2e}}<extra></extra>",
+                    dash="dashdot",
+                    symbol=symbol,
+                    size=5,
+                    customdata=np.array(rows, object)[there],
+                )
+            ]
+    return []
+
+
+def over_steps(measured: Measurement, name: str, style: Style, step: int, others: np.ndarray | None = None) -> Figure:
+    """One quantity of every row at every recorded step; `others` are values that its colours span too."""
     of, rows = quantity(name), names(measured)
     places, steps, values = np.arange(1, len(rows) + 1), measured.axes["step"], measured[name].T
     ends: dict[str, Any] = {"zmin": of.span[0], "zmax": of.span[1]} if of.span else {}
+    least = DECADES if of.log and "norm" in name else 0.5
+    if others is not None and not of.span:
+        every = np.concatenate([np.ravel(values), np.ravel(others)])
+        ends = dict(zip(("zmin", "zmax"), shade_range(log_shades(every) if of.log else every, least), strict=True))
     axis = layer_axis(len(rows), "module", showgrid=False)
     if len(rows) <= MOST_NAMES:
         axis = merge(axis, {"tickvals": places, "ticktext": rows, "title": {"text": ""}})
@@ -100,7 +140,7 @@ def over_steps(measured: Measurement, name: str, style: Style, step: int) -> Fig
         "%{text}, step %{x}<br>" + of.label,
         colour_bar(style, title=title, len=1.0),
         log=of.log,
-        least=DECADES if of.log and "norm" in name else 0.5,
+        least=least,
         **ends,
     )
     drawn["text"] = [[row] * len(steps) for row in rows]
@@ -115,29 +155,53 @@ def over_steps(measured: Measurement, name: str, style: Style, step: int) -> Fig
 
 
 def spread(measured: Measurement, name: str, style: Style, step: int) -> Figure:
-    """The smallest, the middle and the largest value over the rows at every recorded step."""
-    of, steps = quantity(name), measured.axes["step"]
-    values = drawable(measured[name], of.log)
-    known = np.isfinite(values).any(axis=1)
-    traces = []
-    for what, take, colour, dash in (
-        ("largest", np.nanmax, style.weight, "dash"),
-        ("median", np.nanmedian, style.ink, "solid"),
-        ("smallest", np.nanmin, style.delta, "dot"),
-    ):
-        found = np.full(len(steps), np.nan)
-        found[known] = take(values[known], axis=1)
-        traces.append(line(steps, found, what, colour, f"step %{{x}}<br>{what} %{{y:.3g}}<extra></extra>", dash=dash))
-    shown = values[np.isfinite(values)]
-    axis = log_axis(of.symbol, **log_ticks(shown)) if of.log else {"title": {"text": of.symbol}}
+    """The smallest, the middle and the largest value over the rows at every recorded step; of a second run beneath."""
+    of, steps, traces, shown = quantity(name), measured.axes["step"], [], []
+    for run, values in _runs(measured, name):
+        values = drawable(values, of.log)
+        known = np.isfinite(values).any(axis=1)
+        shown.append(values[np.isfinite(values)])
+        for what, take, colour, dash in (
+            ("largest", np.nanmax, style.weight, "dash"),
+            ("median", np.nanmedian, style.ink, "solid"),
+            ("smallest", np.nanmin, style.delta, "dot"),
+        ):
+            said = f"{what} of {label(run, 32)}" if run else what
+            traces.append(
+                line(
+                    steps[known],
+                    take(values[known], axis=1),
+                    said,
+                    style.muted if run else colour,
+                    f"step %{{x}}<br>{said} %{{y:.3g}}<extra></extra>",
+                    dash=dash,
+                    mode="lines" if known.sum() > 1 else "markers",
+                    showlegend=not run or what == "median",
+                )
+            )
+    axis = log_axis(of.symbol, **log_ticks(np.concatenate(shown))) if of.log else {"title": {"text": of.symbol}}
     shapes = [step_line(style, step)]
     return {"data": traces, "layout": style.layout(f"spread_{name}", xaxis=step_axis(steps), yaxis=axis, shapes=shapes)}
 
 
 def loss(measured: Measurement, style: Style, step: int) -> Figure:
-    """The logged loss."""
-    steps, values = measured.axes["step"], measured["loss"]
-    drawn = line(steps, values, "loss", style.ink, "step %{x}<br>loss %{y:.4g}<extra></extra>")
-    axis = loss_axis(values[None])
+    """The logged loss; that of a second run beneath, dashed."""
+    steps, traces, shown = measured.axes["step"], [], []
+    for run, values in _runs(measured, "loss"):
+        known = np.isfinite(values)
+        shown.append(values[known])
+        said = f"loss of {label(run, 32)}" if run else "loss"
+        colour, dash = (style.muted, "dash") if run else (style.ink, "solid")
+        hover = f"step %{{x}}<br>{said} %{{y:.4g}}<extra></extra>"
+        mode = "lines" if known.sum() > 1 else "markers"
+        traces.append(line(steps[known], values[known], said, colour, hover, dash=dash, mode=mode))
+    axis = loss_axis(np.concatenate(shown)[None])
     layout = style.layout("recorded_loss", xaxis=step_axis(steps), yaxis=axis, shapes=[step_line(style, step)])
-    return {"data": [drawn], "layout": layout | {"showlegend": False}}
+    return {"data": traces, "layout": layout | {"showlegend": len(traces) > 1}}
+
+
+def _runs(measured: Measurement, name: str) -> list[tuple[str, np.ndarray]]:
+    """The other run, by its name and beneath, where there is one, then the run itself with no name."""
+    if "run" not in measured.axes:
+        return [("", measured[name])]
+    return [(str(measured.axes["run"][1]), measured[name][1]), ("", measured[name][0])]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -10,10 +11,9 @@ import streamlit as st
 from dashboard.jobs import limits
 from dashboard.state.session import session
 from dashboard.ui import card, theme
-from dashboard.views.own_model import charts, source
+from dashboard.views.own_model import beside, charts, source, verdicts
 from dashboard.words.markup import escape
-from dashboard.words.runs import COLOURS
-from nncore.diagnosis.recorded_run import RECORDED_RULES, last_finite, recorded_verdict, without_a_number
+from nncore.diagnosis.recorded_run import last_finite
 from nncore.recorders import measures
 from nncore.recorders.recorded import Recorded
 
@@ -35,27 +35,40 @@ SHOWN = ("delta_norm", "activation_std", "saturated_fraction", "dead_fraction", 
 def page() -> None:
     """The page, top to bottom."""
     st.title("Your own model", anchor=False)
-    found = choose()
+    found, before = choose()
     if found is None:
         st.code(THREE_LINES, language="python")
         if not st.toggle("Show an example with made-up numbers", key="o_example", bind="query-params"):
             return
-        found = ("example", source.made_up())
+        found, before = source.made_up()
     name, recorded = found
     if not len(recorded.steps):
         st.info("Recording has begun; not one step is whole yet.", icon=":material/hourglass_empty:")
     else:
-        show(name, recorded)
+        show(name, recorded, before if before and len(before[1].steps) else None)
     if not recorded.finished and recorded.path is not None:
         follow(recorded)
 
 
-def choose() -> tuple[str, Recorded] | None:
-    """The run to show, and what it is called."""
+def choose() -> tuple[source.Run | None, source.Run | None]:
+    """The run to show, and one to lay beside it, each with what it is called."""
     place = limits.recorded()
-    if place is not None:
-        return source.of_operator("o_run", place)
-    return source.uploaded("o_file", "A recorded run, a log of TensorBoard, or a tidy CSV")
+    now, other = st.columns(2)
+    with now:
+        if place is None:
+            found = source.uploaded("o_file", "A recorded run, a log of TensorBoard, or a tidy CSV")
+        else:
+            found = source.of_operator("o_run", "Recorded run", place)
+    if found is None:
+        return None, None
+    with other:
+        label = "Beside it: the run before a change"
+        before = (
+            source.uploaded("o_before_file", label)
+            if place is None
+            else source.of_operator("o_before", label, place, found[0])
+        )
+    return found, before
 
 
 @st.fragment(run_every=source.LOOK_EVERY)
@@ -66,66 +79,30 @@ def follow(recorded: Recorded) -> None:
         st.rerun()
 
 
-def show(name: str, recorded: Recorded) -> None:
-    """Verdicts and charts of one recorded run."""
+def show(name: str, recorded: Recorded, before: source.Run | None) -> None:
+    """Verdicts and charts of one recorded run, and of the one before beneath."""
     steps = recorded.steps
-    state = "finished" if recorded.finished else "unfinished"
-    error = f" It ended with: {escape(recorded.ended)}." if recorded.ended else ""
-    st.markdown(
-        f"**{escape(name)}** :gray[{len(recorded.modules):,} modules, {len(recorded.parameters):,} parameters, "
-        f"{len(steps):,} records to step {steps[-1]:,}, {state}.]{error}"
-    )
     record = last_finite(recorded)
     if len(steps) > 1:
         step = st.select_slider("Step", steps.tolist(), int(steps[record]), key="o_step")
         record = int(np.searchsorted(steps, step))
-    verdicts(recorded, record)
+    if before is None:
+        verdicts.of_one(name, recorded, record)
+    else:
+        verdicts.of_both(name, recorded, record, before)
     rows = chosen_rows(recorded)
     if not rows:
         st.info("No module has such a name.", icon=":material/search_off:")
         return
     session().cards.begin("recorded", record)
-    look, step = theme.current(), int(steps[record])
-    left, right = st.columns(2)
-    with left:
-        measured = measures.gradient_flow(recorded, record, rows)
-        card.show("o_flow", charts.FLOW, measured, charts.flow(measured, look), height=400)
-    with right:
-        over_training(recorded, rows, step)
-    left, right = st.columns(2)
-    with left:
-        measured = measures.per_layer(recorded, "update_ratio", None, rows)
-        if np.isfinite(measured["update_ratio"]).any():
-            drawn = charts.spread(measured, "update_ratio", look, step)
-            card.show("o_updates", charts.UPDATES, measured, drawn)
-    with right:
-        if np.isfinite(recorded.loss).any():
-            measured = measures.performance(recorded)
-            card.show("o_loss", charts.LOSS, measured, charts.loss(measured, look, step))
+    cards = [flow, over_training, updates, loss] if before is None else [flow, loss, map_before, over_training, updates]
+    shown = Shown(name, recorded, record, rows, before)
+    for start in range(0, len(cards), 2):
+        for column, draw in zip(st.columns(2), cards[start : start + 2], strict=False):
+            with column:
+                draw(shown)
     for caveat in recorded.caveats:
         st.caption(f":material/info: {escape(caveat)}")
-
-
-def verdicts(recorded: Recorded, record: int) -> None:
-    """What is wrong at a record, each with the rule's source."""
-    found = recorded_verdict(recorded, record)
-    with st.container(border=True, key="o_verdicts", gap="xsmall"):
-        for each in found:
-            colour, icon = COLOURS.get(each.severity, ("blue", "info"))
-            st.markdown(
-                f":{colour}-badge[:material/{icon}: {each.title}] {escape(each.sentence)}", help=f"Rule: {each.source}"
-            )
-        idle = without_a_number(recorded, record)
-        if not found:
-            count = len(RECORDED_RULES) - len(idle)
-            st.markdown(
-                f":green[:material/check_circle:] None of {count} rules that can be judged here fires at this step."
-            )
-        if recorded.header.is_log and idle:
-            st.caption(
-                f"Not judged, for the log does not have what they look at: {', '.join(rule.title for rule in idle)}."
-            )
-        st.caption("Rules over blocks; advice, nothing has been tried out on your model.")
 
 
 def chosen_rows(recorded: Recorded) -> list[int]:
@@ -144,25 +121,89 @@ def chosen_rows(recorded: Recorded) -> list[int]:
     return called if len(called) <= MOST_ROWS else list(recorded.path_of_gradient) or called
 
 
-def over_training(recorded: Recorded, rows: list[int], step: int) -> None:
-    """The map of a quantity to choose."""
+@dataclass(frozen=True)
+class Shown:
+    """What the cards are of: a run, the record and the modules chosen, and the run before a change where there is one."""
+
+    name: str
+    recorded: Recorded
+    record: int
+    rows: list[int]
+    before: source.Run | None
+
+    @property
+    def step(self) -> int:
+        """The step chosen."""
+        return int(self.recorded.steps[self.record])
+
+
+def flow(shown: Shown) -> None:
+    """The gradient along the modules at the step chosen."""
+    measured, other = measures.gradient_flow(shown.recorded, shown.record, shown.rows), ""
+    if shown.before is not None:
+        other = shown.before[0]
+        measured = beside.at_a_step(measured, shown.before[1], shown.step)
+    card.show("o_flow", charts.FLOW, measured, charts.flow(measured, theme.current(), other), height=400)
+
+
+def updates(shown: Shown) -> None:
+    """The smallest, middle and largest update ratio at each step."""
+    measured = measures.per_layer(shown.recorded, "update_ratio", None, shown.rows)
+    if shown.before is not None:
+        other = beside.over_steps(measured, "update_ratio", shown.before[1])
+        measured = measures.together(measured, other, (shown.name, shown.before[0]))
+    if np.isfinite(measured["update_ratio"]).any():
+        drawn = charts.spread(measured, "update_ratio", theme.current(), shown.step)
+        card.show("o_updates", charts.UPDATES, measured, drawn)
+
+
+def loss(shown: Shown) -> None:
+    """The loss that was logged."""
+    measured = measures.performance(shown.recorded)
+    if shown.before is not None:
+        measured = measures.together(measured, measures.performance(shown.before[1]), (shown.name, shown.before[0]))
+    if np.isfinite(measured["loss"]).any():
+        card.show("o_loss", charts.LOSS, measured, charts.loss(measured, theme.current(), shown.step))
+
+
+def quantities(recorded: Recorded) -> tuple[list[str], str]:
+    """The quantities that a map can show of a run, and the one chosen; "" where there is none."""
     there = [name for name in SHOWN if np.isfinite(recorded.quantity(charts.quantity(name).name)).any()]
-    if not there:
+    chosen = st.session_state.get("o_quantity")
+    return there, chosen if chosen in there else there[0] if there else ""
+
+
+def over_training(shown: Shown) -> None:
+    """The map of a quantity to choose."""
+    there, name = quantities(shown.recorded)
+    if not name:
         return
     pick = partial(
         st.segmented_control,
         "Quantity",
         there,
-        format_func=lambda name: charts.quantity(name).symbol,
+        format_func=lambda each: charts.quantity(each).symbol,
         default=there[0],
         key="o_quantity",
         label_visibility="collapsed",
         required=True,
     )
-    name = st.session_state.get("o_quantity") or there[0]
-    measured = measures.per_layer(recorded, name, None, rows)
-    drawn = charts.over_steps(measured, name, theme.current(), step)
+    measured, others = measures.per_layer(shown.recorded, name, None, shown.rows), None
+    if shown.before is not None:
+        others = beside.over_steps(measured, name, shown.before[1])[name]
+    drawn = charts.over_steps(measured, name, theme.current(), shown.step, others)
     card.show("o_map", charts.MAP, measured, drawn, height=360, above=pick, finding=charts.quantity(name).about)
+
+
+def map_before(shown: Shown) -> None:
+    """The same map of the run before, in the same colours."""
+    _, name = quantities(shown.recorded)
+    if not name or shown.before is None:
+        return
+    now = measures.per_layer(shown.recorded, name, None, shown.rows)
+    measured = beside.over_steps(now, name, shown.before[1])
+    drawn = charts.over_steps(measured, name, theme.current(), shown.step, now[name])
+    card.show("o_map_before", charts.MAP_BEFORE, measured, drawn, height=360, finding=charts.quantity(name).about)
 
 
 page()

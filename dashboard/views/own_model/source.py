@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import streamlit as st
@@ -16,6 +17,10 @@ from nncore.recorders.logs.tensorboard import NAME
 from nncore.recorders.recorded import Recorded, is_recorded
 
 ENDINGS = (".arrows", ".parquet", ".csv")
+Run = tuple[str, Recorded]
+"""A recorded run and what it is called."""
+
+NONE = "none"
 LOOK_EVERY = 2.0
 """Seconds between two looks at a file that is still being written."""
 
@@ -36,7 +41,7 @@ def files(place: Path) -> list[Path]:
     return sorted(path for path in found if path.resolve().is_relative_to(root) and is_recorded(path))
 
 
-def uploaded(key: str, label: str) -> tuple[str, Recorded] | None:
+def uploaded(key: str, label: str) -> Run | None:
     """The run in a file that the reader chooses, and the file's name; what is wrong with it is said."""
     file = st.file_uploader(
         label,
@@ -45,42 +50,57 @@ def uploaded(key: str, label: str) -> tuple[str, Recorded] | None:
         "histograms of weights and gradients; a CSV with the columns step, layer, quantity, value. It stays in this session.",
     )
     if file is None:
+        session().recorded.pop(key, None)
         return None
-    read = session().recorded
-    if file.file_id not in read:
-        try:
-            read.clear()
-            read[file.file_id] = Recorded(file, limits.bytes_allowed())
-        except ValueError as problem:
-            st.error(f"This file cannot be opened: {escape(str(problem))}.", icon=":material/block:")
-            return None
-    return file.name, read[file.file_id]
+    try:
+        return file.name, _held(key, file.file_id, lambda: Recorded(file, limits.bytes_allowed()))
+    except ValueError as problem:
+        st.error(f"This file cannot be opened: {escape(str(problem))}.", icon=":material/block:")
+        return None
 
 
-def of_operator(key: str, place: Path) -> tuple[str, Recorded] | None:
-    """A run from the operator's file or folder, read on in each run of the page while it is written."""
-    found = files(place)
-    if not found:
+def of_operator(key: str, label: str, place: Path, first: str | None = None) -> Run | None:
+    """A run from the operator's file or folder, read on in each run of the page while it is written.
+
+    `first`: the run that is chosen already; another one is offered beside it, or none.
+    """
+    found = {str(path.relative_to(place)) if path != place else path.name: path for path in files(place)}
+    if first is None and not found:
         st.caption(f"No recorded run lies at {escape(str(place))} yet.")
         return None
-    names = [str(path.relative_to(place)) if path != place else path.name for path in found]
-    chosen = st.selectbox("Recorded run", names, key=key, bind="query-params")
-    path = found[names.index(chosen)]
-    read = session().recorded
+    found.pop(first, None)
+    if not found:
+        return None
+    names = list(found) if first is None else [NONE, *found]
+    chosen = st.selectbox(label, names, key=key, bind="query-params")
+    if chosen == NONE:
+        session().recorded.pop(key, None)
+        return None
     try:
-        if str(path) not in read:
-            read.clear()
-            read[str(path)] = Recorded.open(path, limits.bytes_allowed())
-        elif not read[str(path)].finished:
-            read[str(path)].refresh()
+        recorded = _held(key, str(found[chosen]), lambda: Recorded.open(found[chosen], limits.bytes_allowed()))
+        if not recorded.finished:
+            recorded.refresh()
     except (ValueError, OSError) as problem:
-        read.pop(str(path), None)
+        session().recorded.pop(key, None)
         st.error(f"{escape(chosen)} cannot be opened: {escape(str(problem))}.", icon=":material/block:")
         return None
-    return chosen, read[str(path)]
+    return chosen, recorded
 
 
-def made_up() -> Recorded:
-    """A chain of 24 blocks whose gradient fades, with made-up numbers."""
+def _held(key: str, file: str, read: Callable[[], Recorded]) -> Recorded:
+    """The run in the file that is chosen at a widget, read once; the one chosen there before is let go."""
+    held = session().recorded
+    if key not in held or held[key][0] != file:
+        held.pop(key, None)
+        held[key] = file, read()
+    return held[key][1]
+
+
+def made_up() -> tuple[Run, Run | None]:
+    """A chain of 24 blocks whose gradient fades, with made-up numbers; beside it, where that is asked for, one that fades less."""
     with tempfile.TemporaryDirectory() as folder:
-        return Recorded.open(example(Path(folder) / "run.arrows", n_blocks=24, records=12, factor=0.8))
+        runs = [
+            (name, Recorded.open(example(Path(folder) / f"{place}.arrows", n_blocks=24, records=12, factor=factor)))
+            for place, (name, factor) in enumerate((("example", 0.8), ("another example", 0.95)))
+        ]
+    return runs[0], runs[1] if st.toggle("Lay another beside it", key="o_example_before", bind="query-params") else None

@@ -110,6 +110,49 @@ def test_a_link_in_a_folder_of_events_is_not_followed(folder: Path) -> None:
     assert "No recorded run lies at" in said(opened_on("own_model"))
 
 
+def test_a_run_before_a_change_is_laid_beside_it_by_the_names_of_modules(folder: Path) -> None:
+    now = Recorded.open(example(folder / "now.arrows", n_blocks=4, factor=0.9, records=4))
+    before = Recorded.open(example(folder / "past.arrows", n_blocks=3, factor=0.1, records=3))
+    app = opened_on("own_model")
+    assert element(app, "o_before").options == ["none", "past.arrows"]
+    element(app, "o_before").set_value("past.arrows").run()
+    assert not app.exception and set(plots(app)) == CHARTS | {"chart_o_map_before"}
+    text = said(app)
+    assert "What differs: 3 modules more: blocks.3, blocks.3.act and blocks.3.up." in text
+    assert "“Gradients vanish” is gone" in text and "Before: past.arrows" in text and "Now: now.arrows" in text
+    flow = plots(app)["chart_o_flow"]["figure"]["data"]
+    names = next(list(trace["customdata"]) for trace in flow if trace["name"] == "δ at step 30")
+    ghost = next(trace for trace in flow if trace["name"] == "δ of past.arrows")
+    of = {unit.name: value for unit, value in zip(before.modules, before.quantity("delta_norm")[-1], strict=True)}
+    assert (
+        [names[int(x) - 1] for x in ghost["x"]] == [name for name in names if name in of] == list(ghost["customdata"])
+    )
+    np.testing.assert_allclose(ghost["y"], [of[name] for name in ghost["customdata"]])
+    maps = [plots(app)[f"chart_o_{name}"]["figure"]["data"][0] for name in ("map", "map_before")]
+    assert [maps[0][end] for end in ("zmin", "zmax")] == [maps[1][end] for end in ("zmin", "zmax")]
+    assert list(maps[0]["y"]) == list(maps[1]["y"])
+    losses = plots(app)["chart_o_loss"]["figure"]["data"]
+    assert [trace["line"]["dash"] for trace in losses] == ["dash", "solid"]
+    np.testing.assert_allclose(losses[0]["y"], before.loss)
+    np.testing.assert_allclose(losses[1]["y"], now.loss)
+
+
+def test_models_without_a_module_in_common_are_compared_all_the_same(folder: Path) -> None:
+    example(folder / "a.arrows")
+    shutil.copy(CASES / "two_layers.tfevents", folder / "b.arrows")
+    (folder / "b.csv").write_text("step,layer,quantity,value\n3,other,delta_norm,1\n", encoding="utf-8")
+    app = opened_on("own_model")
+    element(app, "o_before").set_value("b.csv").run()
+    assert not app.exception and "What differs" in said(app)
+
+
+def test_the_example_has_another_to_lay_beside_it() -> None:
+    app = opened_on("own_model")
+    element(app, "o_example").set_value(True).run()
+    element(app, "o_example_before").set_value(True).run()
+    assert not app.exception and "“Gradients vanish” is new" in said(app)
+
+
 def test_a_folder_without_runs_and_a_damaged_file_are_said(folder: Path) -> None:
     assert "No recorded run lies at" in said(opened_on("own_model"))
     whole = example(folder / "run.arrows").read_bytes()
