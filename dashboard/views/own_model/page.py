@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import streamlit as st
 
+from dashboard.charts.style import Figure
+from dashboard.charts.text import Text
 from dashboard.jobs import limits
 from dashboard.state.session import session
 from dashboard.ui import card, theme
 from dashboard.views.own_model import beside, charts, source, verdicts
 from dashboard.words.markup import escape
+from nncore import Measurement
 from nncore.diagnosis.recorded_run import last_finite
 from nncore.recorders import measures
 from nncore.recorders.recorded import Recorded
@@ -95,13 +100,14 @@ def show(name: str, recorded: Recorded, before: source.Run | None) -> None:
         st.info("No module has such a name.", icon=":material/search_off:")
         return
     session().cards.begin("recorded", record)
-    cards = [flow, over_training, updates, loss] if before is None else [flow, loss, map_before, over_training, updates]
     shown = Shown(name, recorded, record, rows, before)
-    for start in range(0, len(cards), 2):
-        for column, draw in zip(st.columns(2), cards[start : start + 2], strict=False):
+    there = [draw for draw, is_there in shown.cards().items() if is_there]
+    for start in range(0, len(there), 2):
+        for column, draw in zip(st.columns(2), there[start : start + 2], strict=False):
             with column:
                 draw(shown)
-    for caveat in recorded.caveats:
+    known = dict.fromkeys((*recorded.caveats, *(before[1].caveats if before else ())))
+    for caveat in known:
         st.caption(f":material/info: {escape(caveat)}")
 
 
@@ -136,6 +142,33 @@ class Shown:
         """The step chosen."""
         return int(self.recorded.steps[self.record])
 
+    @property
+    def quantities(self) -> list[str]:
+        """What a map can show."""
+        return [name for name in SHOWN if np.isfinite(self.recorded.quantity(charts.quantity(name).name)).any()]
+
+    @property
+    def quantity(self) -> str:
+        """What the map shows."""
+        chosen, there = st.session_state.get("o_quantity"), self.quantities
+        return chosen if chosen in there else there[0]
+
+    def cards(self) -> dict[Callable[[Shown], None], bool]:
+        """Each card, in the page's order, and whether there is something to draw in it."""
+        runs = [self.recorded, *([] if self.before is None else [self.before[1]])]
+        has_map, has_loss = bool(self.quantities), any(np.isfinite(run.loss).any() for run in runs)
+        has_updates = bool(np.isfinite(self.recorded.quantity("update_ratio")).any())
+        if self.before is None:
+            return {flow: True, over_training: has_map, updates: has_updates, loss: has_loss}
+        return {flow: True, loss: has_loss, map_before: has_map, over_training: has_map, updates: has_updates}
+
+    def draw(self, key: str, text: Text, measured: Measurement, figure: Figure, **more: Any) -> None:
+        """A card; what is to know of the whole run stands below all of them, not in each."""
+        runs = [self.recorded, *([] if self.before is None else [self.before[1]])]
+        known = {caveat for run in runs for caveat in run.caveats}
+        own = replace(measured, caveats=tuple(caveat for caveat in measured.caveats if caveat not in known))
+        card.show(key, text, own, figure, **more)
+
 
 def flow(shown: Shown) -> None:
     """The gradient along the modules at the step chosen."""
@@ -143,7 +176,7 @@ def flow(shown: Shown) -> None:
     if shown.before is not None:
         other = shown.before[0]
         measured = beside.at_a_step(measured, shown.before[1], shown.step)
-    card.show("o_flow", charts.FLOW, measured, charts.flow(measured, theme.current(), other), height=400)
+    shown.draw("o_flow", charts.FLOW, measured, charts.flow(measured, theme.current(), other), height=400)
 
 
 def updates(shown: Shown) -> None:
@@ -154,7 +187,7 @@ def updates(shown: Shown) -> None:
         measured = measures.together(measured, other, (shown.name, shown.before[0]))
     if np.isfinite(measured["update_ratio"]).any():
         drawn = charts.spread(measured, "update_ratio", theme.current(), shown.step)
-        card.show("o_updates", charts.UPDATES, measured, drawn)
+        shown.draw("o_updates", charts.UPDATES, measured, drawn)
 
 
 def loss(shown: Shown) -> None:
@@ -163,21 +196,12 @@ def loss(shown: Shown) -> None:
     if shown.before is not None:
         measured = measures.together(measured, measures.performance(shown.before[1]), (shown.name, shown.before[0]))
     if np.isfinite(measured["loss"]).any():
-        card.show("o_loss", charts.LOSS, measured, charts.loss(measured, theme.current(), shown.step))
-
-
-def quantities(recorded: Recorded) -> tuple[list[str], str]:
-    """The quantities that a map can show of a run, and the one chosen; "" where there is none."""
-    there = [name for name in SHOWN if np.isfinite(recorded.quantity(charts.quantity(name).name)).any()]
-    chosen = st.session_state.get("o_quantity")
-    return there, chosen if chosen in there else there[0] if there else ""
+        shown.draw("o_loss", charts.LOSS, measured, charts.loss(measured, theme.current(), shown.step))
 
 
 def over_training(shown: Shown) -> None:
     """The map of a quantity to choose."""
-    there, name = quantities(shown.recorded)
-    if not name:
-        return
+    there, name = shown.quantities, shown.quantity
     pick = partial(
         st.segmented_control,
         "Quantity",
@@ -192,18 +216,17 @@ def over_training(shown: Shown) -> None:
     if shown.before is not None:
         others = beside.over_steps(measured, name, shown.before[1])[name]
     drawn = charts.over_steps(measured, name, theme.current(), shown.step, others)
-    card.show("o_map", charts.MAP, measured, drawn, height=360, above=pick, finding=charts.quantity(name).about)
+    shown.draw("o_map", charts.MAP, measured, drawn, height=360, above=pick, finding=charts.quantity(name).about)
 
 
 def map_before(shown: Shown) -> None:
     """The same map of the run before, in the same colours."""
-    _, name = quantities(shown.recorded)
-    if not name or shown.before is None:
-        return
+    assert shown.before is not None
+    name = shown.quantity
     now = measures.per_layer(shown.recorded, name, None, shown.rows)
     measured = beside.over_steps(now, name, shown.before[1])
     drawn = charts.over_steps(measured, name, theme.current(), shown.step, now[name])
-    card.show("o_map_before", charts.MAP_BEFORE, measured, drawn, height=360, finding=charts.quantity(name).about)
+    shown.draw("o_map_before", charts.MAP_BEFORE, measured, drawn, height=360, finding=charts.quantity(name).about)
 
 
 page()

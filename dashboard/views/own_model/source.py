@@ -97,10 +97,11 @@ def _held(key: str, file: str, read: Callable[[], Recorded]) -> Recorded:
 
 
 def made_up() -> tuple[Run, Run | None]:
-    """A chain of 24 blocks whose gradient fades, with made-up numbers; beside it, where that is asked for, one that fades less."""
+    """A chain of 24 blocks whose gradient fades, with made-up numbers; where that is asked for, after a change, and that one beside it."""
+    mended = st.toggle("Beside it after a change", key="o_example_changed", bind="query-params")
     with tempfile.TemporaryDirectory() as folder:
-        runs = [
+        example_, changed = (
             (name, Recorded.open(example(Path(folder) / f"{place}.arrows", n_blocks=24, records=12, factor=factor)))
-            for place, (name, factor) in enumerate((("example", 0.8), ("another example", 0.95)))
-        ]
-    return runs[0], runs[1] if st.toggle("Lay another beside it", key="o_example_before", bind="query-params") else None
+            for place, (name, factor) in enumerate((("example", 0.8), ("example after a change", 0.95)))
+        )
+    return (changed, example_) if mended else (example_, None)
