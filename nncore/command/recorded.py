@@ -68,10 +68,8 @@ def recorded_report(
             ratio = delta[:, 0] / delta[:, -1]
         lines.append(f"δ of {names[0]} over {names[-1]}: {ratio[0]:.1e} -> {ratio[record]:.1e}")
     lines += [f"{each.title}: {each.sentence}" for each in found] or ["Nothing wrong was found."]
-    if recorded.header.is_log and (idle := without_a_number(recorded, record)):
-        lines.append(
-            f"Not judged, for the log does not have what they look at: {', '.join(rule.title for rule in idle)}."
-        )
+    if not recorded.has_number("delta_norm").any() and (idle := without_a_number(recorded, record)):
+        lines.append(f"Not judged, for what they look at was not recorded: {', '.join(rule.title for rule in idle)}.")
     return facts, found, [*lines, *recorded.caveats]
 
 

@@ -488,10 +488,10 @@ def _them(names: Sequence[str]) -> str:
 def _path(recorded: Recorded, record: int) -> tuple[list[str], np.ndarray, str]:
     """Names and δ norms from block to block, those without a δ left out, and what the sentence says of them.
 
-    Of a log without any δ the norms of ∂E/∂W of the modules with weights stand for it.
+    Of a run without any δ, such as a log's or a compiled model's, ∂E/∂W of the modules with weights stands for it.
     """
     norms, places, what = recorded.quantity("delta_norm"), recorded.path_of_gradient, ""
-    if recorded.header.is_log and not recorded.has_number("delta_norm").any():
+    if not recorded.has_number("delta_norm").any():
         owners = [(place, recorded.weight_of(place)) for place in range(len(recorded.modules))]
         found = np.full(norms.shape, np.nan)
         for place, weight in owners:

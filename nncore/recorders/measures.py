@@ -59,7 +59,7 @@ def per_layer(
     """
     names = [names] if isinstance(names, str) else list(names)
     at, rows = (
-        called(recorded) if places is None else list(places),
+        list(recorded.called) if places is None else list(places),
         _all(recorded) if records is None else list(records),
     )
     values = {}
@@ -167,7 +167,7 @@ def distribution(recorded: Recorded, record: int, quantity: str, places: Sequenc
     distributions were not kept has counts of 0: `Recorded.has_distribution` tells. Raises ValueError on another quantity.
     """
     choose("quantity", quantity, DISTRIBUTIONS)
-    at = called(recorded) if places is None else list(places)
+    at = list(recorded.called) if places is None else list(places)
     zeros = np.zeros(len(at), int)
     if quantity == "activation":
         counts, edges = _from_quantiles(recorded.distribution("activation_quantiles", record)[at])
@@ -199,11 +199,6 @@ def distribution(recorded: Recorded, record: int, quantity: str, places: Sequenc
     }
     axes = {"layer": np.arange(1, len(at) + 1), "bin": np.arange(len(edges) - 1)}
     return Measurement(f"distribution of {quantity}", axes, {"count": counts}, columns, (*recorded.caveats, OF_SAMPLE))
-
-
-def called(recorded: Recorded) -> list[int]:
-    """Indices of the modules that were ever called."""
-    return [place for place, module in enumerate(recorded.modules) if module.order >= 0]
 
 
 def _from_quantiles(quantiles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

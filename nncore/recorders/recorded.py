@@ -190,6 +190,13 @@ class Recorded:
         return tuple(found)
 
     @cached_property
+    def called(self) -> tuple[int, ...]:
+        """Modules, as indices, that were ever called; where no call was seen, as of a compiled model, those with weights."""
+        found = tuple(place for place, module in enumerate(self.modules) if module.order >= 0)
+        weighted = {owner for unit in self.parameters for owner in _owners(unit)}
+        return found or tuple(place for place, module in enumerate(self.modules) if module.name in weighted)
+
+    @cached_property
     def path_of_gradient(self) -> tuple[int, ...]:
         """Modules, as indices, that the gradient passes one after the other from input to output.
 
@@ -197,7 +204,7 @@ class Recorded:
         modules with weights. A module inside a block may lie on a branch, where little gradient is no harm.
         """
         weighted = {owner for unit in self.parameters for owner in _owners(unit)}
-        called = [place for place, module in enumerate(self.modules) if module.order >= 0]
+        called = self.called
         outputs = {block.output for block in self.blocks if self.modules[block.modules[0]].block} - {None}
         if len(outputs) >= 2:
             return tuple(

@@ -34,14 +34,36 @@ Rows = Mapping[str, "np.ma.MaskedArray[Any, Any]"]
 """One record: column -> (n_units,) or (n_units, length), masked where a number is not defined."""
 
 
+def checked_path(path: str | os.PathLike[str]) -> Path:
+    """Where a run may be recorded; raises ValueError, one sentence, on the name of a Parquet file."""
+    found = Path(path)
+    if found.suffix == ".parquet":
+        raise ValueError(
+            "path names the file that is written while training runs, such as run.arrows; Parquet comes at its end"
+        )
+    return found
+
+
+def checked_every(every: Any) -> int:
+    """Steps from one record to the next; raises ValueError, one sentence, on anything but a whole number from 1."""
+    if type(every) is not int or every < 1:
+        raise ValueError(f"every must be a whole number of steps from 1; got {every!r}")
+    return every
+
+
 class StreamWriter:
     """Writes records to a new file; what came within a second goes out as one batch.
 
-    Raises FileExistsError, one sentence, where the file is there already.
+    Raises FileExistsError, one sentence, where the file, or the Parquet file of its name, is there already.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
+        beside = self.path.with_suffix(".parquet")
+        if beside.exists():
+            raise FileExistsError(
+                f"path must name a new file, and {beside}, which is written at the end, is there already"
+            )
         try:
             self._file = self.path.open("xb", buffering=0)
         except FileExistsError:

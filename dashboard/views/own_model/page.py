@@ -119,7 +119,7 @@ def chosen_rows(recorded: Recorded) -> list[int]:
         "Modules", [ALL, *blocks], key="o_block", help="The gradient's way through the model, or one block."
     )
     text = word.text_input("Only names with", key="o_word", placeholder="qkv, mlp, norm …", bind="query-params")
-    called = [place for place, module in enumerate(recorded.modules) if module.order >= 0]
+    called = list(recorded.called)
     if text:
         return [place for place in called if text.lower() in recorded.modules[place].name.lower()]
     if opened != ALL:

@@ -34,10 +34,8 @@ def of_one(name: str, recorded: Recorded, record: int, key: str = "o_verdicts") 
             st.markdown(
                 f":green[:material/check_circle:] None of {count} rules that can be judged here fires at step {steps[record]:,}."
             )
-        if recorded.header.is_log and idle:
-            st.caption(
-                f"Not judged, for the log does not have what they look at: {', '.join(rule.title for rule in idle)}."
-            )
+        if idle and not recorded.has_number("delta_norm").any():
+            st.caption(f"Not judged, for what they look at was not recorded: {', '.join(rule.title for rule in idle)}.")
         st.caption("Rules over blocks; advice, nothing has been tried out on your model.")
 
 

@@ -31,7 +31,7 @@ ROOT = "model"
 class Parts:
     """A model's units, the run first, and what each of them is: the modules and parameters by their unit.
 
-    `root`: the user's own model, whose call is a forward pass.
+    `root`: the user's own model, whose call is a forward pass. `channels_last`: of pictures the last axis has the units.
     """
 
     root: nn.Module
@@ -39,6 +39,7 @@ class Parts:
     modules: dict[int, nn.Module]
     parameters: dict[int, nn.Parameter]
     is_compiled: bool
+    channels_last: bool = False
 
 
 def parts_of(model: nn.Module, optimizers: tuple[Optimizer, ...]) -> Parts:

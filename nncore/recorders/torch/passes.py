@@ -289,6 +289,8 @@ class Passes:
         """Where the units lie: channels of a picture, or of a sequence behind a convolution; otherwise the last axis."""
         if tensor.dim() < 2:
             return None
+        if self.parts.channels_last:
+            return tensor.dim() - 1
         return 1 if tensor.dim() > 3 or (tensor.dim() == 3 and self._after_convolution) else tensor.dim() - 1
 
     def _followed(self, module: nn.Module, arguments: Any, kind: str) -> int | None:

@@ -8,12 +8,11 @@ import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from nncore.recorders.recorded import compact
-from nncore.recorders.stream import StreamWriter
+from nncore.recorders.stream import StreamWriter, checked_every, checked_path
 from nncore.recorders.torch.hooks import Hook
 from nncore.recorders.torch.model import Parts, parts_of
 from nncore.recorders.torch.passes import Call, Pass, Passes
@@ -60,43 +59,46 @@ def record(
     Raises ValueError, one sentence, for a model under FSDP or DataParallel, and FileExistsError where there is such a
     file already. What goes wrong later in recording itself is one warning: recording ends and training goes on.
     """
-    return Recorder(model, optimizer, every, path, scaler)
+    import torch
+
+    optimizers = tuple(optimizer) if isinstance(optimizer, (list, tuple)) else (optimizer,)
+    for each in optimizers:
+        if not isinstance(each, torch.optim.Optimizer):
+            raise ValueError(f"optimizer must be a torch.optim.Optimizer or several; got {type(each).__name__}")
+    if not optimizers:
+        raise ValueError("optimizer must be a torch.optim.Optimizer or several; got none")
+    if scaler is not None and not hasattr(scaler, "get_scale"):
+        raise ValueError(f"scaler must be a torch.amp.GradScaler; got {type(scaler).__name__}")
+    return Recorder(parts_of(model, optimizers), optimizers, every, path, scaler)
 
 
 class Recorder:
-    """A recording, made by `record`; `start` and `close` are what `with` calls."""
+    """A recording, made by `record` or by a framework's callback; `start` and `close` are what `with` calls.
+
+    `framework`: what trains, PyTorch by default. `caveats`: what a reader has to know. `whole`: the modules are watched
+    all the time, because the model's own forward is not called.
+    """
 
     def __init__(
         self,
-        model: nn.Module,
-        optimizer: Optimizer | Sequence[Optimizer],
+        parts: Parts,
+        optimizers: Sequence[Any],
         every: int,
         path: str | os.PathLike[str],
-        scaler: GradScaler | None,
+        scaler: GradScaler | None = None,
+        framework: str = "",
+        caveats: Sequence[str] = (),
+        whole: bool = False,
     ) -> None:
         import torch
 
-        optimizers = tuple(optimizer) if isinstance(optimizer, (list, tuple)) else (optimizer,)
-        for each in optimizers:
-            if not isinstance(each, torch.optim.Optimizer):
-                raise ValueError(f"optimizer must be a torch.optim.Optimizer or several; got {type(each).__name__}")
-        if not optimizers:
-            raise ValueError("optimizer must be a torch.optim.Optimizer or several; got none")
-        if type(every) is not int or every < 1:
-            raise ValueError(f"every must be a whole number of steps from 1; got {every!r}")
-        if scaler is not None and not hasattr(scaler, "get_scale"):
-            raise ValueError(f"scaler must be a torch.amp.GradScaler; got {type(scaler).__name__}")
-        self.path = Path(path)
-        if self.path.suffix == ".parquet":
-            raise ValueError(
-                "path names the file that is written while training runs, such as run.arrows; Parquet comes at its end"
-            )
-        self._optimizers: tuple[Optimizer, ...] = optimizers
-        self._every, self._scaler = every, scaler if scaler is not None and scaler.is_enabled() else None
-        self._parts: Parts = parts_of(model, self._optimizers)
+        self.path = checked_path(path)
+        self._optimizers = tuple(optimizers)
+        self._every, self._scaler = checked_every(every), scaler if scaler is not None and scaler.is_enabled() else None
+        self._parts = parts
         self._units = list(self._parts.units)
-        self._caveats = [COMPILED] if self._parts.is_compiled else []
-        self._framework = f"torch {torch.__version__}"
+        self._caveats = [*caveats, *([COMPILED] if self._parts.is_compiled else [])]
+        self._framework = framework or f"torch {torch.__version__}"
         self.step = 0
         """Steps that the optimizers have taken."""
         self._stepped: set[int] = set()
@@ -107,7 +109,7 @@ class Recorder:
         self._n_called, self._n_records = 0, 0
         self._losses: list[Any] = []
         self._logs_early: bool | None = None
-        self._whole = False
+        self._whole = whole
         self._passes: Passes | None = None
         self._updates: Updates | None = None
         self._pending: tuple[int, list[Pass], Updates, dict[str, Any]] | None = None
@@ -122,11 +124,6 @@ class Recorder:
         """Open the file and wait for the first step. Raises FileExistsError where it, or its Parquet file, is there."""
         if self._began is not None:
             raise ValueError("this recording has been started already: call record again, with another path")
-        beside = self.path.with_suffix(".parquet")
-        if beside.exists():
-            raise FileExistsError(
-                f"path must name a new file, and {beside}, which is written at the end, is there already"
-            )
         self._writer = StreamWriter(self.path)
         self._began = time.monotonic()
         self._writer.flush(self._header())

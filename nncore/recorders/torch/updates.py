@@ -140,6 +140,8 @@ class Updates:
             self._take_used(optimizer)
 
     def _take_used(self, optimizer: Optimizer) -> None:
+        if getattr(optimizer, "clips_inside", False):
+            return
         scale = getattr(
             optimizer, "grad_scale", None
         )  # a fused optimizer gets scaled gradients and divides them itself

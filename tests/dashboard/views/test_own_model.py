@@ -97,7 +97,7 @@ def test_logs_are_opened_and_what_they_cannot_tell_is_said(folder: Path) -> None
     app = opened_on("own_model")
     assert element(app, "o_run").options == ["runs", "table.csv"]
     assert not app.exception and "From TensorBoard" in said(app)
-    assert "Not judged, for the log does not have what they look at: " in said(app)
+    assert "Not judged, for what they look at was not recorded: " in said(app)
     traces = plots(app)["chart_o_flow"]["figure"]["data"]
     assert [trace["name"] for trace in traces] == ["∂E/∂W at step 0", "∂E/∂W at step 2"]
     assert list(traces[0]["customdata"]) == ["0", "2"]

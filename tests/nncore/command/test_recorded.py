@@ -72,7 +72,7 @@ def test_logs_are_diagnosed_and_exported(tmp_path: Path, capsys: pytest.CaptureF
     assert main(["diagnose", str(folder)]) == 0
     said = capsys.readouterr().out
     assert said.startswith("TensorBoard: 3 modules, 4 parameters, 2 records to step 2")
-    assert "Not judged, for the log does not have what they look at: " in said
+    assert "Not judged, for what they look at was not recorded: " in said
     assert main(["export", str(folder), "--csv", str(tmp_path / "run.csv")]) == 0
     assert main(["diagnose", str(tmp_path / "run.csv")]) == 0
     assert "CSV: 3 modules, 4 parameters, 2 records to step 2" in capsys.readouterr().out

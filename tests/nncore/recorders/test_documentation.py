@@ -25,7 +25,7 @@ def test_every_quantity_is_explained_as_in_the_code() -> None:
 def test_the_reading_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     example("run.arrows", n_blocks=3)
-    exec(re.findall(r"```python\n(.*?)```", TEXT, re.S)[1], {})
+    exec(re.findall(r"```python\n(.*?)```", TEXT, re.S)[2], {})
     assert (tmp_path / "run.csv").read_text(encoding="utf-8").startswith("step,layer,quantity,value\n")
 
 
