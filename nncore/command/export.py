@@ -75,6 +75,13 @@ def add_export(parser: argparse.ArgumentParser) -> None:
         metavar="OUT",
         help="write every measurement by step and layer of a history as CSV",
     )
+    parser.add_argument(
+        "--measurements",
+        nargs="?",
+        const="",
+        metavar="OUT",
+        help="write what a history's layers did, without θ, as the Parquet file that recorded models have",
+    )
     group = parser.add_argument_group("how much of a history")
     group.add_argument(
         "--every",
@@ -92,10 +99,12 @@ def export_command(arguments: argparse.Namespace) -> int:
     """Write a file as others."""
     source = Path(arguments.file)
     wanted = {
-        kind: getattr(arguments, kind) for kind in ("csv", "parquet", "summary") if getattr(arguments, kind) is not None
+        kind: getattr(arguments, kind)
+        for kind in ("csv", "parquet", "summary", "measurements")
+        if getattr(arguments, kind) is not None
     }
     if not wanted:
-        raise ValueError("say what to write: --csv, --parquet or --summary")
+        raise ValueError("say what to write: --csv, --parquet, --summary or --measurements")
     idle = [name for name in OF_AN_EXCERPT if getattr(arguments, name) is not None]
     if idle and (source.is_dir() or not {"csv", "parquet"} & set(wanted)):
         raise ValueError(f"--{idle[0]} is for a history's --csv or --parquet")
@@ -114,13 +123,18 @@ def export_command(arguments: argparse.Namespace) -> int:
         if kind not in writers:
             raise ValueError(f"--{kind} is for a history; {source} is a {what}")
         if out == "-":
-            if kind == "parquet":
+            if kind in ("parquet", "measurements"):
                 raise ValueError("Parquet needs a file; got -")
             if sys.stdout is None:
                 raise ValueError("standard output is closed: name a file")
             writers[kind](sys.stdout.buffer)
             continue
-        ending = {"csv": ".csv", "parquet": ".parquet", "summary": ".summary.csv"}[kind]
+        ending = {
+            "csv": ".csv",
+            "parquet": ".parquet",
+            "summary": ".summary.csv",
+            "measurements": ".measurements.parquet",
+        }[kind]
         target = Path(out) if out else source.with_name(_stem(source) + ending)
         if target.exists() and target.samefile(source):
             raise ValueError(f"{target} is the file that is read: name another one")
@@ -131,6 +145,7 @@ def export_command(arguments: argparse.Namespace) -> int:
 
 def _history_writers(source: Path, arguments: argparse.Namespace) -> dict[str, Callable[[Any], None]]:
     from nncore.measures import summary
+    from nncore.recorders import of_history
 
     history = read_history(source)
     excerpt = _excerpt(history, arguments)
@@ -148,6 +163,7 @@ def _history_writers(source: Path, arguments: argparse.Namespace) -> dict[str, C
         "csv": csv,
         "parquet": lambda target: write_parquet(history, target, excerpt),
         "summary": lambda target: summary(history).to_csv(target),
+        "measurements": lambda target: of_history(history).to_parquet(target),
     }
 
 

@@ -74,7 +74,7 @@ def per_layer(
             values[name] = np.stack(columns, axis=1) if columns else np.zeros((len(rows), 0))
         else:
             values[name] = recorded.quantity(name)[rows][:, at]
-    raw = "delta_norm" in names and not np.isnan(values["delta_norm"]).all()
+    raw = "delta_norm" in names and not recorded.header.of_rows and not np.isnan(values["delta_norm"]).all()
     caveats = (*recorded.caveats, *((RAW_DELTA,) if raw else ()))
     axes = {"step": recorded.steps[rows], "layer": np.arange(1, len(at) + 1)}
     return Measurement(" and ".join(names), axes, values, {"name": ("layer", _names(recorded, at))}, caveats)

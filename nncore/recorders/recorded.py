@@ -6,7 +6,7 @@ import io
 import json
 import mmap
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -73,13 +73,7 @@ class Recorded:
         `memory_budget`: bytes that its numbers may take. Raises ValueError, one sentence, when it holds no recorded run,
         or a larger one.
         """
-        self._source, self._budget = source, memory_budget
-        self._offset = 0
-        self._header: Header | None = None
-        self._steps: list[int] = []
-        self._records: list[dict[str, NDArray[Any]]] = []
-        self._size = 0
-        self.path: Path | None = None
+        self._begin(source, memory_budget)
         source.seek(0)
         head = source.read(HEAD)
         self._is_stream = head.startswith(STREAM)
@@ -98,6 +92,15 @@ class Recorded:
         if self._header is None:
             raise ValueError("this is no recorded run yet: its header is not whole")
 
+    def _begin(self, source: IO[bytes], memory_budget: int | None) -> None:
+        self._source, self._budget = source, memory_budget
+        self._offset, self._is_stream = 0, False
+        self._header: Header | None = None
+        self._steps: list[int] = []
+        self._records: list[dict[str, NDArray[Any]]] = []
+        self._size = 0
+        self.path: Path | None = None
+
     @classmethod
     def open(cls, path: str | os.PathLike[str], memory_budget: int | None = None) -> Recorded:
         """The run in a file: a stream that may still be written, the Parquet file of one that was closed, or a log.
@@ -109,6 +112,16 @@ class Recorded:
         with open(path, "rb") as file:
             found = cls(io.BytesIO(file.read()), memory_budget)
         found.path, found._source = Path(path), io.BytesIO()  # from now on it reads from the path
+        return found
+
+    @classmethod
+    def of(cls, header: Header, batches: Iterable[pa.RecordBatch], memory_budget: int | None = None) -> Recorded:
+        """The run of a header and its rows, such as those of a log or a history."""
+        found = cls.__new__(cls)
+        found._begin(io.BytesIO(), memory_budget)
+        found._take_header(header)
+        for batch in batches:
+            found._take_rows(batch)
         return found
 
     def refresh(self) -> bool:

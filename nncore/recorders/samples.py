@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
+from math import gcd
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +12,25 @@ from numpy.typing import NDArray
 from nncore.recorders.columns import FIRST_OCTAVE, LAST_OCTAVE, OCTAVES, QUANTILES
 
 Floats = NDArray[np.float64]
+
+SAMPLE = 1024
+"""Values of a tensor that its distribution is taken from; all of a smaller one."""
+
+
+@cache
+def stride(size: int, at_most: int = SAMPLE) -> int:
+    """Every how-manyth entry is taken: at most so many, and never one column of a matrix only.
+
+    It shares no divisor with the size, so that it walks through the rows at every place.
+
+    >>> stride(1000), stride(4096), stride(1_000_000)
+    (1, 5, 977)
+    """
+    step = -(-size // at_most)
+    while gcd(step, size) > 1 and step > 1:
+        step += 1
+    return step
+
 
 SAFE = {"float32": (1e-18, 1e18), "float64": (1e-150, 1e150)}
 """Root mean squares between which a norm computed in this type has lost nothing: its squares neither under- nor overflow."""

@@ -103,7 +103,8 @@ class Header:
 
     `units`: the first is the run. `framework`: what trained it. `every`: steps between records. `caveats`: sentences a
     reader has to know. `finished`: recording was closed; `ended`: by what, where that was an error. `is_log`: it comes
-    from a log that was kept by other means, in which what is missing may just not have been logged.
+    from a log that was kept by other means, in which what is missing may just not have been logged. `of_rows`: δ is of each
+    row's own loss, the root mean square over rows, as nncore has it; otherwise of what backward was called on.
     """
 
     units: tuple[Unit, ...]
@@ -113,6 +114,7 @@ class Header:
     finished: bool = False
     ended: str = ""
     is_log: bool = False
+    of_rows: bool = False
     more: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> str:
@@ -156,4 +158,5 @@ class Header:
             facts.get("finished") is True,
             str(facts.get("ended", ""))[:LONGEST_TEXT],
             facts.get("is_log") is True,
+            facts.get("of_rows") is True,
         )

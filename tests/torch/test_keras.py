@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -99,14 +100,19 @@ def test_what_cannot_be_recorded_is_refused_in_a_sentence(tmp_path: Path, monkey
     with pytest.raises(ValueError, match="every must be"):
         recorder(every=0)
     x, y = np.zeros((8, 3), "float32"), np.zeros((8, 1), "float32")
-    for more, said in (
-        ({"steps_per_execution": 2}, "steps_per_execution must be 1"),
-        ({"jit_compile": True}, "jit_compile"),
+    model = keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse", jit_compile=True)
+    with pytest.raises(ValueError, match="jit_compile=False"):
+        model.fit(x, y, verbose=0, callbacks=[recorder(path=tmp_path / "run.arrows")])
+    scaled = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD())
+    for n_steps, optimizer, said in (
+        (2, model.optimizer, "steps_per_execution must be 1"),
+        (1, scaled, "scales the loss"),
     ):
-        model = keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(1)])
-        model.compile("sgd", "mse", **more)
+        callback = recorder(path=tmp_path / "run.arrows")
+        callback.set_model(SimpleNamespace(steps_per_execution=n_steps, optimizer=optimizer))
         with pytest.raises(ValueError, match=said):
-            model.fit(x, y, verbose=0, callbacks=[recorder(path=tmp_path / "run.arrows")])
+            callback.on_train_begin()
     monkeypatch.setattr(keras.backend, "backend", lambda: "tensorflow")
     with pytest.raises(ValueError, match="Keras with the tensorflow back end cannot be recorded"):
         recorder()

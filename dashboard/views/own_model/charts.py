@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from dashboard.charts import activations
 from dashboard.charts.axes import DECADES, drawable, layer_axis, log_axis, log_ticks, loss_axis, shade_range, step_axis
 from dashboard.charts.marks import colour_bar, halo, heat_map, line, log_shades, step_line
 from dashboard.charts.style import Figure, Style, merge
@@ -125,7 +126,7 @@ def over_steps(measured: Measurement, name: str, style: Style, step: int, others
     of, rows = quantity(name), names(measured)
     places, steps, values = np.arange(1, len(rows) + 1), measured.axes["step"], measured[name].T
     ends: dict[str, Any] = {"zmin": of.span[0], "zmax": of.span[1]} if of.span else {}
-    least = DECADES if of.log and "norm" in name else 0.5
+    least = 0.5 if name == "activation_std" or not of.log else DECADES
     if others is not None and not of.span:
         every = np.concatenate([np.ravel(values), np.ravel(others)])
         ends = dict(zip(("zmin", "zmax"), shade_range(log_shades(every) if of.log else every, least), strict=True))
@@ -198,6 +199,20 @@ def loss(measured: Measurement, style: Style, step: int) -> Figure:
     axis = loss_axis(np.concatenate(shown)[None])
     layout = style.layout("recorded_loss", xaxis=step_axis(steps), yaxis=axis, shapes=[step_line(style, step)])
     return {"data": traces, "layout": layout | {"showlegend": len(traces) > 1}}
+
+
+def distribution(measured: Measurement, of: str, style: Style) -> Figure:
+    """A histogram for each row, as the lab has it for each layer, by its name."""
+    figure, rows = activations.distribution(measured, of, style), names(measured)
+    (drawn,) = figure["data"]
+    drawn["text"] = [[row] * measured["count"].shape[1] for row in rows]
+    drawn["hovertemplate"] = drawn["hovertemplate"].replace("layer %{y}", "%{text}")
+    figure["layout"]["yaxis"] = merge(figure["layout"]["yaxis"], {"title": {"text": "module"}})
+    if len(rows) <= MOST_NAMES:
+        ticks = {"tickvals": np.arange(1, len(rows) + 1), "ticktext": rows, "title": {"text": ""}}
+        figure["layout"]["yaxis"] = merge(figure["layout"]["yaxis"], ticks)
+    del figure["layout"]["meta"]
+    return figure
 
 
 def _runs(measured: Measurement, name: str) -> list[tuple[str, np.ndarray]]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from dashboard.charts import activations
 from dashboard.charts.style import Figure
 from dashboard.charts.text import Text
 from dashboard.jobs import limits
@@ -35,6 +36,9 @@ MOST_ROWS = 24
 
 SHOWN = ("delta_norm", "activation_std", "saturated_fraction", "dead_fraction", "update_ratio", "weight_gradient_norm")
 """Quantities offered for the map over training."""
+
+STORED = {"activation": "activation_quantiles", "delta": "delta_octaves", "weight_gradient": "gradient_octaves"}
+"""Distributions at a step, and what they are made from."""
 
 
 def page() -> None:
@@ -158,9 +162,13 @@ class Shown:
         runs = [self.recorded, *([] if self.before is None else [self.before[1]])]
         has_map, has_loss = bool(self.quantities), any(np.isfinite(run.loss).any() for run in runs)
         has_updates = bool(np.isfinite(self.recorded.quantity("update_ratio")).any())
+        kept = {
+            partial(distribution, of): bool(self.recorded.has_distribution(stored)[self.record])
+            for of, stored in STORED.items()
+        }
         if self.before is None:
-            return {flow: True, over_training: has_map, updates: has_updates, loss: has_loss}
-        return {flow: True, loss: has_loss, map_before: has_map, over_training: has_map, updates: has_updates}
+            return {flow: True, over_training: has_map, updates: has_updates, loss: has_loss} | kept
+        return {flow: True, loss: has_loss, map_before: has_map, over_training: has_map, updates: has_updates} | kept
 
     def draw(self, key: str, text: Text, measured: Measurement, figure: Figure, **more: Any) -> None:
         """A card; what is to know of the whole run stands below all of them, not in each."""
@@ -177,6 +185,16 @@ def flow(shown: Shown) -> None:
         other = shown.before[0]
         measured = beside.at_a_step(measured, shown.before[1], shown.step)
     shown.draw("o_flow", charts.FLOW, measured, charts.flow(measured, theme.current(), other), height=400)
+
+
+def distribution(of: str, shown: Shown) -> None:
+    """How the values of each module are distributed at the step chosen."""
+    rows = shown.rows
+    if of == "weight_gradient":
+        rows = [place for place in rows if shown.recorded.weight_of(place) is not None] or rows
+    measured = measures.distribution(shown.recorded, shown.record, of, rows)
+    drawn = charts.distribution(measured, of, theme.current())
+    shown.draw(f"o_{of}", activations.DISTRIBUTIONS[of], measured, drawn)
 
 
 def updates(shown: Shown) -> None:

@@ -4,33 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
-from functools import cache
-from math import gcd
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nncore.recorders.samples import SAMPLE, stride
+
 if TYPE_CHECKING:
     from torch import Tensor
-
-SAMPLE = 1024
-"""Values of a tensor that its distribution is taken from; all of a smaller one."""
-
-
-@cache
-def stride(size: int, at_most: int = SAMPLE) -> int:
-    """Every how-manyth entry is taken: at most so many, and never one column of a matrix only.
-
-    It shares no divisor with the size, so that it walks through the rows at every place.
-
-    >>> stride(1000), stride(4096), stride(1_000_000)
-    (1, 5, 977)
-    """
-    step = -(-size // at_most)
-    while gcd(step, size) > 1 and step > 1:
-        step += 1
-    return step
 
 
 def plain(value: Any) -> bool:
