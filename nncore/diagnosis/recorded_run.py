@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from nncore.diagnosis.flows import EXPLODED, VANISHED
+from nncore.diagnosis.loss_spike import LEAD, LEAST, last_spike
 from nncore.diagnosis.rules.gradient import DEAD, SATURATED, TOO_LARGE, TOO_SMALL
 from nncore.diagnosis.snapshot import WINDOW
 from nncore.recorders import Recorded
@@ -351,6 +352,35 @@ def scaler_skips(recorded: Recorded, record: int) -> RecordedFinding:
         float(skipped / tried),
         (),
         f"Of {tried:,.0f} steps tried, {skipped:,.0f} were skipped because a scaled gradient was not finite.",
+    )
+
+
+@_rule(
+    "A layer moved before the loss jumped",
+    "records by which the update of a weight had grown before the loss jumped",
+    0.0,
+    True,
+    2,
+    "update_norm",
+    "Twice its middle value and six robust deviations above it, at every record until the jump, by convention; with Adam's "
+    "second moment out of date one layer's update grows 1 to 8 steps ahead of the loss (Wortsman et al. 2023).",
+)
+def moves_first(recorded: Recorded, record: int) -> RecordedFinding:
+    """Records between the first grown update and the latest jump of the loss; wrong above 0."""
+    parameters = recorded.parameters
+    if record < LEAD + LEAST or not parameters or not recorded.has_number("loss")[: record + 1].any():
+        return NOTHING
+    spike = last_spike(recorded, record)
+    if spike is None or not spike.movers:
+        return RecordedFinding(0.0)
+    names = tuple(parameters[place].name for place in spike.movers)
+    steps = recorded.steps
+    to = f"{spike.loss:.3g}" if np.isfinite(spike.loss) else "a value that is not finite"
+    return RecordedFinding(
+        float(spike.record - spike.first),
+        names,
+        f"At step {steps[spike.record]:,} the loss jumps from about {spike.before:.3g} to {to}; from step "
+        f"{steps[spike.first]:,} on {listed(names)} had moved more than usual, {names[0]} by {spike.growth:.2g} times.",
     )
 
 

@@ -14,7 +14,7 @@ from nncore.recorders.rows import RecordRows
 from nncore.recorders.stream import StreamWriter
 from nncore.recorders.units import Header
 
-RECORDS = 12
+RECORDS = 20
 MODULES = ("up", "act", "down")
 PARAMETERS = ("up.weight", "up.bias", "down.weight")
 
@@ -36,7 +36,7 @@ SOUND: dict[str, Any] = {
 def recorded(
     path: Path, changes: Mapping[str, Any] = {}, untrained: tuple[str, ...] = (), record: int = -1
 ) -> Recorded:
-    """A sound run of twelve records with some quantities changed from a record on; None: not defined."""
+    """A sound run of twenty records with some quantities changed from a record on; None: not defined, a function: of the step."""
     modules = [Unit("module", name, "Linear", order=place, trained=True) for place, name in enumerate(MODULES)]
     parameters = [
         Unit(
@@ -59,6 +59,7 @@ def recorded(
         rows.put("size", places["module"], 16)
         for name, value in {**SOUND, **(changes if step >= record else {})}.items():
             of = places[RECORDED_QUANTITIES[name].role]
+            value = value(step) if callable(value) else value
             values = np.broadcast_to(np.array(value, object), len(of))
             for unit, each in zip(of, values, strict=True):
                 if each is not None:
@@ -81,6 +82,14 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], tuple[str, ...]]] = {
     "clipping_hides_all": ({"used_gradient_norm": 0.05}, {"used_gradient_norm": [0.05, 0.05, 1]}, ()),
     "update_swallowed": ({"unchanged_fraction": [0.9, 0.1, None]}, {"unchanged_fraction": 0.4}, ("up.weight",)),
     "scaler_skips": ({"skipped": 5}, {"skipped": 1}, ()),
+    "moves_first": (
+        {
+            "loss": lambda step: 0.5 if step < 19 else 2.0,
+            "update_norm": lambda step: [1e-3 if step < 16 else 4e-3, 1e-3, 1e-3],
+        },
+        {"loss": lambda step: 0.5 if step < 19 else 2.0, "update_norm": lambda step: [1e-3 if step < 19 else 4e-3] * 3},
+        ("up.weight",),
+    ),
     "saturated": ({"saturated_fraction": [None, 0.8, None]}, {"saturated_fraction": [None, 0.4, None]}, ("act",)),
     "dead": ({"dead_fraction": [None, 0.8, None]}, {"dead_fraction": [None, 0.7, None]}, ("act",)),
     "updates_too_small": ({"update_norm": [1e-7, 1e-7, 1e-3]}, {"update_norm": [1e-3, 1e-7, 1e-3]}, ("up.weight",)),
