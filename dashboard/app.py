@@ -13,6 +13,8 @@ from dashboard.jobs import limits  # noqa: E402
 from dashboard.state import undo  # noqa: E402
 from dashboard.state.session import begin_page  # noqa: E402
 from dashboard.ui import theme  # noqa: E402
+from dashboard.words.markup import escape  # noqa: E402
+from nncore.config import own  # noqa: E402
 
 VIEWS = Path(__file__).parent / "views"
 
@@ -26,8 +28,9 @@ st.set_page_config(page_title="Gradient lab", page_icon="📉", layout="wide")
 theme.add_css()
 try:
     limits.check()
+    own.run_file_of_environment()
 except ValueError as problem:
-    st.error(f"This site is not set up: {problem}.", icon=":material/block:")
+    st.error(f"This site is not set up: {escape(str(problem))}.", icon=":material/block:")
     st.stop()
 shown = st.navigation(
     {

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 from nncore.config.edits import EDITS, Edit, KillUnit, ScaleLayer, SetParameter, edits_from_text
 from nncore.config.fork import Fork
 from nncore.config.run_config import RunConfig
-from nncore.data import DATASETS
+from nncore.data import DATASETS, Dataset
 from nncore.data.read_csv import read_table
 from nncore.data.table import look_in
 from nncore.history.history import Divergence, History, replay
 from nncore.measures.measurement import Measurement
 from nncore.model.activations import ACTIVATIONS, Activation
 from nncore.model.gradcheck import GradientMismatch, KinkWarning, check_gradient
-from nncore.model.initializers import INITIALIZERS
+from nncore.model.initializers import INITIALIZERS, Initializer
 from nncore.model.layout import Layout
 from nncore.model.losses import LOSSES, Loss
 from nncore.model.network import MLP, Tape
@@ -54,11 +54,13 @@ __all__ = [
     "NORMALIZATIONS",
     "OPTIMIZERS",
     "Activation",
+    "Dataset",
     "Divergence",
     "Edit",
     "Fork",
     "GradientMismatch",
     "History",
+    "Initializer",
     "KillUnit",
     "KinkWarning",
     "Layout",

@@ -67,7 +67,7 @@ assert "sine" in app.selectbox(key="activation").options and app.selectbox(key="
         [
             (
                 "nncore/model/initializers.py",
-                "INITIALIZERS: dict[",
+                "class Initializers(",
                 '_ENTRIES += (_normal("tenth", lambda fan_in, fan_out, scale: 0.1, r"\\sigma_W = 0.1", "For a test."),)\n\n',
             )
         ],
@@ -83,7 +83,7 @@ assert opened(init="tenth").selectbox(key="init").value == "tenth"
         [
             (
                 "nncore/model/losses.py",
-                "LOSSES: dict[",
+                "class Losses(",
                 "class HalfSquaredError(MeanSquaredError):\n"
                 '    """Half of the mean squared error."""\n\n'
                 '    name = "half_mse"\n\n'

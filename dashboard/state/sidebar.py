@@ -16,8 +16,8 @@ from dashboard.ui.theme import LARGE_KEY
 from dashboard.words.labels import GROUPS, LABELS, LAYERS, option
 from dashboard.words.markup import escape
 from dashboard.words.settings import in_words
-from nncore import ACTIVATIONS, DATASETS, RunConfig
-from nncore.config.run_config import TABLE
+from nncore import ACTIVATIONS, DATASETS, INITIALIZERS, RunConfig
+from nncore.config.run_config import TABLE, takes
 from nncore.config.settings import LEARNING_RATES, LONGEST_TEXT
 from nncore.config.without_effect import without_effect
 from nncore.data.features import FEATURES
@@ -179,6 +179,14 @@ def _when(field: str, *values: str) -> Callable[[Values], bool]:
     return lambda so_far: so_far[field] in values
 
 
+def _of_optimizer(field: str) -> Callable[[Values], bool]:
+    return lambda so_far: takes(so_far["optimizer"], field)
+
+
+def _has_scale(so_far: Values) -> bool:
+    return INITIALIZERS[so_far["init"]].default_scale is not None
+
+
 def _data(fact: str) -> Callable[[Values], bool]:
     """A fact about the data set; an uploaded table has neither noise nor a number of classes to choose."""
     return lambda so_far: so_far["dataset"] != TABLE and getattr(DATASETS[so_far["dataset"]], fact)
@@ -208,8 +216,6 @@ def _draws_weights(so_far: Values) -> bool:
 
 # The table --------------------------------------------------------------------------------------------------
 
-ADAPTIVE = ("rmsprop", "adagrad", "adam", "adamw")
-
 CONTROLS = {
     control.field: control
     for control in (
@@ -237,33 +243,23 @@ CONTROLS = {
         Control("skip", "They carry the gradient past each layer: seen in the gradient-flow line.", _toggle),
         Control("init", "It decides where the dotted step-0 line runs.", _choice),
         Control("gain", "It tilts the gradient-flow line.", _slider(0.05), _draws_weights),
-        Control(
-            "init_scale",
-            "Seen in the activation chart at step 0.",
-            _number,
-            _when("init", "constant", "normal", "uniform"),
-        ),
+        Control("init_scale", "Seen in the activation chart at step 0.", _number, _has_scale),
         Control("bias_std", "Seen in the activation chart at step 0.", _slider(0.05)),
         Control("optimizer", "Adaptive ones lift the update ratio of layers that receive little.", _choice),
         Control("learning_rate", "It moves the update-ratio lines up or down.", _rates),
         Control("steps", "It lengthens every chart over time.", _number),
         Control("loss", "It sets the level of δ at the output; the tilt stays.", _choice),
         Control("batch_size", "Small batches make the loss curve and θ jitter.", _number),
-        Control("momentum", "Seen in the loss and the update ratio.", _slider(0.01), _when("optimizer", "sgd")),
-        Control("nesterov", "Seen in the loss curve.", _toggle, _when("optimizer", "sgd")),
-        Control(
-            "beta_1",
-            "Larger smooths the updates: seen in the update ratio.",
-            _number,
-            _when("optimizer", "adam", "adamw"),
-        ),
-        Control("beta_2", "Larger steadies the update ratio.", _number, _when("optimizer", "adam", "adamw")),
-        Control("rms_alpha", "Larger steadies the update ratio.", _number, _when("optimizer", "rmsprop")),
+        Control("momentum", "Seen in the loss and the update ratio.", _slider(0.01), _of_optimizer("momentum")),
+        Control("nesterov", "Seen in the loss curve.", _toggle, _of_optimizer("nesterov")),
+        Control("beta_1", "Larger smooths the updates: seen in the update ratio.", _number, _of_optimizer("beta_1")),
+        Control("beta_2", "Larger steadies the update ratio.", _number, _of_optimizer("beta_2")),
+        Control("rms_alpha", "Larger steadies the update ratio.", _number, _of_optimizer("rms_alpha")),
         Control(
             "epsilon",
             "It lowers the update ratio of layers whose gradient is smaller than it.",
             _number,
-            _when("optimizer", *ADAPTIVE),
+            _of_optimizer("epsilon"),
         ),
         Control("weight_decay", "Seen in θ over time.", _number),
         Control("schedule", "Seen in the update ratio.", _choice),

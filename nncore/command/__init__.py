@@ -16,6 +16,7 @@ from nncore.command.export import add_export, export_command
 from nncore.command.run import FINE, INTERRUPTED, REFUSED, add_diagnose, add_run, diagnose_command, run_command
 from nncore.command.speech import Parser, plainly, tell
 from nncore.command.sweep import add_sweep, sweep_command
+from nncore.config.own import run_file, run_file_of_environment
 
 CODES = """exit codes:
   0    done
@@ -52,17 +53,34 @@ def parser() -> argparse.ArgumentParser:
     whole.add_argument("--version", action="version", version=f"nncore {__version__}")
     commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (add, _, help) in COMMANDS.items():
-        add(
-            commands.add_parser(
-                name,
-                help=help,
-                usage=USAGES.get(name),
-                description=f"{help[0].upper()}{help[1:]}.",
-                epilog=CODES,
-                formatter_class=argparse.RawDescriptionHelpFormatter,
-            )
+        command = commands.add_parser(
+            name,
+            help=help,
+            usage=USAGES.get(name),
+            description=f"{help[0].upper()}{help[1:]}.",
+            epilog=CODES,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
         )
+        add(command)
+        _add_own(command)
     return whole
+
+
+def _add_own(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--own", metavar="FILE", help="a Python file that registers functions of your own (or NNCORE_OWN names it)"
+    )
+
+
+def _register_own(arguments: Sequence[str] | None) -> None:
+    """Run the file of --own before the other flags are read, which may name what it registers."""
+    first = Parser(prog="nncore", add_help=False, allow_abbrev=False)
+    _add_own(first)
+    own = first.parse_known_args(arguments)[0].own
+    if own is None:
+        run_file_of_environment()
+    else:
+        run_file(own)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -75,6 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     who = "nncore"
     try:
         try:
+            _register_own(arguments)
             read = parser().parse_args(arguments)
             who = f"nncore {read.command}"
             return COMMANDS[read.command][1](read)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import nncore
 from nncore.command.arguments import whole
+from nncore.config.own import FILE
 
 APP = Path(nncore.__file__).parents[1] / "dashboard" / "served.py"
 
@@ -52,7 +53,9 @@ def dashboard_command(arguments: argparse.Namespace) -> int:
         *(() if arguments.address in HERE else ("--server.allowedHosts", "*")),
     ]
     try:
-        code = subprocess.call(command, cwd=APP.parents[1], env=os.environ | ({RECORDED: str(place)} if place else {}))
+        given = {RECORDED: place, FILE: Path(arguments.own).absolute() if arguments.own else None}
+        environment = os.environ | {name: str(each) for name, each in given.items() if each}
+        code = subprocess.call(command, cwd=APP.parents[1], env=environment)
     except KeyboardInterrupt:
         return 0
     return code if code in (0, 1, 2) else 130 if code < 0 else 1

@@ -39,6 +39,11 @@ SETTING_OF = {"alpha": "rms_alpha"}
 """An optimizer's argument -> the setting that it takes, where the two have different names."""
 
 
+def takes(optimizer: str, setting: str) -> bool:
+    """Has an optimizer, by its name, an argument that takes this setting?"""
+    return setting in {SETTING_OF.get(name, name) for name in inspect.signature(OPTIMIZERS[optimizer]).parameters}
+
+
 @dataclass(frozen=True)
 class RunConfig(Settings):
     """A frozen, hashable, validated description of a run. Same config, same bits.
@@ -56,7 +61,7 @@ class RunConfig(Settings):
     (9633, 'bce')
     >>> RunConfig(activation="rleu")
     Traceback (most recent call last):
-    ValueError: activation must be one of linear, sign, ..., hard_tanh, erf; got 'rleu' (did you mean 'relu'?)
+    nncore.numerics.choices.UnknownName: activation must be one of linear, sign, ..., hard_tanh, erf; got 'rleu' (did you mean 'relu'?)
     """
 
     def __post_init__(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import reprlib
+from collections import ChainMap
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
@@ -26,7 +27,9 @@ TABLE = "table"
 
 SCHEDULES = ("constant", "step", "cosine")
 DTYPES = ("float64", "float32")
-LOSS_CHOICES = ("auto", *LOSSES)
+LOSS_CHOICES: Mapping[str, Any] = ChainMap[str, Any](LOSSES, {"auto": None})
+DATASET_CHOICES: Mapping[str, Any] = ChainMap[str, Any]({TABLE: None}, DATASETS)
+"""Names of a registry, what is registered later included, and a name that stands for no entry of it."""
 
 MOST_SAMPLES = 20_000
 """Rows that a config may have."""
@@ -87,7 +90,7 @@ class Settings:
     Raises ValueError on an unknown name or a number out of range.
     """
 
-    dataset: str = setting("moons", "data", "The problem to learn.", choices=(*DATASETS, TABLE))
+    dataset: str = setting("moons", "data", "The problem to learn.", choices=DATASET_CHOICES)
     table: TableChoice | str = setting(
         "", "data", "Content, target and inputs of an uploaded table, for the data set table.", kind="table"
     )
@@ -138,9 +141,7 @@ class Settings:
     )
     skip: bool = setting(False, "network", "Add a layer's input to its output where widths agree.")
 
-    init: str = setting(
-        "xavier_normal", "initialization", "Distribution of the first weights.", choices=tuple(INITIALIZERS)
-    )
+    init: str = setting("xavier_normal", "initialization", "Distribution of the first weights.", choices=INITIALIZERS)
     gain: float = setting(
         1.0,
         "initialization",
@@ -162,7 +163,7 @@ class Settings:
     loss: str = setting(
         "auto", "training", "What is minimized; auto fits the data: mse, bce or cross_entropy.", choices=LOSS_CHOICES
     )
-    optimizer: str = setting("sgd", "training", "The update rule.", choices=tuple(OPTIMIZERS))
+    optimizer: str = setting("sgd", "training", "The update rule.", choices=OPTIMIZERS)
     learning_rate: float = setting(0.1, "training", "Step size: larger moves faster, then diverges.", low=0, high=1e6)
     momentum: float = setting(0.0, "training", "Share of the last step kept by sgd.", low=0, high=0.9999)
     nesterov: bool = setting(False, "training", "Look ahead along the momentum before stepping (sgd).")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from nncore.config.run_config import TABLE, RunConfig
+from nncore.config.run_config import TABLE, RunConfig, takes
 from nncore.config.settings import Settings
 from nncore.model.initializers import INITIALIZERS
+from nncore.model.optimizers import OPTIMIZERS
 
 
 @dataclass(frozen=True)
@@ -18,11 +19,10 @@ class Condition:
     reason: str
 
 
-def _optimizer(*names: str) -> Condition:
-    owners = " and ".join(names)
-    return Condition(
-        lambda config: config.optimizer in names, f"only {owners} {'have' if len(names) > 1 else 'has'} it"
-    )
+def _optimizer(setting: str) -> Condition:
+    owners = [name for name in OPTIMIZERS if takes(name, setting)]
+    reason = f"only {' and '.join(owners)} {'have' if len(owners) > 1 else 'has'} it"
+    return Condition(lambda config: takes(config.optimizer, setting), reason)
 
 
 def _schedule(name: str) -> Condition:
@@ -47,12 +47,7 @@ CONDITIONS: dict[str, Condition] = {
     "init_scale": Condition(
         lambda config: INITIALIZERS[config.init].default_scale is not None, "the initializer takes it from the widths"
     ),
-    "momentum": _optimizer("sgd"),
-    "nesterov": _optimizer("sgd"),
-    "rms_alpha": _optimizer("rmsprop"),
-    "beta_1": _optimizer("adam", "adamw"),
-    "beta_2": _optimizer("adam", "adamw"),
-    "epsilon": _optimizer("rmsprop", "adagrad", "adam", "adamw"),
+    **{name: _optimizer(name) for name in ("momentum", "nesterov", "rms_alpha", "beta_1", "beta_2", "epsilon")},
     "schedule_every": _schedule("step"),
     "schedule_factor": _schedule("step"),
     "schedule_floor": _schedule("cosine"),

@@ -3,11 +3,10 @@
 from nncore.data.dataset import MAX_CLASSES, TASKS, Dataset, Floats, Labels, Make
 from nncore.data.registry import DATASETS, TOY_SAMPLES, load
 from nncore.data.rows import Data, prepare, sampled
-from nncore.data.targets import LOSSES_FOR, default_loss, encode_targets, n_outputs
+from nncore.data.targets import default_loss, encode_targets, losses_for, n_outputs
 
 __all__ = [
     "DATASETS",
-    "LOSSES_FOR",
     "MAX_CLASSES",
     "TASKS",
     "TOY_SAMPLES",
@@ -19,6 +18,7 @@ __all__ = [
     "default_loss",
     "encode_targets",
     "load",
+    "losses_for",
     "n_outputs",
     "prepare",
     "sampled",

@@ -2,20 +2,84 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Iterable
 
 import numpy as np
 
-from nncore.data.dataset import Dataset, whole
+from nncore.data.dataset import TASKS, Dataset, whole
 from nncore.data.features import with_features
 from nncore.data.real import REAL
 from nncore.data.rows import Data, prepare
 from nncore.data.toys import TOYS
 from nncore.numerics.choices import choose
+from nncore.numerics.registry import Registry, check_name
 
 TOY_SAMPLES = 200
 
-DATASETS: dict[str, Dataset] = {dataset.name: dataset for dataset in (*TOYS, *REAL)}
+RESERVED = "table"
+"""What a config calls the data set that is a table: no other may have this name."""
+
+
+class Datasets(Registry[Dataset]):
+    """Name -> data set; `register` adds one of your own."""
+
+    kind = "data set"
+
+    def register(self, dataset: Dataset) -> Dataset:
+        """Let a data set of your own be named wherever a name is: in a config, a sweep, a file, a command, a menu.
+
+        It is for this process, as `ACTIVATIONS.register` says. For rows that are there already, `nncore.fit` needs no
+        registration. `make` must give finite x (n, n_features) and y as `Dataset` says, the same from the same rng.
+        Raises ValueError, one sentence, where it does not, and on a name that is taken or is no word.
+
+        >>> def ring(rng, n_samples, noise, n_classes):
+        ...     x = rng.normal(size=(n_samples, 2))
+        ...     return x, (x[:, 0] ** 2 + x[:, 1] ** 2 > 1).astype(int)
+        >>> mine = Dataset("ring", "classification", ring, "A ring.", ("x1", "x2"), "outside", uses_noise=False)
+        >>> Datasets().register(mine).n_features
+        2
+        """
+        if not isinstance(dataset, Dataset):
+            raise ValueError(f"a data set must be a Dataset with a name, a task and make; got {reprlib.repr(dataset)}")
+        check_name(self.kind, dataset.name)
+        if dataset.name == RESERVED:
+            raise ValueError(f"{RESERVED} is the data set of one's own rows: choose another name")
+        made = _checked_rows(dataset)
+        return self.enter(dataset.name, dataset, lambda other: all(map(np.array_equal, _rows(other), made)))
+
+
+def _rows(dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """x and y of seed 0, as many as are easily looked at."""
+    count = max(40, 10 * dataset.count_classes())
+    n_samples = min(count, dataset.max_samples or count)
+    x, y = dataset.make(np.random.default_rng(0), n_samples, dataset.default_noise, dataset.count_classes())
+    return np.asarray(x), np.asarray(y)
+
+
+def _checked_rows(dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """The rows of seed 0; raises ValueError where they are not what the data set says."""
+    name, classes = dataset.name, 0 if dataset.task == "regression" else dataset.count_classes()
+    choose(f"task of {name}", dataset.task, TASKS)
+    x, y = _rows(dataset)
+    expected = (len(x), dataset.n_features)
+    if x.shape != expected or not dataset.n_features:
+        raise ValueError(f"x of {name} must have shape {expected}, a column for each of feature_names; got {x.shape}")
+    if y.shape != ((len(x),) if classes else (len(x), 1)):
+        shape = "(n,), class indices" if classes else "(n, 1), values"
+        raise ValueError(f"y of {name} must have shape {shape}, for {len(x)} rows of x; got {y.shape}")
+    if classes and (y.dtype.kind not in "iu" or not 0 <= y.min() <= y.max() < classes):
+        got = f"{y.min()} to {y.max()}" if y.dtype.kind in "iu" else f"{y.dtype}"
+        raise ValueError(f"y of {name} must be class indices from 0 to {classes - 1}; got {got}")
+    for which, values in (("x", x), ("y", y)):
+        if values.dtype.kind not in "biuf" or not np.isfinite(values).all():
+            raise ValueError(f"{which} of {name} must be finite numbers; got {values.dtype} with others among them")
+    if not all(map(np.array_equal, _rows(dataset), (x, y))):
+        raise ValueError(f"make of {name} must take everything random from rng: the same one gave other rows")
+    return x, y
+
+
+DATASETS = Datasets({dataset.name: dataset for dataset in (*TOYS, *REAL)})
 
 
 def load(

@@ -6,9 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nncore.data.dataset import TASKS
+from nncore.model.losses import LOSSES
 from nncore.numerics.choices import choose
 
-LOSSES_FOR = {"regression": ("mse",), "classification": ("bce", "cross_entropy", "mse")}
+
+def losses_for(task: str) -> list[str]:
+    """The losses that fit a task, those registered included."""
+    return [name for name, loss in LOSSES.items() if choose("task", task, TASKS) in loss.tasks]
 
 
 def default_loss(task: str, n_classes: int) -> str:
@@ -19,24 +23,23 @@ def default_loss(task: str, n_classes: int) -> str:
 
 
 def n_outputs(task: str, loss_name: str, n_classes: int) -> int:
-    """Units that the output layer needs: one for regression and for bce on two classes, else one a class.
+    """Units that the output layer needs: one for regression and for 0 and 1 on two classes, as in bce, else one a class.
 
     Raises ValueError where the loss does not fit the task.
     """
-    fitting = LOSSES_FOR[choose("task", task, TASKS)]
+    fitting, targets = losses_for(task), choose("loss", loss_name, LOSSES).targets
     if loss_name not in fitting:
-        choose("loss", loss_name, LOSSES_FOR["classification"])
         raise ValueError(f"loss for {task} must be {' or '.join(fitting)}; got {loss_name!r}")
-    if task == "regression" or (loss_name == "bce" and n_classes == 2):
+    if task == "regression" or (targets == "bits" and n_classes == 2):
         return 1
     return n_classes
 
 
 def encode_targets(y: NDArray, task: str, loss_name: str, n_classes: int) -> NDArray:
-    """Targets as the loss wants them.
+    """Targets as the loss wants them, by its `targets`.
 
-    Regression (mse): y (n, 1) as it is. Classes (n,): cross_entropy takes the indices themselves; bce one
-    column of 0 and 1 for two classes, one column a class for more; mse always one column a class.
+    Regression: y (n, 1) as it is. Classes (n,): "classes" (cross_entropy) takes the indices themselves; "bits" (bce) one
+    column of 0 and 1 for two classes, one column a class for more; "values" (mse) always one column a class.
     Raises ValueError where the loss does not fit the task or an index is not a class.
 
     >>> encode_targets(np.array([0, 2]), "classification", "mse", 3)
@@ -49,6 +52,6 @@ def encode_targets(y: NDArray, task: str, loss_name: str, n_classes: int) -> NDA
         return y
     if y.ndim != 1 or y.dtype.kind not in "iu" or (y.size and not 0 <= y.min() <= y.max() < n_classes):
         raise ValueError(f"y must be class indices (n,) from 0 to {n_classes - 1}; got {y.dtype} {y.shape}")
-    if loss_name == "cross_entropy":
+    if LOSSES[loss_name].targets == "classes":
         return y
     return y[:, None].astype(float) if columns == 1 else np.eye(n_classes)[y]

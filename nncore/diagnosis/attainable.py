@@ -34,16 +34,11 @@ def attainable_loss(config: RunConfig) -> float:
     nearest = _neighbours(
         (x - x.mean(axis=0)) / np.maximum(x.std(axis=0), np.finfo(float).tiny ** 0.5), min(NEIGHBOURS, len(x) - 1)
     )
-    mean = y[nearest].mean(axis=1)
-    if config.loss_name == "mse":
-        return min(float(np.square(mean - y).mean()), constant_loss(config))
-    n = nearest.shape[1]
-    chance = (n * mean + y.mean(axis=0)) / (n + 1)
-    if targets.ndim == 1:
-        loss = -np.log(chance[np.arange(len(y)), targets]).mean()
-    else:
-        loss = -np.log(np.where(y > 0.5, chance, 1 - chance)).mean()
-    return min(float(loss), constant_loss(config))
+    mean, n = y[nearest].mean(axis=1), nearest.shape[1]
+    chance, loss = (n * mean + y.mean(axis=0)) / (n + 1), config.loss_function()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        answers = {"values": mean, "bits": np.log(chance) - np.log(1 - chance), "classes": np.log(chance)}
+    return min(float(loss.value(answers[loss.targets], targets)), constant_loss(config))
 
 
 def _contradicts(x: Array, y: Array) -> bool:

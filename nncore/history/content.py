@@ -14,6 +14,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from nncore.config.own import NotRegistered, own_ones_missed
 from nncore.config.run_config import RunConfig
 from nncore.data.table import TableNotHere
 from nncore.history.excerpt import part_in_words
@@ -62,8 +63,9 @@ def not_a_history(kind: str, *errors: type[Exception]) -> Iterator[None]:
         *errors,
     )
     try:
-        yield
-    except (TableNotHere, PartOfHistory):
+        with own_ones_missed():
+            yield
+    except (TableNotHere, PartOfHistory, NotRegistered):
         raise
     except expected as error:
         raise ValueError(

@@ -109,7 +109,7 @@ def _check_probe(history: History) -> None:
     dtype = np.dtype(config.dtype)
     fits = x.ndim == 2 and len(x) > 0 and x.shape[1] == layout.widths[0] and x.dtype == dtype
     fits = fits and bool(np.isfinite(x).all())
-    if config.loss_name == "cross_entropy":
+    if config.loss_function().targets == "classes":
         fits = fits and y.shape == (len(x),) and y.dtype.kind == "i"
         fits = fits and bool(((y >= 0) & (y < outputs)).all())
     else:

@@ -123,15 +123,15 @@ def winners(z: Array) -> Array:
 
 
 def probabilities(history: History, z: Array) -> Array:
-    """Class shares (n, n_classes) from the output's z: a sigmoid, a softmax, or for mse the outputs' order.
+    """Class shares (n, n_classes) from the output's z: by the loss's `targets` a sigmoid of one output, a softmax, or for "values" (mse) the outputs' order.
 
-    Under mse the outputs are not probabilities; they are cut to [0, 1] and scaled to sum to 1.
+    Under mse and its kin the outputs are not probabilities; they are cut to [0, 1] and scaled to sum to 1.
     """
-    name = history.config.loss_name
+    targets = history.config.loss_function().targets
     z = z.astype(np.float64)
-    if name == "bce" and z.shape[-1] == 1:
+    if targets == "bits" and z.shape[-1] == 1:
         z = np.concatenate([np.zeros_like(z), z], axis=-1)
-    if name == "mse":
+    if targets == "values":
         shares = np.clip(z, 0.0, 1.0) + 1e-12
     else:
         with np.errstate(all="ignore"):

@@ -67,23 +67,14 @@ def scores(network: MLP, loss: Loss, theta: Array, train: Rows, test: Rows | Non
 def constant_loss(config: RunConfig) -> float:
     """Loss on the training rows of the best prediction that ignores the input.
 
-    Cross-entropies: the entropy of the class frequencies; mean squared error: the variance of the targets.
+    Cross-entropies: the entropy of the class frequencies; mean squared error: the variance of the targets; others:
+    `Loss.constant`.
 
     >>> from nncore import RunConfig
     >>> round(constant_loss(RunConfig(dataset="moons")), 3)
     0.693
     """
-    y = config.targets(config.data().y_train)
-    if config.loss_name == "mse":
-        return float(y.astype(np.float64).var(axis=0).mean())
-    if config.loss_name == "bce":
-        shares = np.stack([y.mean(axis=0), 1 - y.mean(axis=0)])
-        return float(-_xlogx(shares).sum(axis=0).mean())
-    return float(-_xlogx(np.bincount(y) / len(y)).sum())
-
-
-def _xlogx(shares: Array) -> Array:
-    return shares * np.log(np.where(shares > 0, shares, 1.0))
+    return config.loss_function().constant(config.targets(config.data().y_train))
 
 
 def response(history: History, record: int, x: Array) -> Array:

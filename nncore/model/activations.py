@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, lru_cache, partial
@@ -11,6 +10,8 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from nncore.numerics.registry import Registry, check_name
 
 Array = NDArray[np.floating]
 Kind = Literal["linear", "threshold", "two-sided", "one-sided"]
@@ -583,8 +584,10 @@ _ENTRIES = (
 )
 
 
-class Activations(dict[str, Activation]):
+class Activations(Registry[Activation]):
     """Name -> activation; `register` adds one of your own."""
+
+    kind = "activation"
 
     def register(self, activation: Activation) -> Activation:
         """Let an activation of your own be named wherever a name is: in a config, a sweep, a file, a command, a menu.
@@ -603,19 +606,10 @@ class Activations(dict[str, Activation]):
         """
         if not isinstance(activation, Activation):
             raise ValueError(f"activation must be an Activation with a name, phi and dphi; got {activation!r}")
-        if not re.fullmatch(r"[A-Za-z]\w{0,39}", activation.name, re.ASCII):
-            raise ValueError(
-                f"the name of an activation must be a letter, then letters, digits or _; got {activation.name!r}"
-            )
+        check_name(self.kind, activation.name)
         z = np.arange(-9.995, 10, 0.01)
         _check_slope(activation, z)
-        before = self.get(activation.name)
-        if before is not None and not np.array_equal(before(z), activation(z)):
-            raise ValueError(
-                f"{activation.name} names another activation already, which histories made with it need: choose another name"
-            )
-        self[activation.name] = activation
-        return activation
+        return self.enter(activation.name, activation, lambda other: np.array_equal(other(z), activation(z)))
 
 
 def _check_slope(activation: Activation, z: Array, step: float = 1e-5) -> None:

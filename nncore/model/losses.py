@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from math import prod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nncore.numerics.dot import dot
+from nncore.numerics.registry import Registry, check_name
 
 Array = NDArray[np.floating]
 
@@ -19,11 +20,22 @@ class Loss(ABC):
 
     z_out: (..., n_samples, n_out). y: (n_samples, n_out), or class indices (n_samples,) for cross_entropy; it
     broadcasts over the leading axes of z_out, which every result keeps: one per run of an ensemble.
-    Your own loss subclasses this with `name`, `latex`, `per_sample`, `value_and_delta` and `check`.
+    Your own loss subclasses this with `name`, `per_sample`, `value_and_delta` and `check`; once `LOSSES.register` has
+    checked it, it works wherever a name does.
+
+    Fields
+    ------
+    name: what menus, files and errors call it.
+    latex: the formula E = ..., for KaTeX.
+    tasks: what it fits, regression, classification or both.
+    targets: what y holds: "values", any numbers, one column a class for classes; "bits", 0 and 1, one column for two
+        classes, else one a class; "classes", their indices (n_samples,).
     """
 
     name: ClassVar[str]
-    latex: ClassVar[str]
+    latex: ClassVar[str] = "E"
+    tasks: ClassVar[tuple[str, ...]] = ("regression", "classification")
+    targets: ClassVar[Literal["values", "bits", "classes"]] = "values"
 
     @abstractmethod
     def value_and_delta(self, z_out: Array, y: NDArray[Any], out: Array | None = None) -> tuple[Any, Array]:
@@ -40,6 +52,23 @@ class Loss(ABC):
     def accuracy(self, z_out: Array, y: NDArray[Any]) -> Any:
         """Share of samples classified correctly, (...); NaN where y holds no classes."""
         return np.full(z_out.shape[:-2], np.nan)[()]
+
+    def constant(self, y: NDArray[Any]) -> float:
+        """The least mean loss of an output that is the same for all samples, y being one run's targets.
+
+        Searched for by scipy.optimize.minimize (BFGS) from the mean target; nncore's own losses know it in closed form.
+        """
+        from scipy.optimize import minimize
+
+        n_out = int(y.max()) + 1 if y.ndim == 1 else y.shape[-1]
+        start = y.mean(axis=0) if self.targets == "values" else np.zeros(n_out)
+
+        def of(z: Array) -> tuple[float, Array]:
+            value, delta = self.value_and_delta(np.tile(z, (len(y), 1)), y)
+            return float(value), delta.sum(axis=0)
+
+        with np.errstate(all="ignore"):
+            return float(min(of(start)[0], minimize(of, start, jac=True).fun))
 
     def value(self, z_out: Array, y: NDArray[Any]) -> Any:
         """The mean loss, (...)."""
@@ -74,6 +103,10 @@ class MeanSquaredError(Loss):
     def per_sample(self, z_out: Array, y: NDArray[Any]) -> Array:
         return np.square(z_out - y).mean(axis=-1)
 
+    def constant(self, y: NDArray[Any]) -> float:
+        """The variance of the targets, of the mean."""
+        return float(y.astype(np.float64).var(axis=0).mean())
+
     def accuracy(self, z_out: Array, y: NDArray[Any]) -> Any:
         """Largest output against the one-hot y; NaN unless y has two or more columns, one 1 in each row."""
         one_hot = y.shape[-1] > 1 and bool(((y == 0) | (y == 1)).all() and (y.sum(axis=-1) == 1).all())
@@ -95,6 +128,8 @@ class BinaryCrossEntropy(Loss):
     """
 
     name = "bce"
+    tasks = ("classification",)
+    targets = "bits"
     latex = (
         r"E = -\frac{1}{N\,n_L}\sum_{s,k} "
         r"\bigl[y_{sk}\ln\sigma(z_{sk}) + (1 - y_{sk})\ln(1 - \sigma(z_{sk}))\bigr]"
@@ -115,6 +150,11 @@ class BinaryCrossEntropy(Loss):
 
     def per_sample(self, z_out: Array, y: NDArray[Any]) -> Array:
         return self._parts(z_out, y)[0].mean(axis=-1)
+
+    def constant(self, y: NDArray[Any]) -> float:
+        """The entropy of each column's share of ones."""
+        shares = np.stack([y.mean(axis=0), 1 - y.mean(axis=0)])
+        return float(-_xlogx(shares).sum(axis=0).mean())
 
     def accuracy(self, z_out: Array, y: NDArray[Any]) -> Any:
         """z > 0 against y > 1/2 with one output; largest output against largest y with several."""
@@ -156,6 +196,8 @@ class CrossEntropy(Loss):
     """
 
     name = "cross_entropy"
+    tasks = ("classification",)
+    targets = "classes"
     latex = r"E = -\frac{1}{N}\sum_{s=1}^{N} \ln\frac{e^{z_{s,y_s}}}{\sum_k e^{z_{sk}}}"
 
     def value_and_delta(self, z_out: Array, y: NDArray[Any], out: Array | None = None) -> tuple[Any, Array]:
@@ -173,6 +215,10 @@ class CrossEntropy(Loss):
 
     def per_sample(self, z_out: Array, y: NDArray[Any]) -> Array:
         return self._parts(z_out, y)[0]
+
+    def constant(self, y: NDArray[Any]) -> float:
+        """The entropy of the class frequencies."""
+        return float(-_xlogx(np.bincount(y) / len(y)).sum())
 
     def accuracy(self, z_out: Array, y: NDArray[Any]) -> Any:
         """Largest output against y."""
@@ -215,6 +261,10 @@ class CrossEntropy(Loss):
         return loss, e, true, others, others + e_true
 
 
+def _xlogx(shares: Array) -> Array:
+    return shares * np.log(np.where(shares > 0, shares, 1.0))
+
+
 def _flat(terms: Array) -> Array:
     """One axis for samples and outputs, so that each run is summed the same way alone and in an ensemble."""
     return terms.reshape(*terms.shape[:-2], -1)
@@ -249,4 +299,90 @@ def _extremes(y: NDArray[Any]) -> str:
     return f"values from {y.min()} to {y.max()}" if y.size and y.dtype.kind in "biuf" else f"{y.dtype}"
 
 
-LOSSES: dict[str, Loss] = {loss.name: loss for loss in (MeanSquaredError(), BinaryCrossEntropy(), CrossEntropy())}
+class Losses(Registry[Loss]):
+    """Name -> loss; `register` adds one of your own."""
+
+    kind = "loss"
+
+    def register(self, loss: Loss) -> Loss:
+        """Let a loss of your own be named wherever a name is: in a config, a sweep, a file, a command, a menu.
+
+        It is for this process, as `ACTIVATIONS.register` says. Its delta is compared with central differences of its value,
+        and the value with the mean of per_sample, on random z (2, 5, n_out) of one and of three outputs. Raises
+        ValueError, one sentence, on a name that is taken or is no word, and on what is wrong, with the place.
+
+        >>> class Twice(MeanSquaredError):
+        ...     name = "twice_mse"
+        ...     def per_sample(self, z_out, y):
+        ...         return 2 * super().per_sample(z_out, y)
+        ...     def value_and_delta(self, z_out, y, out=None):
+        ...         value, delta = super().value_and_delta(z_out, y, out)
+        ...         return 2 * value, delta
+        >>> Losses().register(Twice())
+        Traceback (most recent call last):
+        ValueError: the delta of twice_mse is wrong at z = 0.125730, y = -0.623274: it says 0.299602, the differences of value 0.599204
+        """
+        if not isinstance(loss, Loss):
+            raise ValueError(f"loss must be an instance of a class that subclasses nncore.Loss; got {loss!r}")
+        check_name(self.kind, getattr(loss, "name", None))
+        for n_out in (1, 3):
+            if n_out > 1 or loss.targets != "classes":
+                _check_loss(loss, n_out)
+        z, y = _examples(loss, 3)
+        return self.enter(loss.name, loss, lambda other: _equal_losses(other, loss, z, y))
+
+
+def _examples(loss: Loss, n_out: int) -> tuple[Array, NDArray[Any]]:
+    """Random z (2, 5, n_out) and targets for 5 samples."""
+    rng = np.random.default_rng(0)
+    z = rng.standard_normal((2, 5, n_out))
+    if loss.targets == "classes":
+        return z, rng.integers(0, n_out, 5)
+    y = rng.standard_normal((5, n_out))
+    return z, y if loss.targets == "values" else (y > 0).astype(float)
+
+
+def _equal_losses(one: Loss, other: Loss, z: Array, y: NDArray[Any]) -> bool:
+    return one.targets == other.targets and np.array_equal(one.per_sample(z, y), other.per_sample(z, y))
+
+
+def _check_loss(loss: Loss, n_out: int, step: float = 1e-5) -> None:
+    """Raise ValueError, with the place, where value, delta and per_sample do not go together."""
+    name, (z, y) = loss.name, _examples(loss, n_out)
+    y = loss.check(z.shape, y)
+    value, delta = loss.value_and_delta(z.copy(), y)
+    each = loss.per_sample(z.copy(), y)
+    shapes = (("value", value, z.shape[:1]), ("delta", delta, z.shape), ("per_sample", each, z.shape[:2]))
+    for what, got, expected in shapes:
+        if np.shape(got) != expected:
+            raise ValueError(
+                f"the {what} of {name} must have shape {expected} for z {z.shape}, one for each run; got {np.shape(got)}"
+            )
+        if not np.isfinite(got).all():
+            raise ValueError(
+                f"the {what} of {name} must be finite; got {np.ravel(got)[~np.isfinite(np.ravel(got))][0]}"
+            )
+    if not np.allclose(each.mean(axis=-1), value, rtol=1e-9):
+        raise ValueError(
+            f"the value of {name} must be the mean of per_sample, {each[0].mean():.6g}; got {value[0]:.6g}"
+        )
+    written = np.empty_like(z)
+    loss.value_and_delta(z.copy(), y, out=written)
+    if not np.array_equal(written, delta):
+        raise ValueError(f"the delta of {name} must be written into out where it is given")
+    for place in np.ndindex(z.shape):
+        ahead, behind = z.copy(), z.copy()
+        ahead[place] += step
+        behind[place] -= step
+        measured = float((loss.value(ahead, y) - loss.value(behind, y))[place[0]]) / (2 * step)
+        says = float(delta[place])
+        rounding = 64 * np.finfo(np.float64).eps * (1 + abs(float(value[place[0]]))) / step
+        if not abs(says - measured) < 1e-4 * max(abs(says), abs(measured)) + rounding:
+            target = y[place[1]] if y.ndim == 1 else y[place[1:]]
+            raise ValueError(
+                f"the delta of {name} is wrong at z = {z[place]:.6f}, y = {target:.6g}: it says {says:.6g}, the "
+                f"differences of value {measured:.6g}"
+            )
+
+
+LOSSES = Losses({loss.name: loss for loss in (MeanSquaredError(), BinaryCrossEntropy(), CrossEntropy())})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from nncore.model.layout import Array
+from nncore.numerics.registry import Registry, check_name
 from nncore.numerics.safe_norm import norm
 
 State = dict[str, Any]
@@ -191,13 +193,80 @@ def _with_decay(grad: Array, theta: Array, weight_decay: float) -> Array:
     return grad + weight_decay * theta if weight_decay else grad
 
 
-OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
-    "sgd": sgd,
-    "rmsprop": rmsprop,
-    "adagrad": adagrad,
-    "adam": adam,
-    "adamw": adamw,
-}
+class Optimizers(Registry[Callable[..., Optimizer]]):
+    """Name -> function that makes an optimizer; `register` adds one of your own."""
+
+    kind = "optimizer"
+
+    def register(self, make: Callable[..., Optimizer]) -> Callable[..., Optimizer]:
+        """Let an optimizer of your own be named, by its function's name, wherever a name is: it also decorates the function.
+
+        `make(learning_rate, ...)` returns an Optimizer. Arguments called like a setting (momentum, beta_1, epsilon,
+        weight_decay, ...) take that setting's value, the others keep their default. It is for this process, as
+        `ACTIVATIONS.register` says. Tried on two runs of four parameters, it must move each by its own numbers alone,
+        leave theta and gradient as they are, and not climb at its first step. Raises ValueError, one sentence, where it
+        does otherwise, and on a name that is taken or is no word.
+
+        >>> def signs(learning_rate: float = 0.01) -> Optimizer:
+        ...     def update(theta, grad, state, rate, out):
+        ...         np.add(theta, rate * np.sign(grad), out=out)
+        ...     return Optimizer("signs", learning_rate, lambda theta: {}, update)
+        >>> Optimizers().register(signs)
+        Traceback (most recent call last):
+        ValueError: signs climbs: its first step adds 0.01 to a theta whose gradient is 0.12573
+        """
+        name = getattr(make, "__name__", None)
+        if not callable(make) or isinstance(make, Optimizer) or name is None:
+            raise ValueError(f"optimizer must be a function of learning_rate that makes an Optimizer; got {make!r}")
+        check_name(self.kind, name)
+        moved = _checked_steps(name, make)
+        return self.enter(name, make, lambda other: np.array_equal(_steps(other)[1], moved))
+
+
+def _steps(make: Callable[..., Optimizer], row: int | slice = slice(None)) -> tuple[Array, Array]:
+    """theta (2, 4) of two runs, or of one of them, after each of three steps from 0; and the gradients."""
+    gradients = np.random.default_rng(0).standard_normal((3, 2, 4))[:, row]
+    optimizer = make(learning_rate=0.01)
+    theta, found = np.zeros_like(gradients[0]), []
+    state = optimizer.init(theta)
+    for gradient in gradients:
+        kept = (theta.copy(), gradient.copy())
+        out = np.full_like(theta, np.nan)
+        optimizer.step(theta, gradient, state, out=out)
+        if not all(np.array_equal(*each, equal_nan=True) for each in zip(kept, (theta, gradient), strict=True)):
+            raise ValueError("must leave theta and gradient as they are, and write the next theta into out")
+        found.append(out)
+        theta = out
+    return gradients, np.stack(found)
+
+
+def _checked_steps(name: str, make: Callable[..., Optimizer]) -> Array:
+    """theta after each of three steps; raises ValueError where the optimizer is not as it should be."""
+    arguments = inspect.signature(make).parameters
+    needed = [each for each, facts in arguments.items() if facts.default is facts.empty and each != "learning_rate"]
+    if "learning_rate" not in arguments or needed:
+        got = ", ".join(arguments)
+        raise ValueError(f"{name} must take learning_rate, and have defaults for what else it takes; got {name}({got})")
+    made = make(learning_rate=0.01)
+    if not isinstance(made, Optimizer):
+        raise ValueError(f"{name}(learning_rate=0.01) must return an Optimizer; got {made!r}")
+    try:
+        gradients, moved = _steps(make)
+        alone = _steps(make, 0)[1]
+    except ValueError as error:
+        raise ValueError(f"{name} {error}") from error
+    if not np.isfinite(moved).all():
+        raise ValueError(f"{name} must write a finite theta into all of out; got {moved[~np.isfinite(moved)][0]}")
+    if not np.array_equal(moved[:, 0], alone):
+        raise ValueError(f"{name} must move each run by its own numbers alone: beside another one it moved otherwise")
+    climbs = moved[0] * gradients[0] > 0
+    if climbs.any():
+        step, gradient = moved[0][climbs][0], gradients[0][climbs][0]
+        raise ValueError(f"{name} climbs: its first step adds {step:.6g} to a theta whose gradient is {gradient:.6g}")
+    return moved
+
+
+OPTIMIZERS = Optimizers({"sgd": sgd, "rmsprop": rmsprop, "adagrad": adagrad, "adam": adam, "adamw": adamw})
 
 
 def clip(grad: Array, clip_norm: float | None = None, clip_value: float | None = None) -> Array:

@@ -10,6 +10,17 @@ from typing import TypeVar, overload
 Entry = TypeVar("Entry")
 
 
+class UnknownName(ValueError):
+    """A name that is not among the choices: `name`, for what `kind` says; `hint` is "" or (did you mean ...?)."""
+
+    def __init__(self, kind: str, name: object, choices: Collection[str], hint: str) -> None:
+        self.kind, self.name, self.choices, self.hint = kind, str(name), tuple(choices), hint
+        super().__init__(f"{kind} must be one of {', '.join(self.choices)}; got {reprlib.repr(name)}{hint}")
+
+    def __reduce__(self) -> tuple[type[UnknownName], tuple[str, str, tuple[str, ...], str]]:
+        return UnknownName, (self.kind, self.name, self.choices, self.hint)
+
+
 @overload
 def choose(kind: str, name: str, choices: Mapping[str, Entry]) -> Entry: ...  # type: ignore[overload-overlap]
 @overload
@@ -17,16 +28,16 @@ def choose(kind: str, name: str, choices: Collection[str]) -> str: ...
 def choose(kind: str, name: str, choices: Mapping[str, Entry] | Collection[str]) -> Entry | str:
     """The entry of a registry under `name`; of a plain collection of names, the name itself.
 
-    `kind` is what the error calls it. Raises ValueError that lists the choices and the nearest one.
+    `kind` is what the error calls it. Raises UnknownName, a ValueError, that lists the choices and the nearest one.
 
     >>> choose("activation", "tanh", {"relu": 1, "tanh": 2})
     2
     >>> choose("activation", "rleu", ("linear", "relu"))
     Traceback (most recent call last):
-    ValueError: activation must be one of linear, relu; got 'rleu' (did you mean 'relu'?)
+    nncore.numerics.choices.UnknownName: activation must be one of linear, relu; got 'rleu' (did you mean 'relu'?)
     """
     if isinstance(name, str) and name in choices:
         return choices[name] if isinstance(choices, Mapping) else name
     near = get_close_matches(name.lower(), choices, n=1) if isinstance(name, str) else []
     hint = f" (did you mean {near[0]!r}?)" if near else ""
-    raise ValueError(f"{kind} must be one of {', '.join(choices)}; got {reprlib.repr(name)}{hint}")
+    raise UnknownName(kind, name, choices, hint)

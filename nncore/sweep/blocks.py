@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from nncore.config.cost import check_budget
+from nncore.config.own import unpack
 from nncore.config.run_config import RunConfig
 from nncore.history.history import History
 from nncore.measures import per_layer
@@ -149,6 +150,12 @@ def run_block(block: Block, report: Report, limits: Limits, cancelled: Callable[
             for one in kept.alone():
                 result.update(run_block(one, report, limits, cancelled))
     return result
+
+
+def run_block_with(own: bytes, block: Block, report: Report, limits: Limits) -> Result:
+    """`run_block` in another process, with the functions that were registered in the one it comes from."""
+    unpack(own)
+    return run_block(block, report, limits)
 
 
 def _trained(block: Block, report: Report, cancelled: Callable[[], bool]) -> Result:

@@ -16,6 +16,7 @@ from typing import IO, Any
 import numpy as np
 from filelock import FileLock, Timeout
 
+from nncore.config.own import NotRegistered, own_ones_missed
 from nncore.config.run_config import RunConfig
 from nncore.data.table import TableNotHere
 from nncore.history.whole_file import whole_file
@@ -77,8 +78,9 @@ class Folder:
             if facts["format"] != FORMAT:
                 raise ValueError(f"format {reprlib.repr(facts['format'])} is not {FORMAT}")
             report, limits = Report.from_dict(facts["report"]), Limits.from_dict(facts["limits"])
-            return cls(path, runs_from_dict(facts["runs"]), report, limits)
-        except TableNotHere:
+            with own_ones_missed():
+                return cls(path, runs_from_dict(facts["runs"]), report, limits)
+        except (TableNotHere, NotRegistered):
             raise
         except FileNotFoundError:
             raise ValueError(f"{path} is not the folder of a sweep: it has no {DESCRIPTION}") from None

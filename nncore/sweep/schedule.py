@@ -9,8 +9,9 @@ from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, 
 from contextlib import contextmanager
 
 from nncore.config.cost import estimate
+from nncore.config.own import pack
 from nncore.config.run_config import RunConfig
-from nncore.sweep.blocks import DEFAULT_LIMITS, Block, Limits, Result, plan, run_block
+from nncore.sweep.blocks import DEFAULT_LIMITS, Block, Limits, Result, plan, run_block, run_block_with
 from nncore.sweep.grid import Runs, as_runs
 from nncore.sweep.report import DEFAULT_REPORT, Report, failed
 from nncore.sweep.workers import Here, Processes, cores, dask
@@ -52,7 +53,7 @@ def results(
     what is not finished by then is dropped. `progress(finished, total)` follows every block. A block whose
     worker dies is tried `TRIES` times, then run by run, and what still kills its worker is a row that
     failed. Raises ValueError for a way to run that does not exist, and ConnectionError where an executor gives
-    its work up, such as a cluster that is gone.
+    its work up, such as a cluster that is gone. Functions of one's own that are registered go along to every worker.
     """
     runs = as_runs(runs)
     total, finished = len(runs), len(done)
@@ -128,7 +129,7 @@ def _computed(
     again: deque[tuple[Block, int]] = deque()
     at_work: dict[Future[Result], tuple[Block, int]] = {}
     stop = threading.Event()
-    asked = (lambda: stop.is_set() or cancelled()) if here else None
+    asked, own = (lambda: stop.is_set() or cancelled()), b"" if here else pack()
     room = 1 if isinstance(pool, Here) else workers * AHEAD
     exhausted = False
     try:
@@ -146,7 +147,11 @@ def _computed(
                         yield Result({run: failed(report, why)})
                         continue
                     block, tries = following, 0
-                future = pool.submit(run_block, block, report, limits, asked)
+                future = (
+                    pool.submit(run_block, block, report, limits, asked)
+                    if here
+                    else pool.submit(run_block_with, own, block, report, limits)
+                )
                 at_work[future] = block, tries
             if cancelled() or not at_work:
                 return

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nncore.data import LOSSES_FOR, default_loss, encode_targets, n_outputs
+from nncore.data import TASKS, default_loss, encode_targets, losses_for, n_outputs
 
 
 def test_targets_are_encoded_as_each_loss_wants_them():
@@ -23,8 +23,8 @@ def test_targets_are_encoded_as_each_loss_wants_them():
     ("task", "loss", "k"),
     [
         (task, loss, k)
-        for task in LOSSES_FOR
-        for loss in LOSSES_FOR[task]
+        for task in TASKS
+        for loss in losses_for(task)
         for k in ((0,) if task == "regression" else (2, 5))
     ],
 )

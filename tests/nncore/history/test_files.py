@@ -343,7 +343,7 @@ def test_csv_saved_again_by_pandas_is_read(histories):
         (b"step,loss,layer", b"step;loss;layer", "columns must be step, loss, layer"),
         (b'"{""dataset', b'"{dataset', "must be JSON"),
         (b'"{""dataset', b'"[{""dataset', "must be JSON"),
-        (b'""dataset"": ""parabola""', b'""dataset"": ""parabel""', "did you mean 'parabola'"),
+        (b'""schedule"": ""constant""', b'""schedule"": ""constand""', "did you mean 'constant'"),
         (b'""dataset""', b'""datasets""', "setting must be one of"),
         (b'""format"": 1', b'""format"": 2', "format must be 1; got 2"),
         (b'""history""', b'""histori""', "format must be 1; got None"),
@@ -388,7 +388,7 @@ def rewritten(content, change):
     [
         (lambda table, facts: facts.update(format=9), "format must be 1; got 9"),
         (lambda table, facts: facts["config"].update(hidden=[3]), "column theta must be"),
-        (lambda table, facts: facts["config"].update(activation="rleu"), "did you mean 'relu'"),
+        (lambda table, facts: facts["config"].update(normalization="bach"), "did you mean 'batch'"),
         (lambda table, facts: facts["probe_x"].update(dtype="|O"), "dtype must be"),
         (lambda table, facts: facts["probe_x"].update(shape=[9, 9]), "reshape"),
         (lambda table, facts: facts.pop("stopped"), "stopped"),
