@@ -88,12 +88,14 @@ class RunConfig(Settings):
         return cls(**known)
 
     @staticmethod
-    def from_arrays(x: Any, y: Any, task: str | None = None, **settings: Any) -> RunConfig:
+    def from_arrays(
+        x: Any, y: Any, task: str | None = None, *, test: tuple[Any, Any] | None = None, **settings: Any
+    ) -> RunConfig:
         """The config of a run on arrays or a DataFrame: y (n_rows,) from every column of x (n_rows, n_inputs).
 
-        The data set is `nncore.data.arrays.choice_of(x, y, task)`, which says what x and y may be. All rows are taken unless
-        `n_samples` says otherwise, `test_fraction` of them for testing; the other settings are RunConfig's.
-        Raises ValueError as both do.
+        The data set is `nncore.data.arrays.choice_of(x, y, task, test)`, which says what x and y may be. All rows are taken unless
+        `n_samples` says otherwise, `test_fraction` of them for testing, or with `test`, the x and y of test rows of your
+        own, all of them for training; the other settings are RunConfig's. Raises ValueError as both do.
 
         >>> x = np.linspace(-1, 1, 500)[:, None]
         >>> config = RunConfig.from_arrays(x, x[:, 0] ** 2, hidden=(8,), test_fraction=0)
@@ -103,8 +105,12 @@ class RunConfig(Settings):
         for name in ("dataset", "table"):
             if name in settings:
                 raise ValueError(f"{name} follows from x and y: leave it out; got {reprlib.repr(settings[name])}")
-        choice = choice_of(x, y, task)
-        n_rows, most = choice.rows().n_rows, MOST_SAMPLES
+        if test is not None and "test_fraction" in settings:
+            raise ValueError(
+                f"give test_fraction or test rows, not both; got test_fraction {settings['test_fraction']}"
+            )
+        choice = choice_of(x, y, task, test)
+        n_rows, most = choice.rows().n_rows - choice.rows().n_test, MOST_SAMPLES
         if n_rows > most and "n_samples" not in settings:
             raise ValueError(
                 f"x must have at most {most:,} rows, or n_samples say how many of them to draw; got {n_rows:,} rows"
@@ -228,7 +234,8 @@ class RunConfig(Settings):
             self.seed,
         )
         if self.dataset == TABLE:
-            return self.choice.loaded(key, lambda: _load(self.source, *key))
+            choice = self.choice
+            return choice.loaded(key, lambda: _load(choice.dataset, *key))
         return _load_shared(self.dataset, *key)
 
     def targets(self, y: np.ndarray) -> np.ndarray:
@@ -316,7 +323,7 @@ class RunConfig(Settings):
         if self.nesterov and self.momentum == 0 and self.optimizer == "sgd":
             raise ValueError("nesterov needs a momentum above 0; got momentum 0")
         rows = min(self.n_samples, dataset.max_samples or self.n_samples)
-        if rows * (1 - self.test_fraction) < 2:
+        if rows * (1 - self.test_fraction) < 2 and dataset.test_rows is None:
             raise ValueError(
                 f"at least 2 training rows are needed; n_samples {rows} with test_fraction "
                 f"{self.test_fraction} leaves fewer"

@@ -34,6 +34,7 @@ _HIDDEN = Condition(lambda config: config.depth > 0, "there is no hidden layer")
 CONDITIONS: dict[str, Condition] = {
     "noise": Condition(lambda config: config.source.uses_noise, "the data set has its own"),
     "n_classes": Condition(lambda config: config.source.uses_classes, "the data set has its own"),
+    "test_fraction": Condition(lambda config: config.source.test_rows is None, "the data set has its own test rows"),
     "standardize": Condition(lambda config: not config.source.lecture, "the lecture's data stay as they are"),
     "table": Condition(lambda config: config.dataset == TABLE, "the rows are those of another data set"),
     "activation": _HIDDEN,

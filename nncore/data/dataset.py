@@ -24,7 +24,8 @@ class Dataset:
     classification, values (n, 1) for regression. Rows come shuffled, except on the even grid of the
     regression toys. `classes` are the class names, None where they have none; `lecture` marks the lecture's
     own data, which is never standardised; `uses_noise` and `uses_classes` say whether these two have an
-    effect; `max_samples` is the size of a real set, None for a toy.
+    effect; `max_samples` is the size of a real set, None for a toy. `test_rows()` gives x and y of rows that are for
+    testing alone, where the set has such; then all that `make` gives are for training.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Dataset:
     uses_classes: bool = False
     default_noise: float = 0.0
     max_samples: int | None = None
+    test_rows: Callable[[], tuple[Floats, NDArray]] | None = None
 
     @property
     def n_features(self) -> int:

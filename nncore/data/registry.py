@@ -95,7 +95,7 @@ def load(
 ) -> Data:
     """The data set `name` (or a Dataset itself), split into training and test rows and standardised on the training rows.
 
-    `n_samples` counts both parts: a toy has that many rows (200 by default), a real set at most that many
+    Where the set has test rows of its own, `test_fraction` is ignored. `n_samples` counts both parts: a toy has that many rows (200 by default), a real set at most that many
     (all by default). `noise` is a standard deviation, in the units of x for classification and of y for
     regression; `n_classes` is the number of blobs. Both are ignored where they have no effect. Noise moves
     the same points: a seed draws the same ones at every noise level. The lecture's data is never
@@ -121,6 +121,7 @@ def load(
     features = tuple(features)
     dataset.check_features(features)
     x, y = dataset.make(rng, n_samples, noise, classes)
+    own = dataset.test_rows() if dataset.test_rows else None
     names = dataset.classes or tuple(f"class {label}" for label in range(classes))
     return prepare(
         rng,
@@ -132,6 +133,7 @@ def load(
         features=features,
         target_name=dataset.target_name,
         test_fraction=test_fraction,
+        test=None if own is None else (with_features(own[0], features), own[1]),
         standardize_x=standardize and not dataset.lecture,
         standardize_y=standardize and dataset.real and dataset.task == "regression",
         grid=dataset.grid,

@@ -77,6 +77,7 @@ def prepare(
     features: tuple[str, ...] = (),
     target_name: str,
     test_fraction: float = 0.25,
+    test: tuple[Floats, NDArray] | None = None,
     standardize_x: bool = True,
     standardize_y: bool = False,
     grid: bool = False,
@@ -85,7 +86,8 @@ def prepare(
 
     x: (n, n_features); y: class indices (n,), or values (n, 1). round(test_fraction * n) rows are for
     testing: the same share of every class, drawn with `rng`, at least one row a class staying in training;
-    on a `grid` they are spread evenly between its ends, which stay in training, and nothing is drawn. A
+    on a `grid` they are spread evenly between its ends, which stay in training, and nothing is drawn. With `test`, x and y
+    of test rows, all others are for training. A
     feature that is constant in the training rows has std 1. A missing value (NaN in x) becomes the mean of the
     training rows, 0 where they have none. Raises ValueError unless 0 <= test_fraction < 1.
     """
@@ -93,28 +95,31 @@ def prepare(
     if not 0 <= test_fraction < 1:
         raise ValueError(f"test_fraction must be 0 or more and below 1; got {test_fraction!r}")
     n_test = round(test_fraction * len(x))
-    if grid:
-        test = _evenly_between(len(x), n_test)
+    if test is not None:
+        for_testing = np.arange(len(x) + len(test[0])) >= len(x)
+        x, y = np.concatenate([x, test[0]]), np.concatenate([y, test[1]])
+    elif grid:
+        for_testing = _evenly_between(len(x), n_test)
     else:
-        test = _pick(rng, y if task == "classification" else np.zeros(len(x), int), n_test)
+        for_testing = _pick(rng, y if task == "classification" else np.zeros(len(x), int), n_test)
 
     x_mean, x_std = np.zeros(x.shape[1]), np.ones(x.shape[1])
     y_mean, y_std = np.zeros(1), np.ones(1)
     if standardize_x:
-        x_mean, x_std = _mean_and_std(x[~test])
+        x_mean, x_std = _mean_and_std(x[~for_testing])
     if standardize_y:
-        y_mean, y_std = _mean_and_std(y[~test])
+        y_mean, y_std = _mean_and_std(y[~for_testing])
     missing = np.isnan(x)
     if missing.any():
-        x = np.where(missing, _mean_and_std(x[~test])[0], x)
+        x = np.where(missing, _mean_and_std(x[~for_testing])[0], x)
     x = (x - x_mean) / x_std
     if task == "regression":
         y = (y - y_mean) / y_std
     return Data(
-        x_train=frozen(x[~test]),
-        y_train=frozen(y[~test]),
-        x_test=frozen(x[test]),
-        y_test=frozen(y[test]),
+        x_train=frozen(x[~for_testing]),
+        y_train=frozen(y[~for_testing]),
+        x_test=frozen(x[for_testing]),
+        y_test=frozen(y[for_testing]),
         task=task,
         n_classes=len(class_names) if task == "classification" else 0,
         feature_names=feature_names,

@@ -16,6 +16,7 @@ from cachetools import LRUCache, cached
 from numpy.typing import NDArray
 
 from nncore.data import TASKS, Data, Dataset, Floats, sampled
+from nncore.data.outline import Outline, said_of
 from nncore.numerics.choices import choose
 
 MAX_CLASSES = 50
@@ -53,7 +54,7 @@ class TableNotHere(ValueError):
     def __init__(self, digest: str) -> None:
         self.digest = digest
         super().__init__(
-            f"this run was trained on an uploaded table ({digest[:8]}), which stays where it was read and "
+            f"this needs the rows of the run's own table ({digest[:8]}), which stays where it was read and "
             "is not here: read its file again with read_table and let nncore look for it, "
             "nncore.look_in({table.digest: table}.get), or name it with --table on the command line; where it was arrays, "
             "RunConfig.from_arrays(x, y) with the same ones finds it"
@@ -164,6 +165,7 @@ class Table:
     """A person's own rows, read by `read_table`: columns of numbers and of categories.
 
     `digest` names the content: the same file, read with the same `header`, has the same one. `n_rows` of the file's `rows_in_file` are kept.
+    The last `n_test` of them are for testing alone.
     `head` are the first of them as they stand in the file; `notes` say what was left out around them, `missing` which cells
     were said to hold no value. `datasets` and `splits` are what choices made of the rows,
     by their text: it leaves the memory with the table, and no pickle holds it.
@@ -179,6 +181,7 @@ class Table:
     header: bool = True
     notes: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    n_test: int = 0
     datasets: LRUCache[str, Dataset] = field(default_factory=lambda: LRUCache(KEPT), init=False, repr=False)
     splits: LRUCache[Hashable, Data] = field(default_factory=lambda: LRUCache(KEPT), init=False, repr=False)
     lock: Lock = field(default_factory=Lock, init=False, repr=False)
@@ -302,7 +305,8 @@ class TableChoice:
     """Target, inputs and task of a table, which its digest names; columns by their place, counted from 0.
 
     As text, "<digest>.<c or r><target>.<inputs>", it enters a config, a link or a file. The rows come along in
-    memory as `table`, which is no part of the text nor of equality; without them every use raises TableNotHere.
+    memory as `table`, which is no part of the text nor of equality; without them every use of the rows raises TableNotHere.
+    The `outline` of a file that was opened says what can be said without them.
 
     >>> choice = TableChoice.parse(f"{'5e' * 16}.c3.0_1_2_5")
     >>> choice.task, choice.target, choice.inputs
@@ -316,6 +320,7 @@ class TableChoice:
     target: int
     inputs: tuple[int, ...]
     table: Table | None = field(default=None, compare=False)
+    outline: Outline | None = field(default=None, compare=False)
 
     @classmethod
     def parse(cls, text: str) -> TableChoice:
@@ -337,14 +342,32 @@ class TableChoice:
         return repr(str(self))
 
     def with_rows(self) -> TableChoice:
-        """The same with its table, looked for where `look_in` said; raises TableNotHere where it is nowhere."""
-        return self if self.table else replace(self, table=_find(self.digest))
+        """The same with its table, looked for where `look_in` said, or with the outline that a file has of it.
+
+        Raises TableNotHere where there is neither.
+        """
+        if self.table is not None:
+            return self
+        try:
+            return replace(self, table=_find(self.digest))
+        except TableNotHere:
+            outline = self.outline or said_of(str(self))
+            if outline is None:
+                raise
+            return replace(self, outline=outline)
 
     def rows(self) -> Table:
-        """The table itself; raises TableNotHere without it."""
-        if self.table is None:
-            raise TableNotHere(self.digest)
-        return self.table
+        """The table itself, looked for once more where it was not here; raises TableNotHere without it."""
+        return _find(self.digest) if self.table is None else self.table
+
+    @property
+    def outlined(self) -> Outline:
+        """What can be said of it without its rows."""
+        found = self.with_rows()
+        if found.table is None and found.outline is not None:
+            return found.outline
+        dataset, n_test = found.dataset, found.rows().n_test
+        return Outline(dataset.n_features, len(dataset.classes or ()), dataset.max_samples or 0, n_test)
 
     @property
     def target_column(self) -> Column:
@@ -394,19 +417,47 @@ class TableChoice:
     @property
     def dataset(self) -> Dataset:
         """The table as a data set: its rows are drawn, shuffled and encoded when a run asks for them."""
-        table = self.rows()
+        if self.table is None:
+            found = self.with_rows()
+            return found.dataset if found.outline is None or found.table else found._without_rows(found.outline)
+        table = self.table
         return cached(table.datasets, key=lambda: str(self), lock=table.lock)(self._make_dataset)()
+
+    def _without_rows(self, outline: Outline) -> Dataset:
+        def make(rng: np.random.Generator, n: int, noise: float, k: int) -> tuple[Floats, NDArray]:
+            raise TableNotHere(self.digest)
+
+        def test_rows() -> tuple[Floats, NDArray]:
+            raise TableNotHere(self.digest)
+
+        return Dataset(
+            name="table",
+            task=self.task,
+            make=make,
+            note=f"A table of your own, whose rows are not here: {outline.rows:,} rows.",
+            feature_names=outline.feature_names,
+            target_name="y",
+            classes=outline.class_names,
+            real=True,
+            uses_noise=False,
+            max_samples=outline.rows,
+            test_rows=test_rows if outline.test_rows else None,
+        )
 
     def _make_dataset(self) -> Dataset:
         self.check()
         target, inputs, task = self.target_column, self.input_columns, self.task
-        usable = np.flatnonzero(~target.is_missing)
+        table = self.rows()
+        usable, first_test = np.flatnonzero(~target.is_missing), table.n_rows - table.n_test
+        for_testing, usable = usable[usable >= first_test], usable[usable < first_test]
         codes, classes = labels(target) if task == "classification" else (target.values, ())
 
-        def make(rng: np.random.Generator, n: int, noise: float, k: int) -> tuple[Floats, NDArray]:
-            rows = usable[sampled(rng, codes[usable] if k else None, len(usable), n)]
+        def of(rows: NDArray) -> tuple[Floats, NDArray]:
             x = np.concatenate([_encoded(column, rows) for column in inputs], axis=1)
-            return x, codes[rows] if k else codes[rows, None]
+            return x, codes[rows] if task == "classification" else codes[rows, None]
+
+        def make(rng: np.random.Generator, n: int, noise: float, k: int) -> tuple[Floats, NDArray]:
+            return of(usable[sampled(rng, codes[usable] if k else None, len(usable), n)])
 
         names = [_input_name(column, code) for column in inputs for code in _codes_of(column)]
         return Dataset(
@@ -420,6 +471,7 @@ class TableChoice:
             real=True,
             uses_noise=False,
             max_samples=len(usable),
+            test_rows=(lambda: of(for_testing)) if table.n_test else None,
         )
 
     def loaded(self, key: Hashable, make: Callable[[], Data]) -> Data:

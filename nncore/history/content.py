@@ -15,7 +15,7 @@ from typing import IO, Any
 import numpy as np
 
 from nncore.config.own import NotRegistered, own_ones_missed
-from nncore.config.run_config import RunConfig
+from nncore.config.run_config import TABLE, RunConfig
 from nncore.data.table import TableNotHere
 from nncore.history.excerpt import part_in_words
 from nncore.history.history import Divergence, History, Target
@@ -118,6 +118,11 @@ def check_whole(facts: Any) -> None:
             f"this is a part of a history, {part_in_words(facts['part'])}: a spreadsheet or pandas opens it, and a history "
             "needs θ and gradient of every layer"
         )
+
+
+def about_table(config: RunConfig) -> dict[str, Any]:
+    """What a file says of the table of a run on rows of one's own: {"table": choice -> outline}; nothing of other runs."""
+    return {"table": {str(config.choice): config.choice.outlined.to_dict()}} if config.dataset == TABLE else {}
 
 
 def bytes_left(file: IO[bytes]) -> int:

@@ -11,11 +11,13 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from nncore.config.run_config import RunConfig
+from nncore.config.run_config import TABLE, RunConfig
+from nncore.data.outline import outlined
 from nncore.history.compressed import DAMAGED, LARGEST_RATIO, compressing, decompressing, is_compressed
 from nncore.history.content import (
     BLOCK_BYTES,
     FORMAT,
+    about_table,
     binary,
     bytes_left,
     check_whole,
@@ -103,7 +105,8 @@ def read_csv(source: Target, memory_budget: int | None = None) -> History:
         left = bytes_left(packed) if file is packed else bytes_left(packed) * LARGEST_RATIO
         settings, longest = _csv_settings(file, memory_budget)
         facts = checked(settings.pop("history", None))
-        config = RunConfig.from_dict(settings)
+        with outlined(facts.get("table")):
+            config = RunConfig.from_dict(settings)
         layout, n_records = config.layout(), int(facts["n_records"])
         total = n_records * layout.n_params
         if not 0 < total * SHORTEST_ROW <= left:
@@ -269,8 +272,10 @@ def _config_cell(history: History, excerpt: Excerpt, records: np.ndarray, keep_n
     if part is not None:
         facts["part"] = part
     else:
-        rebuilt, kept = history.config.probe(), (history.probe_x, history.probe_y)
-        if not all(_same_bits(one, other) for one, other in zip(rebuilt, kept, strict=True)):
+        facts |= about_table(history.config)
+        kept = (history.probe_x, history.probe_y)
+        rebuilt = None if history.config.dataset == TABLE else history.config.probe()
+        if rebuilt is None or not all(_same_bits(one, other) for one, other in zip(rebuilt, kept, strict=True)):
             facts |= {"probe_x": packed(history.probe_x), "probe_y": packed(history.probe_y)}
         if keep_norms:
             facts["update_norm"] = packed(history.update_norm[records])

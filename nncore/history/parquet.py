@@ -9,9 +9,11 @@ from typing import IO, TYPE_CHECKING
 import numpy as np
 
 from nncore.config.run_config import RunConfig
+from nncore.data.outline import outlined
 from nncore.history.content import (
     BLOCK_BYTES,
     FORMAT,
+    about_table,
     binary,
     checked,
     empty_arrays,
@@ -54,7 +56,8 @@ def read_parquet(source: Target, memory_budget: int | None = None) -> History:
         if b"nncore" not in metadata:
             raise ValueError("it holds a table of something else, and names no run")
         facts = checked(parsed(metadata[b"nncore"]))
-        config = RunConfig.from_dict(facts["config"])
+        with outlined(facts.get("table")):
+            config = RunConfig.from_dict(facts["config"])
         for field in _schema(config):
             if field.name not in parquet.schema_arrow.names:
                 raise ValueError(f"column {field.name} is missing")
@@ -101,7 +104,7 @@ def _write_groups(history: History, file: IO[bytes], records: np.ndarray, config
 
     size = max(1, BLOCK_BYTES // _record_bytes(history))
     probe = {"probe_x": packed(history.probe_x), "probe_y": packed(history.probe_y)}
-    facts = {"format": FORMAT, **history.to_dict(), "config": config.to_dict(), **probe}
+    facts = {"format": FORMAT, **history.to_dict(), "config": config.to_dict(), **about_table(config), **probe}
     schema = _schema(history.config).with_metadata({"nncore": json.dumps(facts)})
     columns = (history.step, history.loss, history.theta, history.grad, history.update_norm)
     with pq.ParquetWriter(

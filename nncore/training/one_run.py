@@ -70,18 +70,20 @@ def fit(
     y: Any,
     *,
     task: str | None = None,
+    test: tuple[Any, Any] | None = None,
     cancelled: Callable[[], bool] = lambda: False,
     progress: Callable[[int, float], None] = lambda step, loss: None,
     memory_budget: int | None = MEMORY_BUDGET,
     **settings: Any,
 ) -> History:
-    """Train on arrays or a DataFrame: `run(RunConfig.from_arrays(x, y, task, **settings))`.
+    """Train on arrays or a DataFrame: `run(RunConfig.from_arrays(x, y, task, test=test, **settings))`.
 
-    x (n_rows, n_inputs), y (n_rows,): all rows are taken, a fifth of them for testing unless `test_fraction` says otherwise,
-    and inputs and targets are standardized unless `standardize` is False. `task` is regression or classification;
-    by default it follows from y. Files of the history hold theta and gradients, not the rows: they open again in
-    the same process, and in another once RunConfig.from_arrays was given the same x and y. Raises ValueError as
-    `RunConfig.from_arrays` and `run` do.
+    x (n_rows, n_inputs), y (n_rows,): all rows are taken, a fifth of them for testing unless `test_fraction` says otherwise
+    or `test=(x_test, y_test)` gives test rows of your own; inputs and targets are standardized, on the training rows,
+    unless `standardize` is False. `task` is regression or classification; by default it follows from y. Files of the
+    history hold theta, gradients and probe rows: they open again anywhere, and what needs the other rows, such as the
+    accuracy, finds them once RunConfig.from_arrays was given the same x and y. Raises ValueError as `RunConfig.from_arrays`
+    and `run` do.
 
     >>> import numpy as np
     >>> x = np.random.default_rng(0).normal(size=(100, 3))
@@ -89,5 +91,5 @@ def fit(
     >>> history.config.n_train, history.config.loss_name, history.config.source.classes
     (80, 'bce', ('False', 'True'))
     """
-    config = RunConfig.from_arrays(x, y, task, **settings)
+    config = RunConfig.from_arrays(x, y, task, test=test, **settings)
     return run(config, cancelled=cancelled, progress=progress, memory_budget=memory_budget)

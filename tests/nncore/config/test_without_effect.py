@@ -5,6 +5,7 @@ import pytest
 
 from nncore import RunConfig, run
 from nncore.config.without_effect import CONDITIONS, in_a_sentence, without_effect
+from nncore.data.arrays import choice_of
 
 SMALL = {"n_samples": 30, "steps": 3, "hidden": (4, 4), "batch_size": 8}
 CHANGED = {
@@ -34,6 +35,7 @@ CHANGED = {
     "l2": 0.01,
     "seed": 5,
 }
+X = np.random.default_rng(0).normal(size=(40, 2))
 BASES = [
     {"optimizer": "sgd", "momentum": 0.1},
     {"optimizer": "rmsprop", "activation": "elu", "schedule": "step", "schedule_every": 2},
@@ -43,6 +45,7 @@ BASES = [
     {"optimizer": "sgd", "momentum": 0.1, "hidden": (), "dataset": "diabetes"},
     {"optimizer": "adam", "hidden": (5, 4), "init": "uniform", "dataset": "line"},
     {"optimizer": "sgd", "momentum": 0.1, "hidden": (5, 3), "init": "lsuv"},
+    {"optimizer": "sgd", "momentum": 0.1, "dataset": "table", "table": choice_of(X, X[:, 0], test=(X[:4], X[:4, 0]))},
 ]
 
 

@@ -3,6 +3,9 @@
 import gc
 import io
 import json
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -122,19 +125,16 @@ def test_a_saved_run_opens_in_the_same_process(kind: str) -> None:
     assert RunConfig.from_dict(settings) == again.config
 
 
-def test_a_saved_run_says_in_another_process_what_to_do_and_it_works(monkeypatch: pytest.MonkeyPatch) -> None:
-    file = io.BytesIO()
-    history = fit(X, Y, **SMALL)
-    history.to_parquet(file)
+def test_a_config_says_in_another_process_what_to_do_and_it_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = RunConfig.from_arrays(X, Y, **SMALL)
+    settings = json.loads(json.dumps(config.to_dict()))
     monkeypatch.setattr(nncore.data.table, "_ALIVE", {})
-    file.seek(0)
     with pytest.raises(
         TableNotHere, match=r"where it was arrays, RunConfig.from_arrays\(x, y\) with the same ones finds it"
     ):
-        History.from_parquet(file)
-    RunConfig.from_arrays(X.copy(), Y.tolist())
-    file.seek(0)
-    np.testing.assert_array_equal(History.from_parquet(file).theta, history.theta)
+        RunConfig.from_dict(settings)
+    held = RunConfig.from_arrays(X.copy(), Y.tolist())
+    assert RunConfig.from_dict(settings) == config and held.choice.digest == config.choice.digest
 
 
 def test_arrays_that_nothing_holds_leave_the_memory() -> None:
@@ -229,3 +229,110 @@ def test_read_table_says_where_arrays_go(given: Any) -> None:
         "read_table reads a path, bytes or a binary file, and arrays or DataFrames go to nncore.fit(x, y) or "
         f"RunConfig.from_arrays(x, y); got {type(given).__name__}"
     )
+
+
+# Test rows of one's own --------------------------------------------------------------------------------------------
+
+
+def test_own_test_rows_are_for_testing_alone_and_all_others_for_training() -> None:
+    x_test, y_test = X[:7] + 0.5, np.sin(X[:7] + 0.5).sum(axis=1)
+    history = fit(X, Y, test=(x_test, y_test), **SMALL)
+    data = history.config.data()
+    assert (len(data.x_train), len(data.x_test)) == (60, 7)
+    np.testing.assert_allclose(data.to_original_x(data.x_test), x_test, rtol=1e-12)
+    np.testing.assert_allclose(data.to_original_y(data.y_test)[:, 0], y_test, rtol=1e-12)
+    np.testing.assert_allclose(data.x_train.mean(axis=0), 0, atol=1e-12)
+    assert np.isfinite(measures.performance(history)["test_loss"]).all()
+
+
+def test_own_test_rows_leave_the_training_as_it_is_without_them() -> None:
+    with_them, without = fit(X, Y, test=(X[:5], Y[:5]), **SMALL), fit(X, Y, test_fraction=0, **SMALL)
+    assert with_them.theta.tobytes() == without.theta.tobytes()
+    assert with_them.config.choice.digest != without.config.choice.digest
+
+
+def test_own_test_rows_may_be_frames_with_text_and_classes() -> None:
+    frame = pd.DataFrame({"size": X[:, 0], "colour": ["red", "blue"] * 30})
+    y = np.where(X[:, 0] > 0, "up", "down")
+    data = RunConfig.from_arrays(frame, y, test=(frame[:9], y[:9])).data()
+    assert data.feature_names == ("size", "colour = blue") and data.class_names == ("down", "up")
+    np.testing.assert_array_equal(data.y_test, y[:9] == "up")
+
+
+@pytest.mark.parametrize(
+    "test, message",
+    [
+        (
+            (X[:5, :2], Y[:5]),
+            r"the test rows' x must have the columns of x, 'x1', 'x2', 'x3' \(3\); got 'x1', 'x2' \(2\)",
+        ),
+        ((X[:5], Y[:4]), r"the test rows' y must have one value for each of the 5 rows of x; got shape \(4,\)"),
+        ((X[0], Y[:1]), r"the test rows' x must have shape \(n_rows, n_inputs\); got \(3,\)"),
+        (X, r"test must be the x and the y of the test rows, test=\(x_test, y_test\); got ndarray"),
+        ((np.full((5, 3), np.nan), Y[:5]), "column 'x1' of x must be finite and without gaps; got 5 values"),
+    ],
+    ids=["columns", "rows", "shape", "one array", "nan"],
+)
+def test_test_rows_that_do_not_fit_are_refused(test: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        fit(X, Y, test=test)
+
+
+def test_a_class_that_is_only_tested_is_refused() -> None:
+    with pytest.raises(ValueError, match="the test rows' y holds the class '2', which y does not"):
+        fit(X, np.arange(60) % 2, test=(X[:3], [0, 1, 2]))
+    with pytest.raises(ValueError, match="give test_fraction or test rows, not both; got test_fraction"):
+        fit(X, Y, test=(X[:3], Y[:3]), test_fraction=0.1)
+
+
+# Without the rows --------------------------------------------------------------------------------------------------
+
+READ_ELSEWHERE = """
+import sys
+import numpy as np
+from nncore import Fork, History, RunConfig, measures, run
+from nncore.data.table import TableNotHere
+from nncore.diagnosis import ledger
+
+path = sys.argv[1]
+history = (History.from_parquet if path.endswith("parquet") else History.from_csv)(path)
+assert history.layout.n_params == history.theta.shape[1] and history.config.source.target_name == "y"
+assert np.isfinite(measures.per_layer(history, "delta_norm")["delta_norm"]).all() and ledger(history, 0).values
+copy = path + ".again.parquet"
+history.to_parquet(copy)
+assert History.from_parquet(copy).theta.tobytes() == history.theta.tobytes()
+for needs_rows in (lambda: measures.performance(history), lambda: run(history.config)):
+    try:
+        needs_rows()
+    except TableNotHere as missing:
+        assert "RunConfig.from_arrays(x, y) with the same ones finds it" in str(missing)
+    else:
+        raise AssertionError("no rows were needed")
+rng = np.random.default_rng(7)
+x = rng.normal(size=(60, 3))
+held = RunConfig.from_arrays(x, np.sin(x).sum(axis=1), test=(x[:9], np.zeros(9)))
+assert np.isfinite(measures.performance(history)["test_loss"]).all()
+assert run(history.config).theta.tobytes() == history.theta.tobytes()
+assert len(run(Fork(history.config, at=5, steps=12), parent=history)) == 8
+"""
+
+
+@pytest.mark.parametrize("kind", ["parquet", "csv"])
+def test_a_saved_run_opens_in_another_process_and_finds_its_rows_there(kind: str, tmp_path: Path) -> None:
+    rng = np.random.default_rng(7)
+    x = rng.normal(size=(60, 3))
+    history = fit(x, np.sin(x).sum(axis=1), test=(x[:9], np.zeros(9)), **SMALL)
+    path = tmp_path / f"run.{kind}"
+    getattr(history, f"to_{kind}")(path)
+    done = subprocess.run([sys.executable, "-c", READ_ELSEWHERE, str(path)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_damaged_outline_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    history = fit(X, Y, **SMALL)
+    history.to_csv(tmp_path / "run.csv")
+    text = (tmp_path / "run.csv").read_text().replace('""classes"": 0', '""classes"": ""two""')
+    (tmp_path / "run.csv").write_text(text)
+    monkeypatch.setattr(nncore.data.table, "_ALIVE", {})
+    with pytest.raises(ValueError, match="what it says of its table is none of a table's"):
+        History.from_csv(tmp_path / "run.csv")

@@ -296,17 +296,21 @@ def test_no_more_splits_of_a_table_are_kept_than_a_few(table) -> None:
 
 
 @pytest.mark.parametrize("kind", ["parquet", "csv"])
-def test_history_file_opens_with_its_table_and_asks_for_it_without(table, shelf: dict, kind: str) -> None:
+def test_history_file_opens_without_its_table_and_asks_for_it_where_rows_are_needed(
+    table, shelf: dict, kind: str
+) -> None:
     history = run(config_for(table.choose("y")))
     file = io.BytesIO()
     getattr(history, f"to_{kind}")(file)
     assert b"colour" not in file.getvalue()
     read = getattr(History, f"from_{kind}")
     file.seek(0)
+    opened = read(file)
+    assert opened.config == history.config and opened.layout == history.layout
     with pytest.raises(TableNotHere) as caught:
-        read(file)
+        opened.config.data()
     assert str(caught.value) == (
-        f"this run was trained on an uploaded table ({table.digest[:8]}), which stays where it was read and is "
+        f"this needs the rows of the run's own table ({table.digest[:8]}), which stays where it was read and is "
         "not here: read its file again with read_table and let nncore look for it, "
         "nncore.look_in({table.digest: table}.get), or name it with --table on the command line; where it was arrays, "
         "RunConfig.from_arrays(x, y) with the same ones finds it"
@@ -314,7 +318,8 @@ def test_history_file_opens_with_its_table_and_asks_for_it_without(table, shelf:
     shelf[table.digest] = table
     file.seek(0)
     again = read(file)
-    assert again.config == history.config
+    assert again.config == opened.config == history.config
+    np.testing.assert_array_equal(opened.config.data().x_test, history.config.data().x_test)
     np.testing.assert_array_equal(again.theta, history.theta)
     np.testing.assert_array_equal(again.config.data().x_test, history.config.data().x_test)
 
