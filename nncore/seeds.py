@@ -11,6 +11,8 @@ import numpy as np
 from nncore.config.cost import estimate, initialization_seconds
 from nncore.config.fork import Fork
 from nncore.config.run_config import RunConfig
+from nncore.display.progress import attended
+from nncore.display.shown import Shown
 from nncore.history.history import Divergence, History
 from nncore.measures import per_layer, performance
 from nncore.measures.measurement import Measurement
@@ -115,8 +117,8 @@ class SeedRuns:
         return 8 * self.n_seeds * records * (n_layers * len(SEED_QUANTITIES) + 5)
 
 
-@dataclass(frozen=True, eq=False)
-class Seeds:
+@dataclass(frozen=True, eq=False, repr=False)
+class Seeds(Shown):
     """What was measured on every seed.
 
     layers: axes seed, step, layer; one value for each of SEED_QUANTITIES. scores: axes seed, step; the
@@ -131,6 +133,21 @@ class Seeds:
 
     def __len__(self) -> int:
         return len(self.divergence)
+
+    def __repr__(self) -> str:
+        """How many seeds there are and how they ended, and the training loss over them."""
+        lines = [
+            f"Seeds {', '.join(map(str, self.seeds[:8].tolist()))}{', …' if len(self) > 8 else ''}: {len(self)} runs"
+        ]
+        if len(self):
+            loss = band(self.scores)
+            low, middle, high = (loss[f"train_loss_{name}"][-1] for name in PERCENTILES)
+            lines.append(
+                f"training loss at step {self.steps[-1]:,}: median {middle:.3g}, from {low:.3g} to {high:.3g} (p10 to p90)"
+            )
+        where = self.diverged
+        lines.append(f"{len(where)} diverged: seed {', '.join(map(str, where))}" if where else "none diverged")
+        return "\n".join([*lines, *([self.stopped] if self.was_stopped else [])])
 
     @property
     def seeds(self) -> np.ndarray:
@@ -167,19 +184,28 @@ def run_seeds(
     request: SeedRuns,
     *,
     cancelled: Callable[[], bool] = lambda: False,
-    progress: Callable[[int], None] = lambda steps: None,
+    progress: bool | Callable[[int], None] = False,
     memory_budget: int = MEMORY_BUDGET,
 ) -> Seeds:
     """Train and measure every seed, block by block: no more than one block's histories are ever held.
 
     A seed's numbers are those of `run` with its config, at the steps that `plan` records. `cancelled()` is
     asked at every step, and keeps the seeds that are done; `progress(steps)` is told of the steps taken, over
-    all seeds. Raises ValueError when the histories of one seed do not fit into `memory_budget` bytes.
+    all seeds, and True draws a bar: Ctrl-C then keeps the seeds that are done, too. Raises ValueError when the histories of one seed do not fit into `memory_budget` bytes.
 
     >>> found = run_seeds(SeedRuns(RunConfig(hidden=(3,), n_samples=20, steps=4), 3))
     >>> found.seeds.tolist(), found.layers["delta_norm"].shape, found.diverged
     ([0, 1, 2], (3, 5, 2), {})
     """
+    with attended(progress, "step", cancelled) as (bar, asked):
+        if bar is None:
+            return _run_seeds(request, asked, progress if callable(progress) else lambda steps: None, memory_budget)
+        return _run_seeds(request, asked, lambda steps: bar(steps, request.steps, ""), memory_budget)
+
+
+def _run_seeds(
+    request: SeedRuns, cancelled: Callable[[], bool], progress: Callable[[int], None], memory_budget: int
+) -> Seeds:
     planned, at_once = request.plan(memory_budget)
     steps = np.unique(np.append(np.arange(0, planned.steps, planned.record_every), planned.steps))
     measured: list[tuple[dict[str, Array], dict[str, Array]]] = []

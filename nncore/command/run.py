@@ -23,12 +23,12 @@ from nncore.command.arguments import (
     whole,
 )
 from nncore.command.export import check_target, read_history, write_history
-from nncore.command.progress import Interrupt, bar
 from nncore.command.recorded import recorded_in, recorded_report
 from nncore.command.speech import tell
 from nncore.config.cost import check_budget
 from nncore.config.without_effect import in_a_sentence
 from nncore.diagnosis import Verdict, flow, verdict
+from nncore.display.progress import Interrupt, bar
 from nncore.history.history import History
 from nncore.measures import constant_loss
 from nncore.training import run

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from nncore.config.edits import Edit, edit_from_dict
-from nncore.config.run_config import RunConfig
+from nncore.config.run_config import RunConfig, in_a_call
 from nncore.model.layout import Array
 from nncore.numerics.choices import choose
 
@@ -31,7 +31,7 @@ MOST_GENERATIONS = 50
 """How many forks of forks there may be in a line."""
 
 
-@dataclass(frozen=True, init=False)
+@dataclass(frozen=True, init=False, repr=False)
 class Fork(RunConfig):
     """A run that takes theta, optimizer state, seed and batches of step `at` of `parent` and goes on to step `steps`.
 
@@ -108,6 +108,16 @@ class Fork(RunConfig):
     def changes(self) -> dict[str, Any]:
         """The settings in which the fork differs from its parent, with their new values."""
         return {name: getattr(self, name) for name in CHANGEABLE if getattr(self, name) != getattr(self.parent, name)}
+
+    @property
+    def changed(self) -> dict[str, Any]:
+        """As `changes`: what differs from the parent."""
+        return self.changes
+
+    def __repr__(self) -> str:
+        """The call that makes it: its parent, its step, its edits, and what differs from its parent."""
+        edits = {"edits": list(self.edits)} if self.edits else {}
+        return f"Fork({in_a_call({'parent': self.parent, 'at': self.at, **edits, **self.changes})})"
 
     def from_the_start(self) -> RunConfig:
         """A run that has the fork's settings from step 0 on, without parent and edits."""

@@ -19,6 +19,7 @@ from nncore.config.settings import TABLE as TABLE
 from nncore.data import DATASETS, Data, Dataset, default_loss, encode_targets, load, n_outputs
 from nncore.data.arrays import choice_of
 from nncore.data.table import TableChoice
+from nncore.display.shown import Shown
 from nncore.model.activations import ACTIVATIONS, Activation
 from nncore.model.initializers import INITIALIZERS
 from nncore.model.layout import Array, Layout
@@ -44,8 +45,8 @@ def takes(optimizer: str, setting: str) -> bool:
     return setting in {SETTING_OF.get(name, name) for name in inspect.signature(OPTIMIZERS[optimizer]).parameters}
 
 
-@dataclass(frozen=True)
-class RunConfig(Settings):
+@dataclass(frozen=True, repr=False)
+class RunConfig(Shown, Settings):
     """A frozen, hashable, validated description of a run. Same config, same bits.
 
     It is the cache key, the URL, the row of a sweep and the provenance inside every file. Every field has a
@@ -69,6 +70,27 @@ class RunConfig(Settings):
         if self.dataset == TABLE:
             object.__setattr__(self, "table", self.choice.with_rows())
         self._check_together()
+
+    @property
+    def changed(self) -> dict[str, Any]:
+        """The settings that differ from the defaults, with their values.
+
+        >>> RunConfig(activation="relu", seed=3).changed
+        {'activation': 'relu', 'seed': 3}
+        """
+        return {
+            field.name: getattr(self, field.name)
+            for field in self.fields()
+            if getattr(self, field.name) != field.default
+        }
+
+    def __repr__(self) -> str:
+        """The call that makes it, without what is the default.
+
+        >>> RunConfig(hidden=(64,) * 20, activation="relu")
+        RunConfig(hidden=(64,) * 20, activation='relu')
+        """
+        return f"RunConfig({in_a_call(self.changed)})"
 
     def replace(self, **changes: Any) -> RunConfig:
         """The same run with some settings changed."""
@@ -328,6 +350,16 @@ class RunConfig(Settings):
                 f"at least 2 training rows are needed; n_samples {rows} with test_fraction "
                 f"{self.test_fraction} leaves fewer"
             )
+
+
+def in_a_call(settings: Mapping[str, Any]) -> str:
+    """Settings as the arguments of a call."""
+    return ", ".join(f"{name}={_literal(value)}" for name, value in settings.items())
+
+
+def _literal(value: Any) -> str:
+    same = isinstance(value, tuple) and len(value) > 3 and len(set(value)) == 1
+    return f"({value[0]!r},) * {len(value)}" if same else repr(value)
 
 
 _STREAMS = ("data", "init", "batches", "probe")

@@ -12,7 +12,7 @@ from nncore.data.features import with_features
 from nncore.numerics.choices import choose
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Data:
     """Training and test rows as a network sees them, and the way back to the original units.
 
@@ -36,6 +36,14 @@ class Data:
     y_mean: float
     y_std: float
     features: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """How many rows of what, in a line."""
+        of = f"classes {', '.join(self.class_names[:5])}" if self.class_names else self.target_name
+        return (
+            f"<Data: {len(self.x_train):,} training and {len(self.x_test):,} test rows of {len(self.feature_names)} inputs, "
+            f"{self.task}: {of}>"
+        )
 
     @property
     def n_inputs(self) -> int:

@@ -16,6 +16,7 @@ import numpy as np
 from nncore.diagnosis.flows import EXPLODED, VANISHED
 from nncore.diagnosis.loss_spike import LEAD, LEAST, last_spike
 from nncore.diagnosis.rules.gradient import DEAD, SATURATED, TOO_LARGE, TOO_SMALL
+from nncore.diagnosis.rules.verdicts import Verdicts
 from nncore.diagnosis.snapshot import WINDOW
 from nncore.recorders import Recorded
 
@@ -76,7 +77,7 @@ RECORDED_RULES: dict[str, RecordedRule] = {}
 """Every rule under its name."""
 
 
-def recorded_verdict(recorded: Recorded, record: int | None = None) -> tuple[RecordedVerdict, ...]:
+def recorded_verdict(recorded: Recorded, record: int | None = None) -> Verdicts[RecordedVerdict]:
     """What is wrong at one record, the last one with a finite δ by default; the gravest first, () when nothing is.
 
     Raises ValueError where nothing has been recorded yet, IndexError on a record that does not exist.
@@ -112,7 +113,7 @@ def recorded_verdict(recorded: Recorded, record: int | None = None) -> tuple[Rec
                         record,
                     )
                 )
-    return tuple(sorted(found, key=lambda each: -each.severity))
+    return Verdicts(sorted(found, key=lambda each: -each.severity))
 
 
 def without_a_number(recorded: Recorded, record: int) -> tuple[RecordedRule, ...]:

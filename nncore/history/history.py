@@ -11,6 +11,7 @@ from typing import IO, Any
 import numpy as np
 
 from nncore.config.run_config import RunConfig
+from nncore.display.shown import Shown, plotted
 from nncore.model.layout import Array, Layout
 from nncore.model.network import MLP, Tape
 from nncore.numerics.safe_norm import norm
@@ -54,8 +55,8 @@ class Divergence:
         return f"{self.title}: {self.cause}"
 
 
-@dataclass(frozen=True, eq=False)
-class History:
+@dataclass(frozen=True, eq=False, repr=False)
+class History(Shown):
     """The complete record of a run; arrays are read-only.
 
     step (n_records,): step numbers. loss (n_records,): float64, the training rows' or batch's, penalties
@@ -84,6 +85,28 @@ class History:
 
     def __len__(self) -> int:
         return len(self.step)
+
+    def __repr__(self) -> str:
+        """The run, how much of it is recorded, how it ended, and its loss, in three lines."""
+        last = int(self.step[-1]) if len(self) else 0
+        ended = self.stopped or f"Finished at step {last:,}."
+        return (
+            f"History of {self.config!r}\n{len(self):,} records to step {last:,} of {self.theta.shape[-1]:,} parameters. "
+            f"{ended}\nloss {self.loss[0]:.4g} -> {self.loss[self.last_finite]:.4g} at step {self.step[self.last_finite]:,}"
+        )
+
+    def plot(self, name: str = "gradient flow", step: int | None = None, *, dark: bool = False) -> Any:
+        """The dashboard's chart of this name at the record nearest to a step, as a plotly.graph_objects.Figure.
+
+        By default at the last finite record, in the light theme. Needs `pip install nncore[plot]`. Raises ValueError, one
+        sentence with the choices, on a name that there is not, and where Plotly is not there.
+
+        >>> from nncore import RunConfig, run
+        >>> figure = run(RunConfig(hidden=(4,) * 3, steps=5)).plot("gradient flow", step=2)
+        >>> [trace.name for trace in figure.data]
+        ['theory band', 'δ, theory at step 0', 'δ at step 2', 'δ at step 0', '∂E/∂W at step 2', '∂E/∂W at step 0']
+        """
+        return plotted(self, name, step, dark)
 
     @cached_property
     def layout(self) -> Layout:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nncore.display.shown import Shown
 from nncore.history.history import Target
 from nncore.history.whole_file import whole_file
 
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@dataclass(frozen=True, eq=False)
-class Measurement:
+@dataclass(frozen=True, eq=False, repr=False)
+class Measurement(Shown):
     """Quantities over shared axes.
 
     `axes` maps an axis name to its coordinates, in order; every array in `values` has one dimension for each
@@ -41,6 +42,15 @@ class Measurement:
         for quantity, values in self.values.items():
             if values.shape != shape:
                 raise ValueError(f"{quantity} must have the shape of its axes, {shape}; got {values.shape}")
+
+    def __repr__(self) -> str:
+        """Its name and axes, and a line for each of its first quantities with what they span."""
+        axes = " × ".join(f"{name} ({len(each):,})" for name, each in self.axes.items())
+        shown = [f"  {name}: {_span(values)}" for name, values in list(self.values.items())[:MOST_SHOWN]]
+        more = len(self.values) - len(shown)
+        return "\n".join(
+            [f"Measurement {self.name!r} over {axes}", *shown, *([f"  and {more} more"] if more else []), *self.caveats]
+        )
 
     def __getitem__(self, quantity: str) -> np.ndarray:
         if quantity not in self.values:
@@ -91,6 +101,21 @@ class Measurement:
         frame.columns = [inert(str(name)) for name in frame.columns]
         with whole_file(target) as file:
             frame.to_csv(file, index=False)
+
+
+MOST_SHOWN = 6
+"""Quantities that a few lines name."""
+
+
+def _span(values: np.ndarray) -> str:
+    """What the values of a quantity span, in words."""
+    if values.dtype.kind not in "biuf":
+        return f"{values.dtype}"
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return "nowhere finite"
+    missing = values.size - finite.size
+    return f"{finite.min():.3g} to {finite.max():.3g}" + (f", {missing:,} not finite" if missing else "")
 
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")

@@ -117,6 +117,13 @@ class MLP:
         self.skips = [skip and same for same in same_width]
         """Per hidden layer: does its input bypass it?"""
 
+    def __repr__(self) -> str:
+        """Its widths, its activations and what is added to it."""
+        names = [phi.name for phi in self.activations]
+        activation = ", ".join(names if len(set(names)) > 1 else names[:1]) or "no hidden layer"
+        more = ", normalized" * (self.normalization is not None) + ", skip" * self.skip
+        return f"<MLP {self.layout.widths}: {activation}{more}, {self.layout.n_params:,} parameters>"
+
     def checked(self, theta: Array, x: Array) -> tuple[Array, Array]:
         """theta and x as float arrays; raises ValueError when a shape does not fit the layout."""
         theta, x = _floating("theta", theta), _floating("x", x)

@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nncore.display.shown import Shown, plotted
 from nncore.history.history import Target
 from nncore.history.whole_file import whole_file
 from nncore.measures.measurement import inert
@@ -47,7 +48,7 @@ class Block:
     output: int | None
 
 
-class Recorded:
+class Recorded(Shown):
     """A run recorded from somebody else's training, such as PyTorch's.
 
     Arrays have the recorded steps first, then the modules, or parameters, in execution order. NaN stands where a number
@@ -320,6 +321,20 @@ class Recorded:
             for start in range(0, len(self._records), GROUP):
                 batches = [_batch_of(kept) for kept in self._records[start : start + GROUP]]
                 writer.write_table(pa.Table.from_batches(batches))
+
+    def plot(self, name: str = "gradient flow", step: int | None = None, *, dark: bool = False) -> Any:
+        """The chart of this name on the dashboard's page Your own model, at the record nearest to a step.
+
+        A plotly.graph_objects.Figure; by default at the last record with a finite δ, in the light theme. Needs
+        `pip install nncore[plot]`. Raises ValueError, one sentence with the choices, on a name that there is not.
+
+        >>> import tempfile
+        >>> from nncore.recorders.example import example
+        >>> recorded = Recorded.open(example(tempfile.mkdtemp() + "/run.arrows"))
+        >>> [trace.name for trace in recorded.plot("gradient flow", step=20).data]
+        ['δ at step 0', 'δ at step 20']
+        """
+        return plotted(self, name, step, dark)
 
     def __repr__(self) -> str:
         last = f"step {self.steps[-1]:,}" if len(self.steps) else "no step yet"

@@ -152,7 +152,7 @@ def run_block(block: Block, report: Report, limits: Limits, cancelled: Callable[
     return result
 
 
-def run_block_with(own: bytes, block: Block, report: Report, limits: Limits) -> Result:
+def run_block_with(block: Block, report: Report, limits: Limits, own: bytes) -> Result:
     """`run_block` in another process, with the functions that were registered in the one it comes from."""
     unpack(own)
     return run_block(block, report, limits)

@@ -153,7 +153,7 @@ def write(
     workers: int | None = None,
     scheduler: str | None = None,
     cancelled: Callable[[], bool] = lambda: False,
-    progress: Callable[[int, int], None] = lambda finished, total: None,
+    progress: bool | Callable[[int, int], None] = False,
 ) -> Iterator[Result]:
     """`results`, kept in a folder while they are yielded: nothing happens until they are asked for.
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from nncore.config.cost import estimate
 from nncore.config.own import pack
 from nncore.config.run_config import RunConfig
+from nncore.display.progress import attended
 from nncore.sweep.blocks import DEFAULT_LIMITS, Block, Limits, Result, plan, run_block, run_block_with
 from nncore.sweep.grid import Runs, as_runs
 from nncore.sweep.report import DEFAULT_REPORT, Report, failed
@@ -42,7 +43,7 @@ def results(
     limits: Limits = DEFAULT_LIMITS,
     done: Collection[int] = frozenset(),
     cancelled: Callable[[], bool] = lambda: False,
-    progress: Callable[[int, int], None] = lambda finished, total: None,
+    progress: bool | Callable[[int, int], None] = False,
 ) -> Iterator[Result]:
     """Yield the results of a sweep's blocks as they are finished, each run once, in any order.
 
@@ -50,21 +51,28 @@ def results(
     time; it is left open. `scheduler`: the address of a Dask scheduler instead. With neither, processes on
     this machine, `workers` of them; one means here, in this thread, and so does a small sweep when `workers` is
     not given. `done`: run numbers to leave out. `cancelled()` is asked all the time, and ends the sweep:
-    what is not finished by then is dropped. `progress(finished, total)` follows every block. A block whose
+    what is not finished by then is dropped. `progress(finished, total)` follows every block, and
+    True draws a bar: Ctrl-C then ends the sweep with what is finished, too. A block whose
     worker dies is tried `TRIES` times, then run by run, and what still kills its worker is a row that
     failed. Raises ValueError for a way to run that does not exist, and ConnectionError where an executor gives
     its work up, such as a cluster that is gone. Functions of one's own that are registered go along to every worker.
     """
     runs = as_runs(runs)
     total, finished = len(runs), len(done)
-    progress(finished, total)
-    if finished == total:
-        return
-    with _executor(executor, workers, scheduler, runs, report, len(done)) as (pool, count, here):
-        for result in _computed(pool, count, here, plan(runs, report, done, count), report, limits, cancelled):
-            finished += len(result.rows)
-            yield result
-            progress(finished, total)
+    with attended(progress, "run", cancelled) as (bar, asked):
+        told = (lambda done, of: bar(done, of, "")) if bar else progress if callable(progress) else _nobody
+        told(finished, total)
+        if finished == total:
+            return
+        with _executor(executor, workers, scheduler, runs, report, len(done)) as (pool, count, here):
+            for result in _computed(pool, count, here, plan(runs, report, done, count), report, limits, asked):
+                finished += len(result.rows)
+                yield result
+                told(finished, total)
+
+
+def _nobody(finished: int, total: int) -> None:
+    """Nobody wants to know."""
 
 
 def estimated_seconds(runs: Runs, report: Report) -> float:
@@ -150,7 +158,7 @@ def _computed(
                 future = (
                     pool.submit(run_block, block, report, limits, asked)
                     if here
-                    else pool.submit(run_block_with, own, block, report, limits)
+                    else pool.submit(run_block_with, block, report, limits, own)
                 )
                 at_work[future] = block, tries
             if cancelled() or not at_work:

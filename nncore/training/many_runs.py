@@ -11,6 +11,7 @@ import numpy as np
 
 from nncore.config.fork import Fork
 from nncore.config.run_config import RunConfig
+from nncore.display.progress import Told, attended
 from nncore.history.history import History
 from nncore.numerics.blas import blas_threads
 from nncore.training import MEMORY_BUDGET, Recorder, run, train_as
@@ -27,7 +28,7 @@ def run_many(
     configs: Sequence[RunConfig],
     *,
     cancelled: Callable[[], bool] = lambda: False,
-    progress: Callable[[int], None] = lambda step: None,
+    progress: bool | Callable[[int], None] = False,
     memory_budget: int | None = MEMORY_BUDGET,
     workers: int | None = None,
 ) -> list[History]:
@@ -36,7 +37,7 @@ def run_many(
     The configs may differ in `MAY_DIFFER` alone, and have as many training rows and outputs each; forks are
     trained one by one. Every run has the bits that `run` gives it; one that diverges ends by itself and disturbs
     no other. `cancelled()` is asked at every step of every block, from its thread, and keeps what there is; `progress(step)` is
-    told of every step of every block.
+    told of every step of every block, and True draws a bar over all runs' steps: Ctrl-C then keeps what there is, too.
     `workers` threads; by default one a core. Raises ValueError when a config does not fit the first, or when all histories together
     would be larger than `memory_budget` bytes; StoppedEarly, which is one, when
     it was cancelled before the first weights were there.
@@ -54,9 +55,31 @@ def run_many(
         return []
     size = 1 if any(isinstance(config, Fork) for config in configs) else runs_at_once(configs[0])
     blocks = [configs[start : start + size] for start in range(0, len(configs), size)]
-    with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
-        parts = list(pool.map(lambda block: _run_block(block, cancelled, progress), blocks))
+    with attended(progress, "step", cancelled) as (bar, asked):
+        told = _told(progress, bar, blocks)
+        with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
+            parts = list(pool.map(lambda block, each: _run_block(block, asked, each), blocks, told))
     return [history for part in parts for history in part]
+
+
+def _told(
+    progress: bool | Callable[[int], None], bar: Told | None, blocks: list[list[RunConfig]]
+) -> list[Callable[[int], None]]:
+    """For each block what is told of its steps: the bar over all runs' steps, the function that was given, or nobody."""
+    if bar is None:
+        given = progress if callable(progress) else lambda step: None
+        return [given] * len(blocks)
+    total = sum(config.steps - config.first_step for block in blocks for config in block)
+    done = [0] * len(blocks)
+
+    def of(place: int) -> Callable[[int], None]:
+        def told(step: int) -> None:
+            done[place] = len(blocks[place]) * max(0, step - blocks[place][0].first_step)
+            bar(sum(done), total, "")
+
+        return told
+
+    return [of(place) for place in range(len(blocks))]
 
 
 def _run_block(
@@ -64,7 +87,10 @@ def _run_block(
 ) -> list[History]:
     """One block of runs; those that do not stay finite are trained again, alone, to their end."""
     if isinstance(configs[0], Fork):
-        return [run(config, cancelled=cancelled, memory_budget=None) for config in configs]
+        return [
+            run(config, cancelled=cancelled, progress=lambda step, loss: progress(step), memory_budget=None)
+            for config in configs
+        ]
     first = configs[0]
     recorder = Recorder(first.layout(), first, (len(configs),))
     batches = [config.batches() for config in configs]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from nncore.config.run_config import RunConfig
+from nncore.display.progress import Told, attended
 from nncore.history.history import History
 from nncore.numerics.blas import blas_threads
 from nncore.training.finite import find_divergence, is_finite
@@ -22,13 +23,13 @@ def run(
     *,
     parent: History | None = None,
     cancelled: Callable[[], bool] = lambda: False,
-    progress: Callable[[int, float], None] = lambda step, loss: None,
+    progress: bool | Callable[[int, float], None] = False,
     memory_budget: int | None = MEMORY_BUDGET,
 ) -> History:
     """Train what the config describes and collect its history. Same config, same bits.
 
     `cancelled()` is asked at every step and ends the run with what it has; `progress(step, loss)` is told of
-    every step. A non-finite loss, theta or gradient ends the run as well: that is a result, and the history
+    every step, and True draws a bar: Ctrl-C then ends the run with what it has, too. A non-finite loss, theta or gradient ends the run as well: that is a result, and the history
     says at which step, in which layer and unit it began. Raises ValueError, before anything is allocated,
     when the history would be larger than `memory_budget` bytes.
 
@@ -46,23 +47,32 @@ def run(
         raise ValueError(f"config must be a RunConfig, such as RunConfig(dataset='moons'); got {reprlib.repr(config)}")
     if memory_budget is not None:
         config.check_memory(memory_budget)
-    start = start_of(config, parent, cancelled, progress)
-    recorder = Recorder(config.layout(), config)
-    stopped, divergence = "", None
-    with blas_threads(config.blas_threads()):
-        for step in configured_steps(config, start, recorder.storage):
-            loss = float(step.loss)
-            recorder.record(step.index, loss)
-            if not is_finite(step):
-                divergence = find_divergence(recorder.layout, step)
-                stopped = divergence.sentence()
-                break
-            progress(step.index, loss)
-            if cancelled() and step.index < config.steps:
-                stopped = f"Stopped by hand at step {step.index} of {config.steps}."
-                break
-    recorder.finish(stopped)
-    return recorder.history(config, stopped, divergence)
+    with attended(progress, "step", cancelled) as (bar, asked):
+        told = _told(progress, bar, config.steps)
+        start = start_of(config, parent, asked, told)
+        recorder = Recorder(config.layout(), config)
+        stopped, divergence = "", None
+        with blas_threads(config.blas_threads()):
+            for step in configured_steps(config, start, recorder.storage):
+                loss = float(step.loss)
+                recorder.record(step.index, loss)
+                if not is_finite(step):
+                    divergence = find_divergence(recorder.layout, step)
+                    stopped = divergence.sentence()
+                    break
+                told(step.index, loss)
+                if asked() and step.index < config.steps:
+                    stopped = f"Stopped by hand at step {step.index} of {config.steps}."
+                    break
+        recorder.finish(stopped)
+        return recorder.history(config, stopped, divergence)
+
+
+def _told(progress: bool | Callable[[int, float], None], bar: Told | None, steps: int) -> Callable[[int, float], None]:
+    """What is told of every step: the bar, the function that was given, or nobody."""
+    if bar is not None:
+        return lambda step, loss: bar(step, steps, f"loss {loss:.4g}")
+    return progress if callable(progress) else lambda step, loss: None
 
 
 def fit(
@@ -72,7 +82,7 @@ def fit(
     task: str | None = None,
     test: tuple[Any, Any] | None = None,
     cancelled: Callable[[], bool] = lambda: False,
-    progress: Callable[[int, float], None] = lambda step, loss: None,
+    progress: bool | Callable[[int, float], None] = False,
     memory_budget: int | None = MEMORY_BUDGET,
     **settings: Any,
 ) -> History:

@@ -19,7 +19,7 @@ Storage = Callable[[int], tuple[Array, Array]]
 """Step number -> the (theta, grad) rows that step is written into."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Step:
     """One state of training, before its update.
 
@@ -33,6 +33,10 @@ class Step:
     grad: Array
     tape: Tape
     deltas: list[Array]
+
+    def __repr__(self) -> str:
+        """Its number and loss, and how many parameters it has."""
+        return f"<Step {self.index}: loss {self.loss}, theta {self.theta.shape}>"
 
 
 @dataclass(frozen=True)

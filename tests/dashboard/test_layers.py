@@ -21,7 +21,7 @@ FLOORS = (
     {"state"},
     {"playback"},
     {"views"},
-    {"app"},
+    {"app", "notebook"},
     {"served"},
 )
 """Imports go from later floors to earlier ones, or stay on their own. A module that is named stands apart from its room."""
@@ -57,9 +57,9 @@ def page(name: str) -> str:
 
 
 def is_pure(name: str) -> bool:
-    """Is the module one of words, charts, or a page's charts?"""
+    """Is the module one of words, charts, a page's charts, or what a notebook asks for?"""
     parts = name.split(".")
-    return parts[1:2] in (["words"], ["charts"]) or (bool(page(name)) and parts[-1].startswith("charts"))
+    return parts[1:2] in (["words"], ["charts"], ["notebook"]) or (bool(page(name)) and parts[-1].startswith("charts"))
 
 
 PURE = sorted(filter(is_pure, MODULES))

@@ -33,6 +33,7 @@ HEAVY = (
 )
 
 ROOMS = (
+    {"display"},
     {"numerics"},
     {"model"},
     {"data"},
@@ -47,6 +48,7 @@ ROOMS = (
     {"clinic"},
     {"sweep"},
     {"experiments"},
+    {"notebook"},
     {"command"},
 )
 """Imports go from later rooms to earlier ones, without exception."""

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from nncore.diagnosis.loss_course import LOST
 from nncore.diagnosis.rules.rule import KINDS, RULES, Finding, Rule
 from nncore.diagnosis.snapshot import Snapshot
+from nncore.display.shown import Shown
 from nncore.history.history import History
+
+Found = TypeVar("Found", bound=Any)
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,18 @@ class Verdict:
     is_consequence: bool = False
 
 
-def verdict(history: History, record: int | None = None) -> tuple[Verdict, ...]:
+class Verdicts(Shown, tuple[Found, ...]):
+    """Verdicts, the gravest first: a tuple that says itself in a line each.
+
+    >>> Verdicts(())
+    Nothing wrong was found.
+    """
+
+    def __repr__(self) -> str:
+        return "\n".join(f"{each.title}: {each.sentence}" for each in self) or "Nothing wrong was found."
+
+
+def verdict(history: History, record: int | None = None) -> Verdicts[Verdict]:
     """What is wrong at one record, the last finite one by default; the gravest first, () when nothing is.
 
     Of equal severity causes come before conditions of the network, and these before what became of the loss. A
@@ -55,11 +70,11 @@ def verdict(history: History, record: int | None = None) -> tuple[Verdict, ...]:
     return judge(Snapshot(history, history.last_finite if record is None else record))
 
 
-def judge(seen: Snapshot, found: Mapping[str, Finding] | None = None) -> tuple[Verdict, ...]:
+def judge(seen: Snapshot, found: Mapping[str, Finding] | None = None) -> Verdicts[Verdict]:
     """The same for a snapshot that is there already, and for what was `found` in it, if that is known."""
     found = findings(seen) if found is None else found
     verdicts = [_verdict(RULES[name], each, seen) for name, each in found.items() if RULES[name].fires(each)]
-    return tuple(sorted(verdicts, key=lambda each: (-each.severity, KINDS.index(each.kind))))
+    return Verdicts(sorted(verdicts, key=lambda each: (-each.severity, KINDS.index(each.kind))))
 
 
 def findings(seen: Snapshot) -> dict[str, Finding]:

@@ -18,8 +18,8 @@ import pytest
 import nncore
 from nncore import RunConfig, run, sweep
 from nncore.command import COMMANDS, dashboard, main, parser
-from nncore.command.progress import Interrupt
 from nncore.command.speech import LONGEST
+from nncore.display.progress import Interrupt
 from nncore.sweep import schedule
 from nncore.sweep.workers import Here
 from tests.patience import PATIENCE, until

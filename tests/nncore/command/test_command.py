@@ -65,7 +65,8 @@ def test_a_refusal_is_one_sentence_and_exit_code_2() -> None:
 
 BEGUN = """
 import sys
-from nncore.command import main, progress
+from nncore.command import main
+from nncore.display import progress
 enter = progress.Interrupt.__enter__
 progress.Interrupt.__enter__ = lambda self: (enter(self), print("begun", flush=True))[0]
 sys.exit(main(sys.argv[1:]))
