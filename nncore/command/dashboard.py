@@ -1,4 +1,4 @@
-"""`nncore dashboard`: the Streamlit app, where it is there."""
+"""`nncore dashboard`: the Streamlit app, which the package brings along, with what `nncore[dashboard]` installs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ import nncore
 from nncore.command.arguments import whole
 from nncore.config.own import FILE
 
-APP = Path(nncore.__file__).parents[1] / "dashboard" / "served.py"
+ROOT = Path(nncore.__file__).parents[1]
+APP = ROOT / "dashboard" / "served.py"
 
 RECORDED = "NNCORE_RECORDED"
 """Environment variable, or Streamlit secret, with a recorded run or a directory of them: what the page of own models shows."""
@@ -39,9 +40,9 @@ def add_dashboard(parser: argparse.ArgumentParser) -> None:
 def dashboard_command(arguments: argparse.Namespace) -> int:
     """Start Streamlit and wait for it to end."""
     if not APP.exists():
-        raise ValueError("the dashboard is not part of the installed package: start it in a copy of the repository")
-    if find_spec("streamlit") is None:
-        raise ValueError("the dashboard needs Streamlit: pip install -r requirements.txt in the repository")
+        raise ValueError("the package dashboard, which comes with nncore, is not beside it: install nncore again")
+    if any(find_spec(name) is None for name in ("streamlit", "plotly")):
+        raise ValueError("the dashboard needs Streamlit and Plotly: pip install 'nncore[dashboard]'")
     _check_free(arguments.address, arguments.port)
     place = Path(arguments.file).absolute() if arguments.file else None
     if place is not None and not place.exists():
@@ -55,7 +56,7 @@ def dashboard_command(arguments: argparse.Namespace) -> int:
     try:
         given = {RECORDED: place, FILE: Path(arguments.own).absolute() if arguments.own else None}
         environment = os.environ | {name: str(each) for name, each in given.items() if each}
-        code = subprocess.call(command, cwd=APP.parents[1], env=environment)
+        code = subprocess.call(command, cwd=ROOT if (ROOT / ".streamlit").exists() else None, env=environment)
     except KeyboardInterrupt:
         return 0
     return code if code in (0, 1, 2) else 130 if code < 0 else 1

@@ -38,6 +38,31 @@ def choose(kind: str, name: str, choices: Mapping[str, Entry] | Collection[str])
     """
     if isinstance(name, str) and name in choices:
         return choices[name] if isinstance(choices, Mapping) else name
-    near = get_close_matches(name.lower(), choices, n=1) if isinstance(name, str) else []
+    near = _near(name.lower(), choices) if isinstance(name, str) else []
     hint = f" (did you mean {near[0]!r}?)" if near else ""
     raise UnknownName(kind, name, choices, hint)
+
+
+ALSO_CALLED = {
+    "glorot": "xavier",
+    "kaiming": "he",
+    "swish": "silu",
+    "logistic": "sigmoid",
+    "identity": "linear",
+    "l2": "mse",
+    "ce": "cross_entropy",
+    "softmax": "cross_entropy",
+}
+"""What other libraries call it, or the first word of it."""
+
+
+def _near(name: str, choices: Collection[str]) -> list[str]:
+    """The choice that was meant, if one comes near: by its other name, by its first word, by its letters.
+
+    >>> _near("glorot_uniform", ("uniform", "xavier_uniform")), _near("he", ("relu", "he_normal", "he_uniform"))
+    (['xavier_uniform'], ['he_normal'])
+    """
+    first, underscore, rest = name.partition("_")
+    known = ALSO_CALLED.get(first, first) + underscore + rest
+    begun = [choice for choice in choices if choice == known or choice.startswith(f"{known}_")]
+    return begun[:1] or get_close_matches(name, choices, n=1)

@@ -34,6 +34,9 @@ class Registry(dict[str, Entry]):
         """The entries that nncore does not bring along."""
         return {name: entry for name, entry in self.items() if name not in self._built_in}
 
+    def __missing__(self, name: object) -> Entry:
+        raise KeyError(f"{self.kind} must be one of {', '.join(self)}; got {name!r}")
+
     def enter(self, name: object, entry: Entry, same: Callable[[Entry], bool]) -> Entry:
         """Put an entry in, in the place of one that is the `same`; raises ValueError on a name that is taken or is no word."""
         check_name(self.kind, name)

@@ -97,6 +97,19 @@ def test_a_wrong_type_is_refused_in_one_sentence(case: str) -> None:
     assert str(caught.value) == message
 
 
+@pytest.mark.parametrize(
+    "name, meant", [("he", "he_normal"), ("glorot_uniform", "xavier_uniform"), ("kaiming_normal", "he_normal")]
+)
+def test_what_other_libraries_call_an_initializer_is_understood(name: str, meant: str) -> None:
+    with pytest.raises(ValueError, match=rf"got '{name}' \(did you mean '{meant}'\?\)"):
+        RunConfig(init=name)
+
+
+def test_a_registry_lists_its_names_where_one_is_missing() -> None:
+    with pytest.raises(KeyError, match="loss must be one of mse, bce, cross_entropy; got 'ce'"):
+        LOSSES["ce"]
+
+
 def test_widths_may_be_an_array() -> None:
     assert RunConfig(hidden=np.array([32, 16])) == RunConfig(hidden=(32, 16))
 
