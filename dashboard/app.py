@@ -10,7 +10,7 @@ if str(ROOT) not in sys.path:  # `streamlit run` puts only this script's folder 
 import streamlit as st  # noqa: E402
 
 from dashboard.jobs import limits  # noqa: E402
-from dashboard.state import undo  # noqa: E402
+from dashboard.state import undo, visits  # noqa: E402
 from dashboard.state.session import begin_page  # noqa: E402
 from dashboard.ui import theme  # noqa: E402
 from dashboard.words.markup import escape  # noqa: E402
@@ -60,7 +60,9 @@ shown = st.navigation(
     },
     position="top",
 )
-begin_page(shown.url_path)
+visits.begin(shown.url_path, shown.title)
+visits.keep()
+begin_page(shown.url_path, visits.come_back(shown.url_path))
 try:
     shown.run()
 finally:

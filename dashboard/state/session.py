@@ -115,6 +115,9 @@ class Session:
 
     page: str | None = None
     """Address of the page that was drawn last."""
+    page_title: str = ""
+    title: str = ""
+    """What the page is called, and the tab that shows it."""
     widgets: dict[str, Any] = field(default_factory=dict)
     """Key -> value of the widgets with which the next page opens: the set-up, the step, and more that pages share."""
     not_taken: tuple[list[str], dict[str, Any]] | None = None
@@ -205,7 +208,7 @@ def peek(
 # A page begins ----------------------------------------------------------------------------------------------
 
 
-def begin_page(page: str) -> None:
+def begin_page(page: str, comes_back: bool = False) -> None:
     """Bring the session to the page at an address; call it in each run, before the page draws anything.
 
     Streamlit empties the address, and with it every bound widget, on the way from one page to another. Pins, the
@@ -221,10 +224,11 @@ def begin_page(page: str) -> None:
     if has_changed:
         progress.leave_others()
         now.history_read = None
-    _bring_pins(now, has_changed)
+    brings = has_changed and not comes_back
+    _bring_pins(now, brings)
     if page == LAB:
-        _bring_what_was_come_for(now, has_changed)
-    if has_changed:
+        _bring_what_was_come_for(now, brings)
+    if brings:
         _bring_widgets(now)
     now.page = page
 
@@ -245,16 +249,16 @@ def _is_endless(text: str) -> bool:
         return False
 
 
-def _bring_pins(now: Session, has_changed: bool) -> None:
-    if has_changed and PIN not in st.query_params and now.pins:
+def _bring_pins(now: Session, brings: bool) -> None:
+    if brings and PIN not in st.query_params and now.pins:
         st.query_params[PIN] = now.pins
     now.pins = st.query_params.get_all(PIN)[: MOST_PINS + 1]
 
 
-def _bring_what_was_come_for(now: Session, has_changed: bool) -> None:
+def _bring_what_was_come_for(now: Session, brings: bool) -> None:
     """Let a lesson or an experiment outlast a look at another page."""
     says_nothing = not set(st.query_params) - {PIN}
-    if has_changed and says_nothing:
+    if brings and says_nothing:
         st.query_params.update(now.came_for)
     else:
         now.came_for = {name: st.query_params[name] for name in CAME_FOR if name in st.query_params}

@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.state import address, lessons, undo, uploads
+from dashboard.state import address, lessons, undo, uploads, visits
 from dashboard.state.address import FIELDS, FIRST_SETTINGS, FIRST_SIGHT, REACH, is_drawn, setting, settings_of
 from dashboard.state.session import STEP, session
 from dashboard.ui.theme import LARGE_KEY
@@ -332,6 +332,7 @@ def sidebar() -> RunConfig:
     _say_what_was_not_taken(address.not_taken(wanted, settings), settings)
     undo.buttons(buttons, settings)
     config = address.config_of(settings | values)
+    visits.name(config)
     if idle := without_effect(config):
         with st.sidebar:
             st.caption(idle_settings(config, idle))

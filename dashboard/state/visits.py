@@ -1,0 +1,81 @@
+"""What an entry of the browser's history is: a visit to a page, or a change that was committed there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from dashboard.state.session import KEY, STEP, session
+from dashboard.state.undo import MERGED_SECONDS
+from dashboard.words.settings import shape
+from nncore import RunConfig
+
+QUIET = (STEP, "at_step", "b_step", "f_step", "n_step")
+"""Parameters that make no entry: the steps that a page stands on. An entry holds the one that it was left on."""
+
+APP = "Gradient lab"
+
+_KEY = "visits"
+_mount = st.components.v2.component(
+    "nncore_visits",
+    css=f".st-key-{_KEY} {{ display: none; }}",
+    js=Path(__file__).with_suffix(".js").read_text(encoding="utf-8"),
+    isolate_styles=False,  # the element that takes no room is outside
+)
+
+
+def keep() -> None:
+    """Keep the browser's history, in each run of a page.
+
+    An entry is an address: its page, and all that the page's widgets say. Each page visited and each change committed
+    makes one; moves of the same widget that follow each other quickly are one change, as they are one for Undo. What
+    makes none takes the place of the entry that it is in.
+    """
+    with st.container(key=_KEY):
+        _mount(key=f"{_KEY}_kept", data={"quiet": QUIET, "merged": 1000 * MERGED_SECONDS})
+
+
+def come_back(page: str) -> bool:
+    """Open the page as a link to its entry would, where the browser went back or forth to it; False in any other run.
+
+    Streamlit would drop the parameters of the page that is left, and keep what this session has of widgets that are
+    not drawn at once.
+    """
+    run = get_script_run_ctx()
+    if run is None or not run.is_history_navigation:
+        return False
+    now, query = session(), run.query_string
+    with run.session_state.query_params() as parameters:
+        stale = [key for key in st.session_state if key != KEY and (now.page != page or parameters.is_bound(str(key)))]
+        parameters.populate_from_query_string(query, set())  # no widget is bound to it any more
+        parameters.populate_from_query_string(query)
+        parameters.set_initial_query_params(query)
+    st.query_params.from_dict(
+        {key: st.query_params.get_all(key) for key in st.query_params}
+    )  # so that the browser knows
+    for key in {*stale, *(now.widgets.keys() & st.session_state.keys())}:
+        del st.session_state[key]
+    now.written = {}
+    return True
+
+
+# Titles -----------------------------------------------------------------------------------------------------
+
+
+def begin(page: str, title: str) -> None:
+    """Name the tab, and with it the entry, after a page; `name` adds the set-up."""
+    now = session()
+    if now.page != page or not now.title.endswith(title):
+        now.title = title if title == APP else f"{title} · {APP}"
+    now.page_title = title
+    st.set_page_config(page_title=now.title)
+
+
+def name(config: RunConfig) -> None:
+    """Name the tab after the page and the set-up that it shows: sigmoid 12 × 32 · Gradient lab."""
+    now = session()
+    activation = config.activation if isinstance(config.activation, str) else "mixed"
+    now.title = f"{activation} {shape(config.hidden, '-', most=6)} · {now.page_title}"
+    st.set_page_config(page_title=now.title)
