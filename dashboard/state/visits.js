@@ -4,28 +4,35 @@
 // arrive here, and what the reader did since the entry began decides which of the two it is.
 
 const PATH = " path"; // stands among the names of the parameters that differ; no parameter begins with a blank
+const LONGEST_WAIT = 3000; // milliseconds until an entry is opened although the one before has not been answered
 
-// What of two addresses differs, the parameters that make no entry left out.
-function difference(before, after, quiet) {
-  const names = new Set([...before.searchParams.keys(), ...after.searchParams.keys()]);
-  const values = (url, name) => JSON.stringify(url.searchParams.getAll(name));
-  const differing = [...names].filter((name) => !quiet.includes(name) && values(before, name) !== values(after, name));
-  return before.pathname === after.pathname ? differing : [PATH, ...differing];
+// What an address says: name -> its values, the parameters that make no entry left out.
+function said(url, quiet) {
+  const names = [...new Set(url.searchParams.keys())].filter((name) => !quiet.includes(name));
+  return new Map([[PATH, url.pathname], ...names.map((name) => [name, JSON.stringify(url.searchParams.getAll(name))])]);
 }
+
+function difference(before, after) {
+  return [...new Set([...before.keys(), ...after.keys()])].filter((name) => before.get(name) !== after.get(name));
+}
+
+const fact = (name, values) => `${name}=${values}`;
 
 function create() {
   const native = { push: history.pushState.bind(history), replace: history.replaceState.bind(history) };
   // acts: what the reader has done so far. An entry is open until the page has answered what began it; `moved` is the
-  // one parameter that it changed, `seen` the addresses that it has had.
-  const visits = { quiet: [], merged: 0, acts: 0, entry: null, number: history.state?.visit ?? 0 };
+  // one parameter that it changed, `seen` what its address has said so far.
+  const visits = { quiet: [], merged: 0, acts: 0, entry: null, waiting: null, number: history.state?.visit ?? 0 };
 
-  const here = () => new URL(location.href);
+  const read = (url = location.href) => said(new URL(url, location.href), visits.quiet);
   const begin = (moved, returning = false) => {
-    visits.entry = { acts: visits.acts, isOpen: true, closed: 0, moved, returning, seen: [here()] };
+    const seen = new Set([...read()].map(([name, values]) => fact(name, values)));
+    visits.entry = { acts: visits.acts, isOpen: true, closed: 0, moved, returning, seen };
   };
   const stay = (url) => {
+    const now = read(url);
+    for (const name of difference(read(), now)) visits.entry.seen.add(fact(name, now.get(name)));
     native.replace({ visit: visits.number }, "", url);
-    visits.entry.seen.push(here());
   };
   const push = (url, moved) => {
     visits.number += 1;
@@ -33,9 +40,9 @@ function create() {
     begin(moved);
   };
 
-  function write(address, byReader) {
-    const { entry } = visits, url = new URL(address ?? location.href, location.href);
-    const names = difference(here(), url, visits.quiet), moved = names.length === 1 ? names[0] : "";
+  function write(url, byReader) {
+    const { entry } = visits, now = read(url), names = difference(read(), now);
+    const moved = names.length === 1 ? names[0] : "";
     const hasActed = visits.acts > entry.acts;
     if (entry.returning && entry.isOpen && !(hasActed && byReader && moved)) return; // the entry says what the page shall be
     if (!names.length || !hasActed) return stay(url);
@@ -43,8 +50,8 @@ function create() {
       const isOnItsWay = entry.isOpen || performance.now() - entry.closed < visits.merged;
       return moved && moved === entry.moved && isOnItsWay ? stay(url) : push(url, moved);
     }
-    const isKnown = entry.seen.some((each) => !difference(each, url, visits.quiet).length);
-    if (isKnown || (entry.isOpen && names[0] !== PATH)) return stay(url);
+    const wasSeen = names.every((name) => entry.seen.has(fact(name, now.get(name))));
+    if (wasSeen || (entry.isOpen && !names.includes(PATH))) return stay(url);
     push(url, "");
   }
 
@@ -56,13 +63,28 @@ function create() {
   addEventListener("pointerdown", act, true);
   addEventListener("keydown", act, true);
   addEventListener("click", (event) => event.detail || act(), true); // a click without a pointer
+  // Streamlit hears of it when it has answered the one before, and then of the last: it loses its way among runs that
+  // interrupt each other.
+  const open = () => {
+    clearTimeout(visits.waiting);
+    visits.waiting = null;
+    visits.isPassedOn = true;
+    dispatchEvent(new PopStateEvent("popstate", { state: history.state }));
+    visits.isPassedOn = false;
+  };
   addEventListener("popstate", (event) => {
+    if (visits.isPassedOn) return;
+    const isAnswering = visits.entry.returning && visits.entry.isOpen;
     visits.number = event.state?.visit ?? visits.number;
     begin("", true);
+    if (!isAnswering) return;
+    event.stopImmediatePropagation();
+    visits.waiting ??= setTimeout(open, LONGEST_WAIT);
   }, true);
   const app = document.querySelector("[data-test-script-state]");
   new MutationObserver(() => {
     if (app.dataset.testScriptState !== "notRunning") return;
+    if (visits.waiting) return open();
     if (visits.entry.isOpen) visits.entry.closed = performance.now();
     visits.entry.isOpen = false;
   }).observe(app, { attributeFilter: ["data-test-script-state"] });
