@@ -120,6 +120,10 @@ class Session:
     """What the page is called, and the tab that shows it."""
     widgets: dict[str, Any] = field(default_factory=dict)
     """Key -> value of the widgets with which the next page opens: the set-up, the step, and more that pages share."""
+    brings: bool = False
+    """Has the page still to take them? It does where the sidebar is drawn for the first time."""
+    comes_back: bool = False
+    """Has the browser gone back or forth to what this run draws?"""
     not_taken: tuple[list[str], dict[str, Any]] | None = None
     """Sentences about what the address asked for in vain, and the settings that were taken."""
     pins: list[str] = field(default_factory=list)
@@ -224,12 +228,14 @@ def begin_page(page: str, comes_back: bool = False) -> None:
     if has_changed:
         progress.leave_others()
         now.history_read = None
-    brings = has_changed and not comes_back
+    now.comes_back, brings = comes_back, has_changed and not comes_back
     _bring_pins(now, brings)
     if page == LAB:
         _bring_what_was_come_for(now, brings)
     if brings:
         _bring_widgets(now)
+    elif has_changed:
+        now.brings = True
     now.page = page
 
 
@@ -268,8 +274,9 @@ def _bring_widgets(now: Session) -> None:
     address = set(st.query_params) - {KEY}
     for key in address:  # an earlier visit's value, which would be taken for that of the widget to be drawn
         st.session_state.pop(key, None)
-    if now.widgets.keys() & address:
+    now.brings = not now.widgets.keys() & address
+    if now.brings:
+        st.session_state.update(now.widgets)
+    else:
         for key in now.widgets.keys() - address:
             st.session_state.pop(key, None)
-    else:
-        st.session_state.update(now.widgets)

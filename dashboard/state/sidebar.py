@@ -301,6 +301,7 @@ UNFOLDED = {
 def sidebar() -> RunConfig:
     """Draw the sidebar and return what it describes; raises ValueError when the choices do not go together."""
     values: Values = {}
+    visits.bring()
     wanted = address.asked()
     undo.hold()
     with st.sidebar:

@@ -4,6 +4,8 @@
 // arrive here, and what the reader did since the entry began decides which of the two it is.
 
 const PATH = " path"; // stands among the names of the parameters that differ; no parameter begins with a blank
+const RESTING = "[data-test-script-state=notRunning]";
+const SOON = 1000; // milliseconds in which the page begins to answer; else it has answered already, or need not
 const LONGEST_WAIT = 3000; // milliseconds until an entry is opened although the one before has not been answered
 
 // What an address says: name -> its values, the parameters that make no entry left out.
@@ -27,7 +29,11 @@ function create() {
   const read = (url = location.href) => said(new URL(url, location.href), visits.quiet);
   const begin = (moved, returning = false) => {
     const seen = new Set([...read()].map(([name, values]) => fact(name, values)));
-    visits.entry = { acts: visits.acts, isOpen: true, closed: 0, moved, returning, seen };
+    const entry = (visits.entry = { acts: visits.acts, isOpen: true, closed: 0, moved, returning, seen });
+    setTimeout(() => document.querySelector(RESTING) && close(entry), SOON);
+  };
+  const close = (entry) => {
+    if (entry.isOpen) Object.assign(entry, { isOpen: false, closed: performance.now() });
   };
   const stay = (url) => {
     const now = read(url);
@@ -81,13 +87,11 @@ function create() {
     event.stopImmediatePropagation();
     visits.waiting ??= setTimeout(open, LONGEST_WAIT);
   }, true);
-  const app = document.querySelector("[data-test-script-state]");
   new MutationObserver(() => {
-    if (app.dataset.testScriptState !== "notRunning") return;
+    if (document.querySelector(RESTING) === null) return;
     if (visits.waiting) return open();
-    if (visits.entry.isOpen) visits.entry.closed = performance.now();
-    visits.entry.isOpen = false;
-  }).observe(app, { attributeFilter: ["data-test-script-state"] });
+    close(visits.entry);
+  }).observe(document.body, { subtree: true, attributeFilter: ["data-test-script-state"] });
   return visits;
 }
 

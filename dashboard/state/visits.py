@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from dashboard.state.address import FIRST_SETTINGS, written
 from dashboard.state.session import KEY, STEP, session
 from dashboard.state.undo import MERGED_SECONDS
 from dashboard.words.settings import shape
@@ -59,6 +61,32 @@ def come_back(page: str) -> bool:
         del st.session_state[key]
     now.written = {}
     return True
+
+
+def bring() -> None:
+    """Let the set-up, and what else pages share, come along to a page that another one was left for.
+
+    The address is told of all of it at once: Streamlit tells it only of widgets that the session has had drawn.
+    Call it before the sidebar is drawn.
+    """
+    run, now = get_script_run_ctx(), session()
+    brings, now.brings = now.brings, False
+    if run is None or not brings or now.comes_back:
+        return
+    st.session_state.update(now.widgets)
+    told = {key: text for key, value in now.widgets.items() if (text := _told(key, value)) is not None}
+    with run.session_state.query_params() as parameters:
+        for binding in filter(None, map(parameters.get_binding_for_param, told)):  # to a widget of the page before
+            parameters.unbind_widget(binding.widget_id)
+        parameters.update(told)
+        parameters.set_initial_query_params_from_current()
+
+
+def _told(key: str, value: Any) -> str | list[str] | None:
+    """What the address says of a widget; None where it says nothing, and where only the widget knows how."""
+    if key in FIRST_SETTINGS:
+        return None if value == FIRST_SETTINGS[key] else written(key, value)
+    return str(value) if isinstance(value, int) else None
 
 
 # Titles -----------------------------------------------------------------------------------------------------

@@ -7,11 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Locator, Page, WebSocket
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from dashboard.state.visits import QUIET
 from tests.browser.helpers import wait_idle
 
+FINISHED = (ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY)
 SMALL = "depth=3&width=4&steps=20&n_samples=40"
 
 SHOWN = """() => {
@@ -35,15 +38,37 @@ SHOWN = """() => {
 State = dict[str, Any]
 
 
-def settled(page: Page) -> State:
-    """What the page shows once it has nothing more to do."""
-    wait_idle(page)
-    before = page.evaluate(SHOWN)
+class Talk:
+    """What a page that is about to be opened says to the server: has each question been answered?"""
+
+    def __init__(self, page: Page) -> None:
+        self.is_answered = False
+        page.on("websocket", self._listen)
+
+    def _listen(self, socket: WebSocket) -> None:
+        socket.on("framesent", self._ask)
+        socket.on("framereceived", self._hear)
+
+    def _ask(self, frame: bytes | str) -> None:
+        if isinstance(frame, bytes) and BackMsg.FromString(frame).WhichOneof("type") == "rerun_script":
+            self.is_answered = False
+
+    def _hear(self, frame: bytes | str) -> None:
+        message = ForwardMsg.FromString(frame) if isinstance(frame, bytes) else ForwardMsg()
+        if message.WhichOneof("type") == "script_finished" and message.script_finished in FINISHED:
+            self.is_answered = True
+
+
+def settled(page: Page, talk: Talk) -> State:
+    """What the page shows once every question has been answered, and it trains nothing more."""
+    before = None
     while True:
-        page.wait_for_timeout(250)
+        page.wait_for_timeout(200)
+        if not talk.is_answered or page.locator(".st-key-training").count():
+            continue
         wait_idle(page)
         now = page.evaluate(SHOWN)
-        if now == before and not page.locator(".st-key-training").count():
+        if now == before:
             return now
         before = now
 
@@ -75,7 +100,8 @@ def _select(key: str, *options: str) -> Callable[[Page, random.Random], bool]:
         if not field.count():
             return False
         field.click()
-        page.get_by_role("option", name=rng.choice(options), exact=True).click()
+        others = [option for option in options if option != field.input_value()]
+        page.get_by_role("option", name=rng.choice(others), exact=True).click()
         return True
 
     return choose
@@ -86,7 +112,7 @@ def _number(key: str, values: range) -> Callable[[Page, random.Random], bool]:
         field = page.locator(f".st-key-{key} input")
         if not field.count():
             return False
-        field.fill(str(rng.choice(values)))
+        field.fill(str(rng.choice([value for value in values if str(value) != field.input_value()])))
         field.press("Enter")
         return True
 
@@ -106,6 +132,8 @@ def _press(found: Callable[[Page], Locator]) -> Callable[[Page, random.Random], 
 
 def _menu(title: str, section: str = "") -> Callable[[Page, random.Random], bool]:
     def go(page: Page, rng: random.Random) -> bool:
+        if title in page.title():
+            return False
         if section:
             page.get_by_test_id("stTopNavSection").filter(has_text=section).click()
         link = "stTopNavDropdownLink" if section else "stTopNavLink"
@@ -123,17 +151,20 @@ ACTIONS: dict[str, Callable[[Page, random.Random], bool]] = {
     "activation": _select("activation", "relu", "tanh", "sigmoid"),
     "init": _select("init", "he_normal", "orthogonal", "zeros"),
     "seed": _number("seed", range(5)),
-    "heat": _press(lambda page: page.locator(".st-key-heat [role=radio]")),
+    "heat": _press(lambda page: page.locator(".st-key-heat [aria-checked=false]")),
     "pin": _press(lambda page: page.locator(".st-key-pin_this button")),
     "undo": _press(lambda page: page.locator(".st-key-sidebar_undo button")),
     "redo": _press(lambda page: page.locator(".st-key-sidebar_redo button")),
-    "experiment": _press(lambda page: page.locator(".st-key-card_linear a, .st-key-card_adam a, .st-key-card_constant a")),
-    "counterpart": _press(lambda page: page.locator(".st-key-experiment_run button, .st-key-experiment_against button")),
+    "experiment": _press(
+        lambda page: page.locator(".st-key-card_linear a, .st-key-card_adam a, .st-key-card_constant a")
+    ),
+    "counterpart": _press(
+        lambda page: page.locator(":is(.st-key-experiment_run, .st-key-experiment_against) button[kind=secondary]")
+    ),
     "close": _press(lambda page: page.locator(".st-key-leave_experiment button")),
     "θ of every layer": _slider("v_theta"),
     "layers": _slider("v_depth"),
     "layer": _slider("layer"),
-    "situation": _press(lambda page: page.locator(".st-key-v_situations button")),
     "lab": _menu("Gradient lab"),
     "experiments": _menu("Experiments"),
     "compare": _menu("Compare", "Runs"),
@@ -151,6 +182,7 @@ class Walk:
     """What a browser's history should hold: a state for each entry, and which one the page stands on."""
 
     page: Page
+    talk: Talk
     rng: random.Random
     entries: list[State] = field(default_factory=list)
     place: int = 0
@@ -161,11 +193,12 @@ class Walk:
         """Open the lab on a small network."""
         self.page.goto(f"{url}/?{SMALL}")
         self.page.locator('[data-testid="plot-chart_flow"][data-painted]').wait_for()
-        self.entries, self.place = [settled(self.page)], number(self.page)
+        self.entries, self.place = [settled(self.page, self.talk)], number(self.page)
         assert self.place == 0
 
     def go(self, steps: int) -> None:
         """So many entries back (below 0) or forth at once, and compare."""
+        self.talk.is_answered = False
         self.page.evaluate("steps => history.go(steps)", steps)
         self.page.wait_for_function("place => history.state.visit === place", arg=self.place + steps)
         self.place += steps
@@ -173,7 +206,7 @@ class Walk:
 
     def compare(self) -> None:
         """The page shows what it showed when this entry was left."""
-        now, then = settled(self.page), self.entries[self.place]
+        now, then = settled(self.page, self.talk), self.entries[self.place]
         different = {
             name: (then[name], now[name]) for name in then if name not in ("widgets",) and then[name] != now[name]
         }
@@ -187,7 +220,7 @@ class Walk:
 
     def act(self) -> None:
         """Do one thing, and hold its entry to what should have come of it."""
-        before = settled(self.page)
+        before = settled(self.page, self.talk)
         if self.rng.random() < 0.2 and len(self.entries) > 1:
             steps = self.rng.choice([-3, -2, -1, 1, 2])
             steps = max(-self.place, min(steps, len(self.entries) - 1 - self.place))
@@ -199,9 +232,11 @@ class Walk:
                 return
         names = [name for name in ACTIONS if name != self.last]
         self.rng.shuffle(names)
+        address = self.page.url
         name = next(name for name in names if ACTIONS[name](self.page, self.rng))
         self.done.append(name)
-        now = settled(self.page)
+        self.page.wait_for_function("address => location.href !== address", arg=address)
+        now = settled(self.page, self.talk)
         self.entries[self.place] = before
         if _without_steps(now) != _without_steps(before):
             self.entries[self.place + 1 :] = [now]
@@ -217,11 +252,12 @@ def _without_steps(state: State) -> tuple[str, list[str]]:
 
 def walk(page: Page, url: str, actions: int, seed: int = 0) -> Walk:
     """Walk, then all the way back and forth again, comparing each entry with what it showed when it was left."""
-    taken = Walk(page, random.Random(seed))
+    talk = Talk(page)
+    taken = Walk(page, talk, random.Random(seed))
     taken.begin(url)
     for _ in range(actions):
         taken.act()
-    taken.entries[taken.place] = settled(page)
+    taken.entries[taken.place] = settled(page, talk)
     taken.done.append("the way back")
     while taken.place:
         taken.go(-1)
