@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from playwright.sync_api import Locator, Page, WebSocket
@@ -57,25 +56,6 @@ class Talk:
         message = ForwardMsg.FromString(frame) if isinstance(frame, bytes) else ForwardMsg()
         if message.WhichOneof("type") == "script_finished" and message.script_finished in FINISHED:
             self.is_answered = True
-
-
-def settled(page: Page, talk: Talk) -> State:
-    """What the page shows once every question has been answered, and it trains nothing more."""
-    before = None
-    while True:
-        page.wait_for_timeout(200)
-        if not talk.is_answered or page.locator(".st-key-training").count():
-            continue
-        wait_idle(page)
-        now = page.evaluate(SHOWN)
-        if now == before:
-            return now
-        before = now
-
-
-def number(page: Page) -> int:
-    """Which entry of the history the page stands on, counted from the first."""
-    return page.evaluate("history.state.visit")
 
 
 # What a reader may do ---------------------------------------------------------------------------------------
@@ -177,90 +157,91 @@ ACTIONS: dict[str, Callable[[Page, random.Random], bool]] = {
 # The walk ---------------------------------------------------------------------------------------------------
 
 
-@dataclass
 class Walk:
-    """What a browser's history should hold: a state for each entry, and which one the page stands on."""
+    """A reader, and what their browser's history should hold: a state for each entry, and the place that they stand on."""
 
-    page: Page
-    talk: Talk
-    rng: random.Random
-    entries: list[State] = field(default_factory=list)
-    place: int = 0
-    last: str = ""
-    done: list[str] = field(default_factory=list)
-
-    def begin(self, url: str) -> None:
+    def __init__(self, page: Page, url: str, seed: int = 0) -> None:
         """Open the lab on a small network."""
-        self.page.goto(f"{url}/?{SMALL}")
-        self.page.locator('[data-testid="plot-chart_flow"][data-painted]').wait_for()
-        self.entries, self.place = [settled(self.page, self.talk)], number(self.page)
-        assert self.place == 0
+        self.page, self.talk, self.rng = page, Talk(page), random.Random(seed)
+        self.place, self.last, self.done = 0, "", []
+        page.goto(f"{url}/?{SMALL}")
+        page.locator('[data-testid="plot-chart_flow"][data-painted]').wait_for()
+        self.entries = [self.settled()]
+        assert self.number() == 0
+
+    def settled(self) -> State:
+        """What the page shows once every question has been answered, and it trains nothing more."""
+        before = None
+        while True:
+            self.page.wait_for_timeout(200)
+            if not self.talk.is_answered or self.page.locator(".st-key-training").count():
+                continue
+            wait_idle(self.page)
+            now = self.page.evaluate(SHOWN)
+            if now == before:
+                return now
+            before = now
+
+    def number(self) -> int:
+        """Which entry the page stands on, as the browser says."""
+        return self.page.evaluate("history.state.visit")
+
+    def act(self, name: str = "") -> None:
+        """Do one thing, a random one unless named, and hold the history to what should have come of it."""
+        before, address = self.settled(), self.page.url
+        names = [name] if name else self.rng.sample(list(ACTIONS), len(ACTIONS))
+        name = next(each for each in names if each != self.last and ACTIONS[each](self.page, self.rng))
+        self.done.append(name)
+        self.page.wait_for_function("address => location.href !== address", arg=address)
+        now = self.settled()
+        self.entries[self.place] = before
+        if _is_one_entry(before, now):
+            self.entries[self.place] = now
+        else:
+            self.entries[self.place + 1 :] = [now]
+            self.place += 1
+            self.last = name  # the same slider moved on would be the same change
+        assert self.number() == self.place, f"{self.done[-8:]} led to entry {self.number()}, not {self.place}"
 
     def go(self, steps: int) -> None:
-        """So many entries back (below 0) or forth at once, and compare."""
-        self.talk.is_answered = False
+        """So many entries back (below 0) or forth at once."""
+        self.entries[self.place] = self.settled()
+        self.place, self.last, self.talk.is_answered = self.place + steps, "", False
+        self.done.append(f"{steps:+}")
         self.page.evaluate("steps => history.go(steps)", steps)
-        self.page.wait_for_function("place => history.state.visit === place", arg=self.place + steps)
-        self.place += steps
         self.compare()
 
     def compare(self) -> None:
         """The page shows what it showed when this entry was left."""
-        now, then = settled(self.page, self.talk), self.entries[self.place]
-        different = {
-            name: (then[name], now[name]) for name in then if name not in ("widgets",) and then[name] != now[name]
-        }
-        keys = then["widgets"].keys() | now["widgets"].keys()
-        widgets = {
-            key: (then["widgets"].get(key), now["widgets"].get(key))
-            for key in keys
-            if then["widgets"].get(key) != now["widgets"].get(key)
-        }
-        assert not different and not widgets, f"entry {self.place} after {self.done[-8:]}: {different} {widgets}"
+        self.page.wait_for_function("place => history.state.visit === place", arg=self.place)
+        now, then = self.settled(), self.entries[self.place]
+        different = {name: (then[name], now[name]) for name in then if name != "widgets" and then[name] != now[name]}
+        before, shown = then["widgets"], now["widgets"]
+        for key in before.keys() | shown.keys():
+            if before.get(key) != shown.get(key):
+                different[key] = (before.get(key), shown.get(key))
+        assert not different, f"entry {self.place} of {len(self.entries)} after {self.done[-8:]}: {different}"
 
-    def act(self) -> None:
-        """Do one thing, and hold its entry to what should have come of it."""
-        before = settled(self.page, self.talk)
-        if self.rng.random() < 0.2 and len(self.entries) > 1:
-            steps = self.rng.choice([-3, -2, -1, 1, 2])
-            steps = max(-self.place, min(steps, len(self.entries) - 1 - self.place))
-            if steps:
-                self.entries[self.place] = before
-                self.done.append(f"history {steps:+}")
+    def wander(self, actions: int) -> None:
+        """Do so many things, one in five of them Back or Forward."""
+        for _ in range(actions):
+            ahead = len(self.entries) - 1 - self.place
+            steps = max(-self.place, min(self.rng.choice([-3, -2, -1, 1, 2]), ahead))
+            if steps and self.rng.random() < 0.2:
                 self.go(steps)
-                self.last = ""
-                return
-        names = [name for name in ACTIONS if name != self.last]
-        self.rng.shuffle(names)
-        address = self.page.url
-        name = next(name for name in names if ACTIONS[name](self.page, self.rng))
-        self.done.append(name)
-        self.page.wait_for_function("address => location.href !== address", arg=address)
-        now = settled(self.page, self.talk)
-        self.entries[self.place] = before
-        if _without_steps(now) != _without_steps(before):
-            self.entries[self.place + 1 :] = [now]
-            self.place += 1
-            self.last = name
-        found = number(self.page)
-        assert found == self.place, f"{name} ({self.done[-8:]}): entry {found}, expected {self.place}"
+            else:
+                self.act()
+
+    def retrace(self) -> None:
+        """All the way back, entry by entry, and all the way forth again."""
+        self.done.append("retrace")
+        while self.place:
+            self.go(-1)
+        while self.place < len(self.entries) - 1:
+            self.go(1)
 
 
-def _without_steps(state: State) -> tuple[str, list[str]]:
-    return state["page"], [each for each in state["query"] if each.split(",")[0] not in QUIET]
-
-
-def walk(page: Page, url: str, actions: int, seed: int = 0) -> Walk:
-    """Walk, then all the way back and forth again, comparing each entry with what it showed when it was left."""
-    talk = Talk(page)
-    taken = Walk(page, talk, random.Random(seed))
-    taken.begin(url)
-    for _ in range(actions):
-        taken.act()
-    taken.entries[taken.place] = settled(page, talk)
-    taken.done.append("the way back")
-    while taken.place:
-        taken.go(-1)
-    while taken.place < len(taken.entries) - 1:
-        taken.go(1)
-    return taken
+def _is_one_entry(before: State, after: State) -> bool:
+    """Do two states differ in nothing but the step that the page stands on?"""
+    said = [[each for each in state["query"] if each.split(",")[0] not in QUIET] for state in (before, after)]
+    return before["page"] == after["page"] and said[0] == said[1]

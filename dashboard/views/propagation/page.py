@@ -73,8 +73,8 @@ def choose_activation(config: RunConfig) -> Activation:
         ["network", *ACTIVATIONS],
         key="p_activation",
         bind="query-params",
-        format_func=lambda each: f"the network's: {first}" if each == "network" else each,
-        help="The diagram is another one for each activation. Choosing here does not change the network.",
+        format_func=lambda each: "the network's" if each == "network" else each,
+        help=f"The diagram is another one for each activation; the network's is {first}. Choosing here does not change it.",
     )
     return mine[first] if name == "network" else mine.get(name, ACTIVATIONS[name])
 

@@ -1,0 +1,65 @@
+"""Back and Forward lead to what was seen: an entry for each visit and each committed change, with all that its page showed."""
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.browser.helpers import DEEP_LINK
+from tests.browser.walk import Walk
+
+ACTIONS_OF_A_TEST = 30
+"""`python -m benchmarks.reliability history` walks further."""
+
+
+@pytest.fixture
+def reader(app_url: str, new_page: Callable[..., Page]) -> Walk:
+    """A reader who has opened the lab."""
+    return Walk(new_page(expected_errors=DEEP_LINK), app_url)
+
+
+def test_each_entry_of_a_random_walk_is_found_again(reader: Walk) -> None:
+    reader.wander(ACTIONS_OF_A_TEST)
+    reader.retrace()
+    assert len(reader.entries) > ACTIONS_OF_A_TEST / 3
+
+
+def test_a_slider_on_its_way_is_one_change_for_back_and_for_undo(reader: Walk) -> None:
+    first = reader.settled()
+    depth = reader.page.locator(".st-key-depth input[type=range]")
+    depth.focus()
+    for _ in range(4):
+        reader.page.keyboard.press("ArrowRight")
+    reader.page.wait_for_function("() => location.search.includes('depth=7')")
+    moved = reader.settled()
+    assert (reader.number(), moved["widgets"]["depth"]) == (1, ["7"])
+    assert moved["title"] == "sigmoid 7 × 4 · Gradient lab"
+
+    reader.page.keyboard.press("Alt+z")
+    reader.page.wait_for_function("() => location.search.includes('depth=3')")
+    assert reader.settled()["widgets"] == first["widgets"]
+    assert reader.number() == 2
+
+    reader.entries, reader.place = [first, moved, reader.settled()], 2
+    reader.go(-1)
+    reader.go(-1)
+    reader.go(2)
+
+
+def test_several_quick_backs_come_to_rest_on_the_last(reader: Walk) -> None:
+    for name in ("gain", "neurons", "width", "lecture", "layers"):
+        reader.act(name)
+    for _ in range(4):
+        reader.page.evaluate("history.back()")
+    reader.page.wait_for_function("() => history.state.visit === 1")
+    reader.place = 1
+    reader.compare()
+
+
+def test_steps_make_no_entry_and_an_entry_keeps_the_one_it_was_left_on(reader: Walk) -> None:
+    reader.act("step")
+    left_on = reader.settled()
+    assert reader.number() == 0 and left_on["widgets"]["step"] == ["19"]
+    reader.act("experiments")
+    reader.go(-1)
+    assert reader.settled() == left_on
