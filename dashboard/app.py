@@ -12,7 +12,7 @@ import streamlit as st  # noqa: E402
 from dashboard.jobs import limits  # noqa: E402
 from dashboard.state import undo, visits  # noqa: E402
 from dashboard.state.session import begin_page  # noqa: E402
-from dashboard.ui import theme  # noqa: E402
+from dashboard.ui import sight, theme  # noqa: E402
 from dashboard.words.markup import escape  # noqa: E402
 from nncore.config import own  # noqa: E402
 
@@ -65,5 +65,6 @@ visits.keep()
 begin_page(shown.url_path, visits.come_back(shown.url_path))
 try:
     shown.run()
+    sight.follow(shown.url_path)
 finally:
     undo.rest()

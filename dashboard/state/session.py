@@ -38,6 +38,9 @@ PIN, MOST_PINS = "pin", 8
 LAB, EXPERIMENT = "", "experiment"
 """Address of the lab, the default page, and the query parameter of an experiment that it shows."""
 
+SEE = "see"
+"""Query parameter that says what to bring into sight: the key of an element of the page."""
+
 CAME_FOR = (*lessons.PARAMETERS, EXPERIMENT)
 """Query parameters of the lab that say what its reader came for."""
 
@@ -98,6 +101,19 @@ class Cards:
 
 
 @dataclass(frozen=True)
+class Sought:
+    """What is to be brought into sight: the element under `key`, anew at each `turn`.
+
+    `page` and `asked` are the page's address and what its SEE said when that was heard last.
+    """
+
+    page: str = ""
+    asked: str = ""
+    key: str = ""
+    turn: int = 0
+
+
+@dataclass(frozen=True)
 class SeenRun:
     """What stays of a run that the lab has shown: its δ norms (n_layers,) at the step that was looked at last."""
 
@@ -133,6 +149,8 @@ class Session:
     layout: PageLayout = field(default_factory=PageLayout)
     cards: Cards = field(default_factory=Cards)
     """The charts of the page, for its report."""
+    sought: Sought | None = None
+    """What was brought into sight last."""
 
     seen: tuple[SeenRun, ...] = ()
     """The run that the lab shows, and before it the one that it showed last."""

@@ -14,7 +14,7 @@ from dashboard.charts import activations, gradients, loss, style, weights
 from dashboard.charts.text import Text
 from dashboard.jobs.work import SeedTraining, Training
 from dashboard.playback import Playback
-from dashboard.state import pins, sidebar_run
+from dashboard.state import lessons, pins, sidebar_run
 from dashboard.state.session import STEP, peek, session
 from dashboard.ui import card, downloads, layout, symbols, theme
 from dashboard.views import learned
@@ -27,6 +27,7 @@ from dashboard.views.lab import (
     headline,
     lesson_maker,
     network,
+    questions,
     report,
     seed_study,
 )
@@ -47,7 +48,7 @@ def over_time(history: History) -> m.Measurement:
 def charts(training: Training) -> None:
     """Everything that follows the step slider."""
     history, look = training.history, theme.current()
-    top, end = st.container(), st.container()
+    top = st.container()
     with st.container(horizontal=True, vertical_alignment="bottom", key="step_row"):
         with st.container():
             record, play = playback.timeline(
@@ -60,11 +61,12 @@ def charts(training: Training) -> None:
             )
         n_seeds = seed_study.control()
         pins.button(training.config)
+    layout.open_places()
+    layout.fold(groups.ALL)
+    end = st.container()
     pictures, numbers, wrong = st.container(key="pictures"), st.container(key="numbers"), st.container(key="wrong")
     if any(map(layout.shows, ("network", "numbers", "flow"))):
         symbols.delta()
-    layout.open_places()
-    layout.fold(groups.ALL)
     session().cards.begin("charts", record)
     step = int(history.step[record])
     repeated = seed_study.study(training, record, n_seeds)
@@ -363,6 +365,8 @@ def parameters(training: Training, look: style.Style, step: int, play: Playback)
 
 def page() -> None:
     """The lab, top to bottom."""
+    if not lessons.read(st.query_params):
+        questions.ask()
     top = banner.begin()
     training = sidebar_run.training()
     banner.show(top)

@@ -50,6 +50,7 @@ def zero() -> Question:
             "b_alpha": 0.1,
             "b_phi": "sigmoid",
         },
+        "card_b_curve",
     )
 
 
@@ -73,6 +74,7 @@ def equal() -> Question:
             "b_alpha": 0.1,
             "b_phi": "sigmoid",
         },
+        "card_b_curve",
     )
 
 
@@ -91,6 +93,7 @@ def flat() -> Question:
         f"∂f/∂θ2 = {digits(slopes[2], 3)} here, yet moving θ2 from 8 to 0 changes f from {digits(before)} to {digits(after)}. A small "
         "gradient says that a *small* step changes little, not that the weight does not matter.",
         situation(theta, "3", 2, 1.0),
+        "b_chain",
     )
 
 
@@ -112,6 +115,7 @@ def bounce() -> Question:
             "b_step": 3,
             "b_phi": "sigmoid",
         },
+        "card_b_loss",
     )
 
 
@@ -125,6 +129,7 @@ def saturation() -> Question:
         f"O(1 − O) = {digits(slope)}: 1 − O is small exactly because O is near 1. It is the same in every layer: saturation stops the "
         "gradient wherever it happens, not only at the output.",
         {"b_part": "Slope", "b_u": 6.0},
+        "card_b_slope",
     )
 
 
@@ -136,4 +141,5 @@ def ceiling() -> Question:
         2,
         f"At most ¼ each: ¼¹⁰ = {digits(float(SIGMOID.slope(np.array(0.0)) ** 10), 3)}, and only if every U is exactly 0.",
         {"b_part": "Slope", "b_u": 0.0},
+        "card_b_slope",
     )

@@ -118,6 +118,7 @@ def questions() -> list[Question]:
             f"A straight line has an intercept and a slope, whatever the depth: the worked example is {digits(line[0])} + "
             f"{digits(line[1])} x. Only a non-linear φ makes the second layer worth having.",
             situation(EXAMPLE_THETA, 1.0, "linear"),
+            "card_f_curve",
         ),
         Question(
             "equal",
@@ -128,6 +129,7 @@ def questions() -> list[Question]:
             f"At x = 1 both have U = {digits(float(one.u11))} and O = {digits(float(one.o11))}, and so at every x: "
             "f = θ4 + (θ5 + θ6) O, one bend. With θ5 = θ6 as well, training never parts them.",
             situation(tuple(equal), 1.0, "sigmoid"),
+            "card_f_curve",
         ),
         Question(
             "zero",
@@ -137,6 +139,7 @@ def questions() -> list[Question]:
             f"U = {digits(float(nothing.u11))}, so O = φ(0) = {digits(float(nothing.o11))}, but θ5 and θ6 multiply it by 0: "
             f"f = {digits(float(nothing.f))}. Every θ but θ4 starts with a gradient of 0 or the same as its twin's.",
             situation((0.0,) * 7, 5.0, "sigmoid"),
+            "f_network",
         ),
         Question(
             "near",
@@ -147,6 +150,7 @@ def questions() -> list[Question]:
             f"U11 goes from {digits(float(gentle.u11))} to {digits(float(flat.u11))}, and φ′ from "
             f"{digits(float(gentle.slope_1))} to {digits(float(flat.slope_1), 3)}: large weights push a sigmoid onto its flat side.",
             situation(tuple(steep), 1.0, "sigmoid"),
+            "f_network",
         ),
     ]
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from dashboard.ui import sight
 from dashboard.views.lecture.worked_example import EXAMPLE_THETA, ROLES
 from dashboard.words.markup import escape
 from nncore import ACTIVATIONS, Activation
@@ -18,9 +19,15 @@ THETA_LIMIT, THETA_STEP = 10.0, 0.05
 X_LIMIT = 1000.0
 
 
-def set_up(label: str, key: str, values: Mapping[str, Any], *, help: str | None = None) -> None:
-    """A button that puts widgets, named by their keys, into a situation."""
-    st.button(label, key=key, help=help, icon=":material/tune:", on_click=st.session_state.update, args=(dict(values),))
+def set_up(label: str, key: str, values: Mapping[str, Any], *, see: str = "", help: str | None = None) -> None:
+    """A button that puts widgets, named by their keys, into a situation, and brings what shows it, `see`, into sight."""
+
+    def put() -> None:
+        st.session_state.update(values)
+        if see:
+            sight.bring(see)
+
+    st.button(label, key=key, help=help, icon=":material/tune:", on_click=put)
 
 
 def theta_settings(prefix: str, theta: Iterable[float]) -> dict[str, float]:

@@ -114,6 +114,7 @@ def questions() -> list[Question]:
             f"{digits(float(10 * steep.p * steep.q), 3)}. A large weight makes the curve steep at its middle and flat "
             "everywhere else: that is how large sigmoid weights make gradients vanish.",
             {**theta_settings("n", (0.0, 10.0)), "n_x": 2.0},
+            "n_arithmetic",
         ),
         Question(
             "grow",
@@ -132,6 +133,7 @@ def questions() -> list[Question]:
             "Slopes at −3: " + ", ".join(f"{name} {digits(value, 3)}" for name, value in at.items()) + ". A relu unit "
             "that is negative on every row gets exactly 0 and never comes back: its slope of 1 takes nothing from a gradient, its slope of 0 all of it, for good.",
             {**theta_settings("n", (-3.0, 0.0)), "n_phi": "relu"},
+            "n_artificial_card",
         ),
         Question(
             "flat",
@@ -141,6 +143,7 @@ def questions() -> list[Question]:
             f"sgn(−0.1) = {digits(below)} and sgn(0.1) = {digits(above)}: the output jumps by {digits(above - below)}, yet "
             f"φ′ is {digits(float(sign.slope(np.array(-0.1))))} on both sides. Gradient descent cannot see the jump coming.",
             {**theta_settings("n", (-0.1, 0.0)), "n_phi": "sign"},
+            "n_artificial_card",
         ),
     ]
 

@@ -17,7 +17,8 @@ class Question:
     """Something to predict before looking.
 
     `answer` is the index of the right choice. `because` is Markdown with the numbers that decide it, made by
-    nncore. `situation` are widget values that show it on the page; None where the page needs no change.
+    nncore. `situation` are widget values that show it on the page, in the element whose key is `see`; None where the
+    page needs no change.
     """
 
     key: str
@@ -26,6 +27,7 @@ class Question:
     answer: int
     because: str
     situation: Mapping[str, Any] | None = None
+    see: str = ""
 
 
 def predict(question: Question) -> int | None:
@@ -52,7 +54,7 @@ def predict(question: Question) -> int | None:
             verdict = f":orange-badge[:material/close: No.] Right: **{question.choices[question.answer]}**."
         st.markdown(f"{verdict} {question.because}")
         if question.situation is not None:
-            set_up("Show it on this page", f"show_{question.key}", question.situation)
+            set_up("Show it on this page", f"show_{question.key}", question.situation, see=question.see)
     return choice
 
 

@@ -139,6 +139,7 @@ def questions() -> list[Question]:
             f"where the slope is {digits(float(large.slope[1]), 2)}. Twenty times that is still next to nothing. Both are true: large weights "
             "explode where the slope survives them.",
             situation(20.0, "0", 0.5, 10, "sigmoid"),
+            "card_v_product",
         ),
         Question(
             "v_relu",
@@ -147,6 +148,7 @@ def questions() -> list[Question]:
             1,
             f"The factor is slope × weight. With slope 1 everywhere and θ = 2, thirty layers multiply by {digits(float(relu.product[-1]), 6)}.",
             situation(2.0, "0", 0.5, 30, "relu"),
+            "card_v_product",
         ),
         Question(
             "v_seven",
@@ -156,6 +158,7 @@ def questions() -> list[Question]:
             f"After six layers {digits(six, 3)}, after seven {digits(seven, 3)}: × {digits(seven / six, 3)}, as at every layer before. What looks "
             "like a cliff is the point where the learning rate and the steps no longer make up for it; some seeds pass it, some do not.",
             situation(1.0, "0", 0.5, 7, "sigmoid"),
+            "card_v_product",
         ),
         Question(
             "v_nudge",
@@ -166,6 +169,7 @@ def questions() -> list[Question]:
             f"factor 2: the distance 0.0001 doubles until the units saturate (U = {digits(float(nudged.z[-1]), 3)}). Exploding is a ridge that a chain of "
             "single units falls off; in a wide layer there are always some units near U = 0.",
             situation(8.0, "−θ/2", 0.5001, 40, "sigmoid"),
+            "card_v_product",
         ),
     ]
 

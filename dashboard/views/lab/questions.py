@@ -1,0 +1,123 @@
+"""What students ask, each question with its answer in a sentence or two and the place that shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import streamlit as st
+
+from dashboard.state.address import FIRST_SIGHT, experiment_link, link
+from dashboard.state.session import EXPERIMENT, SEE
+from dashboard.words.sentences import unbroken
+from nncore.experiments import EXPERIMENTS
+
+LAB = "lab/page.py"
+LANDSCAPE, FORWARD, BACKWARD, VANISHING = (
+    "landscape/page.py",
+    "lecture/forward.py",
+    "lecture/backward.py",
+    "lecture/vanishing.py",
+)
+
+
+@dataclass(frozen=True)
+class StudentQuestion:
+    """A question in a student's words, its answer, and where it is seen.
+
+    `page` is a file in views/, `state` the query parameters with which it opens, and `see` the key of the element that
+    is brought into sight.
+    """
+
+    text: str
+    answer: str
+    page: str
+    see: str
+    state: Mapping[str, str | list[str]] = field(default_factory=dict)
+
+
+def shown_by(experiment: str, text: str) -> StudentQuestion:
+    """A question that an experiment answers: with its claim, in the lab, on its run."""
+    found = EXPERIMENTS[experiment]
+    return StudentQuestion(text, found.claim, LAB, "experiment", experiment_link(found, found.config))
+
+
+QUESTIONS = (
+    StudentQuestion(
+        "How do I see that gradients vanish?",
+        "By δ, the gradient that arrives at a layer: drawn over the layers on a log axis it falls towards layer 1, by the same "
+        "factor at every layer.",
+        LAB,
+        "card_flow",
+        {"dataset": FIRST_SIGHT.dataset, **link(FIRST_SIGHT)},
+    ),
+    shown_by("relu_explodes", "ReLU's slope is 0 or 1: how can a gradient explode through it?"),
+    StudentQuestion(
+        "Do large weights make a sigmoid's gradients explode or vanish?",
+        "Vanish, mostly: a large θ makes U large, where the slope O(1 − O) falls like e^−|U| while θ only grows like θ. They "
+        "explode where U stays near 0: with b = −θ/2 and x = ½ each layer multiplies by θ/4.",
+        VANISHING,
+        "card_v_product",
+        {"v_theta": "20", "v_bias": "0", "v_x": "0.5", "v_depth": "10", "v_phi": "sigmoid"},
+    ),
+    shown_by("cross_entropy", "Does cross-entropy cure vanishing gradients?"),
+    shown_by("adam", "Does Adam help against vanishing gradients?"),
+    shown_by("dying_relu", "What is a dead ReLU, and what kills it?"),
+    shown_by("constant", "Why may biases start at 0, and weights not all alike?"),
+    shown_by("he_relu", "Xavier or He: why is there a 2?"),
+    StudentQuestion(
+        "Why do six sigmoid layers train, and seven do not?",
+        "There is no cliff between them: each layer takes the same share of the gradient. What looks like one is the point where "
+        "the learning rate and the steps no longer make up for it.",
+        VANISHING,
+        "card_v_product",
+        {"v_theta": "1", "v_bias": "0", "v_x": "0.5", "v_depth": "7", "v_phi": "sigmoid"},
+    ),
+    shown_by("linear", "Why does a network need a non-linear activation?"),
+    shown_by("batch_normalization", "Can batch normalization make gradients explode?"),
+    shown_by("skip", "Why do skip connections help?"),
+    shown_by("clipping", "What does gradient clipping do?"),
+    shown_by("flat_weight_gradients", "∂E/∂W is the same in all layers: are the gradients fine?"),
+    shown_by("float_types", "Does float32 make gradients vanish?"),
+    StudentQuestion(
+        "How do I work out one gradient by hand?",
+        "Follow θ's influence forward to the output, write down what each station multiplies it by, and multiply: "
+        "−(y − f) times the weight, times O(1 − O), times the input.",
+        BACKWARD,
+        "b_chain",
+        {"b_part": "By hand", "b_k": "θ3"},
+    ),
+)
+"""In the order in which they are offered; a new one is an entry here."""
+
+
+@st.fragment
+def ask() -> None:
+    """The questions to search and choose from; the answer to the one chosen, and the way to what shows it."""
+    with st.container(key="ask", gap="small"):
+        chosen = st.selectbox(
+            "What do you want to know?",
+            QUESTIONS,
+            index=None,
+            format_func=lambda question: question.text,
+            key="question",
+            placeholder="What do you want to know? Choose a question, or type a word of it",
+            label_visibility="collapsed",
+            icon=":material/help:",
+            filter_mode="contains",
+        )
+        if chosen is not None and not _is_answered(chosen):
+            with st.container(border=True, key="answer", horizontal=True, vertical_alignment="center"):
+                st.markdown(unbroken(chosen.answer), width="stretch")
+                st.page_link(
+                    f"views/{chosen.page}",
+                    label="Show me",
+                    icon=":material/arrow_forward:",
+                    query_params={**chosen.state, SEE: chosen.see},
+                )
+
+
+def _is_answered(question: StudentQuestion) -> bool:
+    """Does the page already show what answers it?"""
+    address = {name: st.query_params.get(name, "") for name in (SEE, EXPERIMENT)}
+    return question.page == LAB and address == {SEE: question.see, EXPERIMENT: question.state.get(EXPERIMENT, "")}
