@@ -8,6 +8,7 @@ from dashboard.charts.axes import layer_axis, layers_along, log_axis, log_ticks
 from dashboard.charts.marks import Line, bands, layer_lines, line, note
 from dashboard.charts.style import Figure, Style, merge
 from dashboard.charts.text import Text
+from dashboard.words.numbers import percent
 from nncore import Measurement
 from nncore.measures import LAYER_QUANTITIES
 
@@ -131,9 +132,13 @@ def signal(measured: Measurement, style: Style) -> Figure:
 
 
 def saturation(measured: Measurement, style: Style, step: int) -> Figure:
-    """Saturated (or inactive) share per layer over time, and the share of dead units."""
-    (name,) = (name for name in measured.values if name != "dead_fraction")
+    """Saturated (or inactive) share per layer over time, the share of dead units, and that of sure outputs."""
+    name = next(iter(measured.values))
     figure = layer_lines(measured, name, style, step)
+    sure = measured["sure_fraction"][:, -1]
+    if np.isfinite(sure).any():
+        hover = "step %{x}<br>sure outputs %{y:.1%}<extra></extra>"
+        figure["data"].append(line(measured.axes["step"], sure, "output", style.ink, hover, dash="dashdot"))
     dead = layer_lines(measured, "dead_fraction", style, step, dash="dash")
     for trace in dead["data"]:
         trace |= {"showlegend": False, "hovertemplate": trace["hovertemplate"].replace("layer", "dead units, layer")}
@@ -146,3 +151,25 @@ def saturation(measured: Measurement, style: Style, step: int) -> Figure:
         {"title": {"text": LAYER_QUANTITIES[name].label}, "range": [-0.02 * top, min(top, 1.04)], "tickformat": ".0%"},
     )
     return figure
+
+
+def saturated_where(measured: Measurement, step: int) -> str:
+    """In which layers units are on their flat side at a step, and how much of the output is, in words."""
+    name = next(iter(measured.values))
+    row = int(np.argmin(np.abs(measured.axes["step"] - step)))
+    shares, sure = measured[name][row, :-1], measured["sure_fraction"][row, -1]
+    said = []
+    if np.isfinite(shares).any():
+        least, most = int(np.nanargmin(shares)), int(np.nanargmax(shares))
+        said.append(
+            f"At step {measured.axes['step'][row]:,} {percent(shares[least])} of layer {least + 1} to {percent(shares[most])} of "
+            f"layer {most + 1}."
+            if most != least
+            else f"At step {measured.axes['step'][row]:,} {percent(shares[least])}, alike in every layer."
+        )
+    if np.isfinite(sure):
+        said.append(
+            f"The output (dash-dotted) is sure of {percent(sure)} of its answers, p(1 − p) below 1 % of ¼: this stops nothing, for "
+            "δ there is p − y."
+        )
+    return " ".join(said)

@@ -46,13 +46,22 @@ SPANS = 100.0
 """Largest over first loss, or first over smallest, from which on its axis is logarithmic: the rest would be a flat line."""
 
 
+FARTHEST = 1e4
+"""Times its first value at which a loss leaves its axis: on its way out of the finite numbers the rest would be a flat line."""
+
+
 def loss_axis(values: np.ndarray) -> dict[str, Any]:
-    """The axis of losses (n_lines, n_steps): logarithmic where they are positive and span decades after the first step."""
+    """The axis of losses (n_lines, n_steps): logarithmic where they are positive and span decades after the first step.
+
+    It ends FARTHEST times above the first one.
+    """
     finite, first = values[np.isfinite(values)], values[:, 0]
     began_at = first[np.isfinite(first)].max(initial=0.0)
     is_positive = finite.min(initial=np.inf) > 0 and began_at > 0
     if is_positive and (finite.max() / SPANS > began_at or finite.min() * SPANS < began_at):
-        return log_axis("loss", **log_ticks(finite))
+        leaves = finite.max() > FARTHEST * began_at
+        title = "loss, which goes on above" if leaves else "loss"
+        return log_axis(title, **log_ticks(np.minimum(finite, FARTHEST * began_at)))
     return {"title": {"text": "loss"}}
 
 

@@ -369,6 +369,24 @@ def inactive_fraction(layer: LayerView) -> Array:
     return _flat_share(layer, "one-sided")
 
 
+@_quantity("sure outputs", "sure", log=False, span=(0, 1))
+def sure_fraction(layer: LayerView) -> Array:
+    """Share of rows × outputs whose p is on the flat side of the loss's own sigmoid or softmax: p(1 − p) below 1 % of its
+    largest, ¼; only the output layer under bce or cross_entropy has a p.
+    """
+    name = layer.block.histories[0].config.loss_name
+    if not layer.is_output or name not in ("bce", "cross_entropy"):
+        return _undefined(layer)
+    z = layer.z_columns.astype(np.float64)
+    if name == "bce":
+        p = 1 / (1 + np.exp(-z))
+    else:
+        p = np.exp(z - z.max(axis=-2, keepdims=True))
+        p /= p.sum(axis=-2, keepdims=True)
+    is_flat = flat(p * (1 - p)) < SATURATED_BELOW / 4
+    return np.where(np.isnan(flat(p)).any(axis=-1), np.nan, is_flat.mean(axis=-1))
+
+
 @_quantity("dead units", "dead", log=False, span=(0, 1))
 def dead_fraction(layer: LayerView) -> Array:
     """Share of units with φ′(z) = 0 on every probe row; not defined for sign."""

@@ -41,7 +41,7 @@ from nncore.measures.drawn_network import drawn_network
 
 def over_time(history: History) -> m.Measurement:
     """Every quantity that a chart over time shows, from one replay."""
-    return m.over_time(history, (*gradients.heat_maps(), "inactive_fraction", "dead_fraction"))
+    return m.over_time(history, (*gradients.heat_maps(), "inactive_fraction", "dead_fraction", "sure_fraction"))
 
 
 @st.fragment
@@ -307,9 +307,17 @@ def saturation(
     if repeated:
         seed_study.saturation(training, repeated, record, share, look)
         return
-    measured = timeline.select(share, "dead_fraction")
+    measured = timeline.select(share, "dead_fraction", "sure_fraction")
     drawn, step = partial(activations.saturation, measured, look), int(training.history.step[record])
-    card.show("saturation", activations.SATURATION, measured, drawn(step), height=300, frames=play.marks(drawn))
+    card.show(
+        "saturation",
+        activations.SATURATION,
+        measured,
+        drawn(step),
+        height=300,
+        finding=activations.saturated_where(measured, step),
+        frames=play.marks(drawn),
+    )
 
 
 def signal_at(history: History, record: int) -> m.Measurement:

@@ -107,12 +107,13 @@ def test_what_was_learned_is_played(dataset: str, batch, draw) -> None:
 def test_charts_over_time_send_little_but_their_marker() -> None:
     history = run(SMALL)
     timeline = m.over_time(
-        history, ("delta_norm", "update_ratio", "inactive_fraction", "saturated_fraction", "dead_fraction")
+        history,
+        ("delta_norm", "update_ratio", "inactive_fraction", "saturated_fraction", "dead_fraction", "sure_fraction"),
     )
     charts = (
         partial(gradients.layer_by_step, timeline, "delta_norm", LOOK),
         partial(gradients.update_ratio, timeline.select("update_ratio"), LOOK),
-        partial(activations.saturation, timeline.select("saturated_fraction", "dead_fraction"), LOOK),
+        partial(activations.saturation, timeline.select("saturated_fraction", "dead_fraction", "sure_fraction"), LOOK),
         partial(loss.performance, m.performance(history), LOOK),
         partial(weights.layer_bands, m.layer_parameters(history, 1), LOOK),
         partial(weights.one_parameter, m.parameter(history, 0), LOOK),

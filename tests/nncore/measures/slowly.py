@@ -23,6 +23,12 @@ def output_delta(history: History, z: Array, y: Any) -> Array:
     return delta
 
 
+def is_sure(history: History, z: Array) -> Array:
+    """Per output of one sample: is its sigmoid or softmax within 1 % of its largest slope, ¼, of being flat?"""
+    p = 1 / (1 + np.exp(-z)) if history.config.loss_name == "bce" else np.exp(z) / np.exp(z).sum()
+    return p * (1 - p) < 0.01 * 0.25
+
+
 def slow_layers(history: History, record: int) -> list[dict[str, Array]]:
     """Per layer each probe sample's z, a, delta, (n_samples, width), and input, (n_samples, fan_in)."""
     layers = history.layout.split(history.theta[record].astype(np.float64))
@@ -81,6 +87,7 @@ def slow_quantities(history: History, record: int) -> list[dict[str, float]]:
             "distance": math.sqrt(((weight.astype(float) - first[index][0]) ** 2).sum()),
             "saturated_fraction": math.nan,
             "inactive_fraction": math.nan,
+            "sure_fraction": math.nan,
             "dead_fraction": math.nan,
             "update_ratio": math.nan,
             "gradient_cosine": math.nan,
@@ -104,5 +111,7 @@ def slow_quantities(history: History, record: int) -> list[dict[str, float]]:
                 row["inactive_fraction"] = flat.mean()
             if phi.name != "sign":
                 row["dead_fraction"] = np.mean([(unit == 0).all() for unit in slopes.T])
+        elif history.config.loss_name != "mse":
+            row["sure_fraction"] = np.mean([is_sure(history, z) for z in layer["z"]])
         rows.append(row)
     return rows
