@@ -1,6 +1,6 @@
 """Measurements -> why a run fails: flow, ledger of causes, verdicts, remedies, forensics, curvature."""
 
-from nncore.diagnosis.divergence import Forensics, LargestGrowth, forensics
+from nncore.diagnosis.divergence import Forensics, LargestGrowth, Turn, Turning, forensics, turning
 from nncore.diagnosis.float_types import FLOAT_TYPES, precision, underflow
 from nncore.diagnosis.flows import EXPLODED, VANISHED, Flow, flow, flow_of, initial_flow
 from nncore.diagnosis.gradient_ledger import PARTS, ledger
@@ -27,6 +27,8 @@ __all__ = [
     "Remedy",
     "Rule",
     "LargestGrowth",
+    "Turn",
+    "Turning",
     "Verdict",
     "check_prediction",
     "curvature",
@@ -45,6 +47,7 @@ __all__ = [
     "stability_line",
     "suggested_fork",
     "tried_out",
+    "turning",
     "underflow",
     "verdict",
     "without_line",

@@ -10,8 +10,12 @@ from nncore.history.history import TAIL, Divergence, History
 from nncore.measures.measurement import Measurement
 from nncore.model.layout import Array
 from nncore.numerics.blas import blas_threads
+from nncore.numerics.safe_norm import norm
 
 QUANTITIES = {"theta": "max |θ|", "z": "max |z|", "delta": "max |δ|"}
+TURNING = {"gradient": "‖∂E/∂θ‖", "loss": "the loss", "theta": "‖θ‖"}
+TURNED, FALLEN = 2.0, 0.5
+"""A quantity has turned up at so many times its value at the lowest loss; a loss below this share of its first has fallen."""
 AS_PRINTED = {**QUANTITIES, "loss": "the loss"}
 
 
@@ -84,6 +88,60 @@ def forensics(history: History) -> Forensics:
         tuple(caveats),
     )
     return Forensics(history.divergence, measurement, _largest_growth(steps, values, loss))
+
+
+@dataclass(frozen=True)
+class Turn:
+    """From this step on, up to the end, a quantity stays above TURNED times its value where the loss was lowest."""
+
+    quantity: str
+    step: int
+
+
+@dataclass(frozen=True)
+class Turning:
+    """How a run that first learned went on to diverge: where its loss was lowest, and what turned up since, in order."""
+
+    lowest: int
+    """The step of the lowest loss."""
+    measurement: Measurement
+    turns: tuple[Turn, ...]
+
+    def sentence(self) -> str:
+        """The order of events in words."""
+        told = ", ".join(f"{TURNING[each.quantity]} from step {each.step:,} on" for each in self.turns)
+        return f"The loss is lowest at step {self.lowest:,}. Above {TURNED:g} times what they were there, in this order: {told}."
+
+
+def turning(history: History) -> Turning | None:
+    """What turned up first in a run that learned, then diverged: the gradient, the loss or θ. None for any other run.
+
+    Axis: step, every record. Each quantity is divided by its value at the lowest loss: `gradient` ‖∂E/∂θ‖ as training
+    took it, `loss`, `theta` ‖θ‖. A run has learned where its loss fell below FALLEN of its first, TAIL records or more
+    before the end.
+    """
+    found = history.divergence
+    if found is None or not np.isfinite(history.loss[0]):
+        return None
+    lowest = int(np.nanargmin(history.loss[: history.last_finite + 1]))
+    if not (lowest < history.last_finite - TAIL and 0 < history.loss[lowest] < FALLEN * history.loss[0]):
+        return None
+    with np.errstate(all="ignore"):
+        sizes = {
+            "gradient": np.array([norm(each) for each in history.grad]),
+            "loss": history.loss,
+            "theta": np.array([norm(each) for each in history.theta]),
+        }
+        ratios = {name: np.asarray(size, np.float64) / float(size[lowest]) for name, size in sizes.items()}
+    turns = []
+    for name, ratio in ratios.items():
+        with np.errstate(invalid="ignore"):
+            calm = np.flatnonzero(ratio[: history.last_finite + 1] <= TURNED)
+        if len(calm) and calm[-1] < history.last_finite:
+            turns.append(Turn(name, int(history.step[calm[-1] + 1])))
+    turns.sort(key=lambda each: each.step)
+    measured = Measurement("since the lowest loss", {"step": history.step}, ratios)
+    return Turning(int(history.step[lowest]), measured, tuple(turns))
 
 
 def _largest(history: History, theta: Array) -> dict[str, Array]:

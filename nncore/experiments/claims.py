@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from nncore import measures
+from nncore.diagnosis.divergence import turning
+from nncore.diagnosis.hessian import curvature
 from nncore.diagnosis.snapshot import Snapshot
 
 GUESS = float(np.log(2.0))
@@ -115,6 +117,36 @@ def saturated(run: Snapshot, other: Snapshot) -> bool:
     return flat[0] > 0.75 and ratio(run) > 50 and loss(run) > 0.5 and flat[1] < 0.1 and learned(other)
 
 
+def sure_output(run: Snapshot, other: Snapshot) -> bool:
+    """run: over half of every hidden layer saturated at step 0; other: below a fifth at the end, most outputs sure, learned."""
+    sure = measures.per_layer(other.history, "sure_fraction", np.array([other.record]))["sure_fraction"][0, -1]
+    everywhere = bool((run.first("saturated_fraction")[:-1] > 0.5).all())
+    return everywhere and bool((other.now("saturated_fraction")[:-1] < 0.2).all()) and sure > 0.5 and learned(other)
+
+
+def fell_first(run: Snapshot, other: Snapshot) -> bool:
+    """run: its loss fell below a tenth of its first, where the sharpness was above 2/α; then the gradient turned up, with it
+    the loss, at last θ, and by step 300 it was not finite; other: fell at every step, and ends lower than run ever was.
+    """
+    found = turning(run.history)
+    if found is None or not diverged_by(run, 300):
+        return False
+    record = run.history.nearest(found.lowest)
+    sharpness = curvature(run.history, np.array([record]))["sharpness"][0]
+    order = {each.quantity: each.step for each in found.turns}
+    lowest = float(np.nanmin(run.history.loss))
+    fell = lowest < run.history.loss[0] / 10
+    in_order = len(order) == 3 and order["gradient"] <= order["loss"] < order["theta"]
+    overshoots = sharpness > 2 / run.history.config.learning_rate
+    calm = bool((np.diff(other.history.loss) < 0).all()) and loss(other) < lowest
+    return in_order and overshoots and fell and calm
+
+
+def activation_decides(run: Snapshot, other: Snapshot) -> bool:
+    """run: ratio above 0.1, more than 95 % right; other: ratio below 1e-6, less than 65 % right."""
+    return ratio(run) > 0.1 and learned(run) and ratio(other) < 1e-6 and accuracy(other) < 0.65
+
+
 def batch_normalization(run: Snapshot, other: Snapshot) -> bool:
     """run: ratio above 1e4, at a rate of 1.15 to 1.35; other: ratio below 1."""
     return ratio(run) > 1e4 and 1.15 < rate(run) < 1.35 and ratio(other) < 1
@@ -139,6 +171,21 @@ def zeros(run: Snapshot, other: Snapshot) -> bool:
     return only_the_bias and loss(run) < float(run.history.loss[0]) and accuracy(run) < 0.65 and learned(other)
 
 
+def sigmoid_zeros(run: Snapshot, other: Snapshot) -> bool:
+    """run: the last layer moved in the first step, the one before it in the second, in the end all, hidden units twins; other:
+    no weight moved; both less than 65 % right.
+    """
+    steps = measures.per_layer(run.history, "distance", np.array([1, 2]))["distance"] > 0
+    one_by_one = steps[0].tolist() == [*[False] * (run.n_layers - 1), True] and bool(steps[1, -2])
+    moved = one_by_one and bool(distance(run).all()) and not distance(other).any()
+    return moved and bool((run.twins[:-1] == 1).all()) and max(accuracy(run), accuracy(other)) < 0.65
+
+
+def near_zero(run: Snapshot, other: Snapshot) -> bool:
+    """run: ratio above 0.1 and learned; other: below 1e-4 and stuck."""
+    return ratio(run) > 0.1 and learned(run) and ratio(other) < 1e-4 and stuck(other)
+
+
 def constant(run: Snapshot, other: Snapshot) -> bool:
     """run: every hidden unit a twin, every layer moved, less than 70 % right; other: no twins, learned."""
     twins = bool((run.twins[:-1] == 1).all() and not other.twins.any())
@@ -150,7 +197,7 @@ def skip(run: Snapshot, other: Snapshot) -> bool:
     return 1 < ratio(run) < 20 and learned(run) and ratio(other) < 1e-4 and stuck(other)
 
 
-def adam(run: Snapshot, other: Snapshot) -> bool:
+def adaptive(run: Snapshot, other: Snapshot) -> bool:
     """The same ratio below 1e-3; run: first update above 0.01, loss below 0.65; other: below 1e-5, stuck."""
     moved = first_update(run) > 0.01 and first_update(other) < 1e-5
     return ratio(run) == ratio(other) < 1e-3 and moved and loss(run) < 0.65 and stuck(other)

@@ -32,6 +32,8 @@ SMALL_TANH = BASE.replace(activation="tanh", hidden=(8,) * 3)
 GLOROT = BASE.replace(
     dataset="digits", n_samples=300, hidden=(100,) * 5, activation="tanh", init="xavier_uniform", steps=20
 )
+CURVE = BASE.replace(dataset="parabola", hidden=(16,) * 3, activation="tanh", gain=0.2)
+SURE = BASE.replace(hidden=(32,) * 6, init="normal", optimizer="adam", learning_rate=0.003, steps=300)
 LINE = BASE.replace(dataset="sine", hidden=(2,), activation="linear", steps=2000, record_every=5)
 
 EXPERIMENTS = {
@@ -85,6 +87,24 @@ EXPERIMENTS = {
             0,
             ("delta_norm",),
             claims.cross_entropy,
+        ),
+        Experiment(
+            "activation_or_loss",
+            "vanishing",
+            "tanh with squared error, or sigmoid with cross-entropy?",
+            "It is the activation. With tanh layer 1 of twelve receives more than a tenth of the last layer's δ and more than "
+            "95 % are right, with squared error as with cross-entropy; with sigmoid less than a millionth arrives and fewer "
+            "than 65 % are right, with either loss.",
+            "Read the card by rows and by columns: the loss changes little, the activation everything.",
+            CALM.replace(activation="tanh", loss="mse"),
+            "tanh, squared error",
+            CALM,
+            "sigmoid, cross-entropy",
+            ("flow", "learned"),
+            0,
+            ("crossed",),
+            claims.activation_decides,
+            crossed="loss",
         ),
         Experiment(
             "flat_weight_gradients",
@@ -171,6 +191,42 @@ EXPERIMENTS = {
             claims.saturated,
         ),
         Experiment(
+            "sure_output",
+            "exploding",
+            "Saturated: every layer, or only the output",
+            "With weights of deviation 10 more than half of the units × rows of every hidden layer are saturated, not only of "
+            "the last one. A healthy network saturates nowhere but at its output: fewer than a fifth in each hidden layer, "
+            "while it is sure of more than half of its answers, and more than 95 % are right. There it stops nothing: under "
+            "cross-entropy δ at the output is p − y, without the slope p(1 − p).",
+            "Solid lines are hidden layers, the dash-dotted one is the output.",
+            SURE.replace(init_scale=10.0),
+            "deviation 10",
+            SURE.replace(init_scale=0.3),
+            "deviation 0.3",
+            ("saturation", "loss"),
+            300,
+            ("saturated_fraction",),
+            claims.sure_output,
+        ),
+        Experiment(
+            "fell_first",
+            "exploding",
+            "It fell nicely, then it diverged",
+            "At learning rate 0.5 the loss falls to less than a tenth of its first, then the gradient turns up, with it the loss, "
+            "at last θ, and before step 300 a number is not finite. Where the loss is lowest its sharpness is above 2/α: from "
+            "there on each step lands further up the other side. At 0.1 it falls at every step, and ends lower than it ever was at 0.5.",
+            "Which line leaves the dotted one first. The sharpness, measured further down, crosses 2/α before the loss turns.",
+            CURVE.replace(learning_rate=0.5),
+            "rate 0.5",
+            CURVE,
+            "rate 0.1",
+            ("turn", "loss", "learned"),
+            67,
+            ("loss",),
+            claims.fell_first,
+            (("sharpness", "true"),),
+        ),
+        Experiment(
             "batch_normalization",
             "exploding",
             "Batch normalization explodes at the start",
@@ -205,6 +261,23 @@ EXPERIMENTS = {
             claims.xavier_tanh,
         ),
         Experiment(
+            "near_zero",
+            "first weights",
+            "How near 0: one over √n",
+            "Twenty tanh layers of 32 units. With weights of deviation 1/√32 = 0.177 layer 1 receives more than a tenth of the "
+            "last layer's δ, and more than 95 % are right; with half of that less than a ten-thousandth arrives, and the loss "
+            "stays that of a guess.",
+            "A factor of 2 in the deviation is a factor of about 2 at each of 20 layers.",
+            CALM_TANH.replace(steps=300, init="normal", init_scale=0.177),
+            "1/√n",
+            CALM_TANH.replace(steps=300, init="normal", init_scale=0.0885),
+            "half of it",
+            ("flow", "signal"),
+            0,
+            ("delta_norm",),
+            claims.near_zero,
+        ),
+        Experiment(
             "he_relu",
             "first weights",
             "He against Xavier on 30 ReLU layers",
@@ -237,6 +310,25 @@ EXPERIMENTS = {
             400,
             ("distance",),
             claims.zeros,
+        ),
+        Experiment(
+            "sigmoid_zeros",
+            "first weights",
+            "Zeros under sigmoid, zeros under tanh",
+            "A sigmoid answers ½ to 0, tanh answers 0: that is the difference. Weights of 0 into a layer that is given ½ have a "
+            "gradient at once: with sigmoid the last layer moves in the first step, the one before it in the second, and in the "
+            "end every layer has moved, but all units of a layer alike. With tanh no weight ever moves. Neither gets 65 % "
+            "right.",
+            "W of the two: with tanh it stays at 0 in every layer.",
+            SMALL_TANH.replace(dataset="breast_cancer", init="zeros", activation="sigmoid"),
+            "sigmoid",
+            SMALL_TANH.replace(dataset="breast_cancer", init="zeros"),
+            "tanh",
+            ("theta", "flow"),
+            400,
+            ("distance",),
+            claims.sigmoid_zeros,
+            (("theta_layer", "4"),),
         ),
         Experiment(
             "constant",
@@ -288,7 +380,24 @@ EXPERIMENTS = {
             ("updates", "loss"),
             0,
             ("update_ratio",),
-            claims.adam,
+            claims.adaptive,
+        ),
+        Experiment(
+            "rmsprop",
+            "remedies",
+            "RMSProp moves as Adam does",
+            "The same first weights and the same vanishing δ, less than a thousandth at layer 1. Where SGD's first update changes "
+            "layer 1 by less than 1e-5 of its length, RMSProp's, divided by the root of the squared gradient's running mean, "
+            "changes it by more than 1 %, and the loss falls below 0.65. As with Adam the step is mended, not the gradient.",
+            "δ at step 0 is the same line twice; the update ratios are five decades apart.",
+            BASE.replace(hidden=(16,) * 6, optimizer="rmsprop", learning_rate=0.003),
+            "RMSProp",
+            BASE.replace(hidden=(16,) * 6),
+            "SGD",
+            ("updates", "loss"),
+            0,
+            ("update_ratio",),
+            claims.adaptive,
         ),
         Experiment(
             "clipping",

@@ -9,6 +9,7 @@ import numpy as np
 
 from dashboard.charts.drawings import circle, svg, text
 from dashboard.charts.style import Style, fade
+from dashboard.words.numbers import number, percent
 from nncore.measures import LAYER_QUANTITIES
 
 WIDTH, HEIGHT = 360, 190
@@ -28,6 +29,7 @@ LABELS = {
     "weight_gradient_norm": "∂E/∂W",
     "saturated_fraction": "saturated",
     "dead_fraction": "dead units",
+    "crossed": "δ of layer 1 over the last layer's, and accuracy",
 }
 
 
@@ -35,6 +37,8 @@ def picture(lines: Sequence[Line], labels: tuple[str, str], alt: str, style: Sty
     """Both runs' lines, the experiment's own in colour; `labels` name the two runs."""
     if "rows" in lines[0]:
         return svg(WIDTH, HEIGHT, _matrices(lines, labels, style), alt)
+    if lines[0]["quantity"] == "crossed":
+        return svg(WIDTH, HEIGHT, _cells(lines, labels, style), alt)
     curves = [line for line in lines if line["quantity"] != "rows"]
     x = _Axis([value for line in curves for value in line["x"]], LEFT + 8, RIGHT - 8)
     y = _vertical(curves)
@@ -46,7 +50,7 @@ def picture(lines: Sequence[Line], labels: tuple[str, str], alt: str, style: Sty
     for line in reversed(curves):  # the experiment's own run lies on top
         parts += _curve(line, x, y, style)
         if line["quantity"] == "loss" and line["x"][-1] < x.high:
-            parts.append(text(x.at(line["x"][-1]) + 8, TOP + 8, "× not finite", _colour(line, style), SIZE, "start"))
+            parts.append(text(x.at(line["x"][-1]) + 8, TOP + 8, "× diverges", _colour(line, style), SIZE, "start"))
     return svg(WIDTH, HEIGHT, [*parts, *_legend(curves, labels, style)], alt)
 
 
@@ -157,13 +161,13 @@ def _legend(lines: Sequence[Line], labels: tuple[str, str], style: Style) -> lis
         words = LABELS.get(quantity, quantity)
         parts.append(text(place, 14, words, colour, SIZE + 1, "start", 650))
         place += 8.2 * len(words) + 12
-    for number, label in enumerate(labels):
-        colour = _colour({"run": number, "quantity": quantities[0]}, style)
+    for run, label in enumerate(labels):
+        colour = _colour({"run": run, "quantity": quantities[0]}, style)
         parts.append(
             f'<line x1="{place:.0f}" x2="{place + 18:.0f}" y1="14" y2="14" stroke="{colour}" '
-            f'stroke-width="{2 if number else 3}"/>'
+            f'stroke-width="{2 if run else 3}"/>'
         )
-        parts.append(text(place + 23, 14, label, style.ink if not number else style.muted, SIZE, "start"))
+        parts.append(text(place + 23, 14, label, style.muted if run else style.ink, SIZE, "start"))
         place += 23 + 6.6 * len(label) + 14
     return parts
 
@@ -183,6 +187,26 @@ def _matrices(lines: Sequence[Line], labels: tuple[str, str], style: Style) -> l
                 f'height="{size - 1:.1f}" fill="{colour}" stroke="{style.border}" stroke-width="0.5"/>'
             )
         parts.append(text(left + 4 * size, HEIGHT - 14, "a column a unit", style.muted, SIZE))
+    return parts
+
+
+def _cells(lines: Sequence[Line], labels: tuple[str, str], style: Style) -> list[str]:
+    """Two settings crossed: a row a run with its twin, what arrives at layer 1 and the share that is right in each cell."""
+    wide, high, top = 172, 74, 26
+    parts = [text(4, 12, "δ first / last, rows put right", style.delta, SIZE, "start", 650)]
+    for row, (line, label) in enumerate(zip(lines, labels, strict=True)):
+        own = label.rpartition(", ")[0]
+        for column, name in enumerate(sorted(line["x"])):
+            place = line["x"].index(name)
+            left, up = 4 + column * (wide + 8), top + row * (high + 8)
+            lost = float(np.clip(-np.log10(line["y"][place]) / 8, 0, 1))
+            parts += [
+                f'<rect x="{left}" y="{up}" width="{wide}" height="{high}" rx="6" fill="{fade(style.delta, 0.3 * lost)}" '
+                f'stroke="{style.border}"/>',
+                text(left + wide / 2, up + 15, f"{own}, {name}", style.ink, SIZE - 1),
+                text(left + wide / 2, up + 38, number(line["y"][place]), style.ink, SIZE + 5, weight=650),
+                text(left + wide / 2, up + 60, percent(line["share"][place]), style.ink, SIZE),
+            ]
     return parts
 
 

@@ -11,7 +11,9 @@ import numpy as np
 
 from nncore import History, RunConfig, run
 from nncore import measures as m
-from nncore.experiments import EXPERIMENTS, Experiment
+from nncore.diagnosis import turning
+from nncore.diagnosis.snapshot import Snapshot
+from nncore.experiments import EXPERIMENTS, Experiment, claims
 from nncore.history.whole_file import write_whole_text
 from nncore.measures.learned import fitted_curve
 from nncore.numerics.spacing import evenly_spaced
@@ -35,8 +37,11 @@ def measured(experiment: Experiment) -> list[Line]:
     """The lines of an experiment's picture, from a fresh run of both its configs.
 
     A line is {"run": 0 or 1, "quantity": name, "x": [...], "y": [...]}; null stands where a number is not defined or
-    not finite. Weights are a matrix, {"rows": [[...]]}.
+    not finite. Weights are a matrix, {"rows": [[...]]}. "crossed" has δ of layer 1 over the last layer's in y, and accuracies in
+    "share": of the run, and of the one that exchanged the crossed setting.
     """
+    if experiment.crossed:
+        return [_crossed(number, experiment) for number in (0, 1)]
     histories = [run(_as_far_as_seen(config, experiment)) for config in (experiment.config, experiment.against)]
     lines = [
         {"run": number, "quantity": quantity} | _values(history, quantity, experiment.step)
@@ -53,6 +58,20 @@ def _as_far_as_seen(config: RunConfig, experiment: Experiment) -> RunConfig:
     return config.replace(steps=min(config.steps, experiment.step + 1))
 
 
+def _crossed(number: int, experiment: Experiment) -> Line:
+    pair = ((experiment.config, experiment.against)[number], experiment.exchanged()[number])
+    seen = [Snapshot(history, history.last_finite) for history in map(run, pair)]
+    names = [each.rpartition(", ")[2] for each in (experiment.label, experiment.against_label)]
+    shares = [claims.accuracy(each) for each in seen]
+    return {
+        "run": number,
+        "quantity": "crossed",
+        "x": [names[number], names[1 - number]],
+        "y": _short(np.array([claims.ratio(each) for each in seen])),
+        "share": _short(np.array(shares)),
+    }
+
+
 def _rows(history: History) -> Line:
     """Some of the rows that a curve was fitted to."""
     data = history.config.data()
@@ -65,6 +84,9 @@ def _values(history: History, quantity: str, step: int) -> Line:
     last = history.last_finite
     record = min(history.nearest(step), last)
     if quantity == "loss":
+        turned = turning(history)
+        if turned is not None:  # on from there it leaves every axis
+            last = min(history.nearest(each.step) for each in turned.turns if each.quantity == "loss")
         chosen = evenly_spaced(0, last, STEPS_DRAWN)
         return {"x": history.step[chosen].tolist(), "y": _short(history.loss[chosen])}
     if quantity == "fit":

@@ -21,7 +21,7 @@ from dashboard.views.lab.charts_causes import LEDGER, PRECISION
 from dashboard.words.numbers import number
 from nncore import History, Measurement, RunConfig
 from nncore.config.cost import seconds_in_words
-from nncore.diagnosis import curvature_seconds, curvature_so_far, forensics, ledger, precision, without_line
+from nncore.diagnosis import curvature_seconds, curvature_so_far, forensics, ledger, precision, turning, without_line
 from nncore.diagnosis.theory_gap import Distance
 
 SHARPNESS = "sharpness"
@@ -86,6 +86,10 @@ def ending(training: Training, look: Style) -> None:
     if training.history.divergence is None:
         return
     session().cards.begin("ending")
+    turned = training.measured(turning)
+    if turned is not None:
+        figure = end.turn(turned, look)
+        card.show("turn", end.TURN, turned.measurement, figure, height=300, finding=turned.sentence())
     found = training.measured(forensics)
     tipped = "" if found.largest_growth is None else found.largest_growth.sentence()
     left, right = st.columns(2)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from dashboard.charts.axes import drawable, layer_axis, log_axis, log_ticks, step_axis
-from dashboard.charts.marks import colour_bar, heat_map, line
+from dashboard.charts.marks import colour_bar, heat_map, line, step_line
 from dashboard.charts.style import Figure, Style
 from dashboard.charts.text import Text
 from nncore import Measurement
-from nncore.diagnosis import Forensics
+from nncore.diagnosis import Forensics, Turning
+from nncore.diagnosis.divergence import TURNED
 
 GROWTH = Text(
     "Before the end", "the largest number of each kind", "The line that turns up first is what carried the others away."
@@ -20,6 +21,16 @@ PLACE = Text(
     "✕ is not finite; the ringed cell is the first one. Numbers that grow from layer to layer are the weights' doing, from "
     "step to step the updates'.",
 )
+TURN = Text(
+    "What turned up first",
+    "as a share of its value at the lowest loss",
+    "A marker: the step from which on a line stays above the dotted one; upright: the lowest loss. Above the frame the lines go on until a number is not "
+    "finite.",
+)
+SINCE = {"gradient": ("‖∂E/∂θ‖", "solid", "circle"), "loss": ("loss", "dot", "x"), "theta": ("‖θ‖", "dash", "square")}
+HIGHEST = 1e4
+"""Where the axis of what turned up ends: what led there is far below, and would else be a flat line."""
+
 LINES = {
     "theta": ("max |θ|", "dash", "square"),
     "z": ("max |z|", "solid", "diamond"),
@@ -47,6 +58,49 @@ def growth(measured: Measurement, style: Style) -> Figure:
             "before_the_end",
             xaxis=step_axis(steps, range=[steps[0] - 0.4, steps[-1] + 0.4]),
             yaxis=log_axis("size", **log_ticks(np.concatenate(shown))),
+        ),
+    }
+
+
+def turn(found: Turning, style: Style) -> Figure:
+    """Loss, gradient and θ against their values at the lowest loss, up to a little after the last of them has turned up."""
+    steps, measured = found.measurement.axes["step"], found.measurement
+    last = max((each.step for each in found.turns), default=found.lowest)
+    shown = steps <= last + max(10, 0.25 * last)
+    colours = {"gradient": style.delta, "loss": style.ink, "theta": style.weight}
+    traces, low = [], 1.0
+    for name, (label, dash, symbol) in SINCE.items():
+        drawn = drawable(measured[name][shown])
+        low = min(low, float(np.nanmin(drawn, initial=1.0)))
+        hover = f"step %{{x}}<br>{label} × %{{y:.3g}}<extra></extra>"
+        traces.append(line(steps[shown], drawn, label, colours[name], hover, width=2.5, dash=dash, mode="lines"))
+        for each in (each for each in found.turns if each.quantity == name):
+            here = steps == each.step
+            traces.append(
+                line(
+                    steps[here],
+                    np.minimum(drawable(measured[name][here]), HIGHEST),
+                    f"{label} turns up",
+                    colours[name],
+                    f"from step {each.step} on<extra></extra>",
+                    mode="markers",
+                    symbol=symbol,
+                    size=12,
+                    showlegend=False,
+                )
+            )
+    level = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": TURNED, "y1": TURNED}
+    axis = log_ticks(np.array([low, HIGHEST]))
+    return {
+        "data": traces,
+        "layout": style.layout(
+            "what_turned_up",
+            xaxis=step_axis(steps[shown]),
+            yaxis=log_axis("× value at the lowest loss", **axis),
+            shapes=[
+                level | {"line": {"color": style.theory, "width": 1.5, "dash": "dot"}},
+                step_line(style, found.lowest),
+            ],
         ),
     }
 

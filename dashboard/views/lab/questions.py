@@ -12,13 +12,8 @@ from dashboard.state.session import EXPERIMENT, SEE
 from dashboard.words.sentences import unbroken
 from nncore.experiments import EXPERIMENTS
 
-LAB = "lab/page.py"
-LANDSCAPE, FORWARD, BACKWARD, VANISHING = (
-    "landscape/page.py",
-    "lecture/forward.py",
-    "lecture/backward.py",
-    "lecture/vanishing.py",
-)
+LAB, GALLERY = "lab/page.py", "experiments/page.py"
+LANDSCAPE, BACKWARD, VANISHING = "landscape/page.py", "lecture/backward.py", "lecture/vanishing.py"
 
 
 @dataclass(frozen=True)
@@ -60,11 +55,38 @@ QUESTIONS = (
         "card_v_product",
         {"v_theta": "20", "v_bias": "0", "v_x": "0.5", "v_depth": "10", "v_phi": "sigmoid"},
     ),
+    StudentQuestion(
+        "Is the loss flat where the gradient is small?",
+        "Right there, yes; further away it depends. Move the layer by its own length: on a plateau, where the first layers of a "
+        "deep sigmoid network stand, the loss stays as it is; where only a unit is saturated, or the run has arrived in a valley, "
+        "it changes.",
+        LANDSCAPE,
+        "card_along_layers",
+        {"dataset": FIRST_SIGHT.dataset, **link(FIRST_SIGHT)},
+    ),
+    shown_by("sure_output", "Does saturation sit in the last layer, or in every layer?"),
     shown_by("cross_entropy", "Does cross-entropy cure vanishing gradients?"),
+    shown_by(
+        "activation_or_loss",
+        "tanh with squared error learns, sigmoid with cross-entropy does not: which of the two is it?",
+    ),
     shown_by("adam", "Does Adam help against vanishing gradients?"),
+    shown_by("rmsprop", "Does RMSProp help against vanishing gradients?"),
     shown_by("dying_relu", "What is a dead ReLU, and what kills it?"),
-    shown_by("constant", "Why may biases start at 0, and weights not all alike?"),
+    StudentQuestion(
+        "Does ReLU cure vanishing gradients?",
+        "By its slope, yes: where a unit is on it is exactly 1, and takes nothing. But about half of the units are off, with slope 0, "
+        "and only weights with He's 2 make up for them; with Xavier's δ still vanishes, by a factor of about √2 a layer. A unit "
+        "that is off on every row is dead.",
+        LAB,
+        "experiment",
+        experiment_link(EXPERIMENTS["he_relu"], EXPERIMENTS["he_relu"].config),
+    ),
     shown_by("he_relu", "Xavier or He: why is there a 2?"),
+    shown_by("near_zero", "How near to 0 must the first weights be?"),
+    shown_by("constant", "Why may biases start at 0, and weights not all alike?"),
+    shown_by("sigmoid_zeros", "What happens when all weights start at 0?"),
+    shown_by("fell_first", "My loss fell nicely, then it became NaN: what happened?"),
     StudentQuestion(
         "Why do six sigmoid layers train, and seven do not?",
         "There is no cliff between them: each layer takes the same share of the gradient. What looks like one is the point where "

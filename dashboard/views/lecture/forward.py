@@ -15,7 +15,8 @@ from dashboard.views.lecture.quiz import Question, ask, predict
 from dashboard.views.lecture.worked_example import EXAMPLE_THETA, ROLES, SAMPLES
 from dashboard.words.formulas import folded, product, tex, worked
 from dashboard.words.numbers import digits
-from nncore import Activation
+from nncore import Activation, measures, run
+from nncore.experiments import EXPERIMENTS
 from nncore.lecture.models import ForwardPass, collapsed, forward, symmetry
 
 EXAMPLE = np.array(EXAMPLE_THETA)
@@ -101,6 +102,18 @@ def notices(theta: np.ndarray, x: float, seen: ForwardPass, phi: Activation) -> 
     return found
 
 
+NEAR = {"half of that": 0.5, "1/√32": 1.0, "twice that": 2.0}
+"""Deviations of the weights, as multiples of 1/√n."""
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def carried(size: float) -> float:
+    """δ of layer 1 over that of the last, untrained, in 20 tanh layers of 32 units with weights of deviation size/√32."""
+    config = EXPERIMENTS["near_zero"].config.replace(init_scale=size / 32**0.5, steps=0)
+    delta = measures.gradient_flow(run(config), 0)["delta_norm"].ravel()
+    return float(delta[0] / delta[-1])
+
+
 def questions() -> list[Question]:
     """What to predict on this page, from students' own questions."""
     line = collapsed(EXAMPLE)
@@ -148,7 +161,10 @@ def questions() -> list[Question]:
             ("it grows twentyfold", "it stays the same", "it all but disappears"),
             2,
             f"U11 goes from {digits(float(gentle.u11))} to {digits(float(flat.u11))}, and φ′ from "
-            f"{digits(float(gentle.slope_1))} to {digits(float(flat.slope_1), 3)}: large weights push a sigmoid onto its flat side.",
+            f"{digits(float(gentle.slope_1))} to {digits(float(flat.slope_1), 3)}: large weights push a sigmoid onto its flat side. "
+            "How near, in a deep network: a deviation of 1/√n for n inputs. Of δ at the output of 20 tanh layers of 32 units "
+            + ", ".join(f"{digits(carried(size), 3)} arrives at layer 1 at {name}" for name, size in NEAR.items())
+            + ".",
             situation(tuple(steep), 1.0, "sigmoid"),
             "f_network",
         ),

@@ -21,6 +21,7 @@ CHARTS = (
     "loss",
     "learned",
     "theta",
+    "turn",
 )
 """Keys of the charts that a verdict may point at."""
 

@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 
 from nncore import RunConfig, run
-from nncore.diagnosis import forensics
+from nncore.diagnosis import forensics, turning
+from nncore.diagnosis.divergence import TURNED
+from nncore.experiments import EXPERIMENTS
 from nncore.history.history import TAIL
+from nncore.numerics.safe_norm import norm
 
 BURST = RunConfig(dataset="parabola", n_samples=20, hidden=(6,) * 3, activation="linear", learning_rate=5.0)
 
@@ -75,3 +78,24 @@ def test_mini_batches_are_a_caveat() -> None:
 def test_a_run_that_stayed_finite_is_refused() -> None:
     with pytest.raises(ValueError, match="needs a run that diverged"):
         forensics(run(BURST.replace(learning_rate=0.001, steps=2)))
+
+
+def test_a_run_that_learned_first_turns_up_in_the_order_of_its_own_numbers() -> None:
+    experiment = EXPERIMENTS["fell_first"]
+    history = run(experiment.config)
+    found = turning(history)
+    assert found is not None and found.lowest == history.step[np.nanargmin(history.loss)]
+    sizes = {"gradient": norm(history.grad), "loss": history.loss, "theta": norm(history.theta)}
+    lowest = history.nearest(found.lowest)
+    assert [each.step for each in found.turns] == sorted(each.step for each in found.turns)
+    for each in found.turns:
+        size = np.asarray(sizes[each.quantity], np.float64)
+        ratio, record = size / size[lowest], history.nearest(each.step)
+        np.testing.assert_allclose(found.measurement[each.quantity][: record + 1], ratio[: record + 1], rtol=1e-12)
+        assert ratio[record - 1] <= TURNED and (ratio[record : history.last_finite + 1] > TURNED).all()
+        assert f"from step {each.step}" in found.sentence()
+    assert turning(run(experiment.against)) is None
+
+
+def test_a_run_that_never_learned_has_no_turn() -> None:
+    assert turning(run(BURST)) is None

@@ -14,18 +14,24 @@ NEAR_MISSES = {
     "deep_sigmoid": {"hidden": (32,) * 5},
     "depth": {"activation": "tanh"},
     "cross_entropy": {"activation": "tanh"},
+    "activation_or_loss": {"activation": "sigmoid"},
     "flat_weight_gradients": {"gain": 1.0},
     "float_types": {"gain": 1.0},
     "exploding": {"gain": 2.0},
     "relu_explodes": {"gain": 1.2},
     "saturated": {"init_scale": 2.0},
+    "sure_output": {"init_scale": 1.0},
+    "fell_first": {"learning_rate": 0.05},
     "batch_normalization": {"normalization": "layer"},
     "xavier_tanh": {"gain": 0.5},
+    "near_zero": {"init_scale": 0.1},
     "he_relu": {"gain": 0.7},
     "zeros": {"init": "constant", "init_scale": 0.01},
+    "sigmoid_zeros": {"activation": "tanh"},
     "constant": {"init": "normal"},
     "skip": {"init_scale": 0.3},
     "adam": {"learning_rate": 1e-6},
+    "rmsprop": {"learning_rate": 1e-6},
     "clipping": {"clip_norm": 1e6},
     "dying_relu": {"learning_rate": 0.3},
     "linear": {"activation": "elu"},
@@ -55,13 +61,25 @@ def test_claim_does_not_hang_on_the_last_bits(experiment: Experiment, monkeypatc
     assert not experiment.holds(run(experiment.config.replace(**NEAR_MISSES[experiment.name])), other)
 
 
+@pytest.mark.parametrize("name", [name for name, each in EXPERIMENTS.items() if each.crossed])
+@pytest.mark.parametrize("nudged", [False, True], ids=["as_it_is", "nudged"])
+def test_claim_holds_also_of_the_runs_that_exchanged_one_setting(
+    name: str, nudged: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if nudged:
+        nudge_first_weights(monkeypatch)
+    experiment = EXPERIMENTS[name]
+    ours, theirs = (run(config) for config in experiment.exchanged())
+    assert experiment.holds(ours, theirs) and not experiment.holds(theirs, ours)
+
+
 @every_experiment
 def test_experiment_is_complete_in_words_and_cheap_to_run(experiment: Experiment) -> None:
     assert experiment.topic in TOPICS
     assert experiment.claim.endswith(".") and experiment.look_for.endswith(".")
     assert 3 <= len(experiment.title.split()) <= 8
     assert experiment.charts and set(experiment.charts) <= set(CHARTS)
-    assert set(experiment.picture) <= {*m.LAYER_QUANTITIES, "loss", "fit", "weights"}
+    assert set(experiment.picture) <= {*m.LAYER_QUANTITIES, "loss", "fit", "weights", "crossed"}
     for config in (experiment.config, experiment.against):
         assert 0 <= experiment.step <= config.steps
         assert estimate(config).seconds < 2
