@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.state.session import PageLayout, peek, session
+from dashboard.state.session import SEE, PageLayout, peek, session
 
 PARTS = {
     "headline": "What happened, in words",
@@ -68,11 +68,15 @@ def shows(key: str) -> bool:
 def fold(groups: Sequence[Group]) -> None:
     """Leave out the charts of the groups that are folded; called before any of them is measured.
 
-    A lesson that chooses its charts has no groups, and a chart that comes first stands outside of its own.
+    A lesson that chooses its charts has no groups, and a chart that comes first stands outside of its own. A link that
+    leads to a chart unfolds its group.
     """
-    layout = session().layout
+    layout, sought = session().layout, session().sought
+    asked = st.query_params.get(SEE, "")
     layout.folded = {}
     for group in groups:
+        if asked.removeprefix("card_") in group.charts and (sought is None or sought.asked != asked):
+            st.session_state[group.key] = True
         if not peek(group.key, group.is_open):
             layout.folded |= dict.fromkeys(group.charts, group.key)
 

@@ -11,7 +11,7 @@ from dashboard.charts import activations, gradients, loss, weights
 from dashboard.jobs.measurements import BackgroundMeasurement, measurements, watched
 from dashboard.jobs.work import Training
 from dashboard.state.session import session
-from dashboard.ui import layout
+from dashboard.ui import layout, sight
 from dashboard.views.lab import remedy_check
 from dashboard.words.markup import escape
 from dashboard.words.numbers import number
@@ -140,11 +140,17 @@ def unfold(proof: str, found: Verdict) -> None:
         key=f"proof_{found.rule}",
         type="tertiary",
         help="Unfolds the charts below among which it stands.",
-        on_click=layout.unfold,
+        on_click=lead_to,
         args=(found.chart,),
     )
     if pressed:
         st.rerun()  # this fragment alone would leave the charts folded
+
+
+def lead_to(chart: str) -> None:
+    """Unfold the group of a chart and bring it into sight."""
+    layout.unfold(chart)
+    sight.bring(f"card_{chart}")
 
 
 def _evidence(found: Verdict) -> str:

@@ -323,6 +323,13 @@ def test_a_lesson_shows_its_charts_without_unfolding_a_group() -> None:
     assert "chart_ledger" not in plots(app)
 
 
+def test_a_link_that_leads_to_a_chart_unfolds_its_group_once() -> None:
+    app = opened(**SMALL, why="false", see="card_saturation")
+    assert "chart_saturation" in plots(app)
+    app.session_state["why"] = False
+    assert "chart_saturation" not in plots(app.run())
+
+
 def test_a_chosen_weight_unfolds_the_chart_of_it() -> None:
     app = opened(**SMALL, parameters="false")
     state = app.session_state
