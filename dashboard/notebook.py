@@ -125,8 +125,8 @@ def _rows(recorded: Recorded) -> list[int]:
 
 
 def _recorded_flow(recorded: Recorded, record: int, style: Style) -> Figure:
-    measured = of_recorded.per_layer(recorded, "delta_norm", sorted({0, record}), _rows(recorded))
-    return own_model.flow(measured, style)
+    names = ("delta_norm", "weight_gradient_norm")
+    return own_model.flow(of_recorded.per_layer(recorded, names, sorted({0, record}), _rows(recorded)), style)
 
 
 def _recorded_loss(recorded: Recorded, record: int, style: Style) -> Figure:

@@ -14,8 +14,8 @@ from nncore.model.layout import Array, Layout
 NETWORK = Text(
     "The network",
     "lit by its gradient",
-    "An edge is as strong as |∂E/∂W|, a unit's ring as its |δ|: δ = ∂E/∂z is the gradient that arrives at a unit. The scale is "
-    "the same in every run. A wide edge is a large weight, a dashed one is negative.",
+    "An edge is as strong as |∂E/∂W|, a ring as |δ|: δ = ∂E/∂z is the gradient that arrives at a unit. One scale for "
+    "every run. A wide edge is a large weight, a dashed one is negative.",
 )
 
 SCALE = (-8, 0)

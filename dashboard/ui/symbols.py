@@ -9,7 +9,7 @@ from dashboard.words.symbols import DELTA, NETWORK, table
 
 def fold() -> None:
     """The table of symbols, to be opened."""
-    with st.expander("What the symbols mean", icon=":material/menu_book:", key="symbols"):
+    with st.expander("What the symbols mean", type="compact", icon=":material/menu_book:", key="symbols"):
         st.markdown(table(NETWORK))
 
 

@@ -45,7 +45,10 @@ def add_css() -> None:
         if is_large()
         else ""
     )
-    margins = "@media (min-width: 768px) { .stMainBlockContainer { padding-left: 2rem; padding-right: 2rem; } }"
+    margins = (
+        ".stMainBlockContainer { padding-top: 4.25rem; }"
+        "@media (min-width: 768px) { .stMainBlockContainer { padding-left: 2rem; padding-right: 2rem; } }"
+    )
     # Streamlit writes white on the primary colour, which is too pale for that in the dark.
     filled = '[data-testid="stBaseButton-primary"], [data-tag], [data-tag] button'
     phone = (

@@ -332,7 +332,7 @@ class Recorded(Shown):
         >>> from nncore.recorders.example import example
         >>> recorded = Recorded.open(example(tempfile.mkdtemp() + "/run.arrows"))
         >>> [trace.name for trace in recorded.plot("gradient flow", step=20).data]
-        ['δ at step 0', 'δ at step 20']
+        ['δ at step 0', 'δ at step 20', '∂E/∂W at step 0', '∂E/∂W at step 20']
         """
         return plotted(self, name, step, dark)
 

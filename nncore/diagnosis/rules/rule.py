@@ -21,7 +21,6 @@ CHARTS = (
     "loss",
     "learned",
     "theta",
-    "turn",
 )
 """Keys of the charts that a verdict may point at."""
 

@@ -78,7 +78,7 @@ def test_experiment_is_complete_in_words_and_cheap_to_run(experiment: Experiment
     assert experiment.topic in TOPICS
     assert experiment.claim.endswith(".") and experiment.look_for.endswith(".")
     assert 3 <= len(experiment.title.split()) <= 8
-    assert experiment.charts and set(experiment.charts) <= set(CHARTS)
+    assert experiment.charts and set(experiment.charts) <= {*CHARTS, "turn"}  # turn: of a run that diverged, by itself
     assert set(experiment.picture) <= {*m.LAYER_QUANTITIES, "loss", "fit", "weights", "crossed"}
     for config in (experiment.config, experiment.against):
         assert 0 <= experiment.step <= config.steps
