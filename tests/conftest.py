@@ -46,7 +46,7 @@ def click(app: Any, key: str, **point: Any) -> None:
     from streamlit.components.v2.bidi_component.main import _make_trigger_id  # tests/torch runs without it
 
     charts = [element.proto for element in app.get("bidi_component")]
-    chart = next(proto for proto in charts if json.loads(proto.json)["key"] == key)
+    chart = next(proto for proto in charts if json.loads(proto.json).get("key") == key)
     states = app._tree.get_widget_states()
     event = states.widgets.add(id=_make_trigger_id(chart.id, "events"))
     event.json_trigger_value = json.dumps([{"event": "click", "value": point}])
