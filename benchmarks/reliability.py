@@ -1,4 +1,4 @@
-"""`python -m benchmarks.reliability [load fairness closed memory kill] [--short]`: what a crowd, a closed tab or a kill does.
+"""`python -m benchmarks.reliability [load fairness closed memory kill history] [--short]`: what a crowd, a closed tab, a kill does.
 
 A server of its own is started, and sessions speak Streamlit's protocol to it over WebSockets. Written to RELIABILITY.md when
 everything was asked for at full length.
@@ -25,12 +25,15 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from playwright.sync_api import sync_playwright
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import connect
 
 from nncore import History
 from nncore.history.whole_file import write_whole_text
+from tests.browser import chromium
+from tests.browser.walk import Walk
 
 ROOT = Path(__file__).parents[1]
 DOCUMENT = Path(__file__).with_name("RELIABILITY.md")
@@ -261,7 +264,24 @@ def kill(short: bool) -> list[str]:
     return [f"{tries} kills of a command that writes over a history: {whole} times the file was whole"]
 
 
-PARTS = {"load": load, "fairness": fairness, "closed": closed, "memory": memory, "kill": kill}
+def history(short: bool) -> list[str]:
+    """A random walk through the pages in Chromium, and then all the way Back and Forward."""
+    actions = 30 if short else 300
+    with server() as (port, _), sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium.find(), args=list(chromium.FLAGS))
+        page = browser.new_page(viewport={"width": 1400, "height": 900})
+        page.set_default_timeout(1000 * ANSWER_SECONDS)
+        reader = Walk(page, f"http://127.0.0.1:{port}")
+        reader.wander(actions)
+        reader.retrace()
+        browser.close()
+    return [
+        f"{actions} actions through menu, links, buttons, sliders, Back and Forward left {len(reader.entries)} entries; all the "
+        "way back and forth again, each showed what it had shown when it was left"
+    ]
+
+
+PARTS = {"load": load, "fairness": fairness, "closed": closed, "memory": memory, "kill": kill, "history": history}
 
 HEAD = """# What a crowd, a closed tab or a kill does
 
