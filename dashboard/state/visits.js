@@ -24,7 +24,7 @@ function create() {
   const native = { push: history.pushState.bind(history), replace: history.replaceState.bind(history) };
   // acts: what the reader has done so far. An entry is open until the page has answered what began it; `moved` is the
   // one parameter that it changed, `seen` what its address has said so far.
-  const visits = { quiet: [], merged: 0, acts: 0, entry: null, waiting: null, number: history.state?.visit ?? 0 };
+  const visits = { quiet: [], merged: 0, acts: 0, entry: null, waiting: null, rewound: null, number: history.state?.visit ?? 0 };
 
   const read = (url = location.href) => said(new URL(url, location.href), visits.quiet);
   const begin = (moved, returning = false) => {
@@ -46,7 +46,18 @@ function create() {
     begin(moved);
   };
 
+  // What was pushed while the page was loaded, before this script was: its entries are left for the first of them.
+  const rewind = () => {
+    const { navigation } = window; // not in every browser
+    const isExtra = history.state !== null && history.state.visit === undefined;
+    visits.rewound ??= location.href;
+    if (isExtra && navigation?.entries()[navigation.currentEntry.index - 1]?.sameDocument) return history.back();
+    stay(visits.rewound);
+    visits.rewound = null;
+  };
+
   function write(url, byReader) {
+    if (visits.rewound) return (visits.rewound = url);
     const { entry } = visits, now = read(url), names = difference(read(), now);
     const moved = names.length === 1 ? names[0] : "";
     const hasActed = visits.acts > entry.acts;
@@ -62,7 +73,7 @@ function create() {
   }
 
   begin("");
-  native.replace({ visit: visits.number }, "", location.href);
+  rewind();
   history.replaceState = (state, unused, url) => write(url, true);
   history.pushState = (state, unused, url) => write(url, false);
   const act = () => (visits.acts += 1);
@@ -80,6 +91,10 @@ function create() {
   };
   addEventListener("popstate", (event) => {
     if (visits.isPassedOn) return;
+    if (visits.rewound) {
+      event.stopImmediatePropagation();
+      return rewind();
+    }
     const isAnswering = visits.entry.returning && visits.entry.isOpen;
     visits.number = event.state?.visit ?? visits.number;
     begin("", true);
