@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard.state import lessons
-from dashboard.state.session import EXPERIMENT, STEP
+from dashboard.state.session import EXPERIMENT, STEP, session
 from dashboard.words.labels import label, option
 from nncore import RunConfig
 from nncore.config.settings import LEARNING_RATES, number, number_within
@@ -179,8 +179,9 @@ def setting(key: str) -> Any:
 
 def asked() -> dict[str, list[str]]:
     """The settings that the address asks for and no widget has taken yet: key -> its values. Call it before any is drawn."""
-    keys = [key for key in st.query_params if key in FIRST_SETTINGS and key not in st.session_state]
-    return {key: st.query_params.get_all(key) for key in keys}
+    dropped, session().endless = session().endless, {}
+    said = {key: st.query_params.get_all(key) for key in st.query_params} | dropped
+    return {key: texts for key, texts in said.items() if key in FIRST_SETTINGS and key not in st.session_state}
 
 
 def not_taken(wanted: Mapping[str, Sequence[str]], settings: Mapping[str, Any]) -> list[str]:

@@ -140,6 +140,8 @@ class Session:
     """Has the page still to take them? It does where the sidebar is drawn for the first time."""
     comes_back: bool = False
     """Has the browser gone back or forth to what this run draws?"""
+    endless: dict[str, list[str]] = field(default_factory=dict)
+    """What was dropped from the address before a widget could refuse it."""
     not_taken: tuple[list[str], dict[str, Any]] | None = None
     """Sentences about what the address asked for in vain, and the settings that were taken."""
     pins: list[str] = field(default_factory=list)
@@ -261,6 +263,7 @@ def forget_infinities() -> None:
     """Drop infinite numbers from the address, on which Streamlit's whole-number inputs stop; others it drops itself."""
     endless = [key for key in st.query_params if key != PIN and any(map(_is_endless, st.query_params.get_all(key)))]
     for key in endless:
+        session().endless[key] = st.query_params.get_all(key)
         del st.query_params[key]
     if endless:
         st.rerun()

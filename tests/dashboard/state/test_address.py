@@ -238,6 +238,7 @@ def test_value_out_of_range_falls_back_to_the_page_that_everybody_sees() -> None
         ("learning_rate", "0.7", "sets Learning rate to '0.7', which it cannot be here: 0.1 is taken instead."),
         ("activation", "banana", "sets Activation to 'banana', which it cannot be here: sigmoid is taken instead."),
         ("depth", "999", "sets Depth to '999', which it cannot be here: 12 is taken instead."),
+        ("seed", "inf", "sets Seed to 'inf', which it cannot be here: 0 is taken instead."),
     ],
 )
 def test_a_setting_that_the_address_asks_for_in_vain_is_said_with_what_is_taken(
