@@ -9,7 +9,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from dashboard.state.address import FIRST_SETTINGS, written
-from dashboard.state.session import KEY, STEP, session
+from dashboard.state.session import KEY, STEP, Session, session
 from dashboard.state.undo import MERGED_SECONDS
 from dashboard.words.settings import shape
 from nncore import RunConfig
@@ -74,7 +74,7 @@ def bring() -> None:
     if run is None or not brings or now.comes_back:
         return
     st.session_state.update(now.widgets)
-    told = {key: text for key, value in now.widgets.items() if (text := _told(key, value)) is not None}
+    told = {key: text for key, value in now.widgets.items() if (text := _told(now, key, value)) is not None}
     with run.session_state.query_params() as parameters:
         for binding in filter(None, map(parameters.get_binding_for_param, told)):  # to a widget of the page before
             parameters.unbind_widget(binding.widget_id)
@@ -82,11 +82,12 @@ def bring() -> None:
         parameters.set_initial_query_params_from_current()
 
 
-def _told(key: str, value: Any) -> str | list[str] | None:
+def _told(now: Session, key: str, value: Any) -> str | list[str] | None:
     """What the address says of a widget; None where it says nothing, and where only the widget knows how."""
     if key in FIRST_SETTINGS:
         return None if value == FIRST_SETTINGS[key] else written(key, value)
-    return str(value) if isinstance(value, int) else None
+    first = now.widgets.get("steps") if key == STEP else 1  # a page opens on the last step, a layer and a seed
+    return str(value) if isinstance(value, int) and value != first else None
 
 
 # Titles -----------------------------------------------------------------------------------------------------

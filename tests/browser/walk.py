@@ -13,6 +13,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from dashboard.state.visits import QUIET
 from tests.browser.helpers import wait_idle
 
+UNFINISHED = ".st-key-training, [data-testid=stSkeleton]"
 FINISHED = (ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY)
 SMALL = "depth=3&width=4&steps=20&n_samples=40"
 
@@ -174,7 +175,7 @@ class Walk:
         before = None
         while True:
             self.page.wait_for_timeout(200)
-            if not self.talk.is_answered or self.page.locator(".st-key-training").count():
+            if not self.talk.is_answered or self.page.locator(UNFINISHED).count():
                 continue
             wait_idle(self.page)
             now = self.page.evaluate(SHOWN)
