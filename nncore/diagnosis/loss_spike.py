@@ -55,8 +55,10 @@ def last_spike(recorded: Recorded, record: int) -> LossSpike | None:
     logged = np.flatnonzero(recorded.has_number("loss")[: record + 1])
     for place in range(len(logged) - 1, LEAD + LEAST - 1, -1):
         at = int(logged[place])
-        usual = loss[logged[max(place - LEAD - WINDOW, 0) : place - LEAD]]
         recent = loss[logged[place - LEAD : place]]
+        if loss[at] <= recent.max():
+            continue
+        usual = loss[logged[max(place - LEAD - WINDOW, 0) : place - LEAD]]
         if not (np.isfinite(usual).all() and np.isfinite(recent).all()) or _stands_out(recent[-1], usual):
             continue  # it had jumped before
         rise = loss[at] - float(np.median(usual))

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from nncore.diagnosis.loss_spike import LossSpike, last_spike
 from nncore.diagnosis.recorded_run import RecordedVerdict, recorded_verdict
 from nncore.recorders import Recorded
 from nncore.recorders.torch import record
@@ -104,3 +105,38 @@ def test_the_module_that_diverges_first_is_named(tmp_path: Path) -> None:
     model = seeded(mlp, act=nn.ReLU)
     found = verdicts(tmp_path, model, blobs(), torch.optim.SGD(model.parameters(), lr=1e20))
     assert "From step" in found["not_finite"].sentence and found["not_finite"].severity == 3
+
+
+def test_a_layer_that_is_pushed_the_wrong_way_is_named_before_the_loss_jumps(tmp_path: Path) -> None:
+    def trained(push: float) -> Recorded:
+        model = seeded(
+            lambda: nn.Sequential(
+                *(each for k in range(5) for each in (nn.Linear(20 if k == 0 else 32, 32), nn.Tanh())), nn.Linear(32, 4)
+            )
+        )
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.15)
+        x = torch.randn(600, 20)
+        y = (x[:, 0] > 0).long() + 2 * (x[:, 1] * x[:, 2] > 0).long()
+        path = tmp_path / f"{push}.arrows"
+        with record(model, optimizer, every=1, path=path) as recorder:
+            for step in range(240):
+                rows = torch.randint(600, (64,))
+                loss = F.cross_entropy(model(x[rows]), y[rows])
+                optimizer.zero_grad()
+                loss.backward()
+                if step >= 220:
+                    model[4].weight.grad.mul_(push)
+                optimizer.step()
+                recorder.log(loss)
+        return Recorded.open(path)
+
+    alone, pushed = (last_spikes(trained(push)) for push in (1.0, -60.0))
+    assert not any(spike.movers for spike, _ in alone)
+    spike, names = next((spike, names) for spike, names in pushed if spike.record >= 220)
+    assert names == ["4.weight"] and spike.first == 220 < spike.record
+
+
+def last_spikes(recorded: Recorded) -> list[tuple[LossSpike, list[str]]]:
+    """What is found at each of the last records, and the names of what moved first."""
+    found = [spike for record in range(200, len(recorded.steps)) if (spike := last_spike(recorded, record))]
+    return [(spike, [recorded.parameters[place].name for place in spike.movers]) for spike in found]
