@@ -198,7 +198,8 @@ def distribution(recorded: Recorded, record: int, quantity: str, places: Sequenc
         "name": ("layer", _names(recorded, at)),
     }
     axes = {"layer": np.arange(1, len(at) + 1), "bin": np.arange(len(edges) - 1)}
-    return Measurement(f"distribution of {quantity}", axes, {"count": counts}, columns, (*recorded.caveats, OF_SAMPLE))
+    caveats = recorded.caveats if recorded.header.is_log else (*recorded.caveats, OF_SAMPLE)
+    return Measurement(f"distribution of {quantity}", axes, {"count": counts}, columns, caveats)
 
 
 def _from_quantiles(quantiles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -9,6 +9,8 @@ from playwright.sync_api import Page, expect
 from nncore.recorders.example import example
 from tests.browser.helpers import DEEP_LINK, figure_data, wait_idle, wait_painted
 
+CASES = Path(__file__).parents[1] / "cases"
+
 
 def test_a_recorded_run_is_chosen_and_one_of_its_blocks_opened(
     new_page: Callable[..., Page], app_url: str, tmp_path: Path
@@ -27,3 +29,28 @@ def test_a_recorded_run_is_chosen_and_one_of_its_blocks_opened(
         wait_painted(page, "chart_o_flow", painted)
         names = figure_data(page, "chart_o_flow")["data"][-1]["customdata"]
         assert names and all(name.startswith("blocks.3.") for name in names)
+
+
+def test_a_run_before_a_change_is_laid_beside_and_a_log_of_tensorboard_opens(
+    new_page: Callable[..., Page], app_url: str, tmp_path: Path
+) -> None:
+    now, before = (
+        example(tmp_path / f"{name}.arrows", n_blocks=6, factor=factor)
+        for name, factor in (("now", 0.9), ("before", 0.1))
+    )
+    page = new_page(390, 844, expected_errors=DEEP_LINK)
+    page.goto(urljoin(f"{app_url}/", "own_model"))
+    page.locator("input[type=file]").set_input_files(now)
+    wait_painted(page, "chart_o_flow")
+    page.locator("input[type=file]").nth(1).set_input_files(before)
+    expect(page.locator(".st-key-o_differs")).to_contain_text("“Gradients vanish” is gone")
+    wait_painted(page, "chart_o_map_before")
+    assert {trace["name"] for trace in figure_data(page, "chart_o_flow")["data"]} >= {"δ of before.arrows"}
+    wait_idle(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+    page = new_page(1400, 844, expected_errors=DEEP_LINK)
+    page.goto(urljoin(f"{app_url}/", "own_model"))
+    page.locator("input[type=file]").set_input_files(CASES / "two_layers.tfevents")
+    wait_painted(page, "chart_o_flow")
+    expect(page.locator(".st-key-o_verdicts")).to_contain_text("Not judged")

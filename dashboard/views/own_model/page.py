@@ -147,6 +147,11 @@ class Shown:
         return int(self.recorded.steps[self.record])
 
     @property
+    def with_weights(self) -> list[int]:
+        """The modules chosen that have weights."""
+        return [place for place in self.rows if self.recorded.weight_of(place) is not None]
+
+    @property
     def quantities(self) -> list[str]:
         """What a map can show."""
         return [name for name in SHOWN if np.isfinite(self.recorded.quantity(charts.quantity(name).name)).any()]
@@ -165,6 +170,7 @@ class Shown:
         kept = {
             partial(distribution, of): bool(self.recorded.has_distribution(stored)[self.record])
             for of, stored in STORED.items()
+            if of != "weight_gradient" or len(self.with_weights) >= min(2, len(self.rows))
         }
         if self.before is None:
             return {flow: True, over_training: has_map, updates: has_updates, loss: has_loss} | kept
@@ -189,9 +195,7 @@ def flow(shown: Shown) -> None:
 
 def distribution(of: str, shown: Shown) -> None:
     """How the values of each module are distributed at the step chosen."""
-    rows = shown.rows
-    if of == "weight_gradient":
-        rows = [place for place in rows if shown.recorded.weight_of(place) is not None] or rows
+    rows = shown.with_weights if of == "weight_gradient" else shown.rows
     measured = measures.distribution(shown.recorded, shown.record, of, rows)
     drawn = charts.distribution(measured, of, theme.current())
     shown.draw(f"o_{of}", activations.DISTRIBUTIONS[of], measured, drawn)

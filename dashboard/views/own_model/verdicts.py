@@ -16,7 +16,7 @@ from nncore.recorders.recorded import Recorded
 def of_one(name: str, recorded: Recorded, record: int, key: str = "o_verdicts") -> None:
     """A run's facts, and what is wrong with it at a record, each with the rule's source."""
     steps = recorded.steps
-    state = "finished" if recorded.finished else "unfinished"
+    state = "from a log" if recorded.header.is_log else "finished" if recorded.finished else "unfinished"
     error = f" It ended with: {escape(recorded.ended)}." if recorded.ended else ""
     st.markdown(
         f"**{escape(name)}** :gray[{len(recorded.modules):,} modules, {len(recorded.parameters):,} parameters, "
