@@ -380,12 +380,12 @@ def test_the_dashboard_is_started_with_streamlit(monkeypatch: pytest.MonkeyPatch
     assert called[1][-2:] == ["--server.allowedHosts", "*"]
 
 
-def test_without_the_app_the_dashboard_says_where_it_is(
+def test_without_the_app_the_dashboard_says_what_to_do(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(dashboard, "APP", tmp_path / "served.py")
     assert main(["dashboard"]) == 2
-    assert "a copy of the repository" in capsys.readouterr().err
+    assert "is not beside it: install nncore again" in capsys.readouterr().err
 
 
 def test_the_command_loads_nothing_of_the_dashboard_or_a_cluster() -> None:
