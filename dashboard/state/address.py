@@ -32,7 +32,7 @@ REACH: dict[str, tuple[float, float]] = {
 """Where sliders end that are shorter than their settings allow: a gain of 20 reaches both phases of every activation,
 sigmoid's too."""
 
-TEXTS = ("table", "widths", "layer_activations")
+TEXTS = ("rows", "table", "theta", "widths", "layer_activations")
 """Keys of the widgets that hold text, which is read when the config is made."""
 
 FEATURE_OF = {option(name): name for name in FEATURES}
@@ -50,6 +50,7 @@ def settings_of(config: RunConfig) -> dict[str, Any]:
     one_for_all = isinstance(config.activation, str)
     return settings | {
         "table": str(config.table),
+        "theta": "" if not config.theta else RunConfig.text("theta", config.theta),
         "features": list(config.features),
         "depth": depth if uniform else FIRST_SIGHT.depth,
         "width": width if uniform else FIRST_SIGHT.hidden[0],
@@ -62,7 +63,7 @@ def settings_of(config: RunConfig) -> dict[str, Any]:
 def config_of(settings: Mapping[str, Any]) -> RunConfig:
     """The config that the widgets describe: the inverse of `settings_of`; raises ValueError where there is none."""
     fields = {name: settings[name] for name in FIELDS if name != "hidden"}
-    fields["table"] = RunConfig.parse("table", settings["table"])
+    fields |= {name: RunConfig.parse(name, settings[name]) for name in ("rows", "table", "theta")}
     fields["hidden"] = (settings["width"],) * settings["depth"]
     widths, names = (settings[key].strip(" ,;") for key in ("widths", "layer_activations"))
     if widths:

@@ -21,6 +21,7 @@ from nncore.config.run_config import TABLE, takes
 from nncore.config.settings import LEARNING_RATES, LONGEST_TEXT
 from nncore.config.without_effect import without_effect
 from nncore.data.features import FEATURES
+from nncore.data.given import GIVEN, given_dataset
 from nncore.data.table import TableChoice
 
 Values = dict[str, Any]
@@ -87,6 +88,16 @@ def _table(control: Control, so_far: Values) -> str:
     """The text that names a table; the page on which it is chosen writes it."""
     common = control.common(so_far) | {"max_chars": LONGEST_TEXT}
     return st.text_input(control.label, placeholder="chosen on the page Your data", **common).strip()
+
+
+def _text_like(example: str) -> Callable[[Control, Values], str]:
+    """A list as text, read when the config is made."""
+
+    def draw(control: Control, so_far: Values) -> str:
+        common = control.common(so_far) | {"max_chars": LONGEST_TEXT}
+        return st.text_input(control.label, placeholder=example, **common).strip()
+
+    return draw
 
 
 def _toggle(control: Control, so_far: Values) -> bool:
@@ -189,17 +200,19 @@ def _has_scale(so_far: Values) -> bool:
 
 def _data(fact: str) -> Callable[[Values], bool]:
     """A fact about the data set; an uploaded table has neither noise nor a number of classes to choose."""
-    return lambda so_far: so_far["dataset"] != TABLE and getattr(DATASETS[so_far["dataset"]], fact)
+    return lambda so_far: so_far["dataset"] in DATASETS and getattr(DATASETS[so_far["dataset"]], fact)
 
 
 def _may_be_standardized(so_far: Values) -> bool:
-    return not _data("lecture")(so_far)
+    return so_far["dataset"] != GIVEN and not _data("lecture")(so_far)
 
 
 def _has_two_inputs(so_far: Values) -> bool:
-    if so_far["dataset"] != TABLE:
+    if so_far["dataset"] in DATASETS:
         return DATASETS[so_far["dataset"]].n_features == 2
     try:
+        if so_far["dataset"] == GIVEN:
+            return given_dataset(so_far["rows"]).n_features == 2
         return TableChoice.parse(so_far["table"]).with_rows().dataset.n_features == 2
     except ValueError:  # no table yet, or none that is here: building the config says so
         return False
@@ -220,6 +233,12 @@ CONTROLS = {
     control.field: control
     for control in (
         Control("dataset", "What the network learned is drawn below the loss.", _choice),
+        Control(
+            "rows",
+            "They are all for training, as they are.",
+            _text_like("0.05, 0.1 : 0.01, 0.99"),
+            _when("dataset", GIVEN),
+        ),
         Control("n_samples", "More rows smooth the loss curve and slow each step.", _number),
         Control("noise", "Seen in the picture of what the network learned.", _slider(0.05), _data("uses_noise")),
         Control("n_classes", "Each adds an output unit; the loss starts higher.", _slider(1), _data("uses_classes")),
@@ -239,11 +258,16 @@ CONTROLS = {
         Control("hidden", "", _hidden),
         Control("activation", "It decides how steep the gradient-flow line is.", _choice),
         Control("alpha", "Seen in the gradient-flow chart.", _number, _has_alpha),
+        Control("output", "It puts its slope into δ of the last layer.", _choice),
+        Control("biases", "Held biases stay flat in θ over time.", _choice),
         Control("normalization", "Seen in the gradient-flow and activation charts.", _choice),
         Control("skip", "They carry the gradient past each layer: seen in the gradient-flow line.", _toggle),
         Control("init", "It decides where the dotted step-0 line runs.", _choice),
         Control("gain", "It tilts the gradient-flow line.", _slider(0.05), _draws_weights),
         Control("init_scale", "Seen in the activation chart at step 0.", _number, _has_scale),
+        Control("init_low", "Seen in the activation chart at step 0.", _number, _when("init", "uniform")),
+        Control("init_high", "Seen in the activation chart at step 0.", _number, _when("init", "uniform")),
+        Control("theta", "Every chart begins with it.", _text_like("0.15, 0.2, …")),
         Control("bias_std", "Seen in the activation chart at step 0.", _slider(0.05)),
         Control("optimizer", "Adaptive ones lift the update ratio of layers that receive little.", _choice),
         Control("learning_rate", "It moves the update-ratio lines up or down.", _rates),

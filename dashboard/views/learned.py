@@ -35,7 +35,7 @@ def show(
     """A curve for one input, regions for two, and for more a confusion table or predictions."""
     data = training.config.data()
     classes, n_inputs = data.class_names, data.n_inputs
-    if not classes and n_inputs == 1:
+    if not classes and n_inputs == 1 and data.n_targets == 1:
         one, several = fitted_curve, fitted_curves
         names = (data.feature_names[0], data.target_name)
         drawn = partial(loss.curve, rows=loss.rows_of(data), names=names, style=look)

@@ -18,14 +18,16 @@ from nncore.config.settings import MOST_SAMPLES, Settings
 from nncore.config.settings import TABLE as TABLE
 from nncore.data import DATASETS, Data, Dataset, default_loss, encode_targets, load, n_outputs
 from nncore.data.arrays import choice_of
+from nncore.data.given import GIVEN, given_dataset
 from nncore.data.table import TableChoice
 from nncore.display.shown import Shown
 from nncore.model.activations import ACTIVATIONS, Activation
-from nncore.model.initializers import INITIALIZERS
+from nncore.model.initializers import INITIALIZERS, Initializer, uniform_between
 from nncore.model.layout import Array, Layout
 from nncore.model.losses import LOSSES, Loss
 from nncore.model.network import MLP
 from nncore.model.optimizers import OPTIMIZERS, Optimizer, Schedule, constant, cosine, step_decay, warmup
+from nncore.model.output import ThroughActivation
 from nncore.numerics.blas import SEVERAL
 from nncore.numerics.choices import choose
 
@@ -144,6 +146,8 @@ class RunConfig(Shown, Settings):
     @property
     def source(self) -> Dataset:
         """The data set behind the name."""
+        if self.dataset == GIVEN:
+            return given_dataset(self.rows)
         return self.choice.dataset if self.dataset == TABLE else DATASETS[self.dataset]
 
     @property
@@ -160,9 +164,11 @@ class RunConfig(Shown, Settings):
 
     @property
     def loss_name(self) -> str:
-        """The loss, with "auto" resolved for the data set."""
+        """The loss, with "auto" resolved for the data set and the output's activation."""
         if self.loss != "auto":
             return self.loss
+        if self.output != "linear":
+            return "mse"
         return default_loss(self.source.task, self.class_count)
 
     @property
@@ -200,7 +206,7 @@ class RunConfig(Shown, Settings):
         """Input, hidden and output widths."""
         dataset = self.source
         outputs = n_outputs(dataset.task, self.loss_name, self.class_count)
-        return Layout((dataset.n_features + len(self.features), *self.hidden, outputs))
+        return Layout((dataset.n_features + len(self.features), *self.hidden, max(outputs, dataset.n_targets)))
 
     def activations(self) -> tuple[Activation, ...]:
         """The activation of each hidden layer, with this config's alpha."""
@@ -212,9 +218,25 @@ class RunConfig(Shown, Settings):
         """The network that is trained."""
         return MLP(self.layout(), self.activations(), self.normalization, self.skip)
 
+    def output_activation(self) -> Activation:
+        """The activation of the output layer, with this config's alpha."""
+        phi = ACTIVATIONS[self.output]
+        return phi if self.alpha is None or phi.alpha is None else phi.with_alpha(self.alpha)
+
     def loss_function(self) -> Loss:
-        """The loss that is minimized."""
-        return LOSSES[self.loss_name]
+        """The loss that is minimized, of the output layer's z: its activation is part of it."""
+        loss = LOSSES[self.loss_name]
+        return loss if self.output == "linear" else ThroughActivation(loss, self.output_activation())
+
+    def held(self) -> np.ndarray | None:
+        """Mask (n_params,) of the parameters that training leaves alone; None where it moves them all."""
+        if self.biases == "learned":
+            return None
+        layout = self.layout()
+        mask = np.zeros(layout.n_params, bool)
+        for _, bias in layout.split(mask):
+            bias[...] = True
+        return mask
 
     def make_optimizer(self) -> Optimizer:
         """The update rule with those settings that are its arguments; None leaves it its own default."""
@@ -258,7 +280,7 @@ class RunConfig(Shown, Settings):
         if self.dataset == TABLE:
             choice = self.choice
             return choice.loaded(key, lambda: _load(choice.dataset, *key))
-        return _load_shared(self.dataset, *key)
+        return _load_shared(self.source if self.dataset == GIVEN else self.dataset, *key)
 
     def targets(self, y: np.ndarray) -> np.ndarray:
         """Targets as the loss wants them: class indices, 0/1 columns, or numbers of this run's float type."""
@@ -270,7 +292,9 @@ class RunConfig(Shown, Settings):
 
         `cancelled()` is asked before every layer; raises StoppedEarly, a ValueError, when it is true.
         """
-        initializer = INITIALIZERS[self.init]
+        if self.theta:
+            return self._with_biases(np.array(self.theta)).astype(self.dtype)
+        initializer = self.initializer()
         theta = initializer.theta(
             _rng(self.seed, "init"),
             self.network(),
@@ -280,7 +304,26 @@ class RunConfig(Shown, Settings):
             bias_std=self.bias_std,
             cancelled=cancelled,
         )
-        return theta.astype(self.dtype)
+        return self._with_biases(theta).astype(self.dtype)
+
+    def initializer(self) -> Initializer:
+        """The initializer of the weights, U(init_low, init_high) where one of these is given."""
+        ends = self.init_ends
+        return INITIALIZERS[self.init] if ends is None else uniform_between(*ends)
+
+    @property
+    def init_ends(self) -> tuple[float, float] | None:
+        """Where uniform weights lie, the lower end first, where an end is given: the other is then 0 unless it is, too."""
+        if self.init != "uniform" or (self.init_low is None and self.init_high is None):
+            return None
+        low, high = sorted((self.init_low or 0.0, self.init_high or 0.0))
+        return low, high
+
+    def _with_biases(self, theta: Array) -> Array:
+        """theta with its biases 0 where the network has none."""
+        if self.biases == "none":
+            theta[self.held()] = 0.0
+        return theta
 
     def batches(self) -> Iterator[np.ndarray] | None:
         """Row indices of every step: a new seeded order each epoch; None for full batch."""
@@ -336,6 +379,7 @@ class RunConfig(Shown, Settings):
                 f"got {len(self.activation)}"
             )
         self.activations()
+        self._check_output_and_start()
         dataset.check_features(self.features)
         n_outputs(dataset.task, self.loss_name, self.class_count)
         if self.n_samples < self.class_count:
@@ -349,6 +393,20 @@ class RunConfig(Shown, Settings):
             raise ValueError(
                 f"at least 2 training rows are needed; n_samples {rows} with test_fraction "
                 f"{self.test_fraction} leaves fewer"
+            )
+
+    def _check_output_and_start(self) -> None:
+        if self.output != "linear":
+            self.output_activation()
+            if LOSSES[self.loss_name].targets != "values":
+                raise ValueError(
+                    f"output must be linear for {self.loss_name}, which puts its own function on z; got {self.output!r} "
+                    "(mse takes any)"
+                )
+        if self.theta and len(self.theta) != self.layout().n_params:
+            raise ValueError(
+                f"theta must have the {self.layout().n_params:,} parameters of widths {self.layout().widths}; "
+                f"got {len(self.theta):,}"
             )
 
 

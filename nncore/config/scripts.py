@@ -100,7 +100,7 @@ def torch_script(config: RunConfig) -> str:
     if isinstance(config, Fork):
         raise ValueError("a fork goes on from nncore's own optimizer state, which PyTorch does not have")
     names = {config.activation} if isinstance(config.activation, str) else set(config.activation)
-    unknown = sorted(names - TORCH_ACTIVATIONS.keys())
+    unknown = sorted((names | {config.output}) - TORCH_ACTIVATIONS.keys())
     unknown += [name for name in (config.loss_name,) if name not in TORCH_LOSSES]
     unknown += [name for name in (config.optimizer,) if name not in TORCH_OPTIMIZERS]
     if unknown:
@@ -146,7 +146,12 @@ def _torch_network(config: RunConfig) -> str:
             forward += [f"    phi_z = {phi}", "    a = a + phi_z if a.shape == phi_z.shape else phi_z"]
         else:
             forward.append(f"    a = {phi}")
-    forward.append("return output(a)")
+    if config.output == "linear":
+        forward.append("return output(a)")
+    else:
+        forward += ["z = output(a)", f"return {_torch_phi(config, config.output)}"]
+    if config.biases != "learned":
+        own.append("for linear in self.linear:\n            linear.bias.requires_grad_(False)")
     indented = {
         name: "".join(f"        {line}\n" for line in lines) for name, lines in (("own", own), ("forward", forward))
     }

@@ -14,6 +14,7 @@ import numpy as np
 
 from nncore.data import DATASETS
 from nncore.data.features import FEATURES
+from nncore.data.given import GIVEN, given_rows, rows_as_text
 from nncore.data.table import TableChoice
 from nncore.model.activations import ACTIVATIONS
 from nncore.model.initializers import INITIALIZERS
@@ -25,14 +26,18 @@ from nncore.numerics.choices import choose
 TABLE = "table"
 """The data set that is a person's own."""
 
+BIASES = ("learned", "fixed", "none")
 SCHEDULES = ("constant", "step", "cosine")
 DTYPES = ("float64", "float32")
 LOSS_CHOICES: Mapping[str, Any] = ChainMap[str, Any](LOSSES, {"auto": None})
-DATASET_CHOICES: Mapping[str, Any] = ChainMap[str, Any]({TABLE: None}, DATASETS)
+DATASET_CHOICES: Mapping[str, Any] = ChainMap[str, Any]({GIVEN: None, TABLE: None}, DATASETS)
 """Names of a registry, what is registered later included, and a name that stands for no entry of it."""
 
 MOST_SAMPLES = 20_000
 """Rows that a config may have."""
+
+MOST_NUMBERS = 1000
+"""Parameters that a config may give by themselves."""
 
 MOST_LAYERS = 200
 """Hidden layers that a config may have."""
@@ -41,7 +46,8 @@ LEARNING_RATES = tuple(float(f"{digit}e{power}") for power in range(-6, 4) for d
 """Learning rates to choose from, four a decade: those of the dashboard's slider, and of what a remedy may set."""
 
 LONGEST_TEXT = 4000
-"""Characters of a setting's text: enough for an activation in each layer, and for every input of a wide table."""
+"""Characters of a setting's text: enough for an activation in each layer, for every input of a wide table, and for a
+textbook's θ."""
 
 
 def setting(
@@ -94,6 +100,12 @@ class Settings:
     table: TableChoice | str = setting(
         "", "data", "Content, target and inputs of an uploaded table, for the data set table.", kind="table"
     )
+    rows: str = setting(
+        "",
+        "data",
+        "Rows for the data set given: inputs : targets, with ; between, 0.05, 0.1 : 0.01, 0.99.",
+        kind="rows",
+    )
     n_samples: int = setting(
         400,
         "data",
@@ -133,6 +145,18 @@ class Settings:
         low=0,
         high=10,
     )
+    output: str = setting(
+        "linear",
+        "network",
+        "Activation of the output layer, for a loss of values such as mse; its slope is the first factor of δ.",
+        choices=ACTIVATIONS,
+    )
+    biases: str = setting(
+        "learned",
+        "network",
+        "Biases are learned, stay as they begin (fixed), or are 0 and stay so (none).",
+        choices=BIASES,
+    )
     normalization: str = setting(
         "none",
         "network",
@@ -155,6 +179,28 @@ class Settings:
         "The value of constant, the deviation of normal, the half-width of uniform.",
         low=0,
         high=100,
+    )
+    init_low: float | None = setting(
+        None,
+        "initialization",
+        "Weights of uniform from this on, U(a, b); 0 where only the other end is given.",
+        low=-100,
+        high=100,
+    )
+    init_high: float | None = setting(
+        None,
+        "initialization",
+        "Weights of uniform up to this, U(a, b); 0 where only the other end is given.",
+        low=-100,
+        high=100,
+    )
+    theta: tuple[float, ...] = setting(
+        (),
+        "initialization",
+        "The first θ itself, θ0, θ1, …: each layer's biases, then its weights row by row; none to draw it.",
+        kind="numbers",
+        low=-1e6,
+        high=1e6,
     )
     bias_std: float = setting(
         0.0, "initialization", "Standard deviation of the first biases: shifts units into saturation.", low=0, high=100
@@ -311,6 +357,12 @@ def _number(name: str, value: Any, facts: Mapping[str, Any]) -> float | int:
     return number_within(name, value, facts["low"], facts["high"], facts["whole"])
 
 
+def _numbers(name: str, value: Any, facts: Mapping[str, Any]) -> tuple[float | int, ...]:
+    if not isinstance(value, (tuple, list)) or len(value) > MOST_NUMBERS:
+        raise ValueError(f"{name} must be at most {MOST_NUMBERS:,} numbers; got {reprlib.repr(value)}")
+    return tuple(_number(name, _plain(each), facts) for each in value)
+
+
 def _widths(name: str, value: Any, facts: Mapping[str, Any]) -> tuple[float | int, ...]:
     if not isinstance(value, (tuple, list)) or len(value) > MOST_LAYERS:
         raise ValueError(
@@ -334,6 +386,12 @@ def _names(name: str, value: Any, facts: Mapping[str, Any]) -> tuple[str, ...]:
     given = value if isinstance(value, (tuple, list)) else (value,)
     known = {_name(name, each, facts) for each in given}
     return tuple(each for each in facts["choices"] if each in known)
+
+
+def _rows(name: str, value: Any, facts: Mapping[str, Any]) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{name} must be text, such as 0.05, 0.1 : 0.01, 0.99; got {reprlib.repr(value)}")
+    return rows_as_text(given_rows(value)) if value.strip() else ""
 
 
 def _table(name: str, value: Any, facts: Mapping[str, Any]) -> TableChoice | str:
@@ -369,6 +427,15 @@ def _parts(name: str, text: str) -> tuple[str, ...]:
 
 def _read_name_or_names(name: str, text: str) -> str | tuple[str, ...]:
     return _parts(name, text) if "," in text or ";" in text else text
+
+
+def _read_numbers(name: str, text: str) -> tuple[Any, ...]:
+    return tuple(number(name, part) for part in _parts(name, text))
+
+
+def _write_numbers(values: tuple[float, ...]) -> str:
+    """Each with the fewest digits that read back to it; whole ones without a point."""
+    return ",".join(str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(value) for value in values)
 
 
 def _read_widths(name: str, text: str) -> tuple[int, ...]:
@@ -412,7 +479,9 @@ KINDS = {
     "name": Kind(_name),
     "name or names": Kind(_name_or_names, _read_name_or_names, _write_name_or_names),
     "names": Kind(_names, _parts, ",".join, empty=()),
+    "numbers": Kind(_numbers, _read_numbers, _write_numbers, empty=()),
     "widths": Kind(_widths, _read_widths, _write_widths, empty=()),
+    "rows": Kind(_rows, empty=""),
     "table": Kind(_table, lambda name, text: text.strip(), empty=""),
 }
 """Kind of a setting -> its check and its text form."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from nncore.config.run_config import TABLE, RunConfig, takes
 from nncore.config.settings import Settings
+from nncore.data.given import GIVEN
 from nncore.model.initializers import INITIALIZERS
 from nncore.model.optimizers import OPTIMIZERS
 
@@ -29,6 +30,9 @@ def _schedule(name: str) -> Condition:
     return Condition(lambda config: config.schedule == name, f"only the {name} schedule has it")
 
 
+_DRAWN = "theta is given"
+
+
 _HIDDEN = Condition(lambda config: config.depth > 0, "there is no hidden layer")
 
 CONDITIONS: dict[str, Condition] = {
@@ -36,17 +40,33 @@ CONDITIONS: dict[str, Condition] = {
     "n_classes": Condition(lambda config: config.source.uses_classes, "the data set has its own"),
     "test_fraction": Condition(lambda config: config.source.test_rows is None, "the data set has its own test rows"),
     "standardize": Condition(lambda config: not config.source.lecture, "the lecture's data stay as they are"),
+    "rows": Condition(lambda config: config.dataset == GIVEN, "the rows are those of another data set"),
     "table": Condition(lambda config: config.dataset == TABLE, "the rows are those of another data set"),
     "activation": _HIDDEN,
     "alpha": Condition(
-        lambda config: any(phi.alpha is not None for phi in config.activations()),
+        lambda config: any(phi.alpha is not None for phi in (*config.activations(), config.output_activation())),
         "no activation of this network has one",
     ),
     "normalization": _HIDDEN,
     "skip": Condition(lambda config: any(config.network().skips), "no hidden layer is as wide as its input"),
-    "gain": Condition(lambda config: config.init != "zeros", "zeros stay zeros"),
+    "init": Condition(lambda config: not config.theta, _DRAWN),
+    "gain": Condition(lambda config: config.init != "zeros" and not config.theta, f"zeros stay zeros, or {_DRAWN}"),
     "init_scale": Condition(
-        lambda config: INITIALIZERS[config.init].default_scale is not None, "the initializer takes it from the widths"
+        lambda config: (
+            config.initializer() is INITIALIZERS[config.init]
+            and INITIALIZERS[config.init].default_scale is not None
+            and not config.theta
+        ),
+        "the initializer takes it from the widths",
+    ),
+    "init_low": Condition(
+        lambda config: config.init == "uniform" and not config.theta, f"only uniform has it, or {_DRAWN}"
+    ),
+    "init_high": Condition(
+        lambda config: config.init == "uniform" and not config.theta, f"only uniform has it, or {_DRAWN}"
+    ),
+    "bias_std": Condition(
+        lambda config: config.biases != "none" and not config.theta, f"there are no biases, or {_DRAWN}"
     ),
     **{name: _optimizer(name) for name in ("momentum", "nesterov", "rms_alpha", "beta_1", "beta_2", "epsilon")},
     "schedule_every": _schedule("step"),

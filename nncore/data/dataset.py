@@ -25,7 +25,8 @@ class Dataset:
     regression toys. `classes` are the class names, None where they have none; `lecture` marks the lecture's
     own data, which is never standardised; `uses_noise` and `uses_classes` say whether these two have an
     effect; `max_samples` is the size of a real set, None for a toy. `test_rows()` gives x and y of rows that are for
-    testing alone, where the set has such; then all that `make` gives are for training.
+    testing alone, where the set has such; then all that `make` gives are for training. `n_targets` are the columns of
+    y in regression.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Dataset:
     default_noise: float = 0.0
     max_samples: int | None = None
     test_rows: Callable[[], tuple[Floats, NDArray]] | None = None
+    n_targets: int = 1
 
     @property
     def n_features(self) -> int:

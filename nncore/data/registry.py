@@ -9,6 +9,7 @@ import numpy as np
 
 from nncore.data.dataset import TASKS, Dataset, whole
 from nncore.data.features import with_features
+from nncore.data.given import GIVEN
 from nncore.data.real import REAL
 from nncore.data.rows import Data, prepare
 from nncore.data.toys import TOYS
@@ -17,8 +18,8 @@ from nncore.numerics.registry import Registry, check_name
 
 TOY_SAMPLES = 200
 
-RESERVED = "table"
-"""What a config calls the data set that is a table: no other may have this name."""
+RESERVED = ("table", GIVEN)
+"""What a config calls the data sets that are a person's own rows: no other may have such a name."""
 
 
 class Datasets(Registry[Dataset]):
@@ -43,8 +44,8 @@ class Datasets(Registry[Dataset]):
         if not isinstance(dataset, Dataset):
             raise ValueError(f"a data set must be a Dataset with a name, a task and make; got {reprlib.repr(dataset)}")
         check_name(self.kind, dataset.name)
-        if dataset.name == RESERVED:
-            raise ValueError(f"{RESERVED} is the data set of one's own rows: choose another name")
+        if dataset.name in RESERVED:
+            raise ValueError(f"{dataset.name} is the data set of one's own rows: choose another name")
         made = _checked_rows(dataset)
         return self.enter(dataset.name, dataset, lambda other: all(map(np.array_equal, _rows(other), made)))
 
@@ -65,8 +66,8 @@ def _checked_rows(dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
     expected = (len(x), dataset.n_features)
     if x.shape != expected or not dataset.n_features:
         raise ValueError(f"x of {name} must have shape {expected}, a column for each of feature_names; got {x.shape}")
-    if y.shape != ((len(x),) if classes else (len(x), 1)):
-        shape = "(n,), class indices" if classes else "(n, 1), values"
+    if y.shape != ((len(x),) if classes else (len(x), dataset.n_targets)):
+        shape = "(n,), class indices" if classes else f"(n, {dataset.n_targets}), values"
         raise ValueError(f"y of {name} must have shape {shape}, for {len(x)} rows of x; got {y.shape}")
     if classes and (y.dtype.kind not in "iu" or not 0 <= y.min() <= y.max() < classes):
         got = f"{y.min()} to {y.max()}" if y.dtype.kind in "iu" else f"{y.dtype}"

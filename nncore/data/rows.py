@@ -46,6 +46,11 @@ class Data:
         )
 
     @property
+    def n_targets(self) -> int:
+        """Columns of y: 1 for classes."""
+        return self.y_train.shape[1] if self.y_train.ndim > 1 else 1
+
+    @property
     def n_inputs(self) -> int:
         """Inputs that the data set itself has: columns of x without the features."""
         return len(self.feature_names) - len(self.features)

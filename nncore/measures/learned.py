@@ -41,7 +41,7 @@ def fitted_curves(history: History, records: Sequence[int]) -> tuple[Measurement
     axes = {"x": data.to_original_x(x)[:, 0]}
     return tuple(
         Measurement("fitted curve", axes, {"prediction": data.to_original_y(z)[:, 0]})
-        for z in responses(history, records, x)
+        for z in _answers(history, records, x)
     )
 
 
@@ -59,7 +59,7 @@ def decision_regions_of(history: History, records: Sequence[int]) -> tuple[Measu
     x1, x2 = (_span(data.x_train[:, i], data.x_test[:, i], REGION_POINTS) for i in (0, 1))
     grid = np.stack([axis.ravel() for axis in np.meshgrid(x1, x2, indexing="ij")], axis=-1)
     found = []
-    for z in responses(history, records, data.inputs(grid)):
+    for z in _answers(history, records, data.inputs(grid)):
         ordered = np.sort(probabilities(history, z), axis=-1)
         lead = ordered[:, -1] - ordered[:, -2]
         values = {"class": winners(z), "confidence": lead}
@@ -82,7 +82,7 @@ def confusions(history: History, records: Sequence[int]) -> tuple[Measurement, .
     x, y = (data.x_test, data.y_test) if len(data.x_test) else (data.x_train, data.y_train)
     said = f"Counted on the {len(x)} {'test' if len(data.x_test) else 'training'} rows."
     classes, found = np.arange(data.n_classes), []
-    for z in responses(history, records, x):
+    for z in _answers(history, records, x):
         answered = ~np.isnan(z).any(axis=-1)
         pairs = y[answered].astype(np.int64) * data.n_classes + winners(z[answered])
         counts = np.bincount(pairs, minlength=data.n_classes**2).reshape(data.n_classes, data.n_classes)
@@ -95,7 +95,7 @@ def confusions(history: History, records: Sequence[int]) -> tuple[Measurement, .
 
 
 def predictions(history: History, record: int) -> Measurement:
-    """Actual and predicted target of every row, in original units. Axis: row, training rows first."""
+    """Actual and predicted target of every row, in original units. Axis: row, training rows first; each target of a row."""
     return predictions_of(history, (record,))[0]
 
 
@@ -103,16 +103,21 @@ def predictions_of(history: History, records: Sequence[int]) -> tuple[Measuremen
     """`predictions` of several records, from one pass."""
     data = history.config.data()
     x = np.concatenate([data.x_train, data.x_test])
-    actual = data.to_original_y(np.concatenate([data.y_train, data.y_test]))[:, 0]
-    is_test = np.arange(len(x)) >= len(data.x_train)
+    actual = data.to_original_y(np.concatenate([data.y_train, data.y_test])).ravel()
+    is_test = np.repeat(np.arange(len(x)) >= len(data.x_train), data.n_targets)
     return tuple(
         Measurement(
             "predictions",
-            {"row": np.arange(len(x))},
-            {"actual": actual, "prediction": data.to_original_y(z)[:, 0], "is_test": is_test},
+            {"row": np.arange(len(actual))},
+            {"actual": actual, "prediction": data.to_original_y(z).ravel(), "is_test": is_test},
         )
-        for z in responses(history, records, x)
+        for z in _answers(history, records, x)
     )
+
+
+def _answers(history: History, records: Sequence[int], x: Array) -> Array:
+    """What the network answers, (n_records, n, n_outputs): the output's z through its activation."""
+    return history.config.output_activation()(responses(history, records, x))
 
 
 def winners(z: Array) -> Array:

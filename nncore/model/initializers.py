@@ -211,6 +211,23 @@ def _uniform(
     return make(name, draw, std, latex, note, default_scale)
 
 
+def uniform_between(low: float, high: float) -> Initializer:
+    """U(low, high), whatever the layer's width: textbooks' first weights.
+
+    >>> drawn = uniform_between(-0.5, 1.5)(np.random.default_rng(0), 200, 300)
+    >>> float(drawn.min()).__round__(2), float(drawn.max()).__round__(2)
+    (-0.5, 1.5)
+    """
+
+    def draw(rng: np.random.Generator, fan_in: int, fan_out: int, scale: float) -> Array:
+        return low + (high - low) * rng.random((fan_in, fan_out))
+
+    def std(fan_in: int, fan_out: int, scale: float) -> float:
+        return (high - low) / sqrt(12.0)
+
+    return Initializer("uniform", draw, std, r"W_{ij} \sim U(a, b)", "Textbooks' first weights.", default_scale=1.0)
+
+
 def _constant(rng: np.random.Generator, fan_in: int, fan_out: int, scale: float) -> Array:
     return np.full((fan_in, fan_out), float(scale))
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nncore.model.layout import Array
 from nncore.numerics.registry import Registry, check_name
@@ -290,6 +291,23 @@ def clipped(optimizer: Optimizer, norm: float | None = None, value: float | None
 
     def update(theta: Array, grad: Array, state: State, rate: float, out: Array) -> None:
         optimizer.update(theta, clip(grad, norm, value), state, rate, out)
+
+    return replace(optimizer, update=update)
+
+
+def holding(optimizer: Optimizer, held: NDArray[np.bool_] | None) -> Optimizer:
+    """The optimizer that leaves the parameters of a mask (n_params,) alone, and does not see their gradient.
+
+    >>> optimizer = holding(sgd(0.1), np.array([True, False]))
+    >>> optimizer.step(np.ones(2), np.ones(2), {})
+    array([1. , 0.9])
+    """
+    if held is None:
+        return optimizer
+
+    def update(theta: Array, grad: Array, state: State, rate: float, out: Array) -> None:
+        optimizer.update(theta, np.where(held, grad.dtype.type(0), grad), state, rate, out)
+        np.copyto(out, theta, where=held)
 
     return replace(optimizer, update=update)
 

@@ -28,7 +28,7 @@ def settings_columns() -> dict[str, str]:
         whole, choices = field.metadata["whole"], field.metadata["choices"]
         kind = "text" if choices or isinstance(field.default, str) else "whole" if whole else "number"
         kinds[field.name] = "flag" if isinstance(field.default, bool) else kind
-    return kinds | {"hidden": "wholes"}
+    return kinds | {"hidden": "wholes", "theta": "numbers"}
 
 
 def columns(runs: Runs, report: Report) -> dict[str, str]:

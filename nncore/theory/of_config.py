@@ -72,10 +72,10 @@ def standing(config: RunConfig) -> Standing:
 
 def variances(config: RunConfig) -> tuple[Array, Array]:
     """(Var W, Var b) of every layer, each (n_layers,); Var W is 0 where the data decides (lsuv)."""
-    initializer = INITIALIZERS[config.init]
+    initializer = config.initializer()
     scale = None if initializer.default_scale is None else config.init_scale
     weight, own = initial_variances(initializer, config.layout(), config.gain, scale)
-    return weight, config.bias_std**2 + own
+    return weight, np.zeros_like(own) if config.biases == "none" else config.bias_std**2 + own
 
 
 def initial_variances(
@@ -123,6 +123,11 @@ def predict_config(config: RunConfig, rows: int = ROWS, n_draws: int | None = No
     """
     if isinstance(config, Fork):
         raise ValueError(f"theory speaks of random weights; a fork begins with those of step {config.at}")
+    if config.theta:
+        raise ValueError("theory speaks of random weights; this run begins with a theta that is given")
+    ends = config.init_ends
+    if ends is not None and ends[0] != -ends[1]:
+        raise ValueError(f"theory speaks of weights around 0; these are drawn between {ends[0]:g} and {ends[1]:g}")
     if config.init in SAME_UNITS:
         raise ValueError(f"init must draw at random for theory to hold; {config.init} makes all units of a layer equal")
     lsuv = isinstance(INITIALIZERS[config.init], LayerSequentialUnitVariance)

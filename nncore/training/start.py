@@ -13,7 +13,7 @@ from nncore.config.run_config import RunConfig
 from nncore.history.history import History
 from nncore.model.initializers import StoppedEarly
 from nncore.model.layout import Array
-from nncore.model.optimizers import Optimizer, State, clipped, scheduled
+from nncore.model.optimizers import Optimizer, State, clipped, holding, scheduled
 from nncore.numerics.blas import blas_threads
 from nncore.training.finite import is_finite
 from nncore.training.steps import Resume, Step, Storage, train
@@ -139,5 +139,6 @@ def train_as(
 
 
 def _update_rule(config: RunConfig) -> Optimizer:
-    """A config's optimizer with its clipping and its schedule."""
-    return scheduled(clipped(config.make_optimizer(), config.clip_norm, config.clip_value), config.make_schedule())
+    """A config's optimizer with its clipping, what it leaves alone, and its schedule."""
+    clipping = clipped(config.make_optimizer(), config.clip_norm, config.clip_value)
+    return scheduled(holding(clipping, config.held()), config.make_schedule())

@@ -77,6 +77,9 @@ OTHER = {
     "test_fraction": 0.35,
     "gain": 2.5,
     "bias_std": 0.5,
+    "rows": "0.5,1:2",
+    "init_low": -0.25,
+    "init_high": 0.5,
     "momentum": 0.9,
     "schedule_factor": 0.1,
     "schedule_floor": 0.25,
@@ -107,6 +110,9 @@ ENABLING = {
     "n_classes": {"dataset": "blobs"},
     "alpha": {"activation": "leaky_relu"},
     "init_scale": {"init": "normal"},
+    "init_low": {"init": "uniform"},
+    "init_high": {"init": "uniform"},
+    "rows": {"dataset": "given", "rows": "1,2:3"},
     "nesterov": {"momentum": 0.5},
     "beta_1": {"optimizer": "adam"},
     "beta_2": {"optimizer": "adamw"},
@@ -119,7 +125,15 @@ ENABLING = {
 """What has to be set before a widget can be moved."""
 
 
-@pytest.mark.parametrize("field", [name for name in CONTROLS if name not in ("hidden", "table")])
+def test_a_theta_is_typed_and_linked() -> None:
+    small = FIRST_SIGHT.replace(dataset="line", hidden=(2,))
+    app = opened(sidebar, **link(small))
+    element(app, "theta").set_value("0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7").run()
+    typed = small.replace(theta=(0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7))
+    assert config_of(app) == typed == config_of(opened(sidebar, **link(typed)))
+
+
+@pytest.mark.parametrize("field", [name for name in CONTROLS if name not in ("hidden", "table", "theta")])
 def test_every_widget_sets_its_field(field: str) -> None:
     facts = FIELDS[field]
     before = FIRST_SIGHT
@@ -143,7 +157,7 @@ def test_table_is_typed_or_linked_and_refused_where_its_rows_are_not() -> None:
     assert str(config_of(app).table) == text
     assert element(app, "table").disabled
     app.selectbox(key="dataset").set_value("table").run()
-    assert "this run was trained on an uploaded table (5e5e5e5e)" in app.error[0].value
+    assert "this needs the rows of the run's own table (5e5e5e5e)" in app.error[0].value
     app.text_input(key="table").set_value("nonsense").run()
     assert "table must be what Table.choose returns" in app.error[0].value
     app.text_input(key="table").set_value("").run()

@@ -151,6 +151,8 @@ def test_a_long_fork_goes_on_training_while_the_page_is_used_and_stops_by_hand(m
 OTHER: dict[str, tuple[str, dict[str, str]]] = {
     "activation": ("relu", {}),
     "alpha": ("0.3", {"activation": "leaky_relu"}),
+    "output": ("sigmoid", {"loss": "mse"}),
+    "biases": ("fixed", {}),
     "normalization": ("layer", {}),
     "skip": ("true", {}),
     "loss": ("mse", {"loss": "cross_entropy"}),

@@ -214,6 +214,8 @@ def test_every_changeable_setting_is_taken(name: str) -> None:
     other = {
         "activation": "relu",
         "alpha": 0.3,
+        "output": "sigmoid",
+        "biases": "fixed",
         "normalization": "layer",
         "skip": True,
         "loss": "mse",
@@ -241,6 +243,7 @@ def test_every_changeable_setting_is_taken(name: str) -> None:
     }
     needs = {
         "nesterov": {"momentum": 0.5},
+        "output": {"loss": "mse"},
         "alpha": {"activation": "leaky_relu"},
         "rms_alpha": {"optimizer": "rmsprop"},
         "beta_1": {"optimizer": "adam"},
@@ -266,6 +269,10 @@ def test_every_changeable_setting_is_taken(name: str) -> None:
 def test_what_a_fork_keeps_cannot_be_changed(name: str) -> None:
     other = {
         "dataset": "circles",
+        "rows": "1 : 2",
+        "init_low": -0.5,
+        "init_high": 0.5,
+        "theta": (0.5,) * TINY.layout().n_params,
         "n_samples": 30,
         "noise": 0.5,
         "n_classes": 4,

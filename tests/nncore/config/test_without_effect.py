@@ -29,12 +29,17 @@ CHANGED = {
     "schedule_factor": 0.1,
     "schedule_floor": 0.5,
     "bias_std": 0.3,
+    "rows": "1, 2 : 3; 4, 5 : 6",
+    "init": "he_uniform",
+    "init_low": 0.1,
+    "init_high": 0.2,
     "test_fraction": 0.5,
     "warmup_steps": 2,
     "l1": 0.01,
     "l2": 0.01,
     "seed": 5,
 }
+GIVEN_THETA = tuple(np.linspace(-1, 1, 7).tolist())
 X = np.random.default_rng(0).normal(size=(40, 2))
 BASES = [
     {"optimizer": "sgd", "momentum": 0.1},
@@ -45,6 +50,8 @@ BASES = [
     {"optimizer": "sgd", "momentum": 0.1, "hidden": (), "dataset": "diabetes"},
     {"optimizer": "adam", "hidden": (5, 4), "init": "uniform", "dataset": "line"},
     {"optimizer": "sgd", "momentum": 0.1, "hidden": (5, 3), "init": "lsuv"},
+    {"momentum": 0.1, "hidden": (2,), "dataset": "line", "theta": GIVEN_THETA, "biases": "none"},
+    {"momentum": 0.1, "dataset": "given", "rows": "1, 2 : 3; 4, 5 : 7", "biases": "fixed"},
     {"optimizer": "sgd", "momentum": 0.1, "dataset": "table", "table": choice_of(X, X[:, 0], test=(X[:4], X[:4, 0]))},
 ]
 

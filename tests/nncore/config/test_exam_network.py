@@ -1,0 +1,147 @@
+"""The network of a textbook: a given theta, one sample, several targets, an output activation, held biases, U(a, b)."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+
+import nncore
+from nncore import History, RunConfig, check_gradient, measures, run
+from nncore.command import main
+from nncore.diagnosis import ledger, verdict
+from nncore.measures.learned import predictions
+from nncore.theory import predict_config
+
+TEXTBOOK = RunConfig(
+    dataset="given",
+    rows="0.05, 0.1 : 0.01, 0.99",
+    hidden=(2,),
+    activation="sigmoid",
+    output="sigmoid",
+    biases="fixed",
+    theta=(0.35, 0.35, 0.15, 0.25, 0.2, 0.3, 0.6, 0.6, 0.4, 0.5, 0.45, 0.55),
+    learning_rate=0.5,
+    steps=1,
+)
+"""Mazur 2015, A step by step backpropagation example: E = ½ Σ (target - out)², which is mse over two outputs."""
+
+
+def test_the_numbers_of_the_textbook_come_out() -> None:
+    history = run(TEXTBOOK)
+    tape = history.network.forward(history.theta[0], np.array([[0.05, 0.1]]))
+    assert tape.z[0].ravel() == pytest.approx([0.3775, 0.3925], abs=1e-12)
+    assert tape.a[1].ravel() == pytest.approx([0.593269992, 0.596884378], abs=1e-9)
+    outputs = TEXTBOOK.output_activation()(tape.z[-1]).ravel()
+    assert outputs == pytest.approx([0.75136507, 0.772928465], abs=1e-8)
+    assert history.loss[0] == pytest.approx(0.298371109, abs=1e-9)
+    (w1, b1), (w2, b2) = history.layout.split(history.theta[1])
+    assert w2.ravel() == pytest.approx([0.35891648, 0.511301270, 0.408666186, 0.561370121], abs=1e-8)
+    assert w1.ravel() == pytest.approx([0.149780716, 0.24975114, 0.19956143, 0.29950229], abs=1e-8)
+    assert b1.tolist() == [0.35, 0.35] and b2.tolist() == [0.6, 0.6]
+    assert run(TEXTBOOK.replace(steps=1)).loss[1] == pytest.approx(0.291027924, abs=1e-6)
+
+
+def test_ten_thousand_steps_end_where_the_textbook_does() -> None:
+    history = run(TEXTBOOK.replace(steps=10_000, record_every=1000))
+    assert history.loss[-1] == pytest.approx(0.0000351085, rel=1e-2)
+
+
+@pytest.mark.parametrize("output", ["sigmoid", "tanh", "relu", "leaky_relu", "erf"])
+def test_the_gradient_is_right_through_every_output(output: str) -> None:
+    config = TEXTBOOK.replace(output=output)
+    history = run(config)
+    check_gradient(history.network, config.loss_function(), history.theta[0], history.probe_x, history.probe_y)
+
+
+@pytest.mark.parametrize("optimizer", nncore.OPTIMIZERS)
+@pytest.mark.parametrize("biases", ["fixed", "none"])
+def test_held_biases_stay_whatever_the_optimizer(optimizer: str, biases: str) -> None:
+    config = RunConfig(
+        hidden=(4, 3), optimizer=optimizer, biases=biases, bias_std=0.5, weight_decay=0.1, clip_norm=0.1, steps=9
+    )
+    history = run(config)
+    held = config.held()
+    first, last = history.theta[0], history.theta[-1]
+    assert held is not None and held.sum() == 4 + 3 + 1
+    np.testing.assert_array_equal(last[held], first[held])
+    assert (first[held] == 0).all() == (biases == "none") and (first[~held] != last[~held]).all()
+
+
+def test_files_links_and_the_command_line_hold_all_of_it(capsys: pytest.CaptureFixture[str]) -> None:
+    history = run(TEXTBOOK)
+    assert RunConfig.from_dict(json.loads(json.dumps(TEXTBOOK.to_dict()))) == TEXTBOOK
+    assert eval(repr(TEXTBOOK), {"RunConfig": RunConfig}) == TEXTBOOK
+    for kind in ("parquet", "csv"):
+        file = io.BytesIO()
+        getattr(history, f"to_{kind}")(file)
+        file.seek(0)
+        again = getattr(History, f"from_{kind}")(file)
+        assert again.config == TEXTBOOK and again.theta.tobytes() == history.theta.tobytes()
+    flags = [
+        *("--dataset", "given", "--rows", TEXTBOOK.rows, "--hidden", "2", "--activation", "sigmoid"),
+        *("--output", "sigmoid", "--biases", "fixed", "--theta", RunConfig.text("theta", TEXTBOOK.theta)),
+        *("--learning-rate", "0.5", "--steps", "1", "--json"),
+    ]
+    main(["run", *flags])
+    assert json.loads(capsys.readouterr().out)["loss"] == history.loss[-1]
+
+
+def test_measures_ledger_verdict_and_a_card_work_on_one_sample() -> None:
+    history = run(TEXTBOOK.replace(steps=30))
+    assert np.isfinite(measures.per_layer(history, "delta_norm")["delta_norm"]).all()
+    assert ledger(history, 0).values and verdict(history) is not None and history._repr_html_()
+    assert measures.performance(history)["train_loss"][-1] == pytest.approx(history.loss[-1])
+    shown = predictions(history, 30)
+    assert shown["actual"].tolist() == [0.01, 0.99] and (np.abs(shown["prediction"] - 0.5) < 0.5).all()
+
+
+def test_uniform_between_two_numbers() -> None:
+    config = RunConfig(init="uniform", init_low=0.2, init_high=0.4, hidden=(50, 50))
+    weights = [weight for weight, _ in config.layout().split(config.initial_theta())]
+    assert all(weight.min() >= 0.2 and weight.max() <= 0.4 for weight in weights)
+    assert np.mean(weights[1]) == pytest.approx(0.3, abs=0.01)
+    with pytest.raises(ValueError, match=r"theory speaks of weights around 0; these are drawn between 0.2 and 0.4"):
+        predict_config(config)
+    around_0 = predict_config(config.replace(init_low=-0.3, init_high=0.3))
+    np.testing.assert_allclose(
+        around_0.q, predict_config(config.replace(init_low=None, init_high=None, init_scale=0.3)).q
+    )
+
+
+def test_one_end_alone_leaves_the_other_at_0() -> None:
+    assert RunConfig(init="uniform", init_high=0.4).init_ends == (0.0, 0.4)
+    assert RunConfig(init="uniform", init_low=-0.4).init_ends == (-0.4, 0.0)
+    assert RunConfig(init="normal", init_low=-0.4).init_ends is None is RunConfig(init="uniform").init_ends
+
+
+def test_auto_takes_squared_error_where_the_output_has_an_activation() -> None:
+    assert RunConfig(dataset="moons", output="sigmoid").loss_name == "mse"
+    assert RunConfig(dataset="moons").loss_name == "bce"
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        (
+            {"output": "sigmoid", "loss": "bce"},
+            "output must be linear for bce, which puts its own function on z; got 'sig",
+        ),
+        ({"theta": (1.0, 2.0)}, r"theta must have the .* parameters of widths \(2, .*\); got 2"),
+        ({"theta": ("a",)}, "theta must be a number from -1e"),
+        ({"theta": 3}, "theta must be at most 1,000 numbers; got 3"),
+        ({"dataset": "given"}, "the data set given needs rows: give some, such as 0.05, 0.1 : 0.01, 0.99"),
+        ({"rows": "1, 2"}, "a row must be inputs : targets, such as 0.05, 0.1 : 0.01, 0.99; got '1, 2'"),
+        ({"rows": "1:2; 1,2:3"}, "rows must all have as many inputs, and as many targets, as the first one"),
+        ({"rows": "inf:2"}, "the numbers of rows must be from -1e"),
+        ({"rows": 3}, "rows must be text, such as 0.05, 0.1 : 0.01, 0.99; got 3"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(settings: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        RunConfig(**settings)
+
+
+def test_theory_does_not_speak_of_a_given_theta() -> None:
+    with pytest.raises(ValueError, match="this run begins with a theta that is given"):
+        predict_config(TEXTBOOK)
