@@ -15,6 +15,7 @@ from dashboard.words.markup import escape
 from dashboard.words.settings import phrase, shape
 from nncore import RunConfig
 from nncore.config.run_config import TABLE
+from nncore.experiments import Experiment
 from nncore.measures.comparison import differences
 
 NAME = "name"
@@ -61,6 +62,21 @@ def write(pins: Sequence[Pin]) -> None:
     st.query_params[PIN] = session().pins = [encoded(pin) for pin in pins]
 
 
+def query(pins: Sequence[Pin]) -> list[tuple[str, str]]:
+    """The query parameters of a link to these pins."""
+    return [(PIN, encoded(pin)) for pin in pins]
+
+
+def of_experiment(experiment: Experiment) -> list[Pin]:
+    """Both runs of an experiment, under the names that it has for them; crossed ones with the two that exchanged a setting."""
+    pins = [Pin(experiment.label, experiment.config), Pin(experiment.against_label, experiment.against)]
+    if experiment.crossed:
+        (own, this), (other, that) = (pin.name.split(", ") for pin in pins)
+        ours, theirs = experiment.exchanged()
+        pins += [Pin(f"{own}, {that}", ours), Pin(f"{other}, {this}", theirs)]
+    return pins
+
+
 def may_travel(config: RunConfig) -> bool:
     """May this run be pinned, so that its config stands in the address and in every copied link?
 
@@ -93,6 +109,18 @@ def decoded(text: str) -> Pin:
     name = clean(settings.pop(NAME, [""])[0])
     config = from_link(settings)
     return Pin(name or proposed(config, []), config)
+
+
+def compare_both(experiment: Experiment) -> None:
+    """A link to the page that compares, on an experiment's runs."""
+    both = of_experiment(experiment)
+    st.page_link(
+        "views/compare/page.py",
+        label="Compare both" if len(both) == 2 else f"Compare all {len(both)}",
+        icon=":material/stacked_line_chart:",
+        query_params=query(both),
+        help="These runs on shared axes, in place of the pinned ones.",
+    )
 
 
 # Names ------------------------------------------------------------------------------------------------------
@@ -159,7 +187,7 @@ def button(config: RunConfig) -> None:
                 "views/compare/page.py",
                 label=f"Compare ({len(pins)})",
                 icon=":material/compare_arrows:",
-                query_params=[(PIN, encoded(pin)) for pin in pins],
+                query_params=query(pins),
             )
 
 

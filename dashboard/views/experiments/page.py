@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard.charts import style
+from dashboard.state import pins
 from dashboard.state.address import experiment_link
 from dashboard.ui import theme
 from dashboard.ui.svg import draw
@@ -35,11 +36,12 @@ def card(experiment: Experiment, look: style.Style) -> None:
             )
             st.page_link(
                 LAB,
-                label="Open the counterpart",
+                label="Counterpart",
                 icon=":material/compare_arrows:",
                 query_params=experiment_link(experiment, experiment.against),
                 help=f"Opens the lab on the run it is compared with ({experiment.against_label}).",
             )
+            pins.compare_both(experiment)
 
 
 look = theme.current()

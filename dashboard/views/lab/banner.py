@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard.state import lessons, sidebar
+from dashboard.state import lessons, pins, sidebar
 from dashboard.state.session import CAME_FOR, EXPERIMENT, STEP, session
 from dashboard.ui import layout
 from dashboard.words.sentences import unbroken
@@ -88,6 +88,7 @@ def _claim(experiment: Experiment) -> None:
                     icon=":material/check:" if here else ":material/play_arrow:",
                     help="This is the run on the page." if here else "Sets the whole sidebar to this run.",
                 )
+            pins.compare_both(experiment)
             if not any(map(sidebar.stands_on, (experiment.config, experiment.against))):
                 st.caption("The set-up has been changed since.", width="content")
 

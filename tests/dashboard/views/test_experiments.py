@@ -2,13 +2,16 @@
 
 import json
 import re
+from urllib.parse import parse_qs
 
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.charts.style import DARK, LIGHT, Style
+from dashboard.state import pins
 from dashboard.state.address import FIRST_SIGHT, experiment_link, settings_of
+from dashboard.state.session import PIN
 from dashboard.views.experiments import pictures
 from dashboard.views.experiments.charts import described, picture
 from nncore.config.settings import LEARNING_RATES
@@ -85,11 +88,27 @@ def test_gallery_shows_every_experiment_under_its_topic_with_both_runs_to_open()
     assert not app.exception
     assert [heading.value for heading in app.subheader] == list(TOPICS.values())
     words = " ".join(text.value for text in (*app.markdown, *app.caption)).replace("\u00a0", " ")
-    links = [link.proto.query_string for link in app.get("page_link")]
+    links = [link.proto.query_string for link in app.get("page_link") if not link.proto.label.startswith("Compare")]
     assert len(links) == 2 * len(EXPERIMENTS)
+    compared = [link.proto.query_string for link in app.get("page_link") if link.proto.label.startswith("Compare")]
+    assert [parse_qs(query)[PIN] for query in compared] == [
+        [pins.encoded(pin) for pin in pins.of_experiment(experiment)] for experiment in EXPERIMENTS.values()
+    ]
     for experiment in EXPERIMENTS.values():
         assert experiment.title in words and experiment.claim in words and experiment.look_for in words
         assert sum(f"experiment={experiment.name}" in link for link in links) == 2
+
+
+@every_experiment
+def test_both_runs_can_be_compared_under_the_names_that_the_experiment_has_for_them(experiment: Experiment) -> None:
+    found = pins.of_experiment(experiment)
+    assert [pin.config for pin in found[:2]] == [experiment.config, experiment.against]
+    assert len({pin.config for pin in found}) == len(found) == (4 if experiment.crossed else 2)
+    for pin in found:
+        assert pins.decoded(pins.encoded(pin)) == pin
+    if experiment.crossed:
+        names = {pin.name: pin.config for pin in found}
+        assert all(name.split(", ")[0] == config.activation for name, config in names.items())
 
 
 # Into the lab -----------------------------------------------------------------------------------------------
