@@ -18,6 +18,28 @@ DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "8px,2px
 MARKERS = ("circle", "square", "diamond", "triangle-up", "x", "star", "triangle-down", "hexagon")
 """A run's dash and marker, by its place among the pins."""
 
+SHAPES = {
+    "circle": '<circle cx="24" cy="8" r="5"/>',
+    "square": '<rect x="19" y="3" width="10" height="10"/>',
+    "diamond": '<path d="M24 2l6 6-6 6-6-6z"/>',
+    "triangle-up": '<path d="M24 2l6 11H18z"/>',
+    "x": '<path d="M19 5l2-2 3 3 3-3 2 2-3 3 3 3-2 2-3-3-3 3-2-2 3-3z"/>',
+    "star": '<path d="M24 1l2 5 5 0-4 4 2 5-5-3-5 3 2-5-4-4 5 0z"/>',
+    "triangle-down": '<path d="M24 14l6-11H18z"/>',
+    "hexagon": '<path d="M21 2.8h6l3 5.2-3 5.2h-6L18 8z"/>',
+}
+"""Each marker as a piece of SVG, 48 × 16."""
+
+STRETCHES = {
+    "solid": "",
+    "dash": "9 5",
+    "dot": "2 3",
+    "dashdot": "8 4 2 4",
+    "longdash": "14 5",
+    "longdashdot": "14 4 2 4",
+}
+"""Plotly's names of dashes in pixels; the others are pixels already."""
+
 FLOW_LABELS = {"delta_norm": "δ", "weight_gradient_norm": "∂E/∂W", "signal": "signal", "flat_fraction": "saturated"}
 FLOW_TITLES = {
     "delta_norm": "δ norm per layer",
@@ -220,6 +242,17 @@ def maps(measured: Measurement, name: str, style: Style, sound: np.ndarray) -> F
 def map_text(name: str) -> Text:
     """The words around the maps of a quantity."""
     return Text("Over training", f"{LAYER_QUANTITIES[name].label}, every layer and step of each run", MAPS)
+
+
+def line_of_run(place: int, style: Style) -> str:
+    """A piece of the line that a run has in every chart, by its place among the pins, as an SVG of 48 × 16."""
+    dash = STRETCHES.get(DASHES[place], DASHES[place].replace("px", "").replace(",", " "))
+    colour = _colour(place, style)
+    return (
+        '<svg xmlns="http://www.w3.org/2000/svg" width="48" height="16">'
+        f'<line x1="0" x2="48" y1="8" y2="8" stroke="{colour}" stroke-width="2.2" stroke-dasharray="{dash}"/>'
+        f'<g fill="{colour}">{SHAPES[MARKERS[place]]}</g></svg>'
+    )
 
 
 def _colour(place: int, style: Style) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from functools import partial
 
 import numpy as np
@@ -86,7 +87,8 @@ def overview(found: pinned_runs.Runs) -> None:
     st.markdown(pinned_runs.main_difference(found))
     rows = pinned_runs.table(found)
     columns = {escape(title): [escape(row[title]) for row in rows] for title in rows[0] if title != "run"}
-    st.table({"run": [f"**{escape(row['run'])}**" for row in rows]} | columns, hide_index=True)
+    lines = [line_in_table(place) for place in range(len(rows))]
+    st.table({"line": lines, "run": [f"**{escape(row['run'])}**" for row in rows]} | columns, hide_index=True)
     if any(training.history.was_stopped for training in found.values()):
         st.button(
             "Run to the end",
@@ -96,6 +98,12 @@ def overview(found: pinned_runs.Runs) -> None:
             icon=":material/play_arrow:",
             type="primary",
         )
+
+
+def line_in_table(place: int) -> str:
+    """The line that a run has in the charts, as a picture in Markdown: the table is their legend."""
+    drawn = base64.b64encode(charts.line_of_run(place, theme.current()).encode()).decode()
+    return f"![{charts.DASHES[place]}, {charts.MARKERS[place]}](data:image/svg+xml;base64,{drawn})"
 
 
 @st.fragment

@@ -145,6 +145,7 @@ def table(runs: Runs) -> list[dict[str, str]]:
         seen = training.measured(flow, history.last_finite)
         row = {"run": name}
         row |= {LABELS[field]: in_words(field, apart[field][place]) for field in LABELS if field in apart}
+        row |= {LABELS["loss"]: training.config.loss_name} if "loss" in apart else {}
         row["ended"] = ending(history)
         row["loss"] = number(float(history.loss[history.last_finite]))
         row["accuracy"] = accuracy(training)

@@ -1,6 +1,7 @@
 """The Compare page: what differs, how the runs ended, and every chart with one line a run."""
 
 import re
+from base64 import b64decode
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from dashboard.jobs.work import RunRequest
 from dashboard.state.pins import Pin, encoded
 from dashboard.ui import card
 from dashboard.views.compare import pinned_runs
-from dashboard.views.compare.charts import DASHES, MARKERS
+from dashboard.views.compare.charts import DASHES, MARKERS, SHAPES
 from dashboard.words.numbers import number
 from nncore import RunConfig, run
 from nncore import measures as m
@@ -103,11 +104,23 @@ def test_every_run_has_its_own_colour_dash_and_marker() -> None:
     assert [trace["marker"]["symbol"] for trace in drawn] == list(MARKERS)
 
 
+def test_table_is_the_legend_of_the_charts() -> None:
+    app = opened_at()
+    element(app, "example").click().run()
+    drawn = traces(app, "flow")
+    for row in rows(app):
+        words, address = re.fullmatch(r"!\[(.*)\]\(data:image/svg\+xml;base64,(.*)\)", row["line"]).groups()
+        trace, svg = drawn[row["run"]], b64decode(address).decode()
+        assert words == f"{trace['line']['dash']}, {trace['marker']['symbol']}"
+        assert svg.count(trace["line"]["color"]) == 2 and SHAPES[trace["marker"]["symbol"]] in svg
+
+
 def test_table_shows_only_what_differs_and_how_the_runs_ended() -> None:
     app = compare_page(Pin("base", TINY), Pin("deep", DEEP), Pin("blown", DIVERGING))
     check(app)
     base, deep, blown = rows(app)
     assert set(base) == {
+        "line",
         "run",
         "Data set",
         "Depth and width",
