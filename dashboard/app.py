@@ -12,7 +12,7 @@ import streamlit as st  # noqa: E402
 from dashboard.jobs import limits  # noqa: E402
 from dashboard.state import undo, visits  # noqa: E402
 from dashboard.state.session import begin_page  # noqa: E402
-from dashboard.ui import sight, theme  # noqa: E402
+from dashboard.ui import projector, sight, theme  # noqa: E402
 from dashboard.words.markup import escape  # noqa: E402
 from nncore.config import own  # noqa: E402
 
@@ -24,8 +24,12 @@ def page(file: str, address: str, title: str, icon: str, **options: bool) -> st.
     return st.Page(VIEWS / file, url_path=address, title=title, icon=f":material/{icon}:", **options)
 
 
-st.set_page_config(page_title="Gradient lab", page_icon="📉", layout="wide")
-theme.add_css()
+st.set_page_config(
+    page_title="Gradient lab",
+    page_icon="📉",
+    layout="wide",
+    initial_sidebar_state="collapsed" if theme.is_large() else "auto",
+)
 try:
     limits.check()
     own.run_file_of_environment()
@@ -63,6 +67,8 @@ shown = st.navigation(
 visits.begin(shown.url_path, shown.title)
 visits.keep()
 begin_page(shown.url_path, visits.come_back(shown.url_path))
+theme.add_css()
+projector.switch()
 try:
     shown.run()
     sight.follow(shown.url_path)

@@ -38,6 +38,9 @@ PIN, MOST_PINS = "pin", 8
 LAB, EXPERIMENT = "", "experiment"
 """Address of the lab, the default page, and the query parameter of an experiment that it shows."""
 
+LARGE = "large"
+"""Query parameter and key of the switch of the projector view."""
+
 SEE = "see"
 """Query parameter that says what to bring into sight: the key of an element of the page."""
 
@@ -151,6 +154,8 @@ class Session:
     layout: PageLayout = field(default_factory=PageLayout)
     cards: Cards = field(default_factory=Cards)
     """The charts of the page, for its report."""
+    large: bool = False
+    """Is the page in the projector view?"""
     sought: Sought | None = None
     """What was brought into sight last."""
 
@@ -254,6 +259,8 @@ def begin_page(page: str, comes_back: bool = False) -> None:
         _bring_what_was_come_for(now, brings)
     if brings:
         _bring_widgets(now)
+        if now.large and LARGE not in st.query_params:
+            st.session_state[LARGE] = True
     elif has_changed:
         now.brings = True
     now.page = page

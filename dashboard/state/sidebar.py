@@ -12,7 +12,6 @@ import streamlit as st
 from dashboard.state import address, lessons, undo, uploads, visits
 from dashboard.state.address import FIELDS, FIRST_SETTINGS, FIRST_SIGHT, REACH, is_drawn, setting, settings_of
 from dashboard.state.session import STEP, session
-from dashboard.ui.theme import LARGE_KEY
 from dashboard.words.labels import GROUPS, LABELS, LAYERS, option
 from dashboard.words.markup import escape
 from dashboard.words.settings import in_words
@@ -350,8 +349,6 @@ def sidebar() -> RunConfig:
                     )
                 if group == "network":
                     _layer_lists()
-        st.divider()
-        st.toggle("Large type", key=LARGE_KEY, bind="query-params", help="Larger text and charts, for a projector.")
     settings = {key: setting(key) for key in FIRST_SETTINGS}
     address.follow(settings)
     _say_what_was_not_taken(address.not_taken(wanted, settings), settings)

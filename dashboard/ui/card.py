@@ -43,7 +43,7 @@ def show(
     """
     if not layout.shows(key):
         return
-    scaled = round(height * theme.current().scale)
+    scaled = max(round(height * theme.current().scale), theme.PROJECTED_HEIGHT if theme.is_large() else 0)
     caption = " ".join([finding, text.note, *measurement.caveats]).strip()
     session().cards.add(key, Card(text.title, text.subtitle, caption, figure, scaled, still))
     with frame(key, text, measurement):

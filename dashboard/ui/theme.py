@@ -1,4 +1,4 @@
-"""The reader's theme: its chart style, large type, and the CSS that the theme's settings cannot express."""
+"""The reader's theme: its chart style, the projector view, and the CSS that the theme's settings cannot express."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from dataclasses import replace
 import streamlit as st
 
 from dashboard.charts.style import DARK, LIGHT, Style
-from dashboard.state.session import peek
+from dashboard.state.session import LARGE, peek
 
 LARGE_TYPE = 1.35
-LARGE_KEY = "large"
+
+PROJECTED_HEIGHT = 600
+"""Least height of a chart in the projector view, in pixels: with its title it fills a screen of 1080."""
 
 CONTROLS = ", ".join(
     (
@@ -34,14 +36,15 @@ def current() -> Style:
 
 
 def is_large() -> bool:
-    """Is the page in large type?"""
-    return peek(LARGE_KEY, False)
+    """Is the page in the projector view?"""
+    return peek(LARGE, False)
 
 
 def add_css() -> None:
     """What the theme cannot say: margins, a phone's pairs of metrics and rows of steps, large text (all sizes are rem)."""
     size = (
         f"html {{ font-size: {16 * LARGE_TYPE:g}px; }} .st-key-undo_buttons button p {{ display: none; }}"
+        " :is(.st-key-ask, .st-key-symbols, .st-key-about_delta) { display: none; }"
         if is_large()
         else ""
     )
@@ -56,6 +59,10 @@ def add_css() -> None:
         " .st-key-numbers .stColumn { min-width: calc(50% - 0.5rem); flex: 1 1 calc(50% - 0.5rem); }"
         " .st-key-step_row > :first-child { flex: 1 1 100%; } }"
         " .st-key-numbers [data-testid=stMetricDelta], .st-key-numbers [data-testid=stMetricDelta] * { white-space: normal; }"
+    )
+    switch = (  # in the header, out of the page's flow
+        ":is([data-testid=stLayoutWrapper], .stElementContainer):has(> .st-key-projector), .st-key-projector"
+        " { position: fixed; top: 0; right: 3rem; height: 3.75rem; width: auto; z-index: 999991; }"
     )
     paper = current().background  # the player's bar covers what scrolls by below it
     bar = f".st-key-step_row {{ background: {paper}; box-shadow: 0 0 0 0.5rem {paper}; }}"
@@ -76,5 +83,5 @@ def add_css() -> None:
     )
     buttons = f"{filled} {{ color: {DARK.background}; }}" if current().dark else ""
     st.html(
-        f"<style>{margins} {sidebar} {bar} {numbers} {captions} {edge} {links} {status} {groups} {phone} {size} {buttons}</style>"
+        f"<style>{margins} {switch} {sidebar} {bar} {numbers} {captions} {edge} {links} {status} {groups} {phone} {size} {buttons}</style>"
     )

@@ -12,7 +12,7 @@ from dashboard.state.address import FIRST_SIGHT, link
 from nncore import History, RunConfig, run
 from nncore import measures as m
 from nncore.diagnosis import flow
-from tests.browser.helpers import chart, figure_data, painted, wait_idle, wait_painted
+from tests.browser.helpers import chart, figure_data, wait_idle, wait_painted
 from tests.dashboard.lab import UNFOLDED
 
 SMALL = FIRST_SIGHT.replace(hidden=(6,) * 6, steps=40, n_samples=60)
@@ -233,20 +233,6 @@ def test_theme_flip_keeps_the_run_and_the_step(page: Page, app_url: str) -> None
     )
     assert line(page, "δ at step 39") == before
     assert not page.get_by_text("Training:").is_visible()
-
-
-def test_large_type_is_large_and_still_fits(page: Page, app_url: str) -> None:
-    shown(page, app_url)
-    normal = chart(page, "chart_flow").bounding_box()["height"]
-    count = painted(page, "chart_flow")
-    page.get_by_text("Large type").click()
-    wait_painted(page, "chart_flow", after=count)
-    page.wait_for_url(re.compile("large=true"))
-    assert page.evaluate("() => getComputedStyle(document.documentElement).fontSize") == "21.6px"
-    page.wait_for_function(
-        "height => document.querySelector(`[data-testid='plot-chart_flow']`).clientHeight > 1.2 * height", arg=normal
-    )
-    assert overflow(page) <= 0
 
 
 @pytest.mark.parametrize("value", ["NaN", "1e400", "<script>alert(1)</script>", "9" * 5000])

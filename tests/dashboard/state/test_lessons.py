@@ -76,7 +76,7 @@ def test_heading_holds_no_markup_but_its_own(text: str) -> None:
 def test_only_the_named_controls_remain_and_the_others_still_apply() -> None:
     config = FIRST_SIGHT.replace(hidden=(7,) * 3, activation="tanh", init="orthogonal", gain=1.5, skip=True, steps=9)
     app = opened(sidebar, **link(config), lesson=TITLE, only="depth,activation,skip,clip_norm")
-    assert drawn_controls(app) - {"large"} == {"depth", "activation", "skip", "clip_norm"}
+    assert drawn_controls(app) == {"depth", "activation", "skip", "clip_norm"}
     assert config_of(app) == config
     headings = [text.value for text in app.sidebar.markdown]
     assert headings == [f"**{GROUPS[group]}**" for group in ("network", "training")]
@@ -88,7 +88,7 @@ def test_only_the_named_controls_remain_and_the_others_still_apply() -> None:
 def test_no_control_may_remain(only: str) -> None:
     assert Lesson(TITLE, only=()).query()["only"] == "none"
     app = opened(sidebar, lesson=TITLE, only=only, gain="2.5")
-    assert drawn_controls(app) == {"large"}
+    assert drawn_controls(app) == set()
     assert config_of(app) == FIRST_SIGHT.replace(gain=2.5)
 
 
@@ -97,7 +97,7 @@ def test_no_control_may_remain(only: str) -> None:
 def test_any_set_up_applies_whatever_is_hidden(config, only: list[str]) -> None:
     app = opened(sidebar, **link(config), lesson=TITLE, only=",".join(only))
     assert config_of(app) == config
-    assert drawn_controls(app) == {*only, "large"}
+    assert drawn_controls(app) == {*only}
 
 
 def test_undo_reaches_hidden_settings_and_the_address_follows() -> None:
@@ -157,7 +157,7 @@ def test_lesson_outlasts_a_look_at_another_page() -> None:
     app.switch_page("views/lab/page.py").run()
     assert TITLE in words(app)
     assert list(plots(app)) == ["chart_flow"]
-    assert drawn_controls(app) == {"depth", "large"}
+    assert drawn_controls(app) == {"depth"}
 
 
 def test_hostile_lessons_never_break_the_page() -> None:
@@ -203,7 +203,7 @@ def test_dialog_makes_a_link_that_opens_exactly_what_was_chosen() -> None:
     assert list(plots(student)) == ["chart_heatmap", "chart_flow"]
     assert plots(student)["chart_heatmap"]["figure"]["layout"]["meta"]["name"].startswith("update_ratio")
     assert len(student.metric) == 4
-    assert drawn_controls(student) == {"depth", "skip", "large"}
+    assert drawn_controls(student) == {"depth", "skip"}
     assert (student.session_state["depth"], student.query_params["activation"]) == (2, "tanh")
     assert TITLE in words(student) and "Try &amp; see:\nδ" in words(student)
     assert student.slider(key="step").value == 3

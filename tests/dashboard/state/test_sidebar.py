@@ -55,7 +55,7 @@ def test_first_sight_can_be_set_by_the_widgets() -> None:
 
 def test_every_widget_has_a_help_of_one_or_two_sentences() -> None:
     app = opened(sidebar)
-    keys = [*(set(CONTROLS) - {"hidden"}), "depth", "width", "widths", "layer_activations", "large"]
+    keys = [*(set(CONTROLS) - {"hidden"}), "depth", "width", "widths", "layer_activations"]
     for key in keys:
         help = element(app, key).help
         assert 1 <= len(re.findall(r"\.(?:\s|$)", help)) <= 2, f"{key}: {help}"

@@ -1,0 +1,48 @@
+// Keys for a clicker: PageDown and PageUp go from one chart or drawing of the page to the next, 1 to 9 to one of them.
+
+const DRAWN = ".nncore-plot, .nncore-network, svg[role=img], .katex-display";
+const WAYS = { PageDown: 1, PageUp: -1 };
+
+const TYPED = "input:not([type=checkbox], [type=radio], [type=range]), textarea, select, [role=dialog]";
+
+let listening; // the one listener of the page
+
+const main = () => document.querySelector("[data-testid=stMain]");
+
+// Bordered blocks in which something is drawn, top to bottom; of two within each other the outer one.
+function stages() {
+  const blocks = [...main().querySelectorAll(".stVerticalBlock[class*=st-key-]")].filter(
+    (block) => parseFloat(getComputedStyle(block).borderTopWidth) > 0 && block.offsetHeight && block.querySelector(DRAWN),
+  );
+  const outer = blocks.filter((block) => !blocks.some((other) => other !== block && other.contains(block)));
+  return outer.map((block) => ({ block, top: block.getBoundingClientRect().top })).sort((a, b) => a.top - b.top);
+}
+
+// Where a stage is to stand: below the header, and below the player's bar where it stays in sight.
+function below() {
+  const header = document.querySelector("[data-testid=stHeader]")?.offsetHeight ?? 0;
+  return header + 12 + (main().querySelector(".st-key-step_row")?.offsetHeight ?? 0);
+}
+
+function press(event) {
+  if (event.ctrlKey || event.altKey || event.metaKey || event.target.closest?.(TYPED)) return;
+  const line = below(), all = stages();
+  const chosen = event.key in WAYS
+    ? WAYS[event.key] > 0 ? all.find(({ top }) => top > line + 8) : all.findLast(({ top }) => top < line - 8)
+    : /^[1-9]$/.test(event.key) ? all[event.key - 1] : undefined;
+  if (!(event.key in WAYS) && !chosen) return;
+  event.preventDefault();
+  event.stopPropagation(); // a focused slider would take the key for itself
+  const isStill = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const top = chosen ? main().scrollTop + chosen.top - line : WAYS[event.key] > 0 ? main().scrollHeight : 0;
+  main().scrollTo({ top, behavior: isStill ? "instant" : "smooth" });
+}
+
+export default function ({ parentElement }) {
+  if (listening) window.removeEventListener("keydown", listening, true);
+  listening = press;
+  window.addEventListener("keydown", listening, true);
+  return () => {
+    if (!parentElement.isConnected) window.removeEventListener("keydown", press, true);
+  };
+}
