@@ -86,8 +86,8 @@ def _signal(history: History, record: int, style: Style) -> Figure:
 
 
 def _saturation(history: History, record: int, style: Style) -> Figure:
-    timeline = _over_time(history, ("saturated_fraction", "inactive_fraction", "dead_fraction"))
-    shown = timeline.select(gradients.flat_share(timeline), "dead_fraction")
+    timeline = _over_time(history, ("saturated_fraction", "inactive_fraction", "dead_fraction", "sure_fraction"))
+    shown = timeline.select(gradients.flat_share(timeline), "dead_fraction", "sure_fraction")
     return activations.saturation(shown, style, int(history.step[record]))
 
 

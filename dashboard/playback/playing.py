@@ -64,8 +64,16 @@ class Playback:
         if not self.run:
             return None
         frames = fitting(lambda place: draw(self.records[place]), len(self.records))
-        places = [bisect_right(self.records, record) - 1 for record in self.every or self.records]
-        return {"run": self.run, "at": [frames["at"][place] for place in places], "builds": frames["builds"]}
+        return {"run": self.run, "at": [frames["at"][place] for place in self._places()], "builds": frames["builds"]}
+
+    def said(self, say: Callable[[int], Any], record: int) -> dict[str, Any]:
+        """What `say` says of each record, for `following`; the page stands on `record` when the playing begins."""
+        start = _start(self.every or self.records, record)
+        return {"run": self.run, "at": self._places(), "frames": [say(each) for each in self.records], "start": start}
+
+    def _places(self) -> list[int]:
+        """The place among `records` that each frame of the player shows."""
+        return [bisect_right(self.records, record) - 1 for record in self.every or self.records]
 
     def marks(self, draw: Callable[[int], Figure]) -> dict[str, Any] | None:
         """The frames of a chart over the steps, whose marker stands on the step that `draw` takes."""

@@ -67,8 +67,12 @@ class Headline:
 
     def plain(self) -> str:
         """For a file: text without markup."""
+        return f"{self.badge.title}. {self.sentences()}".strip()
+
+    def sentences(self) -> str:
+        """What follows the badge, without markup."""
         flow = flow_sentence(self.flow) if self.flow else ""
-        return " ".join(filter(None, (f"{self.badge.title}.", self.ended, self.when, flow, self.more)))
+        return " ".join(filter(None, (self.ended, self.when, flow, self.more)))
 
 
 def headline(history: History, record: int, found: Sequence[Verdict] | None = None) -> Headline:

@@ -167,3 +167,14 @@ def test_phone_in_the_dark_with_less_motion_plays(new_page, app_url: str) -> Non
     player_button(page, "Pause").tap()
     wait_for_rest(page)
     assert_flow_is_exact(page, int(slider(page, "step").input_value()))
+
+
+def test_headline_and_numbers_say_what_the_charts_show_while_playing(page: Page, app_url: str) -> None:
+    shown(page, app_url)
+    play_slowly(page)
+    page.wait_for_function("() => Number(document.querySelector('.nncore-following-words')?.dataset.frame) > 2")
+    player_button(page, "Pause").click()
+    expect(page.locator(".nncore-following")).to_have_count(0)
+    expect(page.locator(".st-key-headline")).to_contain_text(
+        f"At step {page.locator('.st-key-step input[type=range]').input_value()}:"
+    )

@@ -43,7 +43,9 @@ def test_they_draw_what_the_pages_draw(recorded: Recorded) -> None:
         np.testing.assert_array_equal(one.y, other["y"])
         assert one.line.color == other["line"]["color"]
     shown = recorded.plot("gradient flow", step=20, dark=True)
-    drawn = own_model.flow(of_recorded.per_layer(recorded, "delta_norm", [0, 2], [0, 1, 2]), DARK)
+    drawn = own_model.flow(
+        of_recorded.per_layer(recorded, ("delta_norm", "weight_gradient_norm"), [0, 2], [0, 1, 2]), DARK
+    )
     for one, other in zip(shown.data, drawn["data"], strict=True):
         np.testing.assert_array_equal(one.y, other["y"])
 

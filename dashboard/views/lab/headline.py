@@ -13,11 +13,12 @@ from dashboard.jobs.measurements import BackgroundMeasurement, measurements, wat
 from dashboard.jobs.progress import session_id
 from dashboard.jobs.registry import runs
 from dashboard.jobs.work import Opened, Training
+from dashboard.playback import Playback, following
 from dashboard.state.session import session
 from dashboard.views.lab import remedy_check
 from dashboard.words.markup import escape
 from dashboard.words.numbers import number, percent
-from dashboard.words.runs import BADGES, headline, layer_factor
+from dashboard.words.runs import BADGES, Headline, headline, layer_factor
 from dashboard.words.sentences import capital
 from nncore import Fork, History, RunConfig
 from nncore import measures as m
@@ -30,14 +31,38 @@ AT_FIRST_SECONDS = 0.4
 """Time that the first sight of a run gives to the trials of its remedies."""
 
 
-def show(training: Training, record: int) -> st.delta_generator.DeltaGenerator:
+FOLLOWED = 20
+"""Records of a playing for which headline and numbers are measured; each is judged by every rule."""
+
+
+def show(training: Training, record: int, play: Playback) -> st.delta_generator.DeltaGenerator:
     """What happened at this step; returns the place for the button that mends what is wrong."""
     found = training.measured(verdict, record)
     with st.container(border=True, key="headline", gap="xsmall"):
         words, mend = st.columns([4, 1.2], vertical_alignment="center")
         remedy_check.show(training)
-    words.markdown(training.measured(headline, record, found).markdown())
+    if play.run:
+        played = play.fewer(FOLLOWED)
+        with words:
+            following(
+                played.said(lambda each: _spoken(played.measured(judged, each)[0]), record), "words", key="words_played"
+            )
+    else:
+        words.markdown(training.measured(headline, record, found).markdown())
     return mend
+
+
+def _spoken(said: Headline) -> dict[str, str]:
+    return {"colour": said.badge.colour, "title": said.badge.title, "text": said.sentences()}
+
+
+def judged(history: History, records: Sequence[int]) -> list[tuple[Headline, tuple[Tile, ...]]]:
+    """Headline and numbers of several records."""
+    found = [verdict(history, record) for record in records]
+    return [
+        (headline(history, record, each), tiles(history, record, each))
+        for record, each in zip(records, found, strict=True)
+    ]
 
 
 def mend(place: st.delta_generator.DeltaGenerator, training: Training, record: int) -> None:
@@ -82,8 +107,13 @@ class Tile:
     colour: str = "off"
 
 
-def metrics(training: Training, record: int) -> None:
-    """Four numbers at the record chosen."""
+def metrics(training: Training, record: int, play: Playback) -> None:
+    """Four numbers at the record chosen, or of each that is played."""
+    if play.run:
+        played = play.fewer(FOLLOWED)
+        numbers = played.said(lambda each: [_read(tile) for tile in played.measured(judged, each)[1]], record)
+        following(numbers, "numbers", key="numbers_played")
+        return
     found = training.measured(verdict, record)
     for column, tile in zip(st.columns(4), training.measured(tiles, record, found), strict=True):
         column.metric(
@@ -96,6 +126,10 @@ def metrics(training: Training, record: int) -> None:
             height="stretch",
             help=tile.about,
         )
+
+
+def _read(tile: Tile) -> dict[str, str]:
+    return {"label": tile.label, "value": tile.value, "below": tile.below}
 
 
 def tiles(history: History, record: int, found: Sequence[Verdict]) -> tuple[Tile, ...]:

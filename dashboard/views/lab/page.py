@@ -74,7 +74,7 @@ def charts(training: Training) -> None:
     before = network.ghost(training, record, seen)
     first_sight(training, record)
     with top:
-        place = headline.show(training, record) if layout.shows("headline") else None
+        place = headline.show(training, record, play) if layout.shows("headline") else None
     with end:
         causes.ending(training, look)
     with wrong:
@@ -82,7 +82,7 @@ def charts(training: Training) -> None:
             findings.show(training, record)
     with numbers:
         if layout.shows("numbers"):
-            headline.metrics(training, record)
+            headline.metrics(training, record, play)
     with pictures:
         left, right = st.columns([2, 1])
         with left:

@@ -8,13 +8,14 @@ import pytest
 from dashboard.jobs.work import Training
 from dashboard.playback import AT_MOST
 from dashboard.playback.playing import records_to_play
-from dashboard.views.lab.headline import facts
+from dashboard.views.lab.headline import FOLLOWED, facts
+from dashboard.words.runs import headline
 from nncore import RunConfig, run
 from nncore import measures as m
 from tests.conftest import decode, plots
 from tests.dashboard.lab import SMALL, bar, element, opened, tell
 from tests.dashboard.plot.test_frames import played
-from tests.dashboard.views.lab.test_page import CHARTS, check
+from tests.dashboard.views.lab.test_page import CHARTS, check, followed
 
 LONGER = SMALL | {"steps": "150"}
 
@@ -51,6 +52,28 @@ def test_play_sends_every_chart_its_frames_once() -> None:
     marker = played(drawn["chart_loss"]["frames"], 31)["layout"]["shapes"][0]
     assert marker["x0"] == playing["steps"][31]
     assert app.session_state["step"] == 150  # the page stands where it stood until the playing rests
+
+
+def test_headline_and_numbers_follow_the_player() -> None:
+    app = opened(**LONGER)
+    before = [(metric.label, metric.value, metric.delta) for metric in app.metric]
+    tell(app, "play", 150)
+    words, numbers = followed(app)
+    run_name = bar(app)["playing"]["run"]
+    assert (words["kind"], numbers["kind"]) == ("words", "numbers")
+    for each in (words, numbers):
+        assert each["run"] == run_name and len(each["at"]) == AT_MOST and len(each["frames"]) == FOLLOWED
+        assert each["at"] == sorted(each["at"]) and (each["at"][0], each["at"][-1]) == (0, FOLLOWED - 1)
+        assert each["start"] == 0
+    assert [tuple(tile.values()) for tile in numbers["frames"][-1]] == before
+    config = RunConfig(
+        dataset="circles", hidden=(4, 4), activation="sigmoid", init="xavier_normal", steps=150, n_samples=40
+    )
+    history = run(config)
+    for frame, record in ((0, 0), (FOLLOWED - 1, 150)):
+        said, told = headline(history, record), words["frames"][frame]
+        assert (told["colour"], told["title"]) == (said.badge.colour, said.badge.title)
+        assert f"{told['title']}. {told['text']}" == said.plain()
 
 
 def test_pause_shows_that_record_and_sends_no_more_frames() -> None:
@@ -152,6 +175,15 @@ def test_frames_are_measured_once_for_all_readers() -> None:
         tell(app, "play", 0)
     batches = {call for call in calls if len(call) > 1 and isinstance(call[1], tuple)}
     names = {call[0] for call in batches}
-    once = {"drawn_networks", "gradient_flows", "ledgers", "precisions", "signals", "decision_regions_of", "facts"}
+    once = {
+        "judged",
+        "drawn_networks",
+        "gradient_flows",
+        "ledgers",
+        "precisions",
+        "signals",
+        "decision_regions_of",
+        "facts",
+    }
     assert names == once | {"distributions"}
     assert len(batches) == len(once) + 3
