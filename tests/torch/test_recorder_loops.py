@@ -55,6 +55,7 @@ def test_of_a_compiled_model_the_parameters_are_recorded_and_it_is_said_why(name
     assert np.isnan(recorded.quantity("delta_norm")).all()
     assert any("compiled" in caveat for caveat in recorded.caveats)
     assert [unit.name for unit in recorded.parameters][:2] == ["0.weight", "0.bias"]
+    assert recorded.modules[recorded.called[0]].name == "0"
 
 
 @pytest.mark.parametrize("name", LOOPS)

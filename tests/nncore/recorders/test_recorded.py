@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -320,3 +321,11 @@ def test_every_stored_quantity_has_a_column_and_a_meaning() -> None:
     assert set(STORED) | set(DISTRIBUTIONS) | {"step", "unit", "passes", "size"} == set(names)
     for name, quantity in RECORDED_QUANTITIES.items():
         assert quantity.name == name and quantity.about.endswith(".") and quantity.label and quantity.symbol
+
+
+def test_a_run_without_calls_is_shown_by_its_modules_with_weights(tmp_path: Path) -> None:
+    recorded = Recorded.open(example(tmp_path / "run.arrows", n_blocks=2))
+    units = tuple(replace(unit, order=-1) for unit in recorded.header.units)
+    parts = Recorded.of(replace(recorded.header, units=units), [])
+    assert [parts.modules[place].name for place in parts.called] == ["blocks.0.up", "blocks.1.up", "head"]
+    assert [recorded.modules[place].name for place in recorded.called] == [module.name for module in recorded.modules]
