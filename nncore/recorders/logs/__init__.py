@@ -19,4 +19,4 @@ def is_log(head: bytes) -> bool:
 
 def read_log(content: bytes, memory_budget: int | None = None) -> Log:
     """The log in the bytes of a file for which `is_log` holds; raises ValueError, one sentence, where it is damaged."""
-    return read_events(content) if is_events(content[:HEAD]) else read_tidy(content, memory_budget)
+    return (read_events if is_events(content[:HEAD]) else read_tidy)(content, memory_budget)

@@ -7,6 +7,7 @@ gRPC and 50 MB for them.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator
 from functools import cache
@@ -50,6 +51,9 @@ NORMS = {
 }
 """Words of scalar tags for a parameter's norms, the fourth as Lightning's `grad_norm` has it."""
 
+BYTES_A_BYTE = 4
+"""Memory that reading takes for each byte of a file, about: most for scalars, which are small messages."""
+
 LOST = 1e-18
 """Root mean square below which a sum of squares in float32 has lost its digits."""
 
@@ -79,7 +83,7 @@ def joined(folder: Path) -> bytes:
     return b"".join(parts)
 
 
-def read_events(content: bytes) -> Log:
+def read_events(content: bytes, memory_budget: int | None = None) -> Log:
     """The log in the bytes of event files, one behind the other; what is not whole yet at the end is left.
 
     A tag names a layer and a quantity: a histogram `0.weight`, `weights/0.weight`, `0.weight.grad`, `gradients/0.weight`,
@@ -87,6 +91,8 @@ def read_events(content: bytes) -> Log:
     `delta_norm/0`; `loss` and `lr`. Norms, means and standard deviations come from a histogram's exact sums, octaves and
     quantiles from its buckets. Raises ValueError, one sentence, where a part is damaged or the package protobuf is missing.
     """
+    if memory_budget is not None and BYTES_A_BYTE * len(content) > memory_budget:
+        raise ValueError(f"its numbers would take more than the {memory_budget / 2**20:,.0f} MB that are allowed")
     scalars: dict[str, dict[int, float]] = {}
     histograms: dict[str, dict[int, Any]] = {}
     for event in events(content):
@@ -207,7 +213,8 @@ def _take_histograms(log: Log, histograms: dict[str, dict[int, Any]]) -> list[st
             for quantity, values in (("min", sums[3]), ("max", sums[4])):
                 log.add(f"activation_{quantity}", steps, names, values)
         else:
-            log.add(f"{kind}_norm", at, own, (rms * np.sqrt(sums[0]))[there])
+            with np.errstate(all="ignore"):
+                log.add(f"{kind}_norm", at, own, (rms * np.sqrt(sums[0]))[there])
         for step, histogram in found.items():
             if kind == "activation":
                 log.add_list("activation_quantiles", "module", step, name, quantiles_of(*_buckets(histogram)))
@@ -223,11 +230,11 @@ def _take_histograms(log: Log, histograms: dict[str, dict[int, Any]]) -> list[st
 
 def _moments(num: Floats, total: Floats, squares: Floats, low: Floats, high: Floats) -> tuple[Floats, Floats, Floats]:
     """Mean, root mean square and standard deviation, (n,) each; NaN where the sum of squares has lost its digits."""
+    zero = (low == 0) & (high == 0)
     with np.errstate(all="ignore"):
         mean, rms = total / num, np.sqrt(squares / num)
-    zero = (low == 0) & (high == 0)
-    rms = np.where(zero, 0.0, np.where(rms < LOST, np.nan, rms))
-    return mean, rms, np.sqrt(np.maximum(np.square(rms) - np.square(mean), 0.0))
+        rms = np.where(zero, 0.0, np.where(rms < LOST, np.nan, rms))
+        return mean, rms, np.sqrt(np.maximum(np.square(rms) - np.square(mean), 0.0))
 
 
 def _buckets(histogram: Any) -> tuple[Floats, Floats]:
@@ -236,7 +243,10 @@ def _buckets(histogram: Any) -> tuple[Floats, Floats]:
     if len(right) != len(counts):
         raise ValueError(f"a histogram has {len(right):,} limits for {len(counts):,} buckets")
     edges = np.concatenate([[-np.inf], right])
-    return np.clip(edges, histogram.min, histogram.max), np.maximum(counts, 0.0)
+    low, high = (
+        value if math.isfinite(value) else sign * np.inf for value, sign in ((histogram.min, -1), (histogram.max, 1))
+    )
+    return np.clip(edges, low, high), np.clip(np.where(np.isnan(counts), 0.0, counts), 0.0, 2.0**53)
 
 
 def octaves_of(edges: Floats, counts: Floats) -> NDArray[np.uint16]:

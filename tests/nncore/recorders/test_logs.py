@@ -113,6 +113,27 @@ def test_norms_that_float32_has_lost_are_blank_and_said() -> None:
     assert recorded.distribution("gradient_octaves", 1)[0].sum() == 0
 
 
+def test_no_histogram_breaks_the_reader_whatever_its_numbers() -> None:
+    """With valid checksums around any numbers there is a run, or one sentence; no warning, which the tests make an error."""
+    random = np.random.default_rng(0)
+    odd = [0.0, -0.0, 1.0, -1.0, 1e-320, 1e308, -1e308, np.inf, -np.inf, np.nan, 1e-30]
+    first = EVENTS.read_bytes()[: 12 + int.from_bytes(EVENTS.read_bytes()[:8], "little") + 4]
+    kind = next(events(first)).__class__
+    for _ in range(300):
+        event = kind(step=int(random.integers(-5, 5)))
+        for tag in ("a.weight", "a.weight.grad", "activations/a", "other"):
+            histogram = event.summary.value.add(tag=tag).histo
+            for field in ("min", "max", "num", "sum", "sum_squares"):
+                setattr(histogram, field, float(random.choice(odd)))
+            n = int(random.integers(0, 4))
+            histogram.bucket_limit.extend(random.choice(odd, n).tolist())
+            histogram.bucket.extend(random.choice(odd, max(n - int(random.random() < 0.05), 0)).tolist())
+        try:
+            Recorded(io.BytesIO(first + frame(event)))
+        except ValueError as error:
+            assert "\n" not in str(error)
+
+
 def test_octaves_share_a_bucket_and_quantiles_of_nothing_are_none() -> None:
     counts = octaves_of(np.array([-4.0, -1.0, 0.0, 0.5]), np.array([10.0, 2.0, 4.0]))
     assert {int(OCTAVES[k]): int(counts[k]) for k in np.flatnonzero(counts)} == {-2: 4, -1: 2, 0: 5, 1: 5}
@@ -154,9 +175,12 @@ def test_the_loss_is_the_latest_by_each_record() -> None:
 
 def test_columns_come_in_any_order_and_names_may_hold_commas() -> None:
     recorded = Recorded(
-        io.BytesIO(b'value,quantity,step,layer\n0.5,delta_norm,3,"a,b"\n,delta_norm,3,c\ninf,delta_norm,4,d\n')
+        io.BytesIO(
+            b'value,quantity,step,layer\n0.5,delta_norm,3,"a,b"\n,delta_norm,3,c\ninf,delta_norm,4,d\nnan,delta_norm,4,e\n'
+        )
     )
-    assert [module.name for module in recorded.modules] == ["a,b", "d"]
+    assert [module.name for module in recorded.modules] == ["a,b", "d", "e"]
+    assert recorded.has_number("delta_norm").tolist() == [[True, False, False], [False, True, True]]
     assert recorded.quantity("delta_norm")[1, 1] == np.inf
 
 
@@ -185,6 +209,8 @@ def test_a_table_that_cannot_be_read_is_refused_in_a_sentence(rows: list[str], s
 def test_too_many_layers_and_too_many_numbers_are_refused() -> None:
     with pytest.raises(ValueError, match="layers and parameters and 10,000 are read"):
         of_rows(*(f"0,a{k},delta_norm,1" for k in range(10_001)))
+    with pytest.raises(ValueError, match="more than the 0 MB"):
+        Recorded(io.BytesIO(EVENTS.read_bytes()), memory_budget=1000)
     text = "step,layer,quantity,value\n" + "\n".join(f"{k},a,delta_norm,1" for k in range(3000))
     with pytest.raises(ValueError, match="more than the 1 MB"):
         Recorded(io.BytesIO(text.encode()), memory_budget=2**20)
