@@ -30,6 +30,11 @@ with record(model, optimizer, every=10, path="run.arrows") as recorder:
         loss = criterion(model(x), y); optimizer.zero_grad(); loss.backward(); optimizer.step()
         recorder.log(loss)"""
 
+CALLBACKS = (
+    "Under Hugging Face's Trainer, Lightning or Keras it is a callback: `from nncore.recorders.huggingface import recorder` "
+    '(or `.lightning`, `.keras`), then `callbacks=[recorder(every=10, path="run.arrows")]`.'
+)
+
 ALL = "the way of the gradient"
 MOST_ROWS = 24
 """Modules of a model that are all shown where nothing is chosen; of a larger one those along the gradient's way."""
@@ -47,6 +52,7 @@ def page() -> None:
     found, before = choose()
     if found is None:
         st.code(THREE_LINES, language="python")
+        st.caption(CALLBACKS)
         if not st.toggle("Show an example with made-up numbers", key="o_example", bind="query-params"):
             return
         found, before = source.made_up()

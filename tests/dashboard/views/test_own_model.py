@@ -30,7 +30,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_empty_page_says_the_lines_that_record_and_offers_an_example() -> None:
     app = opened_on("own_model")
-    assert "with record(model, optimizer" in app.code[0].value
+    assert "with record(model, optimizer" in app.code[0].value and "callbacks=[recorder(" in said(app)
     assert not plots(app)
     element(app, "o_example").set_value(True).run()
     assert not app.exception and set(plots(app)) == CHARTS - {
