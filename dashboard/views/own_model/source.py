@@ -77,7 +77,7 @@ def of_operator(key: str, label: str, place: Path, first: str | None = None) -> 
         session().recorded.pop(key, None)
         return None
     try:
-        recorded = _held(key, str(found[chosen]), lambda: Recorded.open(found[chosen], limits.bytes_allowed()))
+        recorded = _held(key, _state_of(found[chosen]), lambda: Recorded.open(found[chosen], limits.bytes_allowed()))
         if not recorded.finished:
             recorded.refresh()
     except (ValueError, OSError) as problem:
@@ -85,6 +85,14 @@ def of_operator(key: str, label: str, place: Path, first: str | None = None) -> 
         st.error(f"{escape(chosen)} cannot be opened: {escape(str(problem))}.", icon=":material/block:")
         return None
     return chosen, recorded
+
+
+def _state_of(path: Path) -> str:
+    """What tells a file from others, and a log from itself when more has been written; a stream is read on instead."""
+    if path.suffix == ".arrows":
+        return str(path)
+    parts = [path, *(path.iterdir() if path.is_dir() else ())]
+    return f"{path} {max(each.stat().st_mtime_ns for each in parts)}"
 
 
 def _held(key: str, file: str, read: Callable[[], Recorded]) -> Recorded:

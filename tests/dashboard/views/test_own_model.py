@@ -1,5 +1,6 @@
 """A recorded run on its page: verdicts, charts of its modules by name, a live file, one block, bad files."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -106,6 +107,18 @@ def test_logs_are_opened_and_what_they_cannot_tell_is_said(folder: Path) -> None
     assert list(traces[0]["customdata"]) == ["0", "2"]
     element(app, "o_run").set_value("table.csv").run()
     assert not app.exception and set(plots(app)) == CHARTS - DISTRIBUTIONS
+
+
+def test_a_log_that_has_grown_is_read_again_with_the_page(folder: Path) -> None:
+    table = folder / "table.csv"
+    table.write_text("step,layer,quantity,value\n0,a,delta_norm,1\n", encoding="utf-8")
+    os.utime(table, ns=(1, 1))
+    app = opened_on("own_model")
+    assert "1 records to step 0" in said(app)
+    with table.open("a", encoding="utf-8") as file:
+        file.write("5,a,delta_norm,1\n")
+    app.run()
+    assert "2 records to step 5" in said(app)
 
 
 def test_a_link_in_a_folder_of_events_is_not_followed(folder: Path) -> None:
