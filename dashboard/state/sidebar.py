@@ -202,6 +202,10 @@ def _data(fact: str) -> Callable[[Values], bool]:
     return lambda so_far: so_far["dataset"] in DATASETS and getattr(DATASETS[so_far["dataset"]], fact)
 
 
+def _may_be_tested(so_far: Values) -> bool:
+    return so_far["dataset"] != GIVEN
+
+
 def _may_be_standardized(so_far: Values) -> bool:
     return so_far["dataset"] != GIVEN and not _data("lecture")(so_far)
 
@@ -241,7 +245,7 @@ CONTROLS = {
         Control("n_samples", "More rows smooth the loss curve and slow each step.", _number),
         Control("noise", "Seen in the picture of what the network learned.", _slider(0.05), _data("uses_noise")),
         Control("n_classes", "Each adds an output unit; the loss starts higher.", _slider(1), _data("uses_classes")),
-        Control("test_fraction", "Draws the test curve beside the training loss.", _slider(0.05)),
+        Control("test_fraction", "Draws the test curve beside the training loss.", _slider(0.05), _may_be_tested),
         Control(
             "standardize", "Off, large inputs saturate layer 1 in the activation chart.", _toggle, _may_be_standardized
         ),

@@ -25,7 +25,7 @@ def in_words(name: str, value: Any) -> str:
     if isinstance(value, np.generic):
         value = value.item()
     if value is None:
-        return "none" if name.startswith("clip_") else "textbook value"
+        return "none" if name.startswith(("clip_", "init_low", "init_high")) else "textbook value"
     if isinstance(value, bool):
         return "on" if value else "off"
     if name == "hidden":

@@ -127,8 +127,13 @@ POOR_DECADES = 3.0
     when="at step 0",
 )
 def poor_initialization(seen: Snapshot) -> Finding:
-    """max over l of |log10(signal_l / signal_1)| at step 0; wrong above 3, infinite where a signal is 0."""
-    signal = seen.first("signal")
+    """max over l of |log10(signal_l / signal_1)| at step 0; wrong above 3, infinite where a signal is 0.
+
+    Of samples that are all the same, or of a single one, no signal can differ between them: that is not the weights' fault.
+    """
+    x, signal = seen.history.probe_x, seen.first("signal")
+    if (x == x[0]).all():
+        return Finding(0.0, (), "")
     if not (np.isfinite(signal).all() and signal[0] > 0):
         return Finding(np.inf, (1,), "The signal is 0 or not finite in layer 1 before training starts.")
     decades = np.where(signal > 0, np.abs(np.log10(signal / signal[0])), np.inf)

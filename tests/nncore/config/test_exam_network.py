@@ -90,7 +90,7 @@ def test_files_links_and_the_command_line_hold_all_of_it(capsys: pytest.CaptureF
 def test_measures_ledger_verdict_and_a_card_work_on_one_sample() -> None:
     history = run(TEXTBOOK.replace(steps=30))
     assert np.isfinite(measures.per_layer(history, "delta_norm")["delta_norm"]).all()
-    assert ledger(history, 0).values and verdict(history) is not None and history._repr_html_()
+    assert ledger(history, 0).values and verdict(history) == () and history._repr_html_()
     assert measures.performance(history)["train_loss"][-1] == pytest.approx(history.loss[-1])
     shown = predictions(history, 30)
     assert shown["actual"].tolist() == [0.01, 0.99] and (np.abs(shown["prediction"] - 0.5) < 0.5).all()
