@@ -57,7 +57,7 @@ def test_value_is_said_in_one_way(name: str, value: Any, words: str) -> None:
 def test_default_of_every_setting_has_words_and_a_phrase(name: str) -> None:
     value = FIELDS[name].default
     assert in_words(name, value)
-    assert phrase(name, value) or name == "table"
+    assert phrase(name, value) or name in ("table", "rows")
 
 
 def test_words_load_no_streamlit() -> None:
