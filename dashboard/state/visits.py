@@ -35,8 +35,7 @@ def keep() -> None:
     makes one; moves of the same widget that follow each other quickly are one change, as they are one for Undo. What
     makes none takes the place of the entry that it is in.
     """
-    with st.container(key=_KEY):
-        _mount(key=f"{_KEY}_kept", data={"quiet": QUIET, "merged": 1000 * MERGED_SECONDS})
+    _mount(key=_KEY, data={"quiet": QUIET, "merged": 1000 * MERGED_SECONDS})
 
 
 def come_back(page: str) -> bool:

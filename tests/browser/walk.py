@@ -149,6 +149,8 @@ ACTIONS: dict[str, Callable[[Page, random.Random], bool]] = {
     "lab": _menu("Gradient lab"),
     "experiments": _menu("Experiments"),
     "compare": _menu("Compare", "Runs"),
+    "fork": _menu("Fork", "Runs"),
+    "landscape": _menu("Loss landscape", "Explore"),
     "propagation": _menu("Signal propagation", "Explore"),
     "neurons": _menu("Neurons on the curve", "Explore"),
     "lecture": _menu("4 · Why gradients vanish", "Lecture"),
