@@ -72,5 +72,6 @@ projector.switch()
 try:
     shown.run()
     sight.follow(shown.url_path)
+    visits.rest()
 finally:
     undo.rest()

@@ -141,6 +141,8 @@ class Session:
     """Key -> value of the widgets with which the next page opens: the set-up, the step, and more that pages share."""
     brings: bool = False
     """Has the page still to take them? It does where the sidebar is drawn for the first time."""
+    told: list[str] = field(default_factory=list)
+    """Parameters with which the address was told of them in this run."""
     comes_back: bool = False
     """Has the browser gone back or forth to what this run draws?"""
     endless: dict[str, list[str]] = field(default_factory=dict)

@@ -6,6 +6,7 @@
 const PATH = " path"; // stands among the names of the parameters that differ; no parameter begins with a blank
 const RESTING = "[data-test-script-state=notRunning]";
 const SOON = 1000; // milliseconds in which the page begins to answer; else it has answered already, or need not
+const MOST_TRIES = 3; // to open an entry
 const LONGEST_WAIT = 3000; // milliseconds until an entry is opened although the one before has not been answered
 
 // What an address says: name -> its values, the parameters that make no entry left out.
@@ -29,8 +30,9 @@ function create() {
   const read = (url = location.href) => said(new URL(url, location.href), visits.quiet);
   const begin = (moved, returning = false) => {
     const seen = new Set([...read()].map(([name, values]) => fact(name, values)));
-    const entry = (visits.entry = { acts: visits.acts, isOpen: true, closed: 0, moved, returning, seen });
-    setTimeout(() => document.querySelector(RESTING) && close(entry), SOON);
+    const entry = { acts: visits.acts, isOpen: true, closed: 0, moved, returning, seen, isStray: false, tries: 0 };
+    visits.entry = entry;
+    setTimeout(() => document.querySelector(RESTING) && close(entry), returning ? LONGEST_WAIT : SOON);
   };
   const close = (entry) => {
     if (entry.isOpen) Object.assign(entry, { isOpen: false, closed: performance.now() });
@@ -61,8 +63,12 @@ function create() {
     const { entry } = visits, now = read(url), names = difference(read(), now);
     const moved = names.length === 1 ? names[0] : "";
     const hasActed = visits.acts > entry.acts;
-    if (entry.returning && entry.isOpen && !(hasActed && byReader && moved)) return; // the entry says what the page shall be
+    if (entry.returning && !hasActed) { // the entry says what the page shall be
+      entry.isStray ||= names.includes(PATH);
+      if (entry.isOpen || entry.isStray) return;
+    }
     if (!names.length || !hasActed) return stay(url);
+    if (entry.returning && entry.isOpen && byReader && !moved) return stay(url); // Streamlit's own, while it goes back
     if (byReader) {
       const isOnItsWay = entry.isOpen || performance.now() - entry.closed < visits.merged;
       return moved && moved === entry.moved && isOnItsWay ? stay(url) : push(url, moved);
@@ -105,7 +111,13 @@ function create() {
   new MutationObserver(() => {
     if (document.querySelector(RESTING) === null) return;
     if (visits.waiting) return open();
-    close(visits.entry);
+    const { entry } = visits;
+    const isLost = entry.isStray && visits.acts === entry.acts && entry.tries < MOST_TRIES;
+    if (isLost) { // what the page was doing when it was left has led it back
+      Object.assign(entry, { isStray: false, tries: entry.tries + 1 });
+      return open();
+    }
+    close(entry);
   }).observe(document.body, { subtree: true, attributeFilter: ["data-test-script-state"] });
   return visits;
 }

@@ -78,7 +78,19 @@ def bring() -> None:
         for binding in filter(None, map(parameters.get_binding_for_param, told)):  # to a widget of the page before
             parameters.unbind_widget(binding.widget_id)
         parameters.update(told)
-        parameters.set_initial_query_params_from_current()
+    now.told = list(told)
+
+
+def rest() -> None:
+    """Take back from the address what was told of widgets that the page has not. Call it when it has been drawn."""
+    run, now = get_script_run_ctx(), session()
+    told, now.told = now.told, []
+    if run is None or not told:
+        return
+    with run.session_state.query_params() as parameters:
+        idle = [key for key in told if key in parameters and key not in FIRST_SETTINGS and not parameters.is_bound(key)]
+    for key in idle:
+        del st.query_params[key]
 
 
 def _told(now: Session, key: str, value: Any) -> str | list[str] | None:

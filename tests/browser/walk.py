@@ -145,7 +145,7 @@ ACTIONS: dict[str, Callable[[Page, random.Random], bool]] = {
     "close": _press(lambda page: page.locator(".st-key-leave_experiment button")),
     "θ of every layer": _slider("v_theta"),
     "layers": _slider("v_depth"),
-    "layer": _slider("layer"),
+    "layer": _slider("n_layer"),
     "lab": _menu("Gradient lab"),
     "experiments": _menu("Experiments"),
     "compare": _menu("Compare", "Runs"),
