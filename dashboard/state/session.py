@@ -12,6 +12,7 @@ import streamlit as st
 
 from dashboard.jobs import progress
 from dashboard.state import lessons
+from dashboard.state.lessons import Part
 
 if TYPE_CHECKING:
     from dashboard.charts.style import Figure
@@ -151,6 +152,10 @@ class Session:
     """Sentences about what the address asked for in vain, and the settings that were taken."""
     pins: list[str] = field(default_factory=list)
     """The pinned runs as the address writes them."""
+    lesson_parts: list[Part] = field(default_factory=list)
+    """The parts of the lesson that is being made."""
+    lesson_choices: dict[int, int] = field(default_factory=dict)
+    """Part of the lesson that is shown -> the choice that was predicted."""
     came_for: dict[str, str] = field(default_factory=dict)
     """Query parameters of the lesson or the experiment that the lab shows."""
     layout: PageLayout = field(default_factory=PageLayout)

@@ -1,4 +1,5 @@
-// Keys for a clicker: PageDown and PageUp go from one chart or drawing of the page to the next, 1 to 9 to one of them.
+// Keys for a clicker: PageDown and PageUp go through a lesson's parts, else from one chart or drawing of the page to the
+// next; 1 to 9 go to one of them.
 
 const DRAWN = ".nncore-plot, .nncore-network, svg[role=img], .katex-display";
 const WAYS = { PageDown: 1, PageUp: -1 };
@@ -26,6 +27,13 @@ function below() {
 
 function press(event) {
   if (event.ctrlKey || event.altKey || event.metaKey || event.target.closest?.(TYPED)) return;
+  const steps = { PageDown: ".st-key-lesson_next button", PageUp: ".st-key-lesson_back button" };
+  const button = event.key in WAYS && document.querySelector(steps[event.key]);
+  if (button) {
+    event.preventDefault();
+    event.stopPropagation();
+    return button.click(); // at the last part, where it is disabled, nothing happens
+  }
   const line = below(), all = stages();
   const chosen = event.key in WAYS
     ? WAYS[event.key] > 0 ? all.find(({ top }) => top > line + 8) : all.findLast(({ top }) => top < line - 8)

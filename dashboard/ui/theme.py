@@ -11,8 +11,8 @@ from dashboard.state.session import LARGE, peek
 
 LARGE_TYPE = 1.35
 
-PROJECTED_HEIGHT = 600
-"""Least height of a chart in the projector view, in pixels: with its title it fills a screen of 1080."""
+PROJECTED_HEIGHT = 520
+"""Least height of a chart in the projector view, in pixels: with its title and note it fills a screen of 1080."""
 
 CONTROLS = ", ".join(
     (
@@ -57,7 +57,7 @@ def add_css() -> None:
     phone = (
         "@media (max-width: 640px) {"
         " .st-key-numbers .stColumn { min-width: calc(50% - 0.5rem); flex: 1 1 calc(50% - 0.5rem); }"
-        " .st-key-step_row > :first-child { flex: 1 1 100%; } }"
+        " :is(.st-key-step_row, .st-key-lesson_part) > :first-child { flex: 1 1 100%; } }"
         " .st-key-numbers [data-testid=stMetricDelta], .st-key-numbers [data-testid=stMetricDelta] * { white-space: normal; }"
     )
     switch = (  # in the header, out of the page's flow

@@ -97,6 +97,58 @@ def test_lesson_made_in_the_dialog_opens_for_a_student_in_a_fresh_browser(new_pa
     np.testing.assert_array_equal(line(student, "δ at step 40"), expected)
 
 
+def test_lesson_in_parts_is_made_without_code_and_gone_through_with_a_clicker(new_page, app_url: str) -> None:
+    teacher = new_page()
+    shown(teacher, app_url, SMALL)
+    for text, ask, choices in (("It vanishes.", "", ""), ("It flows.", "And with tanh?", "it vanishes\n* it flows")):
+        teacher.get_by_role("button", name="Make a lesson").click()
+        dialog = teacher.get_by_role("dialog")
+        dialog.get_by_text(re.compile("In several parts|Parts ")).click()
+        dialog.get_by_role("textbox", name="What is to be seen").fill(text)
+        dialog.get_by_role("textbox", name="Question to predict first").fill(ask)
+        dialog.get_by_role("textbox", name=re.compile("^Answers to choose from")).fill(choices)
+        teacher.keyboard.press("Tab")
+        wait_idle(teacher)
+        dialog.get_by_role("button", name="Add this run as a part").click()
+        expect(dialog.get_by_text(re.compile("^Parts "))).to_be_visible()
+        if not ask:
+            teacher.keyboard.press("Escape")
+            teacher.locator(".st-key-activation input").click()
+            teacher.get_by_role("option", name="tanh", exact=True).click()
+            teacher.wait_for_url(re.compile("activation=tanh"))
+            expect(teacher.get_by_text("Gradients flow").first).to_be_visible()
+            wait_idle(teacher)
+    dialog.get_by_role("combobox", name="Charts that are shown").fill("Gradient flow")
+    teacher.get_by_role("option", name="Gradient flow", exact=True).click()
+    teacher.keyboard.press("Tab")
+    dialog.get_by_role("textbox", name="Title").fill("One change")
+    teacher.keyboard.press("Tab")
+    code = dialog.get_by_test_id("stCode")
+    expect(code).to_contain_text("parts=")
+    address = code.inner_text().strip()
+
+    hall = new_page(1920, 1080)
+    hall.goto(f"{address}&large=true")
+    wait_painted(hall, "chart_flow")
+    expect(hall.get_by_text("It vanishes.")).to_be_visible()
+    hall.keyboard.press("PageDown")
+    expect(hall.get_by_text("And with tanh?")).to_be_visible()
+    hall.get_by_text("it flows", exact=True).click()
+    hall.keyboard.press("PageDown")
+    expect(hall.get_by_text("As you predicted")).to_be_visible()
+    expect(hall.get_by_text("It flows.")).to_be_visible()
+    hall.wait_for_url(re.compile("activation=tanh"))
+    expected = flow(run(SMALL.replace(activation="tanh")), 40).delta
+    hall.wait_for_function(
+        "first => document.querySelector(`[data-testid='plot-chart_flow']`)?._fullData?.some("
+        "trace => trace.name === 'δ at step 40' && Math.abs(trace.y[0] / first - 1) < 1e-9)",
+        arg=float(expected[0]),
+    )
+    assert overflow(hall) <= 0
+    hall.keyboard.press("PageUp")
+    expect(hall.get_by_text("It flows.")).to_have_count(0)
+
+
 def test_undo_and_redo_by_keyboard_alone_move_widgets_charts_and_address(page: Page, app_url: str) -> None:
     shown(page, app_url)
     slider(page, "depth").focus()

@@ -7,6 +7,7 @@ import streamlit as st
 from dashboard.state import lessons, pins, sidebar
 from dashboard.state.session import CAME_FOR, EXPERIMENT, STEP, session
 from dashboard.ui import layout
+from dashboard.views.lab import lesson_parts
 from dashboard.words.sentences import unbroken
 from nncore import RunConfig
 from nncore.experiments import EXPERIMENTS, Experiment
@@ -38,6 +39,8 @@ def show(place: st.delta_generator.DeltaGenerator) -> None:
                     on_click=leave,
                     help="Leaves the lesson: every control and every chart comes back.",
                 )
+            if lesson.parts:
+                lesson_parts.show(lesson)
         elif experiment:
             _claim(experiment)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as some
 
 from dashboard.state import lessons
 from dashboard.state.address import FIRST_SIGHT, link, settings_of
-from dashboard.state.lessons import NOTE_LENGTH, TITLE_LENGTH, Lesson, plain, read
+from dashboard.state.lessons import MOST_PARTS, NOTE_LENGTH, TEXT_LENGTH, TITLE_LENGTH, Lesson, Part, plain, read
 from dashboard.ui.layout import PARTS
 from dashboard.words.labels import GROUPS, WIDGETS
 from nncore import run
@@ -42,11 +42,28 @@ def words(app) -> str:
 names = some.lists(some.sampled_from([*KEYS, "flow", "loss", "headline"]), unique=True).map(tuple)
 
 
-@given(some.text(max_size=200), some.text(max_size=1000), some.none() | names, some.none() | names)
+words_of_a_part = some.text(max_size=400).map(lambda text: plain(text, TEXT_LENGTH))
+parts = some.builds(
+    Part,
+    settings=some.lists(some.tuples(some.sampled_from(KEYS), some.text(max_size=20)), max_size=3).map(tuple),
+    step=some.integers(0, 10**8),
+    text=words_of_a_part,
+    question=words_of_a_part.filter(bool),
+    choices=some.lists(words_of_a_part.filter(bool), min_size=1, max_size=6).map(tuple),
+) | some.builds(Part, settings=some.just(()), step=some.integers(0, 9), text=words_of_a_part)
+
+
+@given(
+    some.text(max_size=200),
+    some.text(max_size=1000),
+    some.none() | names,
+    some.none() | names,
+    some.lists(parts, max_size=MOST_PARTS).map(tuple),
+)
 def test_reading_a_lessons_query_gives_the_lesson(
-    title: str, note: str, only: tuple | None, show: tuple | None
+    title: str, note: str, only: tuple | None, show: tuple | None, parts: tuple[Part, ...]
 ) -> None:
-    lesson = Lesson(plain(title, TITLE_LENGTH), plain(note, NOTE_LENGTH, lines=True), only, show or None)
+    lesson = Lesson(plain(title, TITLE_LENGTH), plain(note, NOTE_LENGTH, lines=True), only, show or None, parts)
     assert read(lesson.query()) == (lesson if lesson.title else None)
 
 
@@ -173,6 +190,60 @@ def test_lesson_that_names_no_chart_of_the_page_says_so() -> None:
     element(app, "leave_lesson")
 
 
+# Parts ------------------------------------------------------------------------------------------------------
+
+DEEPER = FIRST_SIGHT.replace(hidden=(4,) * 5, steps=4, n_samples=40)
+SHALLOW = FIRST_SIGHT.replace(hidden=(4, 4), steps=4, n_samples=40)
+IN_PARTS = Lesson(
+    TITLE,
+    show=("flow",),
+    parts=(
+        Part(tuple(link(SHALLOW).items()), 4, "Two <b>layers</b>."),
+        Part(tuple(link(DEEPER).items()), 3, "Five.", "What do *five* do?", ("more arrives", "less arrives"), 1),
+        Part((("depth", "-3"),), 0, "None such."),
+    ),
+)
+
+
+def told(app) -> str:
+    """What the lesson says, as the reader sees it."""
+    return f"{words(app)} {' '.join(text.value for kind in ('markdown', 'caption') for text in app.main.get(kind))}"
+
+
+def stands_on(app) -> tuple[object, object]:
+    return app.session_state["depth"], app.session_state["step"]
+
+
+def test_parts_are_predicted_answered_and_gone_through_on_one_figure() -> None:
+    app = opened(**link(SHALLOW), **IN_PARTS.query(), step="4")
+    assert not app.exception
+    assert "Two &lt;b&gt;layers&lt;/b&gt;." in told(app) and "1 of 3" in told(app)
+    assert element(app, "lesson_back").disabled
+    element(app, "lesson_next").click().run()
+    assert "What do \\*five\\* do?" in told(app) and "Five." not in told(app)
+    assert stands_on(app) == (2, 4), "it is asked over the run before"
+    app.radio(key="lesson_choice_1").set_value(0).run()
+    element(app, "lesson_next").click().run()
+    assert "No." in told(app) and "Right: **less arrives**." in told(app) and "Five." in told(app)
+    assert stands_on(app) == (5, 3) and list(plots(app)) == ["chart_flow"]
+    again = opened(**{name: app.query_params[name] for name in app.query_params if name != "session"})
+    assert stands_on(again) == (5, 3) and "2 of 3" in told(again) and "Five." in told(again)
+    element(app, "lesson_next").click().run()
+    assert not app.exception and "cannot be shown: depth must be" in told(app) and stands_on(app) == (5, 3)
+    assert element(app, "lesson_next").disabled
+    element(app, "lesson_back").click().run()
+    element(app, "lesson_back").click().run()
+    assert stands_on(app) == (2, 4) and "Five." not in told(app)
+
+
+def test_hostile_parts_never_break_the_page() -> None:
+    for value in HOSTILE[::3]:
+        text = "\n".join(value) if isinstance(value, list) else value
+        for parts in (text, f"depth={text}&text={text}&ask={text}&choice={text}&right={text}"):
+            app = opened(**SMALL, lesson=TITLE, show="flow", parts=parts, stage=text)
+            assert not app.exception and not app.error, value
+
+
 # Making one -------------------------------------------------------------------------------------------------
 
 
@@ -208,6 +279,32 @@ def test_dialog_makes_a_link_that_opens_exactly_what_was_chosen() -> None:
     assert TITLE in words(student) and "Try &amp; see:\nδ" in words(student)
     assert student.slider(key="step").value == 3
     assert "make_lesson" not in {button.key for button in student.button}
+
+
+def test_dialog_makes_a_lesson_in_parts() -> None:
+    app = opened(open_dialog, **SMALL, activation="tanh", step="3")
+    app.text_input(key="lesson_text").set_value("Look.")
+    app.text_input(key="lesson_ask").set_value("What happens?")
+    app.text_area(key="lesson_choices_typed").set_value("nothing\n* it *learns*\n").run()
+    element(app, "lesson_add").click().run()
+    app.query_params["depth"] = "4"
+    app.text_input(key="lesson_text").set_value("Deeper.")
+    app.text_input(key="lesson_ask").set_value("").run()
+    element(app, "lesson_add").click().run()
+    element(app, "lesson_add").click().run()
+    element(app, "lesson_part_remove_2").click().run()
+    app.text_input(key="lesson_title").set_value(TITLE).run()
+    (shown,) = app.code
+    lesson = read(dict(parse_qsl(urlsplit(shown.value).query, keep_blank_values=True)))
+    first, second = lesson.parts
+    assert (first.text, first.question, first.choices, first.right) == (
+        "Look.",
+        "What happens?",
+        ("nothing", "it *learns*"),
+        1,
+    )
+    assert dict(first.settings) == {**SMALL, "activation": "tanh"}
+    assert (second.text, second.question, dict(second.settings)["depth"]) == ("Deeper.", "", "4")
 
 
 def test_dialog_offers_every_chart_and_part_of_the_page() -> None:
