@@ -6,8 +6,6 @@ const WAYS = { PageDown: 1, PageUp: -1 };
 
 const TYPED = "input:not([type=checkbox], [type=radio], [type=range]), textarea, select, [role=dialog]";
 
-let listening; // the one listener of the page
-
 const main = () => document.querySelector("[data-testid=stMain]");
 
 // Bordered blocks in which something is drawn, top to bottom; of two within each other the outer one.
@@ -26,6 +24,7 @@ function below() {
 }
 
 function press(event) {
+  if (!document.querySelector(".st-key-large input:checked")) return; // the view was left
   if (event.ctrlKey || event.altKey || event.metaKey || event.target.closest?.(TYPED)) return;
   const steps = { PageDown: ".st-key-lesson_next button", PageUp: ".st-key-lesson_back button" };
   const button = event.key in WAYS && document.querySelector(steps[event.key]);
@@ -46,11 +45,8 @@ function press(event) {
   main().scrollTo({ top, behavior: isStill ? "instant" : "smooth" });
 }
 
-export default function ({ parentElement }) {
-  if (listening) window.removeEventListener("keydown", listening, true);
-  listening = press;
-  window.addEventListener("keydown", listening, true);
-  return () => {
-    if (!parentElement.isConnected) window.removeEventListener("keydown", press, true);
-  };
+export default function () {
+  window.removeEventListener("keydown", window.nncoreClicker, true); // that of a page before, or none
+  window.nncoreClicker = press;
+  window.addEventListener("keydown", press, true);
 }

@@ -1,6 +1,6 @@
 // Brings one element of the page into sight, and holds it there while the page grows around it, until the reader moves.
 
-const seekers = new WeakMap(); // root element -> {turn, stop}
+let sought = { turn: undefined, stop: () => {} }; // what was asked for last
 
 const HANDS = ["wheel", "touchstart", "pointerdown", "keydown"];
 const GLOW = 2400; // milliseconds in which the frame around what was asked for fades
@@ -33,13 +33,8 @@ function seek(key, colour) {
 }
 
 export default function ({ data, parentElement }) {
-  const seeker = seekers.get(parentElement);
-  if (seeker?.turn !== data.turn) {
-    seeker?.stop?.();
-    const colour = getComputedStyle(parentElement).getPropertyValue("--st-primary-color");
-    seekers.set(parentElement, { turn: data.turn, stop: data.key ? seek(data.key, colour) : undefined });
-  }
-  return () => {
-    if (!parentElement.isConnected) seekers.get(parentElement)?.stop?.();
-  };
+  if (data.turn === sought.turn) return; // the page was drawn anew, and stays where the reader has scrolled it
+  sought.stop();
+  const colour = getComputedStyle(parentElement).getPropertyValue("--st-primary-color");
+  sought = { turn: data.turn, stop: data.key ? seek(data.key, colour) : () => {} };
 }

@@ -38,6 +38,8 @@ def test_projector_is_large_still_fits_and_goes_with_the_reader(page: Page, app_
     page.locator(".st-key-card_two_units svg[role=img]").wait_for()
     page.wait_for_url(re.compile("gallery.*large=true"))
     assert is_projected(page)
+    page.keyboard.press("PageDown")
+    page.wait_for_function("() => document.querySelector('[data-testid=stMain]').scrollTop > 0")
     page.get_by_text("Projector", exact=True).click()
     page.wait_for_function("() => getComputedStyle(document.documentElement).fontSize === '16px'")
 
