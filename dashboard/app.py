@@ -69,9 +69,10 @@ visits.keep()
 begin_page(shown.url_path, visits.come_back(shown.url_path))
 theme.add_css()
 projector.switch()
+sight.hear(shown.url_path)
 try:
     shown.run()
-    sight.follow(shown.url_path)
+    sight.follow()
     visits.rest()
 finally:
     undo.rest()

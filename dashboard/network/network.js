@@ -181,6 +181,7 @@ function paint(network) {
 function walk(network, front) {
   const { scene, x } = network, { layers } = scene, logs = scene.logs;
   network.at = front;
+  if (!x) return; // it has had no room to be drawn so far
   const here = clamp(front, 1, layers), low = Math.floor(here), high = Math.min(low + 1, layers), share = here - low;
   const log = share ? logs[low - 1] * (1 - share) + logs[high - 1] * share : logs[low - 1];
   const at = x[low] + (x[high] - x[low]) * share, bright = light(scene, log);

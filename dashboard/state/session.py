@@ -108,11 +108,10 @@ class Cards:
 class Sought:
     """What is to be brought into sight: the element under `key`, anew at each `turn`.
 
-    `page` and `asked` are the page's address and what its SEE said when that was heard last.
+    `asked` is what was heard last from the address: the page, its SEE and its EXPERIMENT.
     """
 
-    page: str = ""
-    asked: str = ""
+    asked: tuple[str, str, str] = ("", "", "")
     key: str = ""
     turn: int = 0
 

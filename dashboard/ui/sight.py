@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard.state.session import SEE, Sought, session
+from dashboard.state.session import EXPERIMENT, SEE, Sought, session
 
 _mount = st.components.v2.component(
     "nncore_sight",
@@ -23,13 +23,24 @@ def bring(key: str) -> None:
     session().sought = replace(last, key=key, turn=last.turn + 1)
 
 
-def follow(page: str) -> None:
-    """Bring into sight what the address of this page asks for, or a button has; draw it once in each run of the app.
+def hear(page: str) -> None:
+    """Hear what the address of this page asks for, where that is new; call it in each run, before the page draws anything.
 
-    The address is heard when it is new, so that the page stays where the reader has scrolled it.
+    Streamlit leaves the browser's address as it is after a link from a page to itself: writing the parameter tells it.
     """
-    asked, sought = st.query_params.get(SEE, ""), session().sought or Sought()
-    if (page, asked) != (sought.page, sought.asked):
-        sought = Sought(page, asked, asked, sought.turn + 1)
-    session().sought = sought
+    key, last = st.query_params.get(SEE, ""), session().sought or Sought()
+    asked = (page, key, st.query_params.get(EXPERIMENT, ""))
+    if asked == last.asked:
+        return
+    session().sought = Sought(asked, key, last.turn + 1)
+    if key and not session().comes_back:
+        st.query_params[SEE] = key
+
+
+def follow() -> None:
+    """Bring into sight what the address has asked for, or a button since; draw it once, below the page.
+
+    It is brought once, so that the page stays where the reader has scrolled it.
+    """
+    sought = session().sought or Sought()
     _mount(key="sight", data={"key": sought.key, "turn": sought.turn})
