@@ -226,7 +226,7 @@ assert "loss above zero" in words(opened())
             (
                 "dashboard/views/lab/page.py",
                 "    losses, *middle, norms =",
-                '    card.show("steps", loss.STEPS, timeline, loss.steps_so_far(timeline, look))\n',
+                '    card.show("steps", loss.STEPS, training.measured(over_time), loss.steps_so_far(training.measured(over_time), look))\n',
             ),
         ],
         f"""{APP}

@@ -58,14 +58,14 @@ class PageLayout:
 
     `first` names the charts that stand at the top, `shown` all that are drawn (None: every one). `places` holds
     the containers of the first ones, `drawn` what can be drawn: key -> title, `folded` what is not, as its group is
-    folded: key -> key of the group.
+    folded.
     """
 
     first: tuple[str, ...] = ()
     shown: tuple[str, ...] | None = None
     places: dict[str, Any] = field(default_factory=dict)
     drawn: dict[str, str] = field(default_factory=dict)
-    folded: dict[str, str] = field(default_factory=dict)
+    folded: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -164,6 +164,8 @@ class Session:
     """Is the page in the projector view?"""
     sought: Sought | None = None
     """What was brought into sight last."""
+    unfolded_at: int = 0
+    """Its turn when a group was last unfolded for it."""
 
     seen: tuple[SeenRun, ...] = ()
     """The run that the lab shows, and before it the one that it showed last."""

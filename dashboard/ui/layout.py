@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.state.session import SEE, PageLayout, peek, session
+from dashboard.state.session import PageLayout, peek, session
 
 PARTS = {
     "headline": "What happened, in words",
@@ -68,17 +68,18 @@ def shows(key: str) -> bool:
 def fold(groups: Sequence[Group]) -> None:
     """Leave out the charts of the groups that are folded; called before any of them is measured.
 
-    A lesson that chooses its charts has no groups, and a chart that comes first stands outside of its own. A link that
-    leads to a chart unfolds its group.
+    A lesson that chooses its charts has no groups, and a chart that comes first stands outside of its own. What leads
+    to a chart unfolds its group.
     """
-    layout, sought = session().layout, session().sought
-    asked = st.query_params.get(SEE, "")
-    layout.folded = {}
+    now = session()
+    layout, sought = now.layout, now.sought
+    layout.folded = set()
     for group in groups:
-        if asked.removeprefix("card_") in group.charts and (sought is None or sought.asked != asked):
+        if sought and sought.turn != now.unfolded_at and sought.key.removeprefix("card_") in group.charts:
             st.session_state[group.key] = True
         if not peek(group.key, group.is_open):
-            layout.folded |= dict.fromkeys(group.charts, group.key)
+            layout.folded |= set(group.charts)
+    now.unfolded_at = sought.turn if sought else 0
 
 
 @contextmanager
@@ -99,12 +100,6 @@ def group(of: Group) -> Iterator[None]:
 def is_folded(chart: str) -> bool:
     """Is a chart left out because its group is folded?"""
     return chart in session().layout.folded and not shows(chart)
-
-
-def unfold(chart: str) -> None:
-    """Open the group of a chart that is folded. For callbacks."""
-    if key := session().layout.folded.get(chart):
-        st.session_state[key] = True
 
 
 def place(key: str, title: str) -> AbstractContextManager[Any]:

@@ -140,17 +140,11 @@ def unfold(proof: str, found: Verdict) -> None:
         key=f"proof_{found.rule}",
         type="tertiary",
         help="Unfolds the charts below among which it stands.",
-        on_click=lead_to,
-        args=(found.chart,),
+        on_click=sight.bring,
+        args=(f"card_{found.chart}",),
     )
     if pressed:
         st.rerun()  # this fragment alone would leave the charts folded
-
-
-def lead_to(chart: str) -> None:
-    """Unfold the group of a chart and bring it into sight."""
-    layout.unfold(chart)
-    sight.bring(f"card_{chart}")
 
 
 def _evidence(found: Verdict) -> str:
