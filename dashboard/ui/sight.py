@@ -24,17 +24,12 @@ def bring(key: str) -> None:
 
 
 def hear(page: str) -> None:
-    """Hear what the address of this page asks for, where that is new; call it in each run, before the page draws anything.
-
-    Streamlit leaves the browser's address as it is after a link from a page to itself: writing the parameter tells it.
-    """
+    """Hear what the address of this page asks for, where that is new; call it in each run, before the page draws anything."""
     key, last = st.query_params.get(SEE, ""), session().sought or Sought()
     asked = (page, key, st.query_params.get(EXPERIMENT, ""))
     if asked == last.asked:
         return
     session().sought = Sought(asked, key, last.turn + 1)
-    if key and not session().comes_back:
-        st.query_params[SEE] = key
 
 
 def follow() -> None:

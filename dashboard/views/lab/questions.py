@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 
 import streamlit as st
 
-from dashboard.state.address import FIRST_SIGHT, experiment_link, link
-from dashboard.state.session import EXPERIMENT, SEE
+from dashboard.state import sidebar
+from dashboard.state.address import FIRST_SETTINGS, FIRST_SIGHT, experiment_link, from_link, link
+from dashboard.state.session import EXPERIMENT, SEE, STEP, session
+from dashboard.ui import sight
+from dashboard.views.lab import banner
 from dashboard.words.sentences import unbroken
 from nncore.experiments import EXPERIMENTS
 
@@ -131,15 +134,44 @@ def ask() -> None:
         if chosen is not None and not _is_answered(chosen):
             with st.container(border=True, key="answer", horizontal=True, vertical_alignment="center"):
                 st.markdown(unbroken(chosen.answer), width="stretch")
-                st.page_link(
-                    f"views/{chosen.page}",
-                    label="Show me",
-                    icon=":material/arrow_forward:",
-                    query_params={**chosen.state, SEE: chosen.see},
-                )
+                with st.container(key="show_me"):
+                    _way(chosen)
+
+
+def _way(question: StudentQuestion) -> None:
+    """A link to what answers a question; on this page a button that sets all of it up."""
+    if question.page != LAB:
+        query = {**question.state, SEE: question.see}
+        st.page_link(f"views/{question.page}", label="Show me", icon=":material/arrow_forward:", query_params=query)
+    elif st.button("Show me", key="show_here", icon=":material/arrow_forward:"):
+        session().to_show = QUESTIONS.index(question)
+        st.rerun()  # of the page, not of the questions alone
+
+
+def bring() -> None:
+    """Set up what was asked to be shown on this page. Call it before the sidebar is drawn, so that the address follows."""
+    place, session().to_show = session().to_show, None
+    if place is not None:
+        _set_up(QUESTIONS[place])
+
+
+def _set_up(question: StudentQuestion) -> None:
+    """Bring the lab into the state of a question: what its address does not say is as on the first sight."""
+    texts = {name: [text] if isinstance(text, str) else text for name, text in question.state.items()}
+    config = from_link({name: each for name, each in texts.items() if name in FIRST_SETTINGS})
+    sidebar.apply(config)
+    banner.leave()
+    st.session_state[STEP] = config.steps
+    for name, (text, *_) in texts.items():
+        if name == EXPERIMENT:
+            st.query_params[EXPERIMENT] = text
+        elif name not in FIRST_SETTINGS:
+            st.session_state[name] = True if text == "true" else int(text)
+    st.query_params[SEE] = question.see
+    sight.bring(question.see)
 
 
 def _is_answered(question: StudentQuestion) -> bool:
-    """Does the page already show what answers it?"""
-    address = {name: st.query_params.get(name, "") for name in (SEE, EXPERIMENT)}
-    return question.page == LAB and address == {SEE: question.see, EXPERIMENT: question.state.get(EXPERIMENT, "")}
+    """Does the claim of the experiment on the page answer it already?"""
+    shown = EXPERIMENTS.get(st.query_params.get(EXPERIMENT, ""))
+    return shown is not None and shown.claim == question.answer

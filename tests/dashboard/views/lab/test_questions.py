@@ -3,7 +3,7 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.state.address import FIRST_SIGHT, experiment_link
+from dashboard.state.address import FIRST_SIGHT, experiment_link, settings_of
 from dashboard.state.session import EXPERIMENT, SEE
 from dashboard.views.lab.questions import LAB, QUESTIONS, StudentQuestion
 from nncore import run
@@ -61,15 +61,26 @@ def test_questions_and_answers_are_whole_sentences_and_all_differ() -> None:
         assert question.text.endswith("?") and question.answer.endswith(".")
 
 
-def test_the_page_answers_the_question_that_is_chosen_until_it_shows_the_answer_itself() -> None:
+def test_a_question_about_the_lab_sets_all_of_it_up_whatever_it_was_before() -> None:
+    question = next(each for each in QUESTIONS if each.state.get(EXPERIMENT) == "constant")
+    experiment = EXPERIMENTS["constant"]
+    app = opened(**SMALL, gain="2.5", optimizer="adam")
+    element(app, "question").set_value(question).run()
+    assert question.answer in [text.value.replace("\u00a0", " ") for text in app.main.get("markdown")]
+    element(app, "show_here").click().run()
+    assert not app.exception
+    assert app.session_state["session"].undo.now == settings_of(experiment.config)
+    assert (app.session_state["step"], app.session_state["theta_layer"]) == (experiment.step, 2)
+    assert (app.query_params[EXPERIMENT], app.query_params[SEE]) == (experiment.name, "experiment")
+    assert not [button for button in app.button if button.key == "show_here"], "the claim stands on the page"
+
+
+def test_a_question_about_another_page_is_a_link() -> None:
     app = opened(**SMALL)
-    element(app, "question").set_value(QUESTIONS[0]).run()
+    question = next(each for each in QUESTIONS if each.page != LAB)
+    element(app, "question").set_value(question).run()
     (link,) = [each.proto for each in app.get("page_link") if each.proto.label == "Show me"]
-    assert QUESTIONS[0].answer in [text.value.replace("\u00a0", " ") for text in app.main.get("markdown")]
-    assert f"{SEE}={QUESTIONS[0].see}" in link.query_string
-    app.query_params[SEE] = QUESTIONS[0].see
-    app.run()
-    assert not [each for each in app.get("page_link") if each.proto.label == "Show me"]
+    assert f"{SEE}={question.see}" in link.query_string
 
 
 def test_a_lesson_asks_only_its_own_questions() -> None:
