@@ -73,8 +73,9 @@ function create() {
       const isOnItsWay = entry.isOpen || performance.now() - entry.closed < visits.merged;
       return moved && moved === entry.moved && isOnItsWay ? stay(url) : push(url, moved);
     }
+    if (names.includes(PATH)) return push(url, "");
     const wasSeen = names.every((name) => entry.seen.has(fact(name, now.get(name))));
-    if (wasSeen || (entry.isOpen && !names.includes(PATH))) return stay(url);
+    if (wasSeen || entry.isOpen) return stay(url);
     push(url, "");
   }
 
