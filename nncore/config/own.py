@@ -37,11 +37,9 @@ def run_file(path: str | os.PathLike[str]) -> None:
     It runs once in a process, as long as it stays the same.
     """
     place = Path(path).absolute()
-    try:
-        changed = place.stat().st_mtime_ns
-    except OSError:
-        raise ValueError(f"{path} is not there: a Python file that registers functions of your own") from None
-    _run(place, changed)
+    if not os.path.isfile(place):  # a device may have no end
+        raise ValueError(f"{path} is not there as a file: a Python file that registers functions of your own")
+    _run(place, place.stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=64)

@@ -123,7 +123,7 @@ def test_the_command_line_reads_them_from_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text, message",
     [
-        (None, "mine.py is not there: a Python file that registers functions of your own"),
+        (None, "mine.py is not there as a file: a Python file that registers functions of your own"),
         ("1 / 0", "mine.py does not register your own functions: ZeroDivisionError: division by zero"),
         ("def", "mine.py does not register your own functions: SyntaxError: invalid syntax"),
     ],
