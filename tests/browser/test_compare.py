@@ -42,7 +42,7 @@ def overflow(page: Page) -> int:
 def test_two_pinned_runs_are_compared_and_the_copied_link_shows_the_same(new_page, app_url: str) -> None:
     page = new_page()
     page.goto(f"{app_url}/?{urlencode(link(SMALL))}")
-    wait_painted(page, "chart_theta")
+    wait_painted(page, "chart_total")
     wait_idle(page)
     pin_in_lab(page, 1)
     expect(page.get_by_role("button", name=re.compile("Pinned"))).to_be_disabled()
@@ -77,12 +77,12 @@ def test_two_pinned_runs_are_compared_and_the_copied_link_shows_the_same(new_pag
     expect(other.get_by_role("cell", name="not comparable: 6 layers, not 5")).to_be_visible()
 
     other.get_by_role("button", name="Open in lab").click()
-    wait_painted(other, "chart_theta")
+    wait_painted(other, "chart_total")
     wait_idle(other)
     expect(other.locator(".st-key-depth input[type=range]")).to_have_value("4")
     assert len(pinned(other)) == 2
     other.reload()
-    wait_painted(other, "chart_theta")
+    wait_painted(other, "chart_total")
     expect(other.get_by_role("link", name=re.compile(r"Compare \(2\)"))).to_be_visible()
 
 
@@ -108,7 +108,7 @@ def test_phone_compares_without_scrolling_sideways_and_by_keyboard(new_page, app
 
 def test_seed_bands_appear_when_seeds_are_asked_for(page: Page, app_url: str) -> None:
     page.goto(f"{app_url}/?{urlencode(link(SMALL))}")
-    wait_painted(page, "chart_theta")
+    wait_painted(page, "chart_total")
     wait_idle(page)
     page.get_by_label("Seeds", exact=True).fill("12")
     page.keyboard.press("Enter")

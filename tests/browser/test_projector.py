@@ -69,9 +69,13 @@ def test_a_clicker_goes_from_chart_to_chart(open_at, width: int, height: int) ->
 
 def test_each_chart_of_the_lab_comes_below_the_players_bar_in_turn(open_at) -> None:
     page = open_at(
-        "?large=true&depth=6&width=6&steps=40&n_samples=60", "chart_theta", width=1920, height=1080, reduced_motion=True
+        "?large=true&why=true&depth=6&width=6&steps=40&n_samples=60",
+        "chart_saturation",
+        width=1920,
+        height=1080,
+        reduced_motion=True,
     )
-    for key in ("network", "flow", "ledger"):
+    for key in ("network", "flow", "loss"):
         page.keyboard.press("PageDown")
         wait_at_top(page, key)
         expect(chart(page, f"chart_{key}") if key != "network" else page.locator(".nncore-network")).to_be_in_viewport(
