@@ -7,37 +7,27 @@ from functools import partial
 
 import streamlit as st
 
-from dashboard.charts import activations, gradients, loss, weights
+from dashboard.charts import loss
 from dashboard.jobs.measurements import BackgroundMeasurement, measurements, watched
 from dashboard.jobs.work import Training
 from dashboard.state.session import session
 from dashboard.ui import layout, sight
-from dashboard.views.lab import remedy_check
+from dashboard.views.lab import groups, remedy_check
 from dashboard.words.markup import escape
 from dashboard.words.numbers import number
 from dashboard.words.runs import loss_sentence
 from dashboard.words.sentences import capital
 from nncore import Fork, History
-from nncore.diagnosis import RULES, Remedy, Verdict, tried_out, verdict
+from nncore.diagnosis import CHARTS, RULES, Remedy, Verdict, tried_out, verdict
 from nncore.diagnosis.loss_course import LossCourse
 
 PLACE = "findings"
 
 ICONS = {3: ":red[:material/error:]", 2: ":orange[:material/warning:]", 1: ":blue[:material/info:]"}
 
-PROOFS = {
-    "flow": gradients.FLOW.title,
-    "heatmap": "Over training",
-    "activation": activations.DISTRIBUTIONS["activation"].title,
-    "delta": activations.DISTRIBUTIONS["delta"].title,
-    "weight_gradient": activations.DISTRIBUTIONS["weight_gradient"].title,
-    "signal": activations.SIGNAL.title,
-    "updates": gradients.UPDATE_RATIO.title,
-    "saturation": activations.SATURATION.title,
-    "loss": loss.LOSS.title,
-    "learned": loss.LEARNED.title,
-    "theta": weights.PARAMETERS.title,
-}
+TITLES = {key: title for group in groups.ALL for key, title in group.charts.items()} | {"learned": loss.LEARNED.title}
+
+PROOFS = {chart: TITLES[chart] for chart in CHARTS}
 """The chart that a verdict points at -> its title on the page."""
 
 Trial = tuple[str, Remedy | None]
