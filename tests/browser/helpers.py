@@ -9,12 +9,15 @@ DEEP_LINK = ("404 (Not Found)",)
 """Opened by its address, a page's script looks for the server below that address first, which Chromium reports."""
 
 # plotly.js keeps the encoded form of an array and what it made of it, in two dimensions a list of typed arrays.
-_FIGURE = """graph => JSON.parse(JSON.stringify(
-    {data: graph.data, layout: graph.layout, width: graph._fullLayout.width, height: graph._fullLayout.height},
-    (key, value) => {
-        const array = value?._inputArray ?? value;
-        return ArrayBuffer.isView(array) ? Array.from(array) : key.startsWith("_") ? undefined : array;
-    }))"""
+_FIGURE = """key => {
+    const graph = document.querySelector(`[data-testid='plot-${key}']`);
+    return graph?._fullLayout && JSON.parse(JSON.stringify(
+        {data: graph.data, layout: graph.layout, width: graph._fullLayout.width, height: graph._fullLayout.height},
+        (key, value) => {
+            const array = value?._inputArray ?? value;
+            return ArrayBuffer.isView(array) ? Array.from(array) : key.startsWith("_") ? undefined : array;
+        }));
+}"""
 
 
 def chart(page: Page, key: str) -> Locator:
@@ -38,13 +41,16 @@ def wait_painted(page: Page, key: str, after: int = 0) -> int:
 
 
 def figure_data(page: Page, key: str) -> dict[str, Any]:
-    """What the chart shows now: {"data", "layout", "width", "height"}, as plotly.js holds it."""
-    return chart(page, key).evaluate(_FIGURE)
+    """What the chart shows once it is drawn: {"data", "layout", "width", "height"}, as plotly.js holds it."""
+    return page.wait_for_function(_FIGURE, arg=key).json_value()
 
 
 def wait_idle(page: Page) -> None:
-    """Wait until Streamlit has finished its run."""
-    page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()
+    """Wait until Streamlit has finished its run, and what it has drawn is there: it loads a widget's code when it needs it."""
+    page.wait_for_function(
+        """() => document.querySelector("[data-testid=stApp][data-test-script-state=notRunning]")
+            && !document.querySelector("[data-testid=stSkeleton]")"""
+    )
 
 
 def show_all(page: Page) -> None:

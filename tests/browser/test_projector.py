@@ -9,8 +9,9 @@ from tests.browser.helpers import chart, painted, wait_painted
 from tests.browser.test_lab import overflow, shown
 
 
-def is_projected(page: Page) -> bool:
-    return page.evaluate("() => getComputedStyle(document.documentElement).fontSize") == "21.6px"
+def wait_projected(page: Page) -> None:
+    """Wait for the large type, whose style can be drawn later than a chart."""
+    page.wait_for_function("() => getComputedStyle(document.documentElement).fontSize === '21.6px'")
 
 
 def wait_at_top(page: Page, key: str) -> None:
@@ -29,7 +30,7 @@ def test_projector_is_large_still_fits_and_goes_with_the_reader(page: Page, app_
     page.get_by_text("Projector", exact=True).click()
     wait_painted(page, "chart_flow", after=count)
     page.wait_for_url(re.compile("large=true"))
-    assert is_projected(page)
+    wait_projected(page)
     page.wait_for_function(
         "height => document.querySelector(`[data-testid='plot-chart_flow']`).clientHeight > 1.2 * height", arg=normal
     )
@@ -37,7 +38,7 @@ def test_projector_is_large_still_fits_and_goes_with_the_reader(page: Page, app_
     page.get_by_role("link", name="Experiments").click()
     page.locator(".st-key-card_two_units svg[role=img]").wait_for()
     page.wait_for_url(re.compile("gallery.*large=true"))
-    assert is_projected(page)
+    wait_projected(page)
     page.keyboard.press("PageDown")
     page.wait_for_function("() => document.querySelector('[data-testid=stMain]').scrollTop > 0")
     page.get_by_text("Projector", exact=True).click()
@@ -51,7 +52,8 @@ def scrolled(page: Page) -> float:
 @pytest.mark.parametrize(("width", "height"), [(1920, 1080), (390, 844)])
 def test_a_clicker_goes_from_chart_to_chart(open_at, width: int, height: int) -> None:
     page = open_at("lecture_vanishing?large=true", "chart_v_map", width=width, height=height, reduced_motion=True)
-    assert is_projected(page) and overflow(page) <= 0
+    wait_projected(page)
+    assert overflow(page) <= 0
     wait_painted(page, "chart_v_factor")
     places = [scrolled(page)]
     for _ in range(2):
