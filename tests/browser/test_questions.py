@@ -6,6 +6,7 @@ from playwright.sync_api import Page, expect
 
 from dashboard.state.session import EXPERIMENT
 from dashboard.views.lab.questions import LAB, QUESTIONS
+from dashboard.words.sentences import unbroken
 from nncore.experiments import EXPERIMENTS
 from tests.browser.helpers import DEEP_LINK, wait_idle, wait_painted
 from tests.browser.test_lab import SMALL, overflow, shown
@@ -23,11 +24,11 @@ def test_every_question_leads_to_what_answers_it(page: Page, app_url: str) -> No
     shown(page, app_url, SMALL)
     for question in QUESTIONS:
         choose(page, question.text)
-        way = page.locator(".st-key-show_me :is(a, button)").first
-        answered = page.locator(".st-key-experiment", has_text=question.answer.replace(" %", "\u00a0%"))
-        expect(way.or_(answered).first).to_be_visible()
-        if way.count():
-            way.click()
+        answer = page.locator(".st-key-answer", has_text=unbroken(question.answer))  # not that of the question before
+        answered = page.locator(".st-key-experiment", has_text=unbroken(question.answer))
+        expect(answer.or_(answered).first).to_be_visible()
+        if answer.count():
+            answer.locator(".st-key-show_me :is(a, button)").click()
         experiment = question.state.get(EXPERIMENT, "")
         asked = {"see": [question.see]} | ({EXPERIMENT: [experiment]} if experiment else {})
         page.wait_for_url(lambda url, asked=asked: asked.items() <= parse_qs(urlsplit(url).query).items())
