@@ -21,6 +21,8 @@ from tests.patience import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 
+HAS_FAILED = pytest.StashKey[bool]()
+
 collect_ignore = ["plot_app.py"]  # an app, not a test
 
 
@@ -81,8 +83,22 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    report = yield
+    if call.when == "call":
+        item.stash[HAS_FAILED] = report.failed
+    return report
+
+
+def describe(page: Page) -> str:
+    """What a page shows, for the report of a test that failed on it."""
+    state = page.evaluate("() => document.querySelector('[data-testid=stApp]')?.dataset.testScriptState")
+    return f"{page.url[:300]}\nscript: {state}\n{page.locator('body').inner_text()[:2000]}"
+
+
 @pytest.fixture
-def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
+def new_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Callable[..., Page]]:
     """Pages by viewport width and colour scheme: `new_page(390, dark=True)`; each fails the test on any error.
 
     A test that provokes an error says so: `new_page(expected_errors=("ERR_FAILED",))`.
@@ -109,6 +125,8 @@ def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
         return page
 
     yield open_page
+    if request.node.stash.get(HAS_FAILED, False):
+        print(*(describe(page) for context in contexts for page in context.pages), sep="\n\n")
     for context in contexts:
         context.close()
     assert not errors, f"the page reported errors: {errors}"
