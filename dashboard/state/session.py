@@ -262,6 +262,7 @@ def begin_page(page: str, comes_back: bool = False) -> None:
         now.playing = ""
     if has_changed:
         progress.leave_others()
+        now.network_point = None
         now.history_read = None
     now.comes_back, brings = comes_back, has_changed and not comes_back
     _bring_pins(now, brings)

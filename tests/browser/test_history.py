@@ -64,3 +64,14 @@ def test_steps_make_no_entry_and_an_entry_keeps_the_one_it_was_left_on(reader: W
     reader.act("experiments")
     reader.go(-1)
     assert reader.settled() == left_on
+
+
+def test_the_chosen_point_of_signal_propagation_comes_back(reader: Walk) -> None:
+    reader.act("propagation")
+    reader.act("weight variance")
+    reader.act("gain")  # the fields follow the network
+    reader.go(-1)
+    reader.go(-1)
+    reader.go(1)
+    reader.act("lab")
+    reader.retrace()

@@ -146,6 +146,7 @@ ACTIONS: dict[str, Callable[[Page, random.Random], bool]] = {
     "θ of every layer": _slider("v_theta"),
     "layers": _slider("v_depth"),
     "layer": _slider("n_layer"),
+    "weight variance": _number("p_sigma_w2", range(2, 6)),
     "lab": _menu("Gradient lab"),
     "experiments": _menu("Experiments"),
     "compare": _menu("Compare", "Runs"),

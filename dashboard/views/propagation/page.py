@@ -80,23 +80,35 @@ def choose_activation(config: RunConfig) -> Activation:
 
 
 def choose_point(here: tuple[float, float]) -> tuple[float, float]:
-    """The two numbers that the maps are drawn for; they follow the network whenever it moves."""
-    if session().network_point != here or WEIGHT not in st.session_state:
-        session().network_point = here
-        st.session_state[WEIGHT], st.session_state[BIAS] = (
-            float(f"{min(value, limit):.6g}") for value, limit in zip(here, (LARGEST_W, LARGEST_B), strict=True)
-        )
+    """The two numbers that the maps are drawn for; they follow the network whenever it moves, and stand in the address where
+    they differ from it."""
+    at = [float(f"{min(value, limit):.6g}") for value, limit in zip(here, (LARGEST_W, LARGEST_B), strict=True)]
+    if session().network_point not in (None, here) and not session().comes_back:
+        st.session_state[WEIGHT], st.session_state[BIAS] = at
+    session().network_point = here
     left, right = st.columns(2)
     w = left.number_input(
         "σ_w²",
         0.0,
         LARGEST_W,
+        at[0],
         step=0.1,
         format="%.4g",
         key=WEIGHT,
+        bind="query-params",
         help="Weight variance times fan-in. The maps below are drawn for it.",
     )
-    b = right.number_input("σ_b²", 0.0, LARGEST_B, step=0.05, format="%.4g", key=BIAS, help="Bias variance.")
+    b = right.number_input(
+        "σ_b²",
+        0.0,
+        LARGEST_B,
+        at[1],
+        step=0.05,
+        format="%.4g",
+        key=BIAS,
+        bind="query-params",
+        help="Bias variance.",
+    )
     return float(w), float(b)
 
 

@@ -145,6 +145,16 @@ def test_fields_move_the_maps_at_once_and_the_network_on_demand() -> None:
     assert "chosen point" not in names(app)
 
 
+def test_a_link_holds_the_chosen_point_and_the_networks_own_needs_none() -> None:
+    app = page(activation="tanh", p_sigma_w2="3", p_sigma_b2="0.25")
+    check(app)
+    circle = trace(app, "chosen point")
+    assert (circle["x"][0], circle["y"][0]) == (3.0, 0.25)
+    element(app, "gain").set_value(1.5).run()
+    assert (element(app, "p_sigma_w2").value, element(app, "p_sigma_b2").value) == (2.25, 0.0)
+    assert not {"p_sigma_w2", "p_sigma_b2"} & set(app.query_params)
+
+
 def test_fields_follow_the_sidebar() -> None:
     app = page(activation="relu")
     element(app, "gain").set_value(1.5).run()
