@@ -32,7 +32,7 @@ REACH: dict[str, tuple[float, float]] = {
 """Where sliders end that are shorter than their settings allow: a gain of 20 reaches both phases of every activation,
 sigmoid's too."""
 
-TEXTS = ("rows", "table", "theta", "widths", "layer_activations")
+TEXTS = ("rows", "table", "theta", "widths", "layer_activations", "layer_biases")
 """Keys of the widgets that hold text, which is read when the config is made."""
 
 FEATURE_OF = {option(name): name for name in FEATURES}
@@ -47,7 +47,6 @@ def settings_of(config: RunConfig) -> dict[str, Any]:
     settings = {name: getattr(config, name) for name in FIELDS if name != "hidden"}
     depth, width = config.depth, max(config.hidden, default=FIRST_SIGHT.hidden[0])
     uniform = len(set(config.hidden)) <= 1 and depth <= REACH["depth"][1] and width <= REACH["width"][1]
-    one_for_all = isinstance(config.activation, str)
     return settings | {
         "table": str(config.table),
         "theta": "" if not config.theta else RunConfig.text("theta", config.theta),
@@ -55,9 +54,17 @@ def settings_of(config: RunConfig) -> dict[str, Any]:
         "depth": depth if uniform else FIRST_SIGHT.depth,
         "width": width if uniform else FIRST_SIGHT.hidden[0],
         "widths": "" if uniform else ", ".join(map(str, config.hidden)),
-        "activation": config.activation if one_for_all else FIRST_SIGHT.activation,
-        "layer_activations": "" if one_for_all else ", ".join(config.activation),
+        **_by_layer("activation", "layer_activations", config),
+        **_by_layer("biases", "layer_biases", config),
     }
+
+
+def _by_layer(field: str, key: str, config: RunConfig) -> dict[str, str]:
+    """The widgets of a setting that is one name for all layers, or a list of one each, which then takes its place."""
+    value = getattr(config, field)
+    if isinstance(value, str):
+        return {field: value, key: ""}
+    return {field: getattr(FIRST_SIGHT, field), key: ", ".join(value)}
 
 
 def config_of(settings: Mapping[str, Any]) -> RunConfig:
@@ -65,11 +72,11 @@ def config_of(settings: Mapping[str, Any]) -> RunConfig:
     fields = {name: settings[name] for name in FIELDS if name != "hidden"}
     fields |= {name: RunConfig.parse(name, settings[name]) for name in ("rows", "table", "theta")}
     fields["hidden"] = (settings["width"],) * settings["depth"]
-    widths, names = (settings[key].strip(" ,;") for key in ("widths", "layer_activations"))
-    if widths:
+    if widths := settings["widths"].strip(" ,;"):
         fields["hidden"] = RunConfig.parse("hidden", widths)
-    if names:
-        fields["activation"] = RunConfig.parse("activation", f"{names},")
+    for field, key in (("activation", "layer_activations"), ("biases", "layer_biases")):
+        if names := settings[key].strip(" ,;"):
+            fields[field] = RunConfig.parse(field, f"{names},")
     return RunConfig(**fields)
 
 

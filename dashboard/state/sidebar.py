@@ -163,7 +163,7 @@ def _hidden(control: Control, so_far: Values) -> tuple[int, ...]:
 
 
 def _layer_lists() -> None:
-    """Two lists that take the place of depth and width, and of the one activation for all."""
+    """Lists that take the place of depth and width, of the one activation for all, and of what becomes of all biases."""
     for key, placeholder, help in (
         (
             "widths",
@@ -176,6 +176,12 @@ def _layer_lists() -> None:
             "tanh, tanh, relu",
             "One name for each hidden layer, input side first, separated by commas. They replace the one activation; the "
             "gradient-flow line changes its slope where the activation changes.",
+        ),
+        (
+            "layer_biases",
+            "fixed, learned, none",
+            "What becomes of the biases of each layer, input side first and the output last, separated by commas. They "
+            "replace the one setting for all; those held stay flat in θ over time.",
         ),
     ):
         if is_drawn(key):

@@ -66,8 +66,9 @@ LAYERS = {
     "width": "Width",
     "widths": "Width of each layer",
     "layer_activations": "Activation of each layer",
+    "layer_biases": "Biases of each layer",
 }
-"""Key of a widget that sets the hidden layers -> its label; all others have their field's name as key."""
+"""Key of a widget that sets the layers -> its label; all others have their field's name as key."""
 
 SIGMAS = {"sigma_w2": "σ_w²", "sigma_b2": "σ_b²"}
 """Axis of a sweep that stands for a setting -> its label."""

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from cachetools import LRUCache, cached
 
-from nncore.config.settings import MOST_SAMPLES, Settings
+from nncore.config.settings import BIASES, MOST_SAMPLES, Settings
 from nncore.config.settings import TABLE as TABLE
 from nncore.data import DATASETS, Data, Dataset, default_loss, encode_targets, load, n_outputs
 from nncore.data.arrays import choice_of
@@ -228,15 +228,18 @@ class RunConfig(Shown, Settings):
         loss = LOSSES[self.loss_name]
         return loss if self.output == "linear" else ThroughActivation(loss, self.output_activation())
 
+    def layer_biases(self) -> tuple[str, ...]:
+        """What becomes of the biases of each layer, the output last: learned, fixed or none.
+
+        >>> RunConfig(hidden=(4, 3), biases="fixed").layer_biases()
+        ('fixed', 'fixed', 'fixed')
+        """
+        return self.biases if isinstance(self.biases, tuple) else (self.biases,) * (self.depth + 1)
+
     def held(self) -> np.ndarray | None:
         """Mask (n_params,) of the parameters that training leaves alone; None where it moves them all."""
-        if self.biases == "learned":
-            return None
-        layout = self.layout()
-        mask = np.zeros(layout.n_params, bool)
-        for _, bias in layout.split(mask):
-            bias[...] = True
-        return mask
+        held = self._biases_that_are("fixed", "none")
+        return held if held.any() else None
 
     def make_optimizer(self) -> Optimizer:
         """The update rule with those settings that are its arguments; None leaves it its own default."""
@@ -320,10 +323,17 @@ class RunConfig(Shown, Settings):
         return low, high
 
     def _with_biases(self, theta: Array) -> Array:
-        """theta with its biases 0 where the network has none."""
-        if self.biases == "none":
-            theta[self.held()] = 0.0
+        """theta with its biases 0 where a layer has none."""
+        theta[self._biases_that_are("none")] = 0.0
         return theta
+
+    def _biases_that_are(self, *kinds: str) -> np.ndarray:
+        """Mask (n_params,) of the biases of the layers of these kinds."""
+        layout = self.layout()
+        mask = np.zeros(layout.n_params, bool)
+        for (_, bias), kind in zip(layout.split(mask), self.layer_biases(), strict=True):
+            bias[...] = kind in kinds
+        return mask
 
     def batches(self) -> Iterator[np.ndarray] | None:
         """Row indices of every step: a new seeded order each epoch; None for full batch."""
@@ -379,6 +389,11 @@ class RunConfig(Shown, Settings):
                 f"got {len(self.activation)}"
             )
         self.activations()
+        if isinstance(self.biases, tuple) and len(self.biases) != self.depth + 1:
+            raise ValueError(
+                f"biases must be one of {', '.join(BIASES)}, or one for each of the {self.depth + 1} layers, the output "
+                f"last; got {len(self.biases)}"
+            )
         self._check_output_and_start()
         dataset.check_features(self.features)
         n_outputs(dataset.task, self.loss_name, self.class_count)

@@ -150,8 +150,10 @@ def _torch_network(config: RunConfig) -> str:
         forward.append("return output(a)")
     else:
         forward += ["z = output(a)", f"return {_torch_phi(config, config.output)}"]
-    if config.biases != "learned":
-        own.append("for linear in self.linear:\n            linear.bias.requires_grad_(False)")
+    held = [place for place, biases in enumerate(config.layer_biases()) if biases != "learned"]
+    if held:
+        which = "self.linear" if len(held) > config.depth else f"[self.linear[place] for place in {held}]"
+        own.append(f"for linear in {which}:\n            linear.bias.requires_grad_(False)")
     indented = {
         name: "".join(f"        {line}\n" for line in lines) for name, lines in (("own", own), ("forward", forward))
     }

@@ -151,10 +151,11 @@ class Settings:
         "Activation of the output layer, for a loss of values such as mse; its slope is the first factor of δ.",
         choices=ACTIVATIONS,
     )
-    biases: str = setting(
+    biases: str | tuple[str, ...] = setting(
         "learned",
         "network",
-        "Biases are learned, stay as they begin (fixed), or are 0 and stay so (none).",
+        "Biases are learned, stay as they begin (fixed), or are 0 and stay so (none), one for all or one each.",
+        kind="name or names",
         choices=BIASES,
     )
     normalization: str = setting(

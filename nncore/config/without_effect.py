@@ -66,7 +66,7 @@ CONDITIONS: dict[str, Condition] = {
         lambda config: config.init == "uniform" and not config.theta, f"only uniform has it, or {_DRAWN}"
     ),
     "bias_std": Condition(
-        lambda config: config.biases != "none" and not config.theta, f"there are no biases, or {_DRAWN}"
+        lambda config: set(config.layer_biases()) != {"none"} and not config.theta, f"there are no biases, or {_DRAWN}"
     ),
     **{name: _optimizer(name) for name in ("momentum", "nesterov", "rms_alpha", "beta_1", "beta_2", "epsilon")},
     "schedule_every": _schedule("step"),

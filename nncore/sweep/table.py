@@ -17,12 +17,12 @@ from nncore.sweep.report import Report, Row
 if TYPE_CHECKING:
     import pyarrow as pa
 
-NAMES = ("activation", "features")
+NAMES = ("activation", "biases", "features")
 """Settings that may be several names."""
 
 
 def settings_columns() -> dict[str, str]:
-    """Setting -> kind of its column. Several activations or features are written with commas between."""
+    """Setting -> kind of its column. Several activations, biases or features are written with commas between."""
     kinds = {}
     for field in RunConfig.fields():
         whole, choices = field.metadata["whole"], field.metadata["choices"]

@@ -13,7 +13,7 @@ from nncore.measures.measurement import Measurement
 from nncore.model.activations import Activation
 from nncore.theory.criticality import CriticalLine, critical_line, critical_point, critical_sigma_w2
 from nncore.theory.moments import Array, as_activation
-from nncore.theory.of_config import Standing, standing
+from nncore.theory.of_config import standing
 from nncore.theory.propagation import Q_HIGH, Q_LOW, c_map, chi_1, fixed_point, phase_diagram, q_map
 
 COLUMNS, ROWS = 101, 51
@@ -220,8 +220,8 @@ def critical_gain(config: RunConfig, activation: str | Activation) -> float | No
 
 def _per_gain(config: RunConfig) -> tuple[float | None, float, float]:
     """(sigma_w2 at gain 1 or None, sigma_b2 without gain, what gain^2 adds to it)."""
-    one: Standing = standing(config.replace(gain=1.0))
-    fixed = config.bias_std**2
-    if one.point is None or one.point[0] == 0 or config.init == "lsuv":
+    none, one = (standing(config.replace(gain=gain)).point for gain in (0.0, 1.0))
+    fixed = config.bias_std**2 if none is None else none[1]
+    if one is None or one[0] == 0 or config.init == "lsuv":
         return None, fixed, 0.0
-    return one.point[0], fixed, one.point[1] - fixed
+    return one[0], fixed, one[1] - fixed

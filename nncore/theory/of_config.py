@@ -75,7 +75,8 @@ def variances(config: RunConfig) -> tuple[Array, Array]:
     initializer = config.initializer()
     scale = None if initializer.default_scale is None else config.init_scale
     weight, own = initial_variances(initializer, config.layout(), config.gain, scale)
-    return weight, np.zeros_like(own) if config.biases == "none" else config.bias_std**2 + own
+    there = np.array([biases != "none" for biases in config.layer_biases()])
+    return weight, np.where(there, config.bias_std**2 + own, 0.0)
 
 
 def initial_variances(

@@ -18,6 +18,8 @@ CASES: list[dict[str, Any]] = [
     {"activation": "leaky_relu", "alpha": 0.2},
     {"activation": ("elu", "softsign", "relu"), "alpha": 0.5, "skip": True},
     {"hidden": ()},
+    {"biases": "fixed"},
+    {"biases": ("none", "learned", "fixed", "learned")},
     *({"normalization": name, "skip": skip} for name in ("batch", "layer") for skip in (False, True)),
     *({"optimizer": name, "batch_size": 16} for name in OPTIMIZERS),
     {"momentum": 0.8, "nesterov": True, "weight_decay": 0.1},

@@ -106,7 +106,8 @@ def _changes(config: RunConfig, suggested: Fork) -> dict[str, Any]:
     )
     session().widgets[CHANGES] = names
     one = config.activation if isinstance(config.activation, str) else next(iter(config.activation), "tanh")
-    start = config.replace(activation=one).replace(**suggested.changes)
+    biases = config.biases if isinstance(config.biases, str) else config.biases[0]
+    start = config.replace(activation=one, biases=biases).replace(**suggested.changes)
     so_far = {field.name: getattr(config, field.name) for field in RunConfig.fields()}
     changes = {}
     picked = [name for name in LABELS if LABELS[name] in names]

@@ -21,7 +21,7 @@ from dashboard.state.address import (
     written,
 )
 from nncore import ACTIVATIONS, RunConfig
-from nncore.config.settings import LEARNING_RATES
+from nncore.config.settings import BIASES, LEARNING_RATES
 from tests.dashboard.lab import SMALL, element, opened
 from tests.dashboard.state.test_sidebar import config_of as sidebar_config
 from tests.dashboard.state.test_sidebar import sidebar
@@ -53,7 +53,7 @@ def values_of(name: str) -> some.SearchStrategy:
 
 @some.composite
 def configs(draw) -> RunConfig:
-    names = draw(some.lists(some.sampled_from(sorted(set(FIELDS) - {"hidden", "activation"})), unique=True))
+    names = draw(some.lists(some.sampled_from(sorted(set(FIELDS) - {"hidden", "activation", "biases"})), unique=True))
     values = {name: draw(values_of(name)) for name in names}
     uniform = some.tuples(some.integers(*REACH["width"]), some.integers(*REACH["depth"])).map(
         lambda wd: (wd[0],) * wd[1]
@@ -63,8 +63,10 @@ def configs(draw) -> RunConfig:
     activation = draw(some.sampled_from(sorted(ACTIVATIONS)))
     if hidden and draw(some.booleans()):
         activation = tuple(draw(some.sampled_from(sorted(ACTIVATIONS))) for _ in hidden)
+    one = some.sampled_from(BIASES)
+    biases = draw(one | some.tuples(*[one] * (len(hidden) + 1)))
     try:
-        return RunConfig(**values, hidden=hidden, activation=activation)
+        return RunConfig(**values, hidden=hidden, activation=activation, biases=biases)
     except ValueError:
         assume(False)
         raise
@@ -118,6 +120,8 @@ def test_address_has_the_texts_that_it_always_had() -> None:
         ({"widths": " 64, 32;16 ,"}, {"hidden": (64, 32, 16)}),
         ({"widths": "8x3"}, {"hidden": (8, 8, 8)}),
         ({"depth": "1", "layer_activations": "relu"}, {"hidden": (32,), "activation": ("relu",)}),
+        ({"depth": "1", "layer_biases": "none, fixed"}, {"hidden": (32,), "biases": ("none", "fixed")}),
+        ({"depth": "0", "layer_biases": "fixed"}, {"hidden": (), "biases": ("fixed",)}),
         ({"skip": "True", "steps": "5"}, {"skip": True, "steps": 5}),
     ],
 )

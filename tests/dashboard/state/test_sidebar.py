@@ -55,7 +55,7 @@ def test_first_sight_can_be_set_by_the_widgets() -> None:
 
 def test_every_widget_has_a_help_of_one_or_two_sentences() -> None:
     app = opened(sidebar)
-    keys = [*(set(CONTROLS) - {"hidden"}), "depth", "width", "widths", "layer_activations"]
+    keys = [*(set(CONTROLS) - {"hidden"}), "depth", "width", "widths", "layer_activations", "layer_biases"]
     for key in keys:
         help = element(app, key).help
         assert 1 <= len(re.findall(r"\.(?:\s|$)", help)) <= 2, f"{key}: {help}"
@@ -177,9 +177,11 @@ def test_lists_take_the_place_of_depth_width_and_activation() -> None:
     app = opened(sidebar)
     app.text_input(key="widths").set_value(" 64, 32;16 ,").run()
     app.text_input(key="layer_activations").set_value("tanh, relu, selu").run()
+    app.text_input(key="layer_biases").set_value("none, fixed, learned, learned").run()
     config = config_of(app)
     assert config.hidden == (64, 32, 16)
     assert config.activation == ("tanh", "relu", "selu")
+    assert config.biases == ("none", "fixed", "learned", "learned")
     assert app.slider(key="depth").disabled
     app.text_input(key="widths").set_value("").run()
     assert not app.slider(key="depth").disabled
@@ -195,6 +197,8 @@ def test_lists_take_the_place_of_depth_width_and_activation() -> None:
         ("widths", "9" * 300, "hidden must be a whole number from 1 to 4,096; got 999"),
         ("layer_activations", "tanh, relu", "one for each of the 12 hidden layers; got 2"),
         ("layer_activations", ", ".join(["rleu"] * 12), "did you mean 'relu'?"),
+        ("layer_biases", "fixed, none", "or one for each of the 13 layers, the output last; got 2"),
+        ("layer_biases", ", ".join(["nnone"] * 13), "did you mean 'none'?"),
     ],
 )
 def test_lists_that_do_not_fit_are_an_error_in_words(key: str, text: str, sentence: str) -> None:
@@ -250,5 +254,6 @@ def test_settings_name_every_widget_of_the_sidebar() -> None:
         "width",
         "widths",
         "layer_activations",
+        "layer_biases",
     }
     assert set(settings_of(FIRST_SIGHT)) == set(WIDGETS)

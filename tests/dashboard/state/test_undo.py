@@ -128,6 +128,7 @@ def test_buttons_take_back_and_set_again_every_kind_of_widget() -> None:
         "steps": 33,
         "widths": "5, 4, 3",
         "layer_activations": "tanh, relu, selu",
+        "layer_biases": "none, fixed, learned, learned",
     }
     configs = [config_of(app)]
     for key, value in moves.items():

@@ -202,6 +202,12 @@ def test_the_widget_of_a_change_begins_at_the_parents_value() -> None:
     assert "are the same, bit for bit" in words(app)
 
 
+def test_a_parent_with_other_biases_in_each_layer_is_forked_to_the_same_in_all() -> None:
+    app = open_page(depth="1", layer_biases="none, fixed", step="5", f_change="Biases", f_biases="learned")
+    assert not app.error and not app.exception
+    assert "**Biases** none, fixed → learned" in words(app)
+
+
 def test_with_nothing_changed_it_says_identical() -> None:
     app = open_page(step="5", f_change="")
     text = words(app)

@@ -2,6 +2,7 @@
 
 import io
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +12,9 @@ from nncore import History, RunConfig, check_gradient, measures, run
 from nncore.command import main
 from nncore.diagnosis import ledger, verdict
 from nncore.measures.learned import predictions
-from nncore.theory import predict_config
+from nncore.sweep import Grid, config_of, table, write
+from nncore.theory import predict_config, standing
+from nncore.theory.diagrams import gained
 
 TEXTBOOK = RunConfig(
     dataset="given",
@@ -68,19 +71,87 @@ def test_held_biases_stay_whatever_the_optimizer(optimizer: str, biases: str) ->
     assert (first[held] == 0).all() == (biases == "none") and (first[~held] != last[~held]).all()
 
 
-def test_files_links_and_the_command_line_hold_all_of_it(capsys: pytest.CaptureFixture[str]) -> None:
-    history = run(TEXTBOOK)
-    assert RunConfig.from_dict(json.loads(json.dumps(TEXTBOOK.to_dict()))) == TEXTBOOK
-    assert eval(repr(TEXTBOOK), {"RunConfig": RunConfig}) == TEXTBOOK
+@pytest.mark.parametrize("optimizer", nncore.OPTIMIZERS)
+def test_each_layer_may_have_fixed_biases_or_none(optimizer: str) -> None:
+    config = RunConfig(
+        hidden=(4, 3, 2),
+        optimizer=optimizer,
+        biases=("none", "learned", "fixed", "learned"),
+        bias_std=0.5,
+        weight_decay=0.1,
+        steps=9,
+    )
+    history = run(config)
+    first, last = (history.layout.split(history.theta[record]) for record in (0, -1))
+    (_, none), (_, learned), (_, fixed), (_, output) = first
+    assert (none == 0).all() and all((bias != 0).all() for bias in (learned, fixed, output))
+    for layer, moves in enumerate((False, True, False, True)):
+        assert (first[layer][1] != last[layer][1]).all() == moves == (first[layer][1] != last[layer][1]).any()
+        assert (first[layer][0] != last[layer][0]).all()
+    check_gradient(history.network, config.loss_function(), history.theta[-1], history.probe_x, history.probe_y)
+
+
+def test_a_textbooks_layer_without_biases_moves_by_the_gradient_of_its_weights_alone() -> None:
+    config = TEXTBOOK.replace(biases=("none", "learned"))
+    history, layout = run(config), config.layout()
+    theta = np.array(TEXTBOOK.theta)
+    layout.split(theta)[0][1][...] = 0.0
+    np.testing.assert_array_equal(history.theta[0], theta)
+    loss, x, y = config.loss_function(), history.probe_x, history.probe_y
+
+    def value(theta: np.ndarray) -> float:
+        return float(loss.value(history.network.forward(theta, x).z[-1], y))
+
+    moved = np.array([(value(theta + h) - value(theta - h)) / 2e-6 for h in 1e-6 * np.eye(len(theta))])
+    moved[config.held()] = 0.0
+    np.testing.assert_allclose(history.theta[1], theta - 0.5 * moved, rtol=1e-7, atol=1e-9)
+    assert (history.theta[1][:2] == 0).all() and (history.theta[1][2:] != theta[2:]).all()
+
+
+def test_theory_counts_no_biases_in_a_layer_that_has_none() -> None:
+    config = RunConfig(hidden=(50, 60, 70), bias_std=0.5)
+    some = standing(config.replace(biases=("none", "learned", "none", "fixed"))).sigma_b2
+    assert some.tolist() == [0.0, 0.25, 0.0]
+    q = predict_config(config.replace(biases=("learned", "none", "none", "learned"))).q
+    np.testing.assert_allclose(q[0], predict_config(config).q[0])
+    assert q[1] < predict_config(config).q[1]
+    without = config.replace(biases="none")
+    assert gained(without, 2.0) == gained(without.replace(bias_std=0.0), 2.0)
+
+
+def test_a_sweeps_table_gives_each_layers_biases_back(tmp_path: Path) -> None:
+    grid = Grid(RunConfig(hidden=(2,), steps=1), {"biases": ["learned", ("none", "fixed")]})
+    for _ in write(tmp_path / "sweep", grid, workers=1):
+        pass
+    rows = table(tmp_path / "sweep").to_pylist()
+    assert [row["biases"] for row in rows] == ["learned", "none,fixed"]
+    assert [config_of(row) for row in rows] == list(grid)
+
+
+@pytest.mark.parametrize("biases", ["fixed", ("none", "learned")])
+def test_files_links_and_the_command_line_hold_all_of_it(
+    biases: str | tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    textbook = TEXTBOOK.replace(biases=biases)
+    history = run(textbook)
+    assert RunConfig.from_dict(json.loads(json.dumps(textbook.to_dict()))) == textbook
+    assert eval(repr(textbook), {"RunConfig": RunConfig}) == textbook
     for kind in ("parquet", "csv"):
         file = io.BytesIO()
         getattr(history, f"to_{kind}")(file)
         file.seek(0)
         again = getattr(History, f"from_{kind}")(file)
-        assert again.config == TEXTBOOK and again.theta.tobytes() == history.theta.tobytes()
+        assert again.config == textbook and again.theta.tobytes() == history.theta.tobytes()
     flags = [
-        *("--dataset", "given", "--rows", TEXTBOOK.rows, "--hidden", "2", "--activation", "sigmoid"),
-        *("--output", "sigmoid", "--biases", "fixed", "--theta", RunConfig.text("theta", TEXTBOOK.theta)),
+        *("--dataset", "given", "--rows", textbook.rows, "--hidden", "2", "--activation", "sigmoid"),
+        *(
+            "--output",
+            "sigmoid",
+            "--biases",
+            RunConfig.text("biases", biases),
+            "--theta",
+            RunConfig.text("theta", textbook.theta),
+        ),
         *("--learning-rate", "0.5", "--steps", "1", "--json"),
     ]
     main(["run", *flags])
@@ -127,6 +198,11 @@ def test_auto_takes_squared_error_where_the_output_has_an_activation() -> None:
             {"output": "sigmoid", "loss": "bce"},
             "output must be linear for bce, which puts its own function on z; got 'sig",
         ),
+        (
+            {"hidden": (3,), "biases": ("fixed",)},
+            "biases must be one of learned, fixed, none, or one for each of the 2 layers, the output last; got 1",
+        ),
+        ({"biases": ("fixed", "non")}, r"biases must be one of learned, fixed, none; got 'non' \(did you mean 'none'"),
         ({"theta": (1.0, 2.0)}, r"theta must have the .* parameters of widths \(2, .*\); got 2"),
         ({"theta": ("a",)}, "theta must be a number from -1e"),
         ({"theta": 3}, "theta must be at most 1,000 numbers; got 3"),

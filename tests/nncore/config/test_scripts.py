@@ -20,6 +20,7 @@ CONFIGS = [
     SMALL.replace(hidden=(), steps=0),
     SMALL.replace(dataset="iris", hidden=(5,), batch_size=7, skip=True, normalization="batch", warmup_steps=3),
     SMALL.replace(features=("x1_squared", "sin_x2")),
+    SMALL.replace(biases=("none", "fixed", "learned"), bias_std=0.5),
     SMALL.replace(dtype="float32", learning_rate=1e6, activation="linear"),
     Fork(SMALL, 2, learning_rate=0.5, activation=("relu", "tanh")),
     Fork(Fork(SMALL, 1, [SetParameter(1, None, 0, 0.1 + 0.2)], steps=6), 3, [KillUnit(1, 0), ScaleLayer(2, 0.5)]),

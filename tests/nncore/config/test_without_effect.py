@@ -51,6 +51,7 @@ BASES = [
     {"optimizer": "adam", "hidden": (5, 4), "init": "uniform", "dataset": "line"},
     {"optimizer": "sgd", "momentum": 0.1, "hidden": (5, 3), "init": "lsuv"},
     {"momentum": 0.1, "hidden": (2,), "dataset": "line", "theta": GIVEN_THETA, "biases": "none"},
+    {"momentum": 0.1, "hidden": (3,), "dataset": "line", "biases": ("none", "fixed")},
     {"momentum": 0.1, "dataset": "given", "rows": "1, 2 : 3; 4, 5 : 7", "biases": "fixed"},
     {"optimizer": "sgd", "momentum": 0.1, "dataset": "table", "table": choice_of(X, X[:, 0], test=(X[:4], X[:4, 0]))},
 ]
