@@ -1,22 +1,52 @@
-"""A small training that logs itself with PyTorch's own SummaryWriter, and what it logged by plain autograd.
+"""A small training that logs itself, with PyTorch's own SummaryWriter or in TensorFlow 2's tensors, and what plain autograd has.
 
-`python -m tests.torch.tensorboard_case` writes the file that the tests without PyTorch read.
+`python -m tests.torch.tensorboard_case` writes the files that the tests without PyTorch read.
 """
 
 import json
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.plugins.histogram import summary_v2 as histograms
+from tensorboard.plugins.scalar import summary_v2 as scalars
+from tensorboard.summary.writer.event_file_writer import EventFileWriter
 from torch import nn
 from torch.utils.tensorboard import SummaryWriter
 
 CASES = Path(__file__).parents[1] / "cases"
 
 
-def write(folder: Path) -> dict[str, dict[str, list[float]]]:
+class TensorWriter:
+    """SummaryWriter's two methods, writing what tf.summary of TensorFlow 2 writes, by TensorBoard's own code for it."""
+
+    def __init__(self, folder: str) -> None:
+        self.file = EventFileWriter(folder)
+
+    def add_scalar(self, tag: str, value: Any, step: int) -> None:
+        self.file.add_event(Event(step=step, summary=scalars.scalar_pb(tag, float(torch.as_tensor(value).detach()))))
+
+    def add_histogram(self, tag: str, values: torch.Tensor, step: int, max_bins: int = 30) -> None:
+        summary = histograms.histogram_pb(tag, values.detach().numpy(), max_bins)
+        self.file.add_event(Event(step=step, summary=summary))
+
+    def __enter__(self) -> "TensorWriter":
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self.file.close()
+
+
+WRITERS: dict[str, Callable[[str], Any]] = {"two_layers": SummaryWriter, "two_layers_tensors": TensorWriter}
+"""Name of a stored file -> what writes it."""
+
+
+def write(folder: Path, writer_of: Callable[[str], Any] = SummaryWriter) -> dict[str, dict[str, list[float]]]:
     """Log three steps of a network of two layers into a folder; quantity -> layer -> its value at steps 0 and 2."""
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(3, 6), nn.Tanh(), nn.Linear(6, 1)).double()
@@ -28,7 +58,7 @@ def write(folder: Path) -> dict[str, dict[str, list[float]]]:
     def keep(quantity: str, layer: str, value: torch.Tensor) -> None:
         found.setdefault(quantity, {}).setdefault(layer, []).append(value.item())
 
-    with SummaryWriter(str(folder)) as writer:
+    with writer_of(str(folder)) as writer:
         for step in range(3):
             hidden = model[1](model[0](x))
             loss = (model[2](hidden) - y).square().mean()
@@ -57,9 +87,10 @@ def write(folder: Path) -> dict[str, dict[str, list[float]]]:
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as folder:
-        logged = write(Path(folder))
-        (file,) = Path(folder).iterdir()
-        shutil.copy(file, CASES / "two_layers.tfevents")
+    for name, made in WRITERS.items():
+        with tempfile.TemporaryDirectory() as folder:
+            logged = write(Path(folder), made)
+            (file,) = Path(folder).iterdir()
+            shutil.copy(file, CASES / f"{name}.tfevents")
     (CASES / "two_layers.json").write_text(json.dumps(logged, indent=1) + "\n", encoding="utf-8")
     sys.exit()

@@ -1,16 +1,13 @@
 """TensorBoard's event files as a recorded run: histograms of weights, gradients and activations, and scalars.
 
-The files are frames (length, checksum, message, checksum) around protocol buffers. The five messages that matter are declared
-here and parsed by Google's own protobuf, which the dashboard has anyway: the package tensorboard would bring a web server,
-gRPC and 50 MB for them.
+PyTorch's SummaryWriter and TensorFlow 1 write both as fields of their own, TensorFlow 2 and Keras as tensors.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator
-from functools import cache
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +16,7 @@ from numpy.typing import NDArray
 
 from nncore.recorders.columns import FIRST_OCTAVE, LAST_OCTAVE, OCTAVES, STORED
 from nncore.recorders.logs.log import Log
+from nncore.recorders.logs.messages import Estimated, events, number_or_histogram, whole_frames
 from nncore.recorders.samples import SPREAD
 
 Floats = NDArray[np.float64]
@@ -35,10 +33,23 @@ ACTIVATION = {"activation", "activations", "act", "acts", "output", "outputs"}
 OWN_WEIGHT = ("weight", "bias", "kernel", "gamma", "beta", "embeddings")
 """What the last part of a parameter's own name begins with."""
 
-LOSS = ("loss", "train/loss", "loss/train", "train_loss", "train/train_loss", "training_loss", "train_loss_step")
+LOSS = (
+    "loss",
+    "train/loss",
+    "loss/train",
+    "train_loss",
+    "train/train_loss",
+    "training_loss",
+    "train_loss_step",
+    "epoch_loss",
+    "batch_loss",
+)
 """Tags of the loss of the training, in lower case; of several the first of these is read."""
 
-RATE = re.compile(r"(.*/)?(lr|learning_rate)(-.*)?", re.IGNORECASE)
+RATE = re.compile(r"(.*/)?(epoch_)?(lr|learning_rate)(-.*)?", re.IGNORECASE)
+
+HISTOGRAM = re.compile(r"(?<=.)/histogram$")
+"""What Keras puts behind a weight's name."""
 
 NORMS = {
     "grad_norm": "gradient_norm",
@@ -57,6 +68,12 @@ BYTES_A_BYTE = 4
 LOST = 1e-18
 """Root mean square below which a sum of squares in float32 has lost its digits."""
 
+MOST_VALUES = 2**53
+"""Values that a histogram may be of: more are not counted one by one in float64."""
+
+LOST_DOUBLE = 1e-150
+"""The same where the squares are ours, of TensorFlow's buckets in float64."""
+
 
 def is_events(head: bytes) -> bool:
     """Is this the beginning of an event file?"""
@@ -73,13 +90,7 @@ def joined(folder: Path) -> bytes:
     parts = []
     for path in event_files(folder):
         content = path.read_bytes()
-        end = 0
-        while end + 12 <= len(content):
-            after = end + 16 + int.from_bytes(content[end : end + 8], "little")
-            if after > len(content):
-                break
-            end = after
-        parts.append(content[:end])
+        parts.append(content[: whole_frames(content)])
     return b"".join(parts)
 
 
@@ -88,8 +99,9 @@ def read_events(content: bytes, memory_budget: int | None = None) -> Log:
 
     A tag names a layer and a quantity: a histogram `0.weight`, `weights/0.weight`, `0.weight.grad`, `gradients/0.weight`,
     `activations/0`; a scalar `grad_norm/0.weight`, or any stored quantity of RECORDED_QUANTITIES before the name, as
-    `delta_norm/0`; `loss` and `lr`. Norms, means and standard deviations come from a histogram's exact sums, octaves and
-    quantiles from its buckets. Raises ValueError, one sentence, where a part is damaged or the package protobuf is missing.
+    `delta_norm/0`; `loss` and `lr`. Norms, means and standard deviations come from a histogram's exact sums, or where it is
+    TensorFlow's, which has none, from its buckets, as octaves and quantiles do. Raises ValueError, one sentence, where a part
+    is damaged or the package protobuf is missing.
     """
     if memory_budget is not None and BYTES_A_BYTE * len(content) > memory_budget:
         raise ValueError(f"its numbers would take more than the {memory_budget / 2**20:,.0f} MB that are allowed")
@@ -97,11 +109,18 @@ def read_events(content: bytes, memory_budget: int | None = None) -> Log:
     histograms: dict[str, dict[int, Any]] = {}
     for event in events(content):
         for value in event.summary.value:
+            found: Any = None
             if value.HasField("simple_value"):
-                scalars.setdefault(value.tag, {})[event.step] = value.simple_value
-            elif value.HasField("histo") and value.histo.num > 0:
-                histograms.setdefault(value.tag, {})[event.step] = value.histo
-    log = Log("TensorBoard", CAVEATS)
+                found = value.simple_value
+            elif value.HasField("histo"):
+                found = value.histo
+            elif value.HasField("tensor"):
+                found = number_or_histogram(value)
+            if isinstance(found, float):
+                scalars.setdefault(value.tag, {})[event.step] = found
+            elif found is not None and (0 < found.num < MOST_VALUES or math.isnan(found.min)):
+                histograms.setdefault(value.tag, {})[event.step] = found
+    log = Log("TensorBoard", [CAVEAT, *_of_buckets(histograms)])
     names = {tag: (histogram_of if tag in histograms else scalar_of)(tag)[1] for tag in (*histograms, *scalars)}
     order = in_order(names.values())
     scalars, histograms = (
@@ -115,10 +134,25 @@ def read_events(content: bytes, memory_budget: int | None = None) -> Log:
     return log
 
 
-CAVEATS = (
-    "From TensorBoard's log: gradients are as they were when they were logged, which may be before or after clipping.",
-    "Octaves and quantiles are worked out from TensorBoard's buckets; norms, means and standard deviations are exact.",
+CAVEAT = (
+    "From TensorBoard's log: gradients are as they were when they were logged, which may be before or after clipping."
 )
+
+
+def _of_buckets(histograms: dict[str, dict[int, Any]]) -> list[str]:
+    """What a reader has to know of numbers that are worked out from buckets."""
+    estimated = [
+        (each.off, tag) for tag, found in histograms.items() for each in found.values() if isinstance(each, Estimated)
+    ]
+    if not estimated:
+        return [
+            "Octaves and quantiles are worked out from TensorBoard's buckets; norms, means and standard deviations are exact."
+        ]
+    off, tag = max(estimated)
+    return [
+        "TensorFlow's histograms have no sums: all but smallest and largest value is estimated from their buckets, norms to a "
+        f"factor of {off:.2g} in the worst case, that of {tag}."
+    ]
 
 
 def in_order(names: Iterable[str]) -> dict[str, int]:
@@ -176,7 +210,10 @@ def histogram_of(tag: str) -> tuple[str, str]:
 
     >>> histogram_of("0.weight"), histogram_of("grads/fc/weight"), histogram_of("fc.bias.grad"), histogram_of("images")
     (('weight', '0.weight'), ('gradient', 'fc.weight'), ('gradient', 'fc.bias'), ('', ''))
+    >>> histogram_of("sequential/dense/kernel/histogram")
+    ('weight', 'sequential.dense.kernel')
     """
+    tag = HISTOGRAM.sub("", tag)
     parts = tag.split("/")
     for words, kind in ((GRADIENT, "gradient"), (ACTIVATION, "activation")):
         for word, rest in ((parts[0], parts[1:]), (parts[-1], parts[:-1])):
@@ -201,13 +238,15 @@ def _take_histograms(log: Log, histograms: dict[str, dict[int, Any]]) -> list[st
             continue
         steps, names = list(found), [name] * len(found)
         sums = np.array([[each.num, each.sum, each.sum_squares, each.min, each.max] for each in found.values()]).T
-        mean, rms, std = _moments(*sums)
-        if np.isnan(rms).any():
+        least = np.array([LOST_DOUBLE if isinstance(each, Estimated) else LOST for each in found.values()])
+        mean, rms, std = _moments(sums, least)
+        there = rms != -1
+        if not there.all():
             lost.add(name)
-        there = ~np.isnan(rms)
         at, own = np.array(steps)[there].tolist(), names[: int(there.sum())]
         if kind == "activation":
-            log.add("size", steps, names, sums[0])
+            sized = np.flatnonzero(sums[0] > 0)
+            log.add("size", [steps[k] for k in sized], [name] * len(sized), sums[0][sized])
             for quantity, values in (("mean", mean), ("rms", rms), ("std", std)):
                 log.add(f"activation_{quantity}", at, own, values[there])
             for quantity, values in (("min", sums[3]), ("max", sums[4])):
@@ -228,13 +267,14 @@ def _take_histograms(log: Log, histograms: dict[str, dict[int, Any]]) -> list[st
     return left_out
 
 
-def _moments(num: Floats, total: Floats, squares: Floats, low: Floats, high: Floats) -> tuple[Floats, Floats, Floats]:
-    """Mean, root mean square and standard deviation, (n,) each; NaN where the sum of squares has lost its digits."""
+def _moments(sums: Floats, least: Floats) -> tuple[Floats, Floats, Floats]:
+    """Mean, root mean square and standard deviation, (n,) each; the second is -1 where it is below `least`: squares are lost."""
+    num, total, squares, low, high = sums
     zero = (low == 0) & (high == 0)
     with np.errstate(all="ignore"):
         mean, rms = total / num, np.sqrt(squares / num)
-        rms = np.where(zero, 0.0, np.where(rms < LOST, np.nan, rms))
-        return mean, rms, np.sqrt(np.maximum(np.square(rms) - np.square(mean), 0.0))
+        std = np.sqrt(np.maximum(np.square(rms) - np.square(mean), 0.0))
+        return mean, np.where(zero, 0.0, np.where(rms < least, -1.0, rms)), np.where(zero, 0.0, std)
 
 
 def _buckets(histogram: Any) -> tuple[Floats, Floats]:
@@ -279,66 +319,3 @@ def quantiles_of(edges: Floats, counts: Floats) -> Floats:
         return np.full(len(SPREAD), np.nan)
     first, last = np.flatnonzero(counts)[[0, -1]]
     return np.interp(np.array(SPREAD) * below[-1], below[first : last + 2], edges[first : last + 2])
-
-
-# Frames and messages ------------------------------------------------------------------------------------------------
-
-
-def events(content: bytes) -> Iterator[Any]:
-    """The whole events in the bytes of a file; raises ValueError, one sentence, where a checksum is wrong."""
-    try:
-        from google.protobuf.message import DecodeError
-        from google_crc32c import value as checksum
-    except ImportError as error:
-        raise ValueError(
-            f"an event file of TensorBoard needs the package {error.name} to be read: pip install 'nncore[tensorboard]'"
-        ) from None
-    begin, message, view = 0, _event(), memoryview(content)
-
-    def is_right(start: int, end: int) -> bool:
-        crc = checksum(bytes(view[start:end]))
-        masked = ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
-        return masked == int.from_bytes(view[end : end + 4], "little")
-
-    while begin + 12 <= len(content):
-        start, length = begin + 12, int.from_bytes(view[begin : begin + 8], "little")
-        if not is_right(begin, begin + 8):
-            raise ValueError(f"it is damaged from byte {begin:,} on")
-        end = start + length
-        if end + 4 > len(content):
-            return
-        try:
-            if not is_right(start, end):
-                raise DecodeError("its checksum is wrong")
-            yield message.FromString(bytes(view[start:end]))
-        except DecodeError as error:
-            raise ValueError(f"its message at byte {start:,} is damaged") from error
-        begin = end + 4
-
-
-@cache
-def _event() -> Any:
-    """The class of TensorBoard's message Event, with the fields that matter (event.proto, summary.proto)."""
-    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
-
-    kinds = descriptor_pb2.FieldDescriptorProto
-    file = descriptor_pb2.FileDescriptorProto(name="nncore/event.proto", package="nncore", syntax="proto2")
-    for message, declared in {
-        "Histogram": "1 min, 2 max, 3 num, 4 sum, 5 sum_squares, 6 bucket_limit*, 7 bucket*",
-        "Value": "1 tag string, 2 simple_value float, 5 histo Histogram",
-        "Summary": "1 value Value*",
-        "Event": "2 step int64, 5 summary Summary",
-    }.items():
-        added = file.message_type.add(name=message)
-        for field in declared.split(", "):
-            number, name, kind = (*field.rstrip("*").split(), "double")[:3]
-            label = kinds.LABEL_REPEATED if field.endswith("*") else kinds.LABEL_OPTIONAL
-            if kind[0].isupper():
-                added.field.add(
-                    name=name, number=int(number), label=label, type=kinds.TYPE_MESSAGE, type_name=f".nncore.{kind}"
-                )
-            else:
-                added.field.add(name=name, number=int(number), label=label, type=getattr(kinds, f"TYPE_{kind.upper()}"))
-    pool = descriptor_pool.DescriptorPool()
-    pool.AddSerializedFile(file.SerializeToString())
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName("nncore.Event"))

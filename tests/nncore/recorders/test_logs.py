@@ -13,13 +13,47 @@ from nncore.diagnosis.recorded_run import RECORDED_RULES, recorded_verdict, with
 from nncore.recorders import RECORDED_QUANTITIES, Recorded
 from nncore.recorders.columns import OCTAVES, STORED
 from nncore.recorders.example import example
-from nncore.recorders.logs.tensorboard import events, octaves_of, quantiles_of
+from nncore.recorders.logs.messages import events, of_buckets
+from nncore.recorders.logs.tensorboard import octaves_of, quantiles_of
 from nncore.recorders.recorded import is_recorded
 
 CASES = Path(__file__).parents[2] / "cases"
 EVENTS = CASES / "two_layers.tfevents"
+TENSORS = CASES / "two_layers_tensors.tfevents"
 LOGGED = json.loads((CASES / "two_layers.json").read_text(encoding="utf-8"))
 """What the training of that file had, by plain autograd."""
+
+
+FIRST = EVENTS.read_bytes()[: 12 + int.from_bytes(EVENTS.read_bytes()[:8], "little") + 4]
+"""The first frame of an event file."""
+
+
+def new_event(step: int = 0) -> Any:
+    return next(events(FIRST)).__class__(step=step)
+
+
+def add_tensor(event: Any, tag: str, numbers: Any, plugin: str = "") -> None:
+    """A tensor of floats in an event, as TensorFlow writes it."""
+    value, numbers = event.summary.value.add(tag=tag), np.asarray(numbers)
+    value.metadata.plugin_data.plugin_name = plugin
+    value.tensor.dtype = {"float32": 1, "float64": 2}[numbers.dtype.name]
+    for size in numbers.shape:
+        value.tensor.tensor_shape.dim.add(size=size)
+    if numbers.ndim:
+        value.tensor.tensor_content = numbers.tobytes()
+    else:
+        getattr(value.tensor, "float_val" if numbers.dtype == np.float32 else "double_val").append(float(numbers))
+
+
+def frame(message: Any) -> bytes:
+    """A message as it stands in an event file."""
+
+    def checked(content: bytes) -> bytes:
+        crc = google_crc32c.value(content)
+        return content + (((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF).to_bytes(4, "little")
+
+    content = message.SerializeToString()
+    return checked(len(content).to_bytes(8, "little")) + checked(content)
 
 
 def of_rows(*rows: str) -> Recorded:
@@ -37,6 +71,92 @@ def test_numbers_of_an_event_file_are_those_of_the_training(quantity: str) -> No
     for layer, values in LOGGED[quantity].items():
         column = found if layer == "" else found[:, [unit.name for unit in units].index(layer)]
         np.testing.assert_allclose(column, values, rtol=1e-6)
+
+
+@pytest.mark.parametrize("quantity", LOGGED)
+def test_numbers_of_tensorflows_tensors_are_those_of_the_training_to_the_width_of_a_bucket(quantity: str) -> None:
+    recorded = Recorded.open(TENSORS)
+    found = recorded.quantity(quantity)
+    units = recorded.modules if RECORDED_QUANTITIES[quantity].role == "module" else recorded.parameters
+    exact = quantity in ("loss", "activation_min", "activation_max")
+    for layer, values in LOGGED[quantity].items():
+        column = found if layer == "" else found[:, [unit.name for unit in units].index(layer)]
+        np.testing.assert_allclose(
+            column, values, rtol=1e-6 if exact else 0.02, atol=0.01 * (quantity == "activation_mean")
+        )
+    (said,) = (caveat for caveat in recorded.caveats if "estimated from their buckets" in caveat)
+    assert not any("exact" in caveat for caveat in recorded.caveats)
+    assert 1 < float(said.split("a factor of ")[1].split()[0]) < 2
+
+
+def test_a_norm_lies_within_the_factor_that_is_said() -> None:
+    random = np.random.default_rng(0)
+    for n in (1, 2, 5, 100, 3000):
+        for values in (
+            random.normal(size=n),
+            random.standard_cauchy(n),
+            np.abs(random.normal(size=n)) + 5,
+            np.zeros(n),
+        ):
+            edges = np.linspace(values.min(), values.max(), 31)
+            counts = np.histogram(values, 30)[0] if np.ptp(values) else np.array([*[0] * 29, n])
+            found = of_buckets(np.stack([edges[:-1], edges[1:], counts], axis=1).astype(float))
+            norm, estimate = np.sqrt((values**2).sum()), np.sqrt(found.sum_squares)
+            assert estimate / found.off <= norm * (1 + 1e-12) and norm <= estimate * found.off * (1 + 1e-12)
+            assert (found.min, found.max, found.num) == (values.min(), values.max(), n)
+
+
+@pytest.mark.parametrize("largest", [1e-60, 1e-200])
+def test_tiny_gradients_in_tensors_keep_their_norm_or_are_blank(largest: float) -> None:
+    event = new_event()
+    add_tensor(event, "0.weight/grad", np.array([[-largest, 0.0, 2.0], [0.0, largest, 2.0]]))
+    recorded = Recorded(io.BytesIO(FIRST + frame(event)))
+    norm = recorded.quantity("gradient_norm")[0, 0]
+    assert norm == pytest.approx(largest * np.sqrt(4 / 3)) if largest == 1e-60 else np.isnan(norm)
+
+
+def test_keras_tags_and_a_scalar_repeated_in_its_message_are_read() -> None:
+    event = new_event(3)
+    add_tensor(event, "sequential/dense/kernel/histogram", np.array([[0.5, 0.5, 0.0], [0.5, 0.5, 4.0]]))
+    add_tensor(event, "sequential/dense/kernel/image", np.zeros((2, 3)), plugin="images")
+    add_tensor(event, "epoch_loss", np.float32(0.25))
+    add_tensor(event, "epoch_learning_rate", np.float32(0.5))
+    add_tensor(event, "epoch_accuracy", np.float32(0.5))
+    recorded = Recorded(io.BytesIO(FIRST + frame(event)))
+    assert [unit.name for unit in recorded.parameters] == ["sequential.dense.kernel"]
+    assert recorded.quantity("weight_norm").tolist() == [[1.0]] and recorded.loss.tolist() == [0.25]
+    assert recorded.quantity("learning_rate").tolist() == [0.5] and recorded.steps.tolist() == [3]
+
+
+def test_values_with_a_nan_have_a_norm_that_is_none() -> None:
+    event = new_event()
+    add_tensor(event, "0.weight/grad", np.array([[np.nan, np.nan, 0.0]] * 3))
+    add_tensor(event, "2.weight/grad", np.array([[0.0, 0.0, 0.0], [0.0, 0.0, 4.0]]))
+    recorded = Recorded(io.BytesIO(FIRST + frame(event)))
+    np.testing.assert_array_equal(recorded.quantity("gradient_norm"), [[np.nan, 0.0]])
+    assert recorded.has_number("gradient_norm").all() and not any("float32" in each for each in recorded.caveats)
+
+
+def test_no_tensor_breaks_the_reader_whatever_its_numbers() -> None:
+    random = np.random.default_rng(1)
+    odd = [0.0, -0.0, 1.0, -1.0, 1e-320, 1e308, -1e308, np.inf, -np.inf, np.nan, 1e-30]
+    for _ in range(300):
+        event = new_event(int(random.integers(0, 5)))
+        for tag in ("a.weight", "a.weight.grad", "activations/a", "loss", "other"):
+            rows = random.choice(odd, (int(random.integers(0, 4)), 3))
+            add_tensor(event, tag, rows if random.random() < 0.8 else np.float64(random.choice(odd)))
+            tensor = event.summary.value[-1].tensor
+            if random.random() < 0.1:
+                tensor.tensor_content = tensor.tensor_content[:-3]
+            if random.random() < 0.1:
+                tensor.tensor_shape.dim.add(size=int(random.choice([-1, 0, 3, 2**60])))
+            if random.random() < 0.1:
+                tensor.dtype = int(random.integers(0, 20))
+        try:
+            recorded = Recorded(io.BytesIO(FIRST + frame(event)))
+            recorded.caveats, recorded.frame()
+        except ValueError as error:
+            assert "\n" not in str(error)
 
 
 def test_octaves_and_quantiles_come_from_the_buckets() -> None:
@@ -85,22 +205,10 @@ def test_a_damaged_event_file_is_refused_with_the_place() -> None:
         Recorded(io.BytesIO(bytes(content)))
 
 
-def frame(message: Any) -> bytes:
-    """A message as it stands in an event file."""
-
-    def checked(content: bytes) -> bytes:
-        crc = google_crc32c.value(content)
-        return content + (((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF).to_bytes(4, "little")
-
-    content = message.SerializeToString()
-    return checked(len(content).to_bytes(8, "little")) + checked(content)
-
-
 def test_norms_that_float32_has_lost_are_blank_and_said() -> None:
-    first = EVENTS.read_bytes()[: 12 + int.from_bytes(EVENTS.read_bytes()[:8], "little") + 4]
-    content = first
+    content = FIRST
     for step, largest in enumerate((1e-30, 0.0)):
-        event = next(events(first)).__class__(step=step)
+        event = new_event(step)
         value = event.summary.value.add(tag="0.weight.grad")
         value.histo.min, value.histo.max, value.histo.num, value.histo.sum_squares = -largest, largest, 4, 0.0
         value.histo.bucket_limit.extend([-1e-12, 1e-12])
@@ -117,10 +225,8 @@ def test_no_histogram_breaks_the_reader_whatever_its_numbers() -> None:
     """With valid checksums around any numbers there is a run, or one sentence; no warning, which the tests make an error."""
     random = np.random.default_rng(0)
     odd = [0.0, -0.0, 1.0, -1.0, 1e-320, 1e308, -1e308, np.inf, -np.inf, np.nan, 1e-30]
-    first = EVENTS.read_bytes()[: 12 + int.from_bytes(EVENTS.read_bytes()[:8], "little") + 4]
-    kind = next(events(first)).__class__
     for _ in range(300):
-        event = kind(step=int(random.integers(-5, 5)))
+        event = new_event(int(random.integers(-5, 5)))
         for tag in ("a.weight", "a.weight.grad", "activations/a", "other"):
             histogram = event.summary.value.add(tag=tag).histo
             for field in ("min", "max", "num", "sum", "sum_squares"):
@@ -129,7 +235,7 @@ def test_no_histogram_breaks_the_reader_whatever_its_numbers() -> None:
             histogram.bucket_limit.extend(random.choice(odd, n).tolist())
             histogram.bucket.extend(random.choice(odd, max(n - int(random.random() < 0.05), 0)).tolist())
         try:
-            Recorded(io.BytesIO(first + frame(event)))
+            Recorded(io.BytesIO(FIRST + frame(event)))
         except ValueError as error:
             assert "\n" not in str(error)
 
