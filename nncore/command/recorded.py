@@ -19,11 +19,20 @@ def recorded_in(path: Path) -> Recorded | None:
     Raises ValueError where it cannot be read.
     """
     try:
+        if path.is_dir() and not is_recorded(path):
+            raise ValueError(f"{path} is a folder without event files of TensorBoard{_below(path)}")
         return Recorded.open(path) if path.suffix == ".arrows" or is_recorded(path) else None
     except OSError as error:
         if path.suffix == ".arrows":
             raise ValueError(f"{path} cannot be read: {error.strerror or error}") from None
         return None
+
+
+def _below(folder: Path) -> str:
+    """Where in a folder's own folders event files lie, as the end of a sentence; "" for nowhere."""
+    found = [each for each in sorted(folder.iterdir()) if each.is_dir() and is_recorded(each)]
+    names = ", ".join(map(str, found[:4])) + " …" * (len(found) > 4)
+    return f": there are some in {names}" if found else ""
 
 
 def recorded_report(
@@ -39,13 +48,15 @@ def recorded_report(
     ending = (
         f"ended by {recorded.ended}"
         if recorded.ended
+        else "a log, which does not tell whether more will come"
+        if recorded.header.is_log
         else "finished"
         if recorded.finished
         else "still written, or ended without a word"
     )
     facts = {
         "framework": recorded.header.framework,
-        "finished": recorded.finished,
+        "finished": None if recorded.header.is_log else recorded.finished,
         "ended": recorded.ended,
         "records": len(recorded.steps),
         "modules": len(recorded.modules),

@@ -113,7 +113,10 @@ def run_command(arguments: argparse.Namespace) -> int:
 def add_diagnose(parser: argparse.ArgumentParser) -> None:
     """The flags of `nncore diagnose`."""
     parser.add_argument(
-        "file", metavar="FILE", help="a history, .parquet, .csv, .csv.gz or .zip, or a recorded run, .arrows"
+        "file",
+        metavar="FILE",
+        help="a history, .parquet, .csv, .csv.gz or .zip, a recorded run, .arrows, or a log, also while it grows: TensorBoard's "
+        "event file or its folder, or a tidy CSV",
     )
     parser.add_argument(
         "--step", type=whole("step", 0, MOST_STEPS), metavar="N", help="the step to look at (the last finite one)"

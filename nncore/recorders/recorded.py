@@ -6,6 +6,7 @@ import io
 import json
 import mmap
 import os
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -83,6 +84,7 @@ class Recorded(Shown):
         elif self._is_stream:
             self.refresh()
         elif is_log(head):
+            self._is_log = True
             source.seek(0)
             self._read_log(source.read())
         else:
@@ -95,12 +97,15 @@ class Recorded(Shown):
 
     def _begin(self, source: IO[bytes], memory_budget: int | None) -> None:
         self._source, self._budget = source, memory_budget
-        self._offset, self._is_stream = 0, False
+        self._offset, self._is_stream, self._is_log = 0, False, False
         self._header: Header | None = None
         self._steps: list[int] = []
         self._records: list[dict[str, NDArray[Any]]] = []
         self._size = 0
+        self._log_state: LogState = ()
         self.path: Path | None = None
+        self.reading_seconds = 0.0
+        """Seconds that it took to read the whole of a log, as is done again when it has grown."""
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], memory_budget: int | None = None) -> Recorded:
@@ -108,11 +113,14 @@ class Recorded(Shown):
 
         A log is an event file of TensorBoard, a folder with some, or a tidy CSV (`nncore.recorders.logs`). Raises ValueError, one sentence, when it holds none, OSError when it cannot be read.
         """
-        if Path(path).is_dir():
-            return cls(io.BytesIO(joined(Path(path))), memory_budget)
-        with open(path, "rb") as file:
-            found = cls(io.BytesIO(file.read()), memory_budget)
-        found.path, found._source = Path(path), io.BytesIO()  # from now on it reads from the path
+        place, before = Path(path), _log_state(Path(path))
+        if place.is_dir():
+            found = cls(io.BytesIO(joined(place)), memory_budget)
+        else:
+            with open(place, "rb") as file:
+                found = cls(io.BytesIO(file.read()), memory_budget)
+        found.path, found._source = place, io.BytesIO()  # from now on it reads from the path
+        found._log_state = before
         return found
 
     @classmethod
@@ -128,10 +136,11 @@ class Recorded(Shown):
     def refresh(self) -> bool:
         """Read on where reading ended last; was there more? Every array and fact is that of the file from then on.
 
-        Only a stream grows; of another file the answer is no.
+        A stream grows, and a log at a path, all of which is read again where it has changed; of another file the answer is
+        no. Raises what `open` does, and is then as it was.
         """
         if not self._is_stream:
-            return False
+            return self.may_grow and self._read_log_again()
         before = self._offset
         if self.path is not None:
             with open(self.path, "rb") as file:
@@ -163,6 +172,13 @@ class Recorded(Shown):
     def finished(self) -> bool:
         """Was recording closed? Otherwise it is still going on, or was killed."""
         return self.header.finished
+
+    @property
+    def may_grow(self) -> bool:
+        """May there be more later? In a stream that is not closed, and in a log at a path, which never says that it is over."""
+        if self._is_stream:
+            return self._header is None or not self.finished
+        return self._is_log and self.path is not None
 
     @property
     def ended(self) -> str:
@@ -428,11 +444,23 @@ class Recorded(Shown):
             self._records.append(kept)
 
     def _read_log(self, content: bytes) -> None:
+        begun = time.perf_counter()
         with _not_recorded("a log"):
             log = read_log(content, self._budget)
             self._take_header(log.header())
             for batch in log.batches():
                 self._take_rows(batch)
+        self.reading_seconds = time.perf_counter() - begun
+
+    def _read_log_again(self) -> bool:
+        """Its names, their order and its loss at each record may be others with what came last, so nothing is kept."""
+        assert self.path is not None
+        if _log_state(self.path) == self._log_state:
+            return False
+        again = Recorded.open(self.path, self._budget)
+        vars(self).clear()
+        vars(self).update(vars(again))
+        return True
 
     def _read_parquet(self) -> None:
         import pyarrow as pa
@@ -462,6 +490,16 @@ def _not_recorded(kind: str, *errors: type[Exception]) -> Iterator[None]:
             raise
         reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
         raise ValueError(f"this is no recorded run in {kind}, or a damaged one: {reason}") from error
+
+
+LogState = tuple[tuple[str, int, int], ...]
+"""Name, size and time of change in nanoseconds of each file of a log."""
+
+
+def _log_state(path: Path) -> LogState:
+    """What tells a log from itself when more has been written to it."""
+    facts = ((each.name, each.stat()) for each in (event_files(path) if path.is_dir() else [path]))
+    return tuple((name, fact.st_size, fact.st_mtime_ns) for name, fact in facts)
 
 
 GROUP = 64

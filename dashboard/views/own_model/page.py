@@ -61,8 +61,8 @@ def page() -> None:
         st.info("Recording has begun; not one step is whole yet.", icon=":material/hourglass_empty:")
     else:
         show(name, recorded, before if before and len(before[1].steps) else None)
-    if not recorded.finished and recorded.path is not None:
-        follow(recorded)
+    if recorded.may_grow and recorded.path is not None:
+        st.fragment(follow, run_every=source.look_every(recorded))(recorded)
 
 
 def choose() -> tuple[source.Run | None, source.Run | None]:
@@ -86,11 +86,15 @@ def choose() -> tuple[source.Run | None, source.Run | None]:
     return found, before
 
 
-@st.fragment(run_every=source.LOOK_EVERY)
 def follow(recorded: Recorded) -> None:
-    """Look whether more has been written, and draw the page anew where it has."""
-    st.caption(f":material/sensors: Live: {len(recorded.steps):,} records so far; the page follows the file.")
-    if recorded.refresh():
+    """Look whether more has been written, and draw the page anew where it has, or where the file cannot be read any more."""
+    what = "log" if recorded.header.is_log else "file"
+    st.caption(f":material/sensors: Live: {len(recorded.steps):,} records so far; the page follows the {what}.")
+    try:
+        has_grown = recorded.refresh()
+    except (ValueError, OSError):
+        has_grown = True
+    if has_grown:
         st.rerun()
 
 

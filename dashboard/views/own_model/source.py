@@ -24,6 +24,9 @@ NONE = "none"
 LOOK_EVERY = 2.0
 """Seconds between two looks at a file that is still being written."""
 
+PAUSE = 10
+"""Pause between two readings of a log, in the time that one takes: it is read as a whole."""
+
 
 def files(place: Path) -> list[Path]:
     """The recorded runs at a path: itself, or those below it, by name; links that lead out of it are not followed.
@@ -78,8 +81,7 @@ def of_operator(key: str, label: str, place: Path, first: str | None = None) -> 
         return None
     try:
         recorded = _held(key, _state_of(found[chosen]), lambda: Recorded.open(found[chosen], limits.bytes_allowed()))
-        if not recorded.finished:
-            recorded.refresh()
+        recorded.refresh()
     except (ValueError, OSError) as problem:
         session().recorded.pop(key, None)
         st.error(f"{escape(chosen)} cannot be opened: {escape(str(problem))}.", icon=":material/block:")
@@ -87,12 +89,14 @@ def of_operator(key: str, label: str, place: Path, first: str | None = None) -> 
     return chosen, recorded
 
 
+def look_every(recorded: Recorded) -> float:
+    """Seconds between two looks at a run that may grow."""
+    return max(LOOK_EVERY, PAUSE * recorded.reading_seconds)
+
+
 def _state_of(path: Path) -> str:
-    """What tells a file from others, and a log from itself when more has been written; a stream is read on instead."""
-    if path.suffix == ".arrows":
-        return str(path)
-    parts = [path, *(path.iterdir() if path.is_dir() else ())]
-    return f"{path} {max(each.stat().st_mtime_ns for each in parts)}"
+    """What tells a file from others, and Parquet from what stands in its place later; a stream and a log are read on."""
+    return f"{path} {path.stat().st_mtime_ns}" if path.suffix == ".parquet" else str(path)
 
 
 def _held(key: str, file: str, read: Callable[[], Recorded]) -> Recorded:

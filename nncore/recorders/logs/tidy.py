@@ -17,6 +17,8 @@ COLUMNS = ("step", "layer", "quantity", "value")
 
 LONGEST_FIRST_LINE = 200
 
+CUT = "The last line of the table does not end: it may be half a row, and was left out."
+
 
 def is_tidy(head: bytes) -> bool:
     """Is this the beginning of such a table: a first line with exactly these columns?"""
@@ -28,13 +30,16 @@ def is_tidy(head: bytes) -> bool:
 def read_tidy(content: bytes, memory_budget: int | None = None) -> Log:
     """The table in the bytes of a CSV file, as `Recorded.to_csv` writes it or a program of one's own.
 
-    A row without a value says nothing. update_ratio, clipping and delta_rms are worked out from other quantities, which
+    A row without a value says nothing; a last line without an end may be half a one that is being written, and is left out
+    with a caveat. update_ratio, clipping and delta_rms are worked out from other quantities, which
     must be there. Raises ValueError, one sentence, on an unknown quantity (listing the choices), on a step that is no
     whole number from 0, on two values for the same step, layer and quantity.
     """
     import pyarrow as pa
     from pyarrow import csv
 
+    whole = max(content.rfind(b"\n"), content.rfind(b"\r")) + 1
+    is_cut, content = whole < len(content), content[:whole]
     text = pa.dictionary(pa.int32(), pa.string())
     kinds = {"step": pa.int64(), "layer": text, "quantity": text, "value": pa.float64()}
     try:
@@ -54,7 +59,7 @@ def read_tidy(content: bytes, memory_budget: int | None = None) -> Log:
     (layer, layers), (quantity, quantities) = (_coded(table[name]) for name in ("layer", "quantity"))
     layers = np.array([_as_written(name) for name in layers], object)
     _check_once(step, layer, quantity, layers, quantities)
-    log, rows = Log("CSV"), {}
+    log, rows = Log("CSV", [CUT] * is_cut), {}
     for code, name in enumerate(quantities):
         rows[choose("quantity", name, RECORDED_QUANTITIES).name] = np.flatnonzero(quantity == code)
     _check_ratios(set(rows))

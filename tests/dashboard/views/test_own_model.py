@@ -114,7 +114,7 @@ def test_a_log_that_has_grown_is_read_again_with_the_page(folder: Path) -> None:
     table.write_text("step,layer,quantity,value\n0,a,delta_norm,1\n", encoding="utf-8")
     os.utime(table, ns=(1, 1))
     app = opened_on("own_model")
-    assert "1 records to step 0" in said(app)
+    assert "1 records to step 0" in said(app) and "Live: 1 records so far; the page follows the log" in said(app)
     with table.open("a", encoding="utf-8") as file:
         file.write("5,a,delta_norm,1\n")
     app.run()

@@ -76,3 +76,26 @@ def test_logs_are_diagnosed_and_exported(tmp_path: Path, capsys: pytest.CaptureF
     assert main(["export", str(folder), "--csv", str(tmp_path / "run.csv")]) == 0
     assert main(["diagnose", str(tmp_path / "run.csv")]) == 0
     assert "CSV: 3 modules, 4 parameters, 2 records to step 2" in capsys.readouterr().out
+
+
+def test_a_log_is_diagnosed_while_it_grows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    content = (Path(__file__).parents[2] / "cases" / "two_layers.tfevents").read_bytes()
+    events = tmp_path / "events.out.tfevents.1"
+    for length, last in ((len(content) // 4, 0), (len(content) * 2 // 5, 0), (len(content), 2)):
+        events.write_bytes(content[:length])
+        assert main(["diagnose", str(tmp_path), "--json"]) == 0
+        facts = json.loads(capsys.readouterr().out)
+        assert facts["step"] == last and facts["finished"] is None
+    assert main(["diagnose", str(tmp_path)]) == 0
+    assert "a log, which does not tell whether more will come" in capsys.readouterr().out
+
+
+def test_a_folder_without_a_log_is_refused_in_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "runs" / "one").mkdir(parents=True)
+    shutil.copy(
+        Path(__file__).parents[2] / "cases" / "two_layers.tfevents", tmp_path / "runs" / "one" / "events.out.tfevents.1"
+    )
+    assert main(["diagnose", str(tmp_path / "runs")]) == 2
+    seen = capsys.readouterr().err
+    assert "is a folder without event files of TensorBoard: there are some in " in seen and "runs/one" in seen
+    assert seen.startswith("nncore diagnose: ") and seen.count("\n") == 1

@@ -172,6 +172,65 @@ def test_octaves_and_quantiles_come_from_the_buckets() -> None:
     np.testing.assert_allclose(quantiles[[0, -1]], ends, rtol=1e-6)
 
 
+def test_an_event_file_is_read_on_as_it_grows_and_a_folder_with_it(tmp_path: Path) -> None:
+    content, file = EVENTS.read_bytes(), tmp_path / "events.out.tfevents.1"
+    file.write_bytes(content[: len(content) * 2 // 5])
+    alone, folder = Recorded.open(file), Recorded.open(tmp_path)
+    assert alone.may_grow and folder.may_grow and not Recorded(io.BytesIO(content)).may_grow
+    assert not alone.refresh() and alone.steps.tolist() == folder.steps.tolist() == [0]
+    with file.open("ab") as more:
+        more.write(content[len(content) * 2 // 5 :])
+    assert alone.refresh() and folder.refresh() and not folder.refresh()
+    assert alone.steps.tolist() == folder.steps.tolist() == [0, 2]
+    np.testing.assert_array_equal(alone.quantity("weight_norm"), Recorded.open(EVENTS).quantity("weight_norm"))
+    second = tmp_path / "events.out.tfevents.2"
+    event = new_event(9)
+    event.summary.value.add(tag="grad_norm/0.weight", simple_value=0.5)
+    second.write_bytes(FIRST + frame(event))
+    assert folder.refresh() and folder.steps.tolist() == [0, 2, 9] and not alone.refresh()
+    folder.to_parquet(tmp_path / "run.parquet")
+    assert not Recorded.open(tmp_path / "run.parquet").may_grow
+
+
+def test_a_log_that_breaks_while_it_is_followed_says_so_and_keeps_what_was_read(tmp_path: Path) -> None:
+    table = tmp_path / "run.csv"
+    table.write_text("step,layer,quantity,value\n0,a,delta_norm,1\n")
+    recorded = Recorded.open(table)
+    with table.open("a") as file:
+        file.write("1,a,delta_norms,1\n")
+    with pytest.raises(ValueError, match="did you mean 'delta_norm'"):
+        recorded.refresh()
+    assert recorded.steps.tolist() == [0]
+    table.unlink()
+    with pytest.raises(OSError):
+        recorded.refresh()
+    assert recorded.quantity("delta_norm").tolist() == [[1.0]]
+
+
+def test_half_a_row_of_a_growing_table_waits_for_its_other_half(tmp_path: Path) -> None:
+    table = tmp_path / "run.csv"
+    rows = "step,layer,quantity,value\n0,a,delta_norm,1.5\n1,a,delta_norm,1.25e-08\n"
+    table.write_text(rows[:-5])
+    recorded = Recorded.open(table)
+    assert recorded.quantity("delta_norm").tolist() == [[1.5]] and any(
+        "half a row" in each for each in recorded.caveats
+    )
+    table.write_text(rows)
+    assert recorded.refresh() and recorded.quantity("delta_norm").tolist() == [[1.5], [1.25e-08]]
+    assert not any("half a row" in each for each in recorded.caveats)
+
+
+@pytest.mark.parametrize("end", range(26, 60))
+def test_a_table_cut_anywhere_has_no_number_that_the_whole_has_not(end: int) -> None:
+    rows = b"step,layer,quantity,value\r\n0,a,delta_norm,1.5\r\n1,a,delta_norm,1.25e-08\r\n"
+    try:
+        recorded = Recorded(io.BytesIO(rows[:end]))
+    except ValueError as error:
+        assert "no numbers of layers" in str(error)
+    else:
+        assert recorded.quantity("delta_norm").tolist() == [[1.5]]
+
+
 def test_modules_come_in_the_order_of_their_numbers_and_what_is_of_no_layer_is_named() -> None:
     recorded = Recorded.open(EVENTS)
     assert [module.name for module in recorded.modules] == ["0", "1", "2"]
