@@ -120,8 +120,8 @@ OF_HISTORY: dict[str, OfHistory] = {
 
 
 def _rows(recorded: Recorded) -> list[int]:
-    called = [place for place, module in enumerate(recorded.modules) if module.order >= 0]
-    return called if len(called) <= MOST_ROWS else list(recorded.path_of_gradient)
+    called = list(recorded.called)
+    return called if len(called) <= MOST_ROWS else list(recorded.path_of_gradient) or called
 
 
 def _recorded_flow(recorded: Recorded, record: int, style: Style) -> Figure:
@@ -143,6 +143,13 @@ def _recorded_by_step(recorded: Recorded, record: int, style: Style, quantity: s
     return own_model.over_steps(measured, quantity, style, int(recorded.steps[record]))
 
 
+def _recorded_distribution(recorded: Recorded, record: int, style: Style, quantity: str) -> Figure:
+    rows = _rows(recorded)
+    if quantity == "weight_gradient":
+        rows = [place for place in rows if recorded.weight_of(place) is not None]
+    return own_model.distribution(of_recorded.distribution(recorded, record, quantity, rows), quantity, style)
+
+
 OVER_TRAINING = (
     "delta_norm",
     "activation_std",
@@ -157,6 +164,10 @@ OF_RECORDED: dict[str, OfRecorded] = {
     "gradient flow": _recorded_flow,
     "loss": _recorded_loss,
     "update ratio": _recorded_updates,
+    **{
+        f"{name.replace('_', ' ')} distribution": partial(_recorded_distribution, quantity=name)
+        for name in m.DISTRIBUTIONS
+    },
     **{f"{name.replace('_', ' ')} over training": partial(_recorded_by_step, quantity=name) for name in OVER_TRAINING},
 }
 """Name -> the chart of a recorded run at a record."""

@@ -239,6 +239,56 @@ assert "chart_steps" in charts
 assert any(button.key and "steps" in button.key for button in app.get("download_button")), "its CSV"
 """,
     ),
+    "a chart of a notebook": Addition(
+        [
+            (
+                "dashboard/notebook.py",
+                "OF_HISTORY: dict",
+                "def _theta_norm(history: History, record: int, style: Style) -> Figure:\n"
+                "    norm = np.linalg.norm(history.theta, axis=1)\n"
+                '    return {"data": [{"x": history.step, "y": norm}], "layout": style.layout("theta_norm")}\n\n\n',
+            ),
+            ("dashboard/notebook.py", '    "signal": _signal,', '    "norm of theta": _theta_norm,\n'),
+            (
+                "dashboard/notebook.py",
+                "OVER_TRAINING = (",
+                "def _passes(recorded: Recorded, record: int, style: Style) -> Figure:\n"
+                '    return {"data": [{"y": recorded.passes()[record]}], "layout": style.layout("passes")}\n\n\n',
+            ),
+            ("dashboard/notebook.py", '    "loss": _recorded_loss,', '    "passes": _passes,\n'),
+        ],
+        f"""
+import tempfile
+import numpy as np
+import nncore
+from nncore.recorders import Recorded
+from nncore.recorders.example import example
+history = nncore.run({SMALL})
+figure = history.plot("norm of theta", step=3)
+np.testing.assert_array_equal(figure.data[0].y, np.linalg.norm(history.theta, axis=1))
+assert figure.layout.title.text == "Norm of theta, step 3"
+recorded = Recorded.open(example(tempfile.mkdtemp() + "/run.arrows"))
+assert recorded.plot("passes", step=10).layout.title.text == "Passes, step 10"
+""",
+    ),
+    "a question of the lab": Addition(
+        [
+            (
+                "dashboard/views/lab/questions.py",
+                '    StudentQuestion(\n        "How do I work out one gradient by hand?"',
+                '    StudentQuestion("Is this a test?", "Yes: of one entry.", LAB, "card_flow", {"depth": "3"}),\n',
+            )
+        ],
+        f"""{APP}
+app = opened()
+app.selectbox(key="question").set_value(
+    next(each for each in app.selectbox(key="question").options if "Is this a test?" in each)
+).run()
+assert not app.exception and "Yes: of one entry." in words(app)
+app.button(key="show_here").click().run()
+assert not app.exception and app.slider(key="depth").value == 3
+""",
+    ),
     "a page": Addition(
         [
             (
