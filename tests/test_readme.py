@@ -19,7 +19,7 @@ def test_the_example_prints_what_stands_below_it(tmp_path: Path, monkeypatch: py
     with redirect_stdout(io.StringIO()) as printed:
         exec(code, {})
     assert printed.getvalue() == output
-    assert (tmp_path / "run.csv").stat().st_size > 0
+    assert (tmp_path / "run.parquet").stat().st_size > 0
 
 
 def test_every_choice_is_listed() -> None:

@@ -19,8 +19,6 @@ def recorded_in(path: Path) -> Recorded | None:
     Raises ValueError where it cannot be read.
     """
     try:
-        if path.is_dir() and not is_recorded(path):
-            raise ValueError(f"{path} is a folder without event files of TensorBoard{_below(path)}")
         return Recorded.open(path) if path.suffix == ".arrows" or is_recorded(path) else None
     except OSError as error:
         if path.suffix == ".arrows":
@@ -28,11 +26,14 @@ def recorded_in(path: Path) -> Recorded | None:
         return None
 
 
-def _below(folder: Path) -> str:
-    """Where in a folder's own folders event files lie, as the end of a sentence; "" for nowhere."""
-    found = [each for each in sorted(folder.iterdir()) if each.is_dir() and is_recorded(each)]
+def check_no_folder(path: Path) -> None:
+    """Raise ValueError, one sentence that says where in it event files lie, on a folder that is no recorded run itself."""
+    if not path.is_dir():
+        return
+    found = [each for each in sorted(path.iterdir()) if each.is_dir() and is_recorded(each)]
     names = ", ".join(map(str, found[:4])) + " …" * (len(found) > 4)
-    return f": there are some in {names}" if found else ""
+    where = f": there are some in {names}" if found else ""
+    raise ValueError(f"{path} is a folder without event files of TensorBoard{where}")
 
 
 def recorded_report(

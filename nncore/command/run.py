@@ -23,7 +23,7 @@ from nncore.command.arguments import (
     whole,
 )
 from nncore.command.export import check_target, read_history, write_history
-from nncore.command.recorded import recorded_in, recorded_report
+from nncore.command.recorded import check_no_folder, recorded_in, recorded_report
 from nncore.command.speech import tell
 from nncore.config.cost import check_budget
 from nncore.config.without_effect import in_a_sentence
@@ -137,6 +137,7 @@ def diagnose_command(arguments: argparse.Namespace) -> int:
         else:
             print(*lines, sep="\n")
         return FOUND if any(each.severity >= 2 for each in wrong) else FINE
+    check_no_folder(Path(arguments.file))
     history = read_history(Path(arguments.file))
     record = None if arguments.step is None else history.nearest(arguments.step)
     found = report(history, record, arguments.json, [])

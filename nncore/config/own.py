@@ -10,6 +10,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from nncore.config.run_config import RunConfig
+from nncore.config.settings import REGISTERED
 from nncore.data import DATASETS
 from nncore.model.activations import ACTIVATIONS
 from nncore.model.initializers import INITIALIZERS
@@ -64,18 +66,30 @@ def own_ones_missed() -> Iterator[None]:
     try:
         yield
     except UnknownName as error:
-        registry = REGISTRIES.get(error.kind)
+        registry = REGISTRIES.get("activation" if error.kind == "output" else error.kind)
         if registry is None or not NAME.fullmatch(error.name):
             raise
-        public = {"init": "INITIALIZERS", "optimizer": "OPTIMIZERS", "loss": "LOSSES", "dataset": "DATASETS"}
         raise NotRegistered(
             f"its run needs the {registry.kind} {error.name!r}, which nncore does not bring along{error.hint}: register it "
-            f"first, with nncore.{public.get(error.kind, 'ACTIVATIONS')}.register or, on the command line, --own FILE.py"
+            f"first, with nncore.{REGISTERED[error.kind]}.register or, on the command line, --own FILE.py"
         ) from error
 
 
 class NotRegistered(ValueError):
     """A file's run names a function of somebody's own that is not registered here."""
+
+
+def needed(config: RunConfig) -> list[str]:
+    """The functions of somebody's own that a run needs, such as "the activation 'sine'"."""
+    found = []
+    for setting, name in [*((each, getattr(config, each)) for each in REGISTRIES), ("activation", config.output)]:
+        registry = REGISTRIES[setting]
+        found += [
+            f"the {registry.kind} {each!r}"
+            for each in (name if isinstance(name, tuple) else (name,))
+            if each in registry.own
+        ]
+    return list(dict.fromkeys(found))
 
 
 def pack() -> bytes:

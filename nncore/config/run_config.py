@@ -336,7 +336,7 @@ class RunConfig(Shown, Settings):
         return mask
 
     def batches(self) -> Iterator[np.ndarray] | None:
-        """Row indices of every step: a new seeded order each epoch; None for full batch."""
+        """Row indices of every step: a new seeded order each epoch, whose rest that fills no batch sits out; None for full batch."""
         size, n_train = self.batch_rows(), self.n_train
         if size == n_train:
             return None

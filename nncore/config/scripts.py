@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nncore.config.fork import Fork
+from nncore.config.own import needed
 from nncore.config.run_config import TABLE, RunConfig
 from nncore.data.table import TableChoice
 from nncore.model.activations import ACTIVATIONS
@@ -69,13 +70,19 @@ nncore.look_in({{table.digest: table}}.get)
 '''
 
 
+def own_source(config: RunConfig) -> str:
+    """The lines that say which functions of somebody's own a program has to register first; none where it needs none."""
+    missing = needed(config)
+    return f"\n# Register here what nncore does not bring along: {' and '.join(missing)}.\n" if missing else ""
+
+
 def nncore_script(config: RunConfig) -> str:
     """A program that repeats the run with nncore, bit for bit: its loss, δ per layer, and the history as a file."""
     return f'''"""Same settings, same bits: this run again, with nncore."""
 
 import nncore
 from nncore import measures
-{table_source(config)}
+{own_source(config)}{table_source(config)}
 config = {config_source(config)}
 history = nncore.run(config)
 print(f"loss {{history.loss[0]:.6g}} -> {{history.loss[-1]:.6g}} {{history.stopped}}".rstrip())
@@ -122,7 +129,7 @@ import nncore
 import torch
 from torch import nn
 from torch.nn import functional as F
-{table_source(config)}
+{own_source(config)}{table_source(config)}
 config = {config_source(config)}
 dtype = torch.{config.dtype}
 data, layout = config.data(), config.layout()

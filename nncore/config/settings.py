@@ -21,7 +21,7 @@ from nncore.model.initializers import INITIALIZERS
 from nncore.model.losses import LOSSES
 from nncore.model.normalization import NORMALIZATIONS
 from nncore.model.optimizers import OPTIMIZERS
-from nncore.numerics.choices import choose
+from nncore.numerics.choices import UnknownName, choose
 
 TABLE = "table"
 """The data set that is a person's own."""
@@ -32,6 +32,16 @@ DTYPES = ("float64", "float32")
 LOSS_CHOICES: Mapping[str, Any] = ChainMap[str, Any](LOSSES, {"auto": None})
 DATASET_CHOICES: Mapping[str, Any] = ChainMap[str, Any]({GIVEN: None, TABLE: None}, DATASETS)
 """Names of a registry, what is registered later included, and a name that stands for no entry of it."""
+
+REGISTERED = {
+    "activation": "ACTIVATIONS",
+    "output": "ACTIVATIONS",
+    "init": "INITIALIZERS",
+    "loss": "LOSSES",
+    "optimizer": "OPTIMIZERS",
+    "dataset": "DATASETS",
+}
+"""Setting -> what the registry of its names is called in nncore."""
 
 MOST_SAMPLES = 20_000
 """Rows that a config may have."""
@@ -373,6 +383,10 @@ def _widths(name: str, value: Any, facts: Mapping[str, Any]) -> tuple[float | in
 
 
 def _name(name: str, value: Any, facts: Mapping[str, Any]) -> str:
+    if name in REGISTERED and not isinstance(value, str):
+        arrays = "; arrays go to nncore.fit(x, y) or RunConfig.from_arrays(x, y)" if name == "dataset" else ""
+        hint = f" (one of your own is registered first, with nncore.{REGISTERED[name]}.register{arrays})"
+        raise UnknownName(name, value, facts["choices"], hint)
     return choose(name, value, facts["choices"])
 
 
@@ -399,7 +413,10 @@ def _table(name: str, value: Any, facts: Mapping[str, Any]) -> TableChoice | str
     if isinstance(value, TableChoice) or value == "":
         return value
     if not isinstance(value, str):
-        raise ValueError(f"{name} must be text, what Table.choose returns; got {reprlib.repr(value)}")
+        raise ValueError(
+            f"{name} must be text, what Table.choose returns, and arrays go to nncore.fit(x, y) or RunConfig.from_arrays(x, y); "
+            f"got {reprlib.repr(value)}"
+        )
     return TableChoice.parse(value)
 
 

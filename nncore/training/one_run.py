@@ -20,7 +20,7 @@ MEMORY_BUDGET = 2**30
 
 def run(
     config: RunConfig,
-    *,
+    *arrays: Any,
     parent: History | None = None,
     cancelled: Callable[[], bool] = lambda: False,
     progress: bool | Callable[[int, float], None] = False,
@@ -43,6 +43,11 @@ def run(
     >>> history.theta.shape, history.stopped
     ((101, 7), '')
     """
+    if arrays:
+        raise ValueError(
+            "run takes a config alone, and arrays go to nncore.fit(x, y) or RunConfig.from_arrays(x, y); "
+            f"got {len(arrays)} more"
+        )
     if not isinstance(config, RunConfig):
         raise ValueError(f"config must be a RunConfig, such as RunConfig(dataset='moons'); got {reprlib.repr(config)}")
     if memory_budget is not None:

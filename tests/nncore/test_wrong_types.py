@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nncore import INITIALIZERS, LOSSES, MLP, Layout, RunConfig, measures, run, sgd, train
+from nncore import ACTIVATIONS, INITIALIZERS, LOSSES, MLP, Layout, RunConfig, measures, run, sgd, train
+from nncore.config.settings import DATASET_CHOICES, LOSS_CHOICES
 from nncore.seeds import SeedRuns
 
 LAYOUT = Layout((2, 3, 1))
@@ -41,6 +42,30 @@ CASES: dict[str, tuple[Callable[[], Any], str]] = {
         "config must be a RunConfig, such as RunConfig(dataset='moons'); got 'moons'",
     ),
     "run of a dict": (lambda: run({}), "config must be a RunConfig, such as RunConfig(dataset='moons'); got {}"),
+    "run of arrays": (
+        lambda: run(CONFIG, X, Y),
+        "run takes a config alone, and arrays go to nncore.fit(x, y) or RunConfig.from_arrays(x, y); got 2 more",
+    ),
+    "a data set of arrays": (
+        lambda: RunConfig(dataset=(1, 2)),
+        f"dataset must be one of {', '.join(DATASET_CHOICES)}; got (1, 2) (one of your own is registered first, with "
+        "nncore.DATASETS.register; arrays go to nncore.fit(x, y) or RunConfig.from_arrays(x, y))",
+    ),
+    "a table of arrays": (
+        lambda: RunConfig(dataset="table", table=[[1.0, 2.0]]),
+        "table must be text, what Table.choose returns, and arrays go to nncore.fit(x, y) or RunConfig.from_arrays(x, y); "
+        "got [[1.0, 2.0]]",
+    ),
+    "a function for the name of an activation": (
+        lambda: RunConfig(activation=np.tanh),
+        f"activation must be one of {', '.join(ACTIVATIONS)}; got <ufunc 'tanh'> (one of your own is registered first, with "
+        "nncore.ACTIVATIONS.register)",
+    ),
+    "a loss for its name": (
+        lambda: RunConfig(loss=3),
+        f"loss must be one of {', '.join(LOSS_CHOICES)}; got 3 (one of your own is registered first, with "
+        "nncore.LOSSES.register)",
+    ),
     "loss by name": (lambda: trained(loss="bce"), "loss must be a Loss, such as LOSSES['mse']; got 'bce'"),
     "optimizer by name": (
         lambda: trained(optimizer="sgd"),

@@ -11,12 +11,15 @@ import numpy as np
 import pytest
 
 import nncore
-from nncore import History, RunConfig, measures, run, theory
+from nncore import Fork, History, RunConfig, measures, run, theory
 from nncore.command import main
+from nncore.config.fork import CHANGEABLE
 from nncore.config.own import REGISTRIES, NotRegistered, run_file, unpack
+from nncore.config.scripts import nncore_script
 from nncore.config.without_effect import without_effect
 from nncore.diagnosis import ledger, verdict
-from nncore.sweep import Folder, Grid, Processes, results, table, write
+from nncore.seeds import SeedRuns, run_seeds
+from nncore.sweep import Folder, Grid, Processes, config_of, results, table, write
 from tests.nncore.own import NAMES, OWN, Huber, forgotten, laplace, lion, register_all, ring
 
 
@@ -68,6 +71,42 @@ def test_a_file_that_needs_it_says_so(setting: str, ending: str, tmp_path: Path)
         (History.from_parquet if ending == "parquet" else History.from_csv)(path)
     public = next(name for name in nncore.__all__ if getattr(nncore, name) is REGISTRIES[setting])
     assert f"nncore.{public}.register" in str(caught.value)
+
+
+def test_an_own_activation_of_the_output_layer_works_and_is_missed_in_a_file(tmp_path: Path) -> None:
+    nncore.ACTIVATIONS.register(OWN["activation"])
+    history = run(small(dataset="parabola", output="sine"))
+    nncore.check_gradient(
+        history.network, history.config.loss_function(), history.theta[0], history.probe_x, history.probe_y
+    )
+    history.to_csv(tmp_path / "run.csv")
+    del nncore.ACTIVATIONS["sine"]
+    with pytest.raises(NotRegistered, match=r"^its run needs the activation 'sine', .*nncore\.ACTIVATIONS\.register"):
+        History.from_csv(tmp_path / "run.csv")
+
+
+@pytest.mark.parametrize("setting", OWN)
+def test_it_is_an_axis_of_a_sweep_a_seed_study_and_a_forks_change_or_start(setting: str, tmp_path: Path) -> None:
+    REGISTRIES[setting].register(OWN[setting])
+    usual, own = small(dataset="moons" if setting == "dataset" else "parabola"), NAMES[setting]
+    for _ in write(tmp_path / "sweep", Grid(usual, {setting: [getattr(usual, setting), own]}), workers=1):
+        pass
+    rows = table(tmp_path / "sweep").to_pylist()
+    assert [row["ending"] for row in rows] == ["finished"] * 2
+    assert [config_of(row) for row in rows] == [usual, usual.replace(**{setting: own})]
+    history = run(usual.replace(**{setting: own}))
+    found = run_seeds(SeedRuns(history.config, 2))
+    np.testing.assert_array_equal(
+        found.layers["delta_norm"][0], measures.per_layer(history, "delta_norm")["delta_norm"]
+    )
+    fork = run(Fork(usual, at=2, **{setting: own}) if setting in CHANGEABLE else Fork(history.config, at=2))
+    assert np.isfinite(fork.loss).all() and getattr(fork.config, setting) == own
+    assert own in repr(history.config) and own in history._repr_html_()
+    program = nncore_script(history.config)
+    assert f'{setting}="{own}"' in program
+    assert f"# Register here what nncore does not bring along: the {REGISTRIES[setting].kind} '{own}'.\n" in program
+    exec(compile(program.replace('"run.parquet"', repr(str(tmp_path / "run.parquet"))), "again.py", "exec"), {})
+    assert History.from_parquet(tmp_path / "run.parquet").theta.tobytes() == history.theta.tobytes()
 
 
 def test_a_damaged_name_is_still_a_damaged_file(tmp_path: Path) -> None:
