@@ -45,38 +45,53 @@ def followed_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tu
         yield f"{url}/own_model", folder
 
 
-def test_a_file_a_log_and_a_table_are_followed_while_they_are_written(
-    followed_url: tuple[str, Path], new_page: Callable[..., Page]
+GROWING = {
+    "gpt.arrows": ((CASES / "gpt.arrows").read_bytes(), "Recording has begun", "records to step 60"),
+    "resnet.arrows": ((CASES / "resnet.arrows").read_bytes(), "1 records to step 0", "records to step 60"),
+    "log/events.out.tfevents.1": (
+        (CASES / "two_layers.tfevents").read_bytes(),
+        "1 records to step 0",
+        "records to step 2",
+    ),
+    "table.csv": (
+        b"step,layer,quantity,value\n0,0.weight,gradient_norm,1\n2,0.weight,gradient_norm,0.5\n",
+        "1 records to step 0",
+        "records to step 2",
+    ),
+}
+"""Name of a file -> all of it in the end, what the page says of its beginning, and of the whole."""
+
+
+def begun(name: str) -> int:
+    """Bytes of a file that is being written: a stream's header, a record with it, or a part of a log."""
+    content = GROWING[name][0]
+    if name.endswith(".arrows"):
+        ends = [piece.end for piece in pieces(memoryview(content)) if piece.rows is not None]
+        return ends[0] - 1000 if name == "gpt.arrows" else ends[0]
+    return 53 if name == "table.csv" else len(content) * 2 // 5
+
+
+@pytest.mark.parametrize("name", GROWING)
+def test_a_file_is_followed_while_it_is_written(
+    name: str, followed_url: tuple[str, Path], new_page: Callable[..., Page]
 ) -> None:
     url, folder = followed_url
-    events, table = folder / "tensorboard" / "events.out.tfevents.1", folder / "table.csv"
-    events.parent.mkdir()
-    whole = {
-        folder / "run.arrows": example(folder.parent / "whole.arrows", n_blocks=4).read_bytes(),
-        events: (CASES / "two_layers.tfevents").read_bytes(),
-        table: b"step,layer,quantity,value\n0,0.weight,gradient_norm,1\n2,0.weight,gradient_norm,0.5\n",
-    }
-    opening = next(pieces(memoryview(whole[folder / "run.arrows"]))).end
-    for (path, begun), says in zip(
-        ((folder / "run.arrows", opening), (events, len(whole[events]) * 2 // 5), (table, 53)),
-        ("Recording has begun", "1 records to step 0", "1 records to step 0"),
-        strict=True,
-    ):
-        path.write_bytes(whole[path][:begun])
-        name = path.name if path.parent == folder else path.parent.name
-        for width in (1400, 390):
-            page = new_page(width, 844, expected_errors=DEEP_LINK)
-            page.goto(f"{url}?o_run={name}")
-            expect(page.get_by_text(says)).to_be_visible()
-            expect(page.get_by_text("the page follows the")).to_be_visible()
-            path.write_bytes(whole[path])
-            expect(page.get_by_text("records to step 2")).to_be_visible()
-            wait_painted(page, "chart_o_flow")
-            assert page.evaluate("document.documentElement.scrollWidth") <= width
-            page.close()
-            if width == 1400:
-                path.unlink()
-                path.write_bytes(whole[path][:begun])
+    content, first, last = GROWING[name]
+    for width, dark in ((1400, False), (390, True)):
+        path = folder / str(width) / name
+        path.parent.mkdir(parents=True)
+        path.write_bytes(content[: begun(name)])
+        run = path if path.suffix in (".arrows", ".csv") else path.parent
+        page = new_page(width, 844, dark=dark, expected_errors=DEEP_LINK)
+        page.goto(f"{url}?o_run={run.relative_to(folder)}")
+        expect(page.get_by_text(first)).to_be_visible()
+        expect(page.get_by_text("the page follows the")).to_be_visible()
+        with path.open("ab") as file:
+            file.write(content[begun(name) :])
+        expect(page.get_by_text(last)).to_be_visible()
+        wait_painted(page, "chart_o_flow")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        page.close()
 
 
 def test_a_run_before_a_change_is_laid_beside_and_a_log_of_tensorboard_opens(

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -371,12 +372,15 @@ def test_export_writes_to_standard_output(tmp_path: Path, capfdbinary: pytest.Ca
 
 def test_the_dashboard_is_started_with_streamlit(monkeypatch: pytest.MonkeyPatch) -> None:
     called: list[list[str]] = []
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = str(listener.getsockname()[1])
     monkeypatch.setattr(dashboard.subprocess, "call", lambda command, cwd, env: called.append(command) or 0)
-    assert main(["dashboard", "--port", "8600", "--headless"]) == 0
+    assert main(["dashboard", "--port", port, "--headless"]) == 0
     assert called[0][1:4] == ["-m", "streamlit", "run"]
-    assert Path(called[0][4]).name == "served.py" and "8600" in called[0]
+    assert Path(called[0][4]).name == "served.py" and port in called[0]
     assert "localhost" in called[0] and "*" not in called[0]
-    assert main(["dashboard", "--port", "8600", "--headless", "--address", "0.0.0.0"]) == 0
+    assert main(["dashboard", "--port", port, "--headless", "--address", "0.0.0.0"]) == 0
     assert called[1][-2:] == ["--server.allowedHosts", "*"]
 
 
