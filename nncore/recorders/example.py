@@ -71,8 +71,20 @@ def _units(n_blocks: int) -> tuple[Unit, ...]:
             block = f"blocks.{number}"
             names += [(f"{block}.up", "Linear", block), (f"{block}.act", "Tanh", block), (block, "Block", block)]
         names.append(("head", "Linear", ""))
+    follows = ["", "0", "1"] if n_blocks == 0 else [""] * len(names)
     modules = [
-        Unit("module", name, kind, (5, 13), "float32", block=block, order=order, leaf=kind != "Block", trained=True)
+        Unit(
+            "module",
+            name,
+            kind,
+            (5, 13),
+            "float32",
+            block=block,
+            order=order,
+            leaf=kind != "Block",
+            trained=True,
+            follows=follows[order],
+        )
         for order, (name, kind, block) in enumerate(names)
     ]
     parameters = [

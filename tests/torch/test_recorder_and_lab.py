@@ -9,6 +9,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from nncore import RunConfig, measures, run
+from nncore.diagnosis import ledger
+from nncore.diagnosis.recorded_ledger import recorded_ledger, stand_in
 from nncore.recorders import Recorded
 from nncore.recorders import measures as of_recorded
 from nncore.recorders.torch import record
@@ -58,3 +60,12 @@ def test_a_recorded_network_has_the_numbers_of_its_history(activation: str, tmp_
     for name in ("saturated_fraction", "dead_fraction") if activation == "relu" else ("saturated_fraction",):
         np.testing.assert_allclose(hidden[name], ours[name][:, :-1], rtol=1e-12, err_msg=name)
     assert recorded.path_of_gradient == tuple(linear)
+    for step in (0, 4):
+        theirs, ours = recorded_ledger(recorded, step), ledger(history, step)
+        for part in ("weights", "slope", "total"):
+            np.testing.assert_allclose(theirs[part], ours[part], atol=1e-10, err_msg=part)
+        assert not theirs["other"].any() and theirs.columns is not None
+        assert theirs.columns["name"][1].tolist() == [recorded.modules[place].name for place in linear[:-1]]
+    like = stand_in(recorded)
+    assert like is not None and (like.hidden, like.activation) == (config.hidden, activation)
+    assert like.gain == pytest.approx(1.0, abs=0.2)  # of xavier_normal among equal widths

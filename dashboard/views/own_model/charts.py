@@ -44,6 +44,49 @@ def quantity(name: str) -> RecordedQuantity:
     return RECORDED_QUANTITIES[OF_PARAMETERS.get(name, name)]
 
 
+LEDGER = Text(
+    "Who killed it",
+    "each layer's factor, split into its causes",
+    "Bars below 0 shrink δ, bars above 0 make it grow; together they are the factor from one module with weights to the one "
+    "before it, the line. The modules are a chain, so that each step of δ is one module's own.",
+)
+PATTERNS = {"weights": "/", "slope": "", "normalization": "x", "other": "."}
+OVERLAY = {"fillmode": "overlay", "fgopacity": 0.75, "size": 6, "solidity": 0.3}
+"""A pattern is drawn over its bar's colour, thin."""
+
+
+def ledger(measured: Measurement, style: Style) -> Figure:
+    """log10 of the factor of each module with weights as stacked bars, one colour and pattern a part, and their sum as a line."""
+    rows = names(measured)
+    places, colours = np.arange(1, len(rows) + 1), {**style.parts, "other": style.muted}
+    traces: list[dict[str, Any]] = [
+        {
+            "type": "bar",
+            "x": places,
+            "y": measured[part],
+            "name": part,
+            "marker": {"color": colours[part], "pattern": {"shape": shape, "fgcolor": style.background, **OVERLAY}},
+            "customdata": np.array(rows, object),
+            "hovertemplate": f"%{{customdata}}<br>{part} 10<sup>%{{y:.3f}}</sup><extra></extra>",
+        }
+        for part, shape in PATTERNS.items()
+        if part in ("weights", "slope") or np.nan_to_num(measured[part]).any()
+    ]
+    hover = "%{customdata}<br>δ here is 10<sup>%{y:.3f}</sup> of that at the next one<extra></extra>"
+    whole = line(places, measured["total"], "whole factor", style.ink, hover, width=1.5, symbol="circle", size=6)
+    axis = layer_axis(len(rows), "module (input → output)")
+    if len(rows) <= MOST_NAMES:
+        axis = merge(axis, {"tickvals": places, "ticktext": rows, "tickangle": -40})
+    layout = style.layout(
+        "recorded_ledger",
+        barmode="relative",
+        bargap=0.15,
+        xaxis=axis,
+        yaxis={"title": {"text": "decades"}, "zeroline": True, "zerolinecolor": style.muted, "nticks": 7},
+    )
+    return {"data": [*traces, whole | {"customdata": np.array(rows, object)}], "layout": layout}
+
+
 def names(measured: Measurement) -> list[str]:
     """The rows' names, as charts may show them."""
     assert measured.columns is not None

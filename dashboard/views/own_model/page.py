@@ -14,11 +14,13 @@ from dashboard.charts import activations
 from dashboard.charts.style import Figure
 from dashboard.charts.text import Text
 from dashboard.jobs import limits
+from dashboard.state.address import link
 from dashboard.state.session import session
 from dashboard.ui import card, theme
 from dashboard.views.own_model import beside, charts, source, verdicts
 from dashboard.words.markup import escape
 from nncore import Measurement
+from nncore.diagnosis.recorded_ledger import chain, recorded_ledger, stand_in, why_no_chain
 from nncore.diagnosis.recorded_run import last_finite
 from nncore.recorders import measures
 from nncore.recorders.recorded import Recorded
@@ -121,8 +123,27 @@ def show(name: str, recorded: Recorded, before: source.Run | None) -> None:
             with column:
                 draw(shown)
     known = dict.fromkeys((*recorded.caveats, *(before[1].caveats if before else ())))
-    for caveat in known:
+    for caveat in filter(None, (*known, why_no_chain(recorded))):
         st.caption(f":material/info: {escape(caveat)}")
+    offer_stand_in(recorded)
+
+
+def offer_stand_in(recorded: Recorded) -> None:
+    """A link to the lab on a network like a plain chain, where remedies can be tried out; it says what is not alike."""
+    config = stand_in(recorded)
+    if config is None:
+        return
+    with st.container(border=True, key="o_stand_in", gap="xsmall"):
+        st.page_link(
+            "views/lab/page.py",
+            label="Open a stand-in for it in the lab",
+            icon=":material/labs:",
+            query_params={"dataset": config.dataset, **link(config)},
+        )
+        st.caption(
+            f"A multilayer perceptron of the same depth, widths, activation ({config.activation}) and size of weights (gain "
+            f"{config.gain:g}), on rows of nncore's own: in it every remedy can be tried out. It is not your model."
+        )
 
 
 def chosen_rows(recorded: Recorded) -> list[int]:
@@ -182,6 +203,7 @@ class Shown:
             for of, stored in STORED.items()
             if of != "weight_gradient" or len(self.with_weights) >= min(2, len(self.rows))
         }
+        kept = {ledger: bool(chain(self.recorded))} | kept
         if self.before is None:
             return {flow: True, over_training: has_map, updates: has_updates, loss: has_loss} | kept
         return {flow: True, loss: has_loss, map_before: has_map, over_training: has_map, updates: has_updates} | kept
@@ -201,6 +223,12 @@ def flow(shown: Shown) -> None:
         other = shown.before[0]
         measured = beside.at_a_step(measured, shown.before[1], shown.step)
     shown.draw("o_flow", charts.FLOW, measured, charts.flow(measured, theme.current(), other), height=400)
+
+
+def ledger(shown: Shown) -> None:
+    """Which part of each layer's factor is the weights', which the slope's, at the step chosen."""
+    measured = recorded_ledger(shown.recorded, shown.record)
+    shown.draw("o_ledger", charts.LEDGER, measured, charts.ledger(measured, theme.current()))
 
 
 def distribution(of: str, shown: Shown) -> None:

@@ -169,6 +169,20 @@ def test_the_example_is_shown_after_a_change_too() -> None:
     assert not app.exception and "“Gradients vanish” is gone" in said(app)
 
 
+def test_a_chain_has_its_ledger_and_a_stand_in_and_others_say_why_not(folder: Path) -> None:
+    example(folder / "chain.arrows")
+    shutil.copy(CASES / "gpt.arrows", folder / "gpt.arrows")
+    app = opened_on("own_model")
+    assert not app.exception
+    bars = {trace["name"]: trace["y"] for trace in plots(app)["chart_o_ledger"]["figure"]["data"]}
+    np.testing.assert_allclose([bars["weights"], bars["slope"]], np.log10(0.5))
+    (way,) = [each for each in app.get("page_link") if "stand-in" in each.proto.label]
+    assert "depth=1" in way.proto.query_string and "It is not your model" in said(app)
+    element(app, "o_run").set_value("gpt.arrows").run()
+    assert not app.exception and "chart_o_ledger" not in plots(app)
+    assert "not a chain of simple ones, for places does not take the output of tokens" in said(app)
+
+
 def test_a_folder_without_runs_and_a_damaged_file_are_said(folder: Path) -> None:
     assert "No recorded run lies at" in said(opened_on("own_model"))
     whole = example(folder / "run.arrows").read_bytes()
