@@ -87,6 +87,48 @@ def ledger(measured: Measurement, style: Style) -> Figure:
     return {"data": [*traces, whole | {"customdata": np.array(rows, object)}], "layout": layout}
 
 
+STREAM = Text(
+    "Residual stream",
+    "and what each branch adds to it",
+    "Root mean square of what each block puts out, and of the end of each of its branches. A branch far below the stream changes it "
+    "little; a stream that grows with depth drowns the branches behind.",
+)
+DASHES = ("dash", "dot", "dashdot", "longdash", "longdashdot")
+
+
+def stream(measured: Measurement, style: Style) -> Figure:
+    """The blocks' outputs as a line over depth, and one line for each kind of branch, with its share in the hover."""
+    rows, columns = names(measured), measured.columns or {}
+    places, shown = np.arange(1, len(rows) + 1), drawable(columns["stream_rms"][1])
+    hover = "%{customdata}<br>stream %{y:.3g}<extra></extra>"
+    of_rows = np.array(rows, object)
+    traces = [line(places, shown, "stream", style.ink, hover, width=2.5, symbol="circle", customdata=of_rows)]
+    kinds, colours = columns["kind"][1], style.classes(len(columns["kind"][1]))
+    for k, (kind, colour) in enumerate(zip(kinds, colours, strict=True)):
+        said = [
+            f"{row}<br>{share:.1%} of the stream" for row, share in zip(rows, measured["branch_share"][k], strict=True)
+        ]
+        traces.append(
+            line(
+                places,
+                drawable(measured["branch_rms"][k]),
+                label(str(kind), 32),
+                colour,
+                f"%{{customdata}}<br>{label(str(kind), 32)} %{{y:.3g}}<extra></extra>",
+                dash=DASHES[k % len(DASHES)],
+                customdata=np.array(said, object),
+            )
+        )
+    axis = layer_axis(len(rows), "block (input → output)")
+    if len(rows) <= MOST_NAMES:
+        axis = merge(axis, {"tickvals": places, "ticktext": rows, "tickangle": -40})
+    values = np.concatenate([np.ravel(trace["y"]) for trace in traces])
+    return {
+        "data": traces,
+        "layout": style.layout("recorded_stream", xaxis=axis, yaxis=log_axis("root mean square", **log_ticks(values))),
+    }
+
+
 def names(measured: Measurement) -> list[str]:
     """The rows' names, as charts may show them."""
     assert measured.columns is not None

@@ -24,6 +24,7 @@ from nncore.diagnosis.recorded_ledger import chain, recorded_ledger, stand_in, w
 from nncore.diagnosis.recorded_run import last_finite
 from nncore.recorders import measures
 from nncore.recorders.recorded import Recorded
+from nncore.recorders.residual import branches, residual_stream
 
 THREE_LINES = """from nncore.recorders.torch import record
 
@@ -203,7 +204,7 @@ class Shown:
             for of, stored in STORED.items()
             if of != "weight_gradient" or len(self.with_weights) >= min(2, len(self.rows))
         }
-        kept = {ledger: bool(chain(self.recorded))} | kept
+        kept = {ledger: bool(chain(self.recorded)), stream: bool(branches(self.recorded))} | kept
         if self.before is None:
             return {flow: True, over_training: has_map, updates: has_updates, loss: has_loss} | kept
         return {flow: True, loss: has_loss, map_before: has_map, over_training: has_map, updates: has_updates} | kept
@@ -229,6 +230,12 @@ def ledger(shown: Shown) -> None:
     """Which part of each layer's factor is the weights', which the slope's, at the step chosen."""
     measured = recorded_ledger(shown.recorded, shown.record)
     shown.draw("o_ledger", charts.LEDGER, measured, charts.ledger(measured, theme.current()))
+
+
+def stream(shown: Shown) -> None:
+    """How large the residual stream is after each block at the step chosen, and each branch beside it."""
+    measured = residual_stream(shown.recorded, shown.record)
+    shown.draw("o_stream", charts.STREAM, measured, charts.stream(measured, theme.current()))
 
 
 def distribution(of: str, shown: Shown) -> None:

@@ -180,6 +180,9 @@ def test_a_chain_has_its_ledger_and_a_stand_in_and_others_say_why_not(folder: Pa
     assert "depth=1" in way.proto.query_string and "It is not your model" in said(app)
     element(app, "o_run").set_value("gpt.arrows").run()
     assert not app.exception and "chart_o_ledger" not in plots(app)
+    traces = plots(app)["chart_o_stream"]["figure"]["data"]
+    assert [trace["name"] for trace in traces] == ["stream", "attn.proj", "mlp.2"]
+    assert "of the stream" in traces[1]["customdata"][0]
     assert "not a chain of simple ones, for places does not take the output of tokens" in said(app)
 
 
