@@ -281,7 +281,36 @@ def history(short: bool) -> list[str]:
     ]
 
 
-PARTS = {"load": load, "fairness": fairness, "closed": closed, "memory": memory, "kill": kill, "history": history}
+def first_sight(short: bool) -> list[str]:
+    """Memory of the run that the page opens on, in a process of its own."""
+    code = (
+        "import psutil, tracemalloc\n"
+        "from dashboard.state.address import FIRST_SIGHT\n"
+        "from nncore import run\n"
+        "run(FIRST_SIGHT.replace(steps=1), compact=True)\n"
+        "before = psutil.Process().memory_info().rss\n"
+        "history = run(FIRST_SIGHT, compact=True)\n"
+        "grown = psutil.Process().memory_info().rss - before\n"
+        "tracemalloc.start()\n"
+        "run(FIRST_SIGHT, compact=True)\n"
+        "print(*(each / 2**20 for each in (tracemalloc.get_traced_memory()[1], history.nbytes, grown)))\n"
+    )
+    child = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    peak, kept, grown = map(float, child.stdout.split())
+    return [
+        f"the first sight's run takes {peak:.1f} MB at its peak and keeps {kept:.1f} MB of history; its process grows by {grown:.0f} MB"
+    ]
+
+
+PARTS = {
+    "load": load,
+    "fairness": fairness,
+    "closed": closed,
+    "memory": memory,
+    "kill": kill,
+    "history": history,
+    "first_sight": first_sight,
+}
 
 HEAD = """# What a crowd, a closed tab or a kill does
 

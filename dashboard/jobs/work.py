@@ -140,9 +140,13 @@ class Work:
 
     @property
     def nbytes(self) -> int:
-        """Memory of its result, as estimated, and of what was measured on it."""
+        """Memory of its result, as estimated or known, and of what was measured on it."""
         with self._lock:
-            return int(self.request.history_bytes()) + sum(self._weights.values())
+            return self._result_bytes() + sum(self._weights.values())
+
+    def _result_bytes(self) -> int:
+        """Memory of the result alone."""
+        return int(self.request.history_bytes())
 
     def up_to_here(self) -> Work:
         """The same work for one session alone, to end where this one stands now."""
@@ -220,9 +224,13 @@ class Training(Work):
             cancelled=self.cancelled,
             progress=self.report,
             memory_budget=limits.bytes_allowed(),
+            compact=True,
         )
         self.parent = None
         return history
+
+    def _result_bytes(self) -> int:
+        return self.history.nbytes if self.done and self.error is None else super()._result_bytes()
 
     def progress_text(self) -> str:
         text = f"Training: step {self.steps_done:,} of {self.steps:,}"

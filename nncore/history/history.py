@@ -20,6 +20,9 @@ from nncore.numerics.spacing import evenly_spaced
 BLOCK_BYTES = 16 * 2**20
 """Largest block that replay computes at once."""
 
+UPDATES_BYTES = 2 * 2**20
+"""Largest block of theta whose updates are measured at once: a run ends with them, so their room is on top of its history."""
+
 TAIL = 8
 """Steps kept before an early end, the last one included, whatever record_every is."""
 
@@ -79,9 +82,11 @@ class History(Shown):
 
     def __post_init__(self) -> None:
         for name in ("step", "loss", "theta", "grad", "update_norm", "probe_x", "probe_y"):
-            view = getattr(self, name).view()
-            view.flags.writeable = False
-            object.__setattr__(self, name, view)
+            value = getattr(self, name)
+            if isinstance(value, np.ndarray):
+                view = value.view()
+                view.flags.writeable = False
+                object.__setattr__(self, name, view)
 
     def __len__(self) -> int:
         return len(self.step)
@@ -263,10 +268,11 @@ def weight_change_norms(before: Array, after: Array, layout: Layout) -> Array:
 
 
 def update_norms(theta: Array, layout: Layout) -> Array:
-    """||W(t+1) - W(t)|| per record and layer of consecutive steps, NaN for the last; in blocks of 16 MB."""
+    """||W(t+1) - W(t)|| per record and layer of consecutive steps, NaN for the last; in blocks of 2 MB."""
     norms = np.full((len(theta), layout.n_layers), np.nan)
-    size = max(1, BLOCK_BYTES // max(theta[:1].nbytes, 1))
+    size = max(1, UPDATES_BYTES // max(theta[:1].nbytes, 1))
     for start in range(0, len(theta) - 1, size):
         stop = min(start + size, len(theta) - 1)
-        norms[start:stop] = weight_change_norms(theta[start:stop], theta[start + 1 : stop + 1], layout)
+        block = theta[start : stop + 1]
+        norms[start:stop] = weight_change_norms(block[:-1], block[1:], layout)
     return norms

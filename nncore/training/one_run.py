@@ -9,6 +9,7 @@ from typing import Any
 from nncore.config.run_config import RunConfig
 from nncore.display.progress import Told, attended
 from nncore.history.history import History
+from nncore.model.optimizers import OPTIMIZERS
 from nncore.numerics.blas import blas_threads
 from nncore.training.finite import find_divergence, is_finite
 from nncore.training.recorder import Recorder
@@ -25,6 +26,7 @@ def run(
     cancelled: Callable[[], bool] = lambda: False,
     progress: bool | Callable[[int, float], None] = False,
     memory_budget: int | None = MEMORY_BUDGET,
+    compact: bool = False,
 ) -> History:
     """Train what the config describes and collect its history. Same config, same bits.
 
@@ -37,6 +39,10 @@ def run(
     `progress` and `cancelled` hear of too; with the parent's history as `parent` its recorded theta and gradients
     are used instead where they suffice, with the same bits. Raises ValueError when the parent does not get there, or
     when `parent` is the history of something else.
+
+    With `compact` a history of every step keeps its gradients and every sixteenth theta, little more than half the memory;
+    its `theta` is a `ReplayedTheta`, which is indexed like an array and computes those between again, bit for bit.
+    An optimizer of your own may remember what is not in its state, so its run keeps every theta.
 
     >>> from nncore import RunConfig
     >>> history = run(RunConfig(dataset="parabola", n_samples=4, hidden=(2,), test_fraction=0, steps=100))
@@ -55,7 +61,8 @@ def run(
     with attended(progress, "step", cancelled) as (bar, asked):
         told = _told(progress, bar, config.steps)
         start = start_of(config, parent, asked, told)
-        recorder = Recorder(config.layout(), config)
+        keep_all = not compact or config.optimizer in OPTIMIZERS.own
+        recorder = Recorder(config.layout(), config, state=None if keep_all else start.state)
         stopped, divergence = "", None
         with blas_threads(config.blas_threads()):
             for step in configured_steps(config, start, recorder.storage):

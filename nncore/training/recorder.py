@@ -4,31 +4,43 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import deque
+from typing import cast
 
 import numpy as np
 
 from nncore.config.run_config import RunConfig
 from nncore.history.history import TAIL, Divergence, History, update_norms, weight_change_norms
+from nncore.history.replayed_theta import Checkpoints, ReplayedTheta
 from nncore.model.layout import Array, Layout
+from nncore.model.optimizers import State
+from nncore.training.start import update_rule
 
 
 class Recorder:
     """Rows for training to write into, and of these the ones that become history; of one run, or of several.
 
     When every step is recorded, training writes straight into the history. Otherwise it writes into a ring of
-    the last `TAIL` steps, from which every record_every-th row is copied.
+    the last `TAIL` steps, from which every record_every-th row is copied. With `state`, the optimizer's, which training
+    advances, a run whose every step is recorded keeps checkpoints of theta and of the state in place of every theta.
     """
 
-    def __init__(self, layout: Layout, config: RunConfig, lead: tuple[int, ...] = ()) -> None:
+    def __init__(
+        self, layout: Layout, config: RunConfig, lead: tuple[int, ...] = (), state: State | None = None
+    ) -> None:
         dtype, whole = np.dtype(config.dtype), config.record_every == 1
         n_rows = config.n_records if whole else config.n_records + TAIL
         self.lead = lead
         self.layout, self.every, self.whole = layout, config.record_every, whole
         self.first, self.last = config.first_step, config.steps
-        self.theta = np.empty((*lead, n_rows, layout.n_params), dtype)
-        self.grad = np.empty((*lead, n_rows, layout.n_params), dtype)
-        self.ring_theta = self.theta if whole else np.empty((*lead, TAIL, layout.n_params), dtype)
-        self.ring_grad = self.grad if whole else np.empty((*lead, TAIL, layout.n_params), dtype)
+        self.checkpoints = Checkpoints(n_rows, layout.n_params, dtype, state) if whole and state is not None else None
+
+        def rows(n: int) -> Array:
+            return np.empty((*lead, n, layout.n_params), dtype)
+
+        self.ring_theta = rows(n_rows if whole and self.checkpoints is None else TAIL)
+        self.theta = self.ring_theta if whole else rows(n_rows)
+        self.grad = rows(n_rows)
+        self.ring_grad = self.grad if whole else rows(TAIL)
         self.steps: list[int] = []
         self.losses: list[float | Array] = []
         self.update_norm: list[Array] = []
@@ -37,10 +49,13 @@ class Recorder:
     def storage(self, index: int) -> tuple[Array, Array]:
         """Where train() puts theta and gradient of a step."""
         row = index - self.first if self.whole else index % TAIL
-        return self.ring_theta[..., row, :], self.ring_grad[..., row, :]
+        theta_row = row if self.checkpoints is None else index % TAIL
+        return self.ring_theta[..., theta_row, :], self.ring_grad[..., row, :]
 
     def record(self, index: int, loss: float | Array) -> None:
         """Note a step that has just been taken, and keep it if its turn has come."""
+        if self.checkpoints is not None:
+            self.checkpoints.note(index - self.first, self.storage(index)[0])
         if self.whole:
             self.steps.append(index)
             self.losses.append(loss)
@@ -60,7 +75,10 @@ class Recorder:
     ) -> History:
         """The recorded rows of one run as a History."""
         n_records = len(self.steps)
-        theta, grad = self.theta[run][:n_records], self.grad[run][:n_records]
+        grad = self.grad[run][:n_records]
+        theta = self.theta[run][:n_records]
+        if self.checkpoints is not None:
+            theta = cast(Array, ReplayedTheta(update_rule(config), self.first, grad, self.checkpoints))
         probe_x, probe_y = config.probe()
         return History(
             config=config,

@@ -75,12 +75,12 @@ def _recorded(history: History, at: int, with_state: bool) -> Start | None:
         return Start(history.theta[record], {})
     if record != at - config.first_step:
         return None
-    optimizer = _update_rule(config)
+    optimizer = update_rule(config)
     state = start_of(config).state
     theta, grad, out = (np.empty_like(history.theta[0]) for _ in range(3))
     with np.errstate(all="ignore"):
-        for earlier in range(record):
-            theta[...], grad[...] = history.theta[earlier], history.grad[earlier]
+        for earlier, row in zip(range(record), history.theta, strict=False):
+            theta[...], grad[...] = row, history.grad[earlier]
             optimizer.step(theta, grad, state, optimizer.schedule(config.first_step + earlier), out)
     return Start(history.theta[record], state)
 
@@ -125,7 +125,7 @@ def train_as(
     return train(
         config.network(),
         config.loss_function(),
-        _update_rule(config),
+        update_rule(config),
         theta,
         x,
         y,
@@ -138,7 +138,7 @@ def train_as(
     )
 
 
-def _update_rule(config: RunConfig) -> Optimizer:
+def update_rule(config: RunConfig) -> Optimizer:
     """A config's optimizer with its clipping, what it leaves alone, and its schedule."""
     clipping = clipped(config.make_optimizer(), config.clip_norm, config.clip_value)
     return scheduled(holding(clipping, config.held()), config.make_schedule())

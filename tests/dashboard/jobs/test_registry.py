@@ -171,7 +171,8 @@ def test_run_over_budget_is_refused_before_anything_starts(shared, monkeypatch, 
 
 
 def test_kept_histories_are_bounded_and_the_latest_stay(shared, monkeypatch) -> None:
-    monkeypatch.setattr(limits, "bytes_kept", lambda: 3 * SMALL.history_bytes())
+    two_and_one_that_is_estimated = 2 * run(SMALL, compact=True).nbytes + SMALL.history_bytes()
+    monkeypatch.setattr(limits, "bytes_kept", lambda: two_and_one_that_is_estimated)
     made = [finished(ask(shared, "a", SMALL.replace(seed=seed))) for seed in range(8)]
     assert [training.config.seed for training in shared.by_request.values()] == [5, 6, 7]
     assert ask(shared, "a", SMALL.replace(seed=6)) is made[6]

@@ -1,12 +1,14 @@
 """Work keeps what was measured on its result, and says how far it has come."""
 
 import threading
+import tracemalloc
 
 import pytest
 
 from dashboard.jobs import limits
 from dashboard.jobs.registry import Runs
 from dashboard.jobs.work import Abandoned, Opened, RunRequest, SeedRequest, Training, Work
+from dashboard.state.address import FIRST_SIGHT
 from nncore import Fork, RunConfig, run
 from nncore.model.initializers import StoppedEarly
 from tests.dashboard.jobs.conftest import LONG, SMALL, ask, finished
@@ -100,3 +102,16 @@ def test_a_stop_at_step_0_waits_for_step_0() -> None:
     assert not work.cancelled()
     work.report(0, 1.0)
     assert work.cancelled()
+
+
+def test_the_run_that_the_page_opens_on_takes_less_than_50_megabytes() -> None:
+    training = Training(RunRequest(FIRST_SIGHT))
+    training.waiting.add("somebody")
+    tracemalloc.start()
+    try:
+        history = training.compute()
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert len(history) == FIRST_SIGHT.steps + 1
+    assert peak < 50_000_000
