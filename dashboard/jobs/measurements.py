@@ -19,16 +19,16 @@ T = TypeVar("T")
 
 
 class BackgroundMeasurement(Generic[T]):
-    """One measurement on a run: `found` grows by what `results` yields, to its end or until nobody waits for it.
+    """One measurement on a run: `found` grows by what `begin(cancelled)` yields, to its end or until nobody waits for it.
 
-    `waiting` holds the sessions that watch it.
+    `waiting` holds the sessions that watch it. `cancelled()` is true once they have left.
     """
 
-    def __init__(self, session: str, training: Training, results: Iterator[T]) -> None:
+    def __init__(self, session: str, training: Training, begin: Callable[[Callable[[], bool]], Iterator[T]]) -> None:
         self.found: list[T] = []
         self.waiting = {session}
         self.complete = False
-        self._future: Future[None] = pool().submit(self._measure, training, results)
+        self._future: Future[None] = pool().submit(self._measure, training, begin)
 
     @property
     def done(self) -> bool:
@@ -50,13 +50,18 @@ class BackgroundMeasurement(Generic[T]):
         except TimeoutError:
             return
 
-    def _measure(self, training: Training, results: Iterator[T]) -> None:
+    def _measure(self, training: Training, begin: Callable[[Callable[[], bool]], Iterator[T]]) -> None:
         """Runs in a worker thread: no Streamlit calls here. Only the thread holds the run, so that it can leave memory."""
-        while self.waiting and training.waiting:
+
+        def cancelled() -> bool:
+            return not (self.waiting and training.waiting)
+
+        results = begin(cancelled)
+        while not cancelled():
             try:
                 self.found.append(next(results))
             except StopIteration:
-                self.complete = True
+                self.complete = not cancelled()
                 return
 
 
@@ -75,7 +80,7 @@ class BackgroundMeasurements:
     def ask(
         self, watched: Places, place: str, training: Training, function: Callable[..., Iterator[T]], *arguments: Any
     ) -> BackgroundMeasurement[T]:
-        """The measurement function(history, *arguments) on a run, begun now if nobody did before.
+        """The measurement function(history, *arguments, cancelled=...) on a run, begun now if nobody did before.
 
         A session watches one measurement in each `place` of its page: `watched`, which the session remembers, holds them by place.
         It leaves the one that it watched there.
@@ -86,8 +91,8 @@ class BackgroundMeasurements:
             measurement = of_run.get(key)
             if measurement is None or measurement.cancelled:
                 self._leave(watched, place)
-                results = function(training.history, *arguments)
-                measurement = of_run[key] = BackgroundMeasurement(session_id(), training, results)
+                begin = partial(_begin, function, training.history, *arguments)
+                measurement = of_run[key] = BackgroundMeasurement(session_id(), training, begin)
                 while len(of_run) > limits.BACKGROUND_MEASUREMENTS_KEPT:
                     of_run.pop(next(iter(of_run))).waiting.clear()
             if watched.get(place) is not measurement:
@@ -105,6 +110,12 @@ class BackgroundMeasurements:
         measurement = watched.pop(place, None)
         if measurement is not None:
             measurement.waiting.discard(session_id())
+
+
+def _begin(function: Callable[..., Iterator[T]], *arguments: Any) -> Iterator[T]:
+    """function(*arguments, cancelled=the last of them)."""
+    *given, cancelled = arguments
+    return function(*given, cancelled=cancelled)
 
 
 @st.cache_resource

@@ -6,7 +6,16 @@ from nncore.diagnosis.flows import EXPLODED, VANISHED, Flow, flow, flow_of, init
 from nncore.diagnosis.gradient_ledger import PARTS, ledger
 from nncore.diagnosis.hessian import curvature, curvature_seconds, curvature_so_far, stability_line, without_line
 from nncore.diagnosis.recorded_run import RECORDED_RULES, RecordedRule, RecordedVerdict, recorded_verdict
-from nncore.diagnosis.remedy import Outcome, Remedy, check_prediction, remedies, remedies_for, suggested_fork, tried_out
+from nncore.diagnosis.remedy import (
+    Outcome,
+    Remedy,
+    check_prediction,
+    remedies,
+    remedies_for,
+    suggested_fork,
+    trial_seconds,
+    tried_out,
+)
 from nncore.diagnosis.rules import CHARTS, RULES, Finding, Rule, Verdict, verdict
 from nncore.diagnosis.snapshot import share_of_twins
 
@@ -46,6 +55,7 @@ __all__ = [
     "share_of_twins",
     "stability_line",
     "suggested_fork",
+    "trial_seconds",
     "tried_out",
     "turning",
     "underflow",

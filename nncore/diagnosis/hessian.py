@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from nncore.config.fork import Fork
 from nncore.config.run_config import RunConfig
 from nncore.history.history import History
 from nncore.measures.measurement import Measurement
+from nncore.model.initializers import StoppedEarly
 from nncore.model.layout import Array
 from nncore.numerics.blas import blas_threads
 
@@ -62,16 +64,28 @@ def curvature(
 
 
 def curvature_so_far(
-    history: History, records: Sequence[int] | np.ndarray, *, n_probes: int = PROBES, seed: int = 0
+    history: History,
+    records: Sequence[int] | np.ndarray,
+    *,
+    n_probes: int = PROBES,
+    seed: int = 0,
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> Iterator[Measurement]:
-    """`curvature` as it grows: after each record the measurement of those done, so that it can be broken off."""
+    """`curvature` as it grows: after each record the measurement of those done; it ends as soon as `cancelled()`."""
+    with suppress(StoppedEarly):
+        yield from _so_far(history, np.asarray(records), n_probes, seed, cancelled)
+
+
+def _so_far(
+    history: History, records: np.ndarray, n_probes: int, seed: int, cancelled: Callable[[], bool]
+) -> Iterator[Measurement]:
     values: dict[str, list[float]] = {name: [] for name in QUANTITIES}
     counts: list[int] = []
     start: Array = np.random.default_rng(seed).standard_normal(history.layout.n_params)
-    gradient, records = _gradient_of(history), np.asarray(records)
+    gradient = _gradient_of(history)
     for row, record in enumerate(records):
         with blas_threads(1), np.errstate(all="ignore"):
-            hessian = _Hessian(gradient, history.theta[record].astype(np.float64))
+            hessian = _Hessian(gradient, history.theta[record].astype(np.float64), cancelled)
             trace, error = _trace(hessian, n_probes, np.random.default_rng((seed, row)))
             sharpness = np.nan
             if np.isfinite(trace):
@@ -145,12 +159,14 @@ def without_line(config: RunConfig) -> str:
 class _Hessian:
     """v -> H v at one theta, counting."""
 
-    def __init__(self, gradient: Callable[[Array], Array], theta: Array) -> None:
-        self.gradient, self.theta, self.products = gradient, theta, 0
+    def __init__(self, gradient: Callable[[Array], Array], theta: Array, cancelled: Callable[[], bool]) -> None:
+        self.gradient, self.theta, self.products, self.cancelled = gradient, theta, 0, cancelled
         self.step = np.cbrt(np.finfo(np.float64).eps) * max(1.0, float(np.linalg.norm(theta)))
 
     def __call__(self, vector: Array) -> Array:
-        """H v by central differences; v need not be of length 1."""
+        """H v by central differences; v need not be of length 1. Raises StoppedEarly as soon as `cancelled()`."""
+        if self.cancelled():
+            raise StoppedEarly("the curvature was stopped by hand")
         self.products += 1
         vector = np.ravel(vector)
         length = float(np.linalg.norm(vector))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
 
-from nncore.config.cost import initialization_seconds, seconds_per_step
+from nncore.config.cost import initialization_seconds, pass_seconds, seconds_per_step
 from nncore.config.fork import CHANGEABLE, Fork
 from nncore.config.run_config import RunConfig
 from nncore.config.settings import LEARNING_RATES
@@ -22,10 +23,12 @@ from nncore.diagnosis.trials import (
     Trial,
     affordable,
     horizon,
+    never,
     of_history,
     trial,
 )
 from nncore.history.history import History
+from nncore.model.initializers import StoppedEarly
 from nncore.training import run
 
 FINALISTS = 4
@@ -37,8 +40,14 @@ BETTER = 0.95
 FORK_SECONDS = 0.25
 """Estimated training time that the trial of a suggested fork may take."""
 
+FORKS_SECONDS = 3.0
+"""Estimated time that all of them may take; what they cannot tell after that is suggested untried."""
+
 MOST_OF_A_GROUP = 3
 """Candidates of one kind, such as smaller rates, that are tried until so many are finite and without the finding."""
+
+JUDGED = 40
+"""Passes over all rows that judging a trial takes, about."""
 
 BUDGET_SECONDS = 6.0
 """Estimated training time that the short trials of a finding take together, about; FINALISTS long ones follow."""
@@ -121,17 +130,24 @@ def remedies_for(verdict: Verdict, history: History) -> tuple[Remedy, ...]:
     return tuple(remedy for remedy in tried_out(verdict, history) if remedy is not None)
 
 
-def tried_out(verdict: Verdict, history: History) -> Iterator[Remedy | None]:
-    """`remedies_for` one trial at a time: None after each short trial and for a finalist that does not help."""
+def tried_out(verdict: Verdict, history: History, *, cancelled: Callable[[], bool] = never) -> Iterator[Remedy | None]:
+    """`remedies_for` one trial at a time: None after each short trial and for a finalist that does not help.
+
+    `cancelled()` is asked at every step of a trial, and ends it all.
+    """
+    with suppress(StoppedEarly):
+        yield from _tried_out(verdict, history, cancelled)
+
+
+def _tried_out(verdict: Verdict, history: History, cancelled: Callable[[], bool]) -> Iterator[Remedy | None]:
     rule, config = RULES[verdict.rule], history.config
-    steps = horizon(config)
-    screening = min(steps, max(USUAL_STEPS, steps // 4), affordable(config, SCREENING_SECONDS))
+    steps, screening = _lengths(config)
     best: list[tuple[bool, float, Candidate, RunConfig]] = []
     known, left = {config}, BUDGET_SECONDS
     for group in candidates(rule.name, config):
         finite = []
         for candidate in group:
-            found = _screened(candidate, config, screening, known) if left > 0 else None
+            found = _screened(candidate, config, screening, known, cancelled) if left > 0 else None
             if found is None:
                 continue
             changed, after = found
@@ -143,10 +159,10 @@ def tried_out(verdict: Verdict, history: History) -> Iterator[Remedy | None]:
             if sum(not fires for fires, *_ in finite) == MOST_OF_A_GROUP:
                 break
         best += sorted(finite, key=lambda each: each[:2])[:1]
-    before = _without(history, steps)
+    before = _without(history, steps, cancelled)
     offered: list[Remedy] = []
     for *_, candidate, changed in sorted(best, key=lambda each: each[:2])[:FINALISTS]:
-        after = trial(changed, steps)
+        after = trial(changed, steps, cancelled)
         if helps(rule, before, after):
             offered.append(Remedy(candidate.label, changed, rule.name, before, after))
         elif steps > screening:
@@ -154,15 +170,33 @@ def tried_out(verdict: Verdict, history: History) -> Iterator[Remedy | None]:
     yield from sorted(offered, key=lambda each: each.after.share)
 
 
+def _lengths(config: RunConfig) -> tuple[int, int]:
+    """Training steps of a finalist's trial and of a candidate's first one."""
+    steps = horizon(config)
+    return steps, min(steps, max(USUAL_STEPS, steps // 4), affordable(config, SCREENING_SECONDS))
+
+
+def trial_seconds(verdict: Verdict, history: History) -> float:
+    """What `tried_out` takes, to a factor of about three where all its candidates go with the settings."""
+    config = history.config
+    groups, (steps, screening) = candidates(verdict.rule, config), _lengths(config)
+    start, per_step = initialization_seconds(config), seconds_per_step(config)
+    short, long = (start + JUDGED * pass_seconds(config) + each * per_step for each in (screening, steps))
+    tried = sum(min(len(group), MOST_OF_A_GROUP) for group in groups)
+    return min(tried * short, BUDGET_SECONDS + short) + min(len(groups), FINALISTS) * long
+
+
 def _screened(
-    candidate: Candidate, config: RunConfig, steps: int, known: set[RunConfig]
+    candidate: Candidate, config: RunConfig, steps: int, known: set[RunConfig], cancelled: Callable[[], bool]
 ) -> tuple[RunConfig, Trial] | None:
     """The changed config and its short trial; None where it is known, too costly, or does not go with the other settings."""
     try:
         changed = _long_enough(config.replace(**candidate.changes))
         is_costly = seconds_per_step(changed) > MOST_COSTLY * seconds_per_step(config)
         is_costly = is_costly or initialization_seconds(changed) > TRIAL_SECONDS
-        return None if changed in known or is_costly else (changed, trial(changed, steps))
+        return None if changed in known or is_costly else (changed, trial(changed, steps, cancelled))
+    except StoppedEarly:
+        raise
     except ValueError:
         return None
 
@@ -175,11 +209,11 @@ def _long_enough(config: RunConfig) -> RunConfig:
     return longer.replace(record_every=longer.fitting_record_every(RECORD_BYTES) or longer.steps)
 
 
-def _without(history: History, steps: int) -> Trial:
+def _without(history: History, steps: int, cancelled: Callable[[], bool]) -> Trial:
     """The run that is to be mended after so many steps: as recorded, or trained again where the history ends before."""
     step = history.config.first_step + steps
     if history.divergence is None and int(history.step[-1]) < step:
-        return trial(history.config, steps)
+        return trial(history.config, steps, cancelled)
     return of_history(history, min(history.nearest(step), history.last_finite))
 
 
@@ -245,9 +279,9 @@ def suggested_fork(history: History) -> Fork:
     """A fork of this run in which something is to be seen: tried out where the gradient does not flow.
 
     Of the ladder a fork takes what it may change. A run that diverged is forked before that at a smaller rate; one
-    whose gradient flows at three times the rate.
+    whose gradient flows, or whose trials would take too long, at three times the rate.
     """
-    config = history.config
+    config, left = history.config, FORKS_SECONDS
     if history.divergence:
         return _finite_fork(history)
     record = min(history.nearest(round(EARLY * int(history.step[-1]))), max(len(history) - 2, 0))
@@ -255,6 +289,9 @@ def suggested_fork(history: History) -> Fork:
     if flow(history, record).kind not in ("flowing", "single"):
         for candidate in chain.from_iterable(changes(way, config) for way in TEXTBOOK):
             fork = Fork(config, at, **{key: new for key, new in candidate.changes.items() if key in CHANGEABLE})
+            left -= seconds_per_step(config)
+            if left < 0:
+                break
             trial = fork.replace(steps=at, optimizer="sgd", momentum=0.0, nesterov=False)
             if fork.changes and flow(run(trial, parent=history), 0).kind == "flowing":
                 return fork
@@ -265,10 +302,14 @@ def suggested_fork(history: History) -> Fork:
 def _finite_fork(history: History) -> Fork:
     """Half-way to the divergence or at the start, at about a tenth of the rate or less: the first that stays finite."""
     config, half = history.config, int(history.step[history.last_finite // 2])
+    left = FORKS_SECONDS
     rates = [largest_rate(config.learning_rate / slower) for slower in (9, 90, 900)]
     for at in dict.fromkeys((half, int(history.step[0]))):
         steps = min(config.steps, at + affordable(config, FORK_SECONDS))
         for rate in rates:
+            left -= (steps - at) * seconds_per_step(config)
+            if left < 0:
+                return Fork(config, half, learning_rate=rates[-1])
             trial = Fork(config, at, steps=steps, learning_rate=rate, record_every=1 + steps // 50)
             if run(trial, parent=history).divergence is None:
                 return Fork(config, at, learning_rate=rate)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 from cachetools import LRUCache, cached
+from cachetools.keys import hashkey
 
 from nncore.config.cost import seconds_per_step
 from nncore.config.run_config import RunConfig
@@ -14,6 +16,7 @@ from nncore.diagnosis.loss_course import FEWEST_UPDATES, UNLEARNED
 from nncore.diagnosis.rules import findings, judge
 from nncore.diagnosis.snapshot import WINDOW, Snapshot
 from nncore.history.history import History
+from nncore.model.initializers import StoppedEarly
 from nncore.training import run
 
 SCREENING_SECONDS, TRIAL_SECONDS = 0.1, 1.5
@@ -82,15 +85,21 @@ def of_history(history: History, record: int) -> Trial:
         )
 
 
-@cached(LRUCache(2048), lock=threading.Lock())
-def trial(config: RunConfig, steps: int) -> Trial:
+def never() -> bool:
+    """Nobody ends it."""
+    return False
+
+
+@cached(LRUCache(2048), key=lambda config, steps, cancelled=never: hashkey(config, steps), lock=threading.Lock())
+def trial(config: RunConfig, steps: int, cancelled: Callable[[], bool] = never) -> Trial:
     """The config after so many training steps; a cosine schedule ends with the trial. Kept for the next who asks.
 
-    Raises ValueError where the run cannot be made.
+    Raises ValueError where the run cannot be made; StoppedEarly, which is one, as soon as `cancelled()`.
     """
-    history = run(
-        config.replace(steps=config.first_step + steps, record_every=max(1, steps // RECORDS)), memory_budget=None
-    )
+    tried = config.replace(steps=config.first_step + steps, record_every=max(1, steps // RECORDS))
+    history = run(tried, cancelled=cancelled, memory_budget=None)
+    if history.was_stopped:
+        raise StoppedEarly(f"its trial was {history.stopped[0].lower()}{history.stopped[1:].rstrip('.')}")
     return of_history(history, history.last_finite)
 
 

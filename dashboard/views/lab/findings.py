@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import streamlit as st
@@ -55,6 +55,14 @@ def show(training: Training, record: int) -> None:
     if not row.open:
         measurements().leave(session().watched, PLACE)
         return
+    problem = remedy_check.too_long(found, training.history)
+    if problem and not isinstance(training.config, Fork):
+        measurements().leave(session().watched, PLACE)
+        with row:
+            st.caption(problem)
+            for each in found:
+                _one(training, each, [], waits=False, is_tried=False)
+        return
     trying = measurements().ask(session().watched, PLACE, training, trials, record)
     with row:
         watched(trying, partial(_list, training, found))
@@ -69,12 +77,12 @@ def calm(history: History, record: int) -> str:
     return f":material/hourglass_empty: No finding at step {step:,}, and nothing is learned yet either: {loss}"
 
 
-def trials(history: History, record: int) -> Iterator[Trial]:
+def trials(history: History, record: int, *, cancelled: Callable[[], bool] = lambda: False) -> Iterator[Trial]:
     """Every change that is tried out for every finding at a record, one trial at a time; none for a fork."""
     if isinstance(history.config, Fork):
         return
     for each in verdict(history, record):
-        for remedy in tried_out(each, history):
+        for remedy in tried_out(each, history, cancelled=cancelled):
             yield each.rule, remedy
 
 
@@ -87,7 +95,7 @@ def _list(training: Training, found: tuple[Verdict, ...], trying: BackgroundMeas
         _one(training, each, mine, waits)
 
 
-def _one(training: Training, found: Verdict, tried: list[Remedy | None], waits: bool) -> None:
+def _one(training: Training, found: Verdict, tried: list[Remedy | None], waits: bool, is_tried: bool = True) -> None:
     """Title, sentence, threshold and source, the way to the proof, and a button for each remedy."""
     with st.container(border=True, key=f"finding_{found.rule}", gap="small"):
         with st.container(horizontal=True, wrap=False, gap="small"):
@@ -119,7 +127,7 @@ def _one(training: Training, found: Verdict, tried: list[Remedy | None], waits: 
                 st.caption(f":material/hourglass_top: Trying out changes on this network: {len(tried)} so far …")
             elif isinstance(training.config, Fork):
                 st.caption("Changes are tried out on runs from step 0, not on a fork.")
-            elif not remedies:
+            elif is_tried and not remedies:
                 st.caption(f"None of {len(tried)} changes that were tried out mends this.")
 
 

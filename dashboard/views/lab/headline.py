@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -84,6 +84,10 @@ def mend(place: st.delta_generator.DeltaGenerator, training: Training, record: i
             if again:
                 st.rerun()
         elif any(each.severity > 1 for each in found):
+            if problem := remedy_check.too_long(found[:1], history):
+                measurements().leave(session().watched, PLACE)
+                st.caption(problem)
+                return
             trying = measurements().ask(session().watched, PLACE, training, trials_of_the_gravest, record)
             trying.wait(AT_FIRST_SECONDS)
             watched(trying, partial(_offer_best, history.config))
@@ -91,9 +95,11 @@ def mend(place: st.delta_generator.DeltaGenerator, training: Training, record: i
             measurements().leave(session().watched, PLACE)
 
 
-def trials_of_the_gravest(history: History, record: int) -> Iterator[Remedy | None]:
+def trials_of_the_gravest(
+    history: History, record: int, *, cancelled: Callable[[], bool] = lambda: False
+) -> Iterator[Remedy | None]:
     """What is tried out against the first finding at a record."""
-    return tried_out(verdict(history, record)[0], history)
+    return tried_out(verdict(history, record)[0], history, cancelled=cancelled)
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
+from dashboard.jobs import limits
 from dashboard.jobs.work import Training
 from dashboard.state import sidebar
 from dashboard.state.session import STEP, session
 from dashboard.words.markup import escape
 from dashboard.words.runs import Badge
 from nncore import History, RunConfig
-from nncore.diagnosis import Outcome, Remedy, check_prediction
+from nncore.config.cost import seconds_in_words
+from nncore.diagnosis import Outcome, Remedy, Verdict, check_prediction, trial_seconds
 
 
 def take(remedy: Remedy, before: RunConfig) -> None:
@@ -35,6 +39,17 @@ def button(remedy: Remedy, before: RunConfig, key: str, label: str, help: str, *
     )
     if taken:
         st.rerun()
+
+
+def too_long(found: Sequence[Verdict], history: History) -> str:
+    """A sentence where the trials of these findings would take more time than is allowed, else ""."""
+    seconds, allowed = sum(trial_seconds(each, history) for each in found), limits.seconds_allowed()
+    if seconds <= allowed:
+        return ""
+    return (
+        f"Changes are not tried out on this network: it would take {seconds_in_words(seconds)} and {allowed:,.0f} s are "
+        "allowed. Take fewer samples, smaller batches, or a narrower network."
+    )
 
 
 def show(training: Training) -> None:

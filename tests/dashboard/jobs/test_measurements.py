@@ -1,7 +1,7 @@
 """Background measurements end when nobody watches them, and are shared between sessions until then."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -25,7 +25,7 @@ def begun(results: Iterator) -> tuple[Training, BackgroundMeasurement]:
     """A run that somebody looks at, and a measurement on it."""
     training = Training(RunRequest(FIRST_SIGHT))
     training.waiting.add("somebody")
-    return training, BackgroundMeasurement("somebody", training, results)
+    return training, BackgroundMeasurement("somebody", training, lambda cancelled: results)
 
 
 def finished(measurement: BackgroundMeasurement) -> None:
@@ -64,6 +64,20 @@ def test_what_goes_wrong_in_a_measurement_is_not_swallowed() -> None:
         finished(measurement)
 
 
+def test_one_that_ends_because_it_was_left_is_not_complete() -> None:
+    def until_left(cancelled: Callable[[], bool]) -> Iterator[int]:
+        yield 1
+        until(cancelled)
+
+    training = Training(RunRequest(FIRST_SIGHT))
+    training.waiting.add("somebody")
+    measurement = BackgroundMeasurement("somebody", training, until_left)
+    until(lambda: measurement.found == [1])
+    measurement.waiting.clear()
+    finished(measurement)
+    assert measurement.cancelled and not measurement.complete
+
+
 # Sessions ---------------------------------------------------------------------------------------------------
 
 
@@ -79,7 +93,7 @@ def visit(monkeypatch: pytest.MonkeyPatch):
     return enter
 
 
-def gated(history: History, gate: threading.Event, *_: object) -> Iterator[int]:
+def gated(history: History, gate: threading.Event, *_: object, cancelled: Callable[[], bool]) -> Iterator[int]:
     return counted(gate)
 
 

@@ -151,3 +151,13 @@ def test_the_estimate_grows_with_records_rows_and_depth() -> None:
     assert curvature_seconds(SMALL.replace(hidden=SMALL.hidden * 4), 1) > one
     assert curvature_seconds(SMALL.replace(n_samples=40 * SMALL.n_samples), 1) > one
     assert curvature_seconds(SMALL.replace(batch_size=8, steps=900), 1) == pytest.approx(one)
+
+
+def test_it_ends_between_two_products_when_it_is_stopped() -> None:
+    history, asked = run(SMALL), []
+
+    def soon() -> bool:
+        asked.append(None)
+        return len(asked) > 5
+
+    assert list(curvature_so_far(history, [0, 1], cancelled=soon)) == [] and len(asked) == 6

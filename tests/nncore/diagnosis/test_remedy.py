@@ -14,9 +14,11 @@ from nncore.diagnosis import (
     remedies,
     remedies_for,
     suggested_fork,
+    trial_seconds,
     tried_out,
     verdict,
 )
+from nncore.diagnosis import remedy as remedy_module
 from nncore.diagnosis.candidates import FLOW_RULES, changes
 from nncore.diagnosis.loss_course import UNLEARNED
 from nncore.diagnosis.remedy import BETTER, helps
@@ -232,6 +234,37 @@ def test_trials_come_one_at_a_time() -> None:
     tried = list(tried_out(fired, history))
     assert tuple(remedy for remedy in tried if remedy is not None) == found
     assert len(tried) > len(found)
+
+
+def test_trials_that_are_stopped_end_at_their_next_step_and_are_not_remembered() -> None:
+    config, rule = CASES["vanishing"][0].replace(seed=77), "vanishing"
+    history = run(config)
+    fired = next(each for each in verdict(history) if each.rule == rule)
+    asked = []
+
+    def soon() -> bool:
+        asked.append(None)
+        return len(asked) > 30
+
+    assert list(tried_out(fired, history, cancelled=soon)) == [] and len(asked) < 40
+    assert remedies_for(fired, history)
+
+
+def test_trials_are_estimated_by_the_steps_that_they_take() -> None:
+    history, fired, _ = offered(CASES["vanishing"][0], "vanishing")
+    more = history.config.replace(n_samples=4 * history.config.n_samples)
+    assert 0 < trial_seconds(fired, history) < trial_seconds(fired, run(more.replace(steps=1)))
+
+
+@pytest.mark.parametrize("case", ["vanishing", "diverged"])
+def test_a_fork_is_suggested_untried_where_its_trials_would_take_too_long(
+    case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history = run(CASES[case][0])
+    monkeypatch.setattr(remedy_module, "seconds_per_step", lambda config: 10.0)
+    monkeypatch.setattr(remedy_module, "run", lambda *_, **__: pytest.fail("this would take minutes"))
+    fork = suggested_fork(history)
+    assert fork.learning_rate != history.config.learning_rate
 
 
 def test_another_seed_or_more_units_free_a_stuck_exclusive_or() -> None:

@@ -9,7 +9,8 @@ from dashboard.state.address import FIRST_SIGHT, link, settings_of
 from dashboard.views.lab import findings
 from dashboard.words.markup import escape
 from nncore import RunConfig, run
-from nncore.diagnosis import CHARTS, RULES, remedies_for, verdict
+from nncore.config import cost
+from nncore.diagnosis import CHARTS, RULES, remedies_for, trial_seconds, verdict
 from nncore.diagnosis.candidates import changes
 from tests.conftest import plots
 from tests.dashboard.lab import SMALL, element, opened
@@ -48,6 +49,17 @@ def taken(app) -> dict[str, str]:
 def test_every_chart_that_a_verdict_points_at_is_named_and_on_the_page() -> None:
     assert set(findings.PROOFS) == set(CHARTS)
     assert {f"chart_{key}" for key in CHARTS} <= set(plots(opened(**SMALL)))
+
+
+def test_changes_are_not_tried_out_where_that_takes_longer_than_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    query = {**SICK, "n_samples": "4000"}
+    history = run(config_of(query))
+    seconds = sum(trial_seconds(each, history) for each in verdict(history))
+    assert cost.estimate(config_of(query)).seconds < seconds / 4
+    monkeypatch.setenv("NNCORE_MAX_SECONDS", str(seconds / 4))
+    app = unfolded(**query)
+    assert "Changes are not tried out on this network: it would take" in words(app)
+    assert not taken(app) and "changes that were tried out" not in words(app)
 
 
 def test_the_list_says_what_verdict_finds_with_evidence_proof_and_remedies() -> None:
