@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Callable
 from functools import partial
@@ -9,15 +10,20 @@ from typing import Any
 
 import numpy as np
 
-from nncore import RunConfig, measures, run
+from nncore import History, RunConfig, measures, run
 from nncore.config import cost
+from nncore.diagnosis import Verdict, trial_seconds, tried_out, verdict
 from nncore.diagnosis.hessian import curvature, curvature_seconds
-from nncore.measures import landscape
+from nncore.diagnosis.trials import trial
+from nncore.history.untrusted import read_history, reading_seconds
+from nncore.measures import landscape, units
 from nncore.measures.layers import SUMMARY_PASSES
 from nncore.measures.spread import affordable
 from nncore.numerics.blas import blas_threads
 from nncore.seeds import SeedRuns, run_seeds
 from nncore.sweep import DEFAULT_REPORT, Grid, estimated_seconds, results
+from nncore.theory.hidden_jacobian import hidden_spectrum, rows_affordable, spectrum_seconds
+from nncore.theory.of_config import predict_config, prediction_seconds
 
 RUNS = {
     "1-2-1 on 100 rows": RunConfig(dataset="parabola", n_samples=100, test_fraction=0, hidden=(2,), steps=3000),
@@ -45,6 +51,9 @@ LOOKED_AT = {
     "2 × 256 on 400 rows": RunConfig(n_samples=500, hidden=(256,) * 2, steps=30),
 }
 """Runs whose measurements are measured."""
+
+SICK = RunConfig(hidden=(8,) * 20, activation="sigmoid", steps=100)
+"""A run whose remedies are tried out."""
 
 CONSTANTS = ("SECONDS_PER_LAYER", "SECONDS_PER_ELEMENT", "SECONDS_PER_PRODUCT", "SECONDS_PER_BYTE")
 
@@ -81,11 +90,31 @@ def _measurements() -> Work:
                 curvature_seconds(config, 2),
                 partial(curvature, history, [0, len(history) - 1]),
             ),
+            f"pictures of units, {name}": (cost.units_seconds(config), partial(_units, history)),
+            f"theory, {name}": (prediction_seconds(config), partial(predict_config, config)),
+            f"singular values, {name}": (
+                spectrum_seconds(config),
+                partial(hidden_spectrum, config, rows_affordable(config)),
+            ),
+            f"loss along layers, {name}": (
+                landscape.seconds_per_point(history)
+                * landscape.line_points(history, history.layout.n_layers)
+                * history.layout.n_layers,
+                partial(landscape.along_layers, history, 0),
+            ),
             f"loss plane, {name}": (
                 landscape.seconds_per_point(history) * landscape.plane_side(history) ** 2,
                 partial(landscape.plane, history, landscape.path(history)),
             ),
         }
+    sick = run(SICK)
+    (found["remedies' trials, 20 × 8 sigmoid"],) = [
+        (trial_seconds(each, sick), partial(_tried, each, sick)) for each in verdict(sick) if each.rule == "vanishing"
+    ]
+    for form in ("csv", "parquet"):
+        file = io.BytesIO()
+        getattr(sick, f"to_{form}")(file)
+        found[f"reading {form}"] = (reading_seconds(file.tell(), form == "parquet"), partial(_read, file.getvalue()))
     seeds = SeedRuns(LOOKED_AT["10 × 32 on 256 rows"].replace(steps=50), 8)
     found["8 seeds, 10 × 32 on 256 rows"] = (seeds.seconds(), partial(run_seeds, seeds))
     grid = Grid(RunConfig(steps=50), {"depth": range(2, 12, 2), "gain": (0.5, 1.0, 2.0)})
@@ -94,6 +123,23 @@ def _measurements() -> Work:
         lambda: list(results(grid, DEFAULT_REPORT, workers=1)),
     )
     return found
+
+
+def _units(history: History) -> None:
+    """What the page Neurons shows of a layer."""
+    units.zones(history, 0)
+    for picture in (units.on_the_curve, units.layer_zones, units.responses):
+        picture(history, 0, 1)
+
+
+def _tried(found: Verdict, history: History) -> None:
+    trial.cache.clear()  # type: ignore[attr-defined]
+    for _ in tried_out(found, history):
+        pass
+
+
+def _read(content: bytes) -> None:
+    read_history(io.BytesIO(content))
 
 
 def _seconds(work: Callable[[], Any]) -> float:

@@ -86,6 +86,19 @@ def pass_seconds(config: RunConfig) -> float:
     return SECONDS_PER_LAYER * len(fans) + SECONDS_PER_ELEMENT * elements + 3 * SECONDS_PER_PRODUCT * products
 
 
+def units_seconds(config: RunConfig) -> float:
+    """Time of what is shown of single units at one record: a forward pass of the probe rows for each picture, and its zones."""
+    fans, rows = config.layout().fans, min(config.probe_size, config.n_train)
+    elements = rows * sum(fan_out for _, fan_out in fans)
+    products = rows * sum(fan_in * fan_out for fan_in, fan_out in fans)
+    return (
+        1e-3
+        + 10 * SECONDS_PER_LAYER * len(fans)
+        + 5 * SECONDS_PER_ELEMENT * elements
+        + 4 * SECONDS_PER_PRODUCT * products
+    )
+
+
 def seconds_per_step(config: RunConfig) -> float:
     """Time of one training step and its record, from the config's shapes alone."""
     constants = (SECONDS_PER_LAYER, SECONDS_PER_ELEMENT, SECONDS_PER_PRODUCT, SECONDS_PER_BYTE)

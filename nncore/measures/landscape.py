@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nncore.config.cost import seconds_per_step
+from nncore.config.cost import pass_seconds
 from nncore.history.history import BLOCK_BYTES, History, block_length, replay
 from nncore.measures.measurement import Measurement
 from nncore.model.layout import Array
@@ -132,10 +132,8 @@ def line_points(history: History, n_lines: int) -> int:
 
 
 def seconds_per_point(history: History) -> float:
-    """About what the loss at one θ costs: a third of a training step, on the probe rows, and the θ itself."""
-    config = history.config
-    per_step = seconds_per_step(config)
-    forward = per_step / 3 * len(history.probe_x) / max(config.batch_rows(), 1)
+    """About what the loss at one θ costs: a third of a pass over all rows, on the probe rows, and the θ itself."""
+    forward = pass_seconds(history.config) / 3 * len(history.probe_x) / history.config.n_samples
     return forward + SECONDS_PER_PARAMETER * history.layout.n_params
 
 

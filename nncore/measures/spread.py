@@ -14,14 +14,15 @@ OVER_TIME = 200
 SECONDS = 3.0
 """Estimated time that a chart over time may take where it needs all rows at every record."""
 
-FEWEST = 20
-"""Records that it has even where they take longer."""
+FEWEST, LONGEST_SECONDS = 20, 10.0
+"""Records that it has even where they take longer, up to so long; two where one pass takes that."""
 
 
 def affordable(history: History, at_most: int = OVER_TIME, seconds: float = SECONDS) -> np.ndarray:
-    """Evenly spread records, so many that a pass over all rows at each takes about these seconds; FEWEST at least."""
-    fitting = int(min(seconds / pass_seconds(history.config), at_most))
-    return history.even_records(min(max(fitting, FEWEST), at_most))
+    """Evenly spread records, so many that a pass over all rows at each takes about these seconds, and more up to FEWEST."""
+    each = pass_seconds(history.config)
+    fewest = min(FEWEST, max(int(LONGEST_SECONDS / each), 2))
+    return history.even_records(min(max(int(min(seconds / each, at_most)), fewest), at_most))
 
 
 def caveats(history: History, records: np.ndarray) -> tuple[str, ...]:

@@ -23,6 +23,9 @@ from nncore.theory.spectrum import jacobian_singular_values, jacobian_variance
 PRODUCTS = 2e9
 """Multiply-adds that one network's Jacobians may take: so many probe rows are looked at, eight at most."""
 
+SECONDS_PER_LAYER, SECONDS_PER_PRODUCT = 1e-3, 4e-11
+"""Of a layer with its rows, and of a multiply-add."""
+
 MOST_ROWS, MOST_TIMES, BINS = 8, 4.0, 60
 NOT_FINITE = "the Jacobian at initialization is not finite: take a smaller gain"
 ROUNDING = 1e-15
@@ -68,6 +71,23 @@ def partner(config: RunConfig) -> RunConfig:
     return config.replace(init=other, gain=min(gain, 100.0), init_scale=None)
 
 
+def spectrum_seconds(config: RunConfig) -> float:
+    """What `hidden_spectrum` of as many rows as are affordable takes, to a factor of about three; raises as `rows_affordable`."""
+    each, passes = _products(config)
+    return SECONDS_PER_LAYER * config.depth + SECONDS_PER_PRODUCT * (rows_affordable(config) * each + passes)
+
+
+def _products(config: RunConfig) -> tuple[int, int]:
+    """Multiply-adds of one probe row's Jacobian and its singular values, and of what is done once."""
+    widths = config.hidden
+    chain = sum(widths[0] * before * after for before, after in pairwise(widths))
+    svd = 4 * widths[0] * widths[-1] * min(widths[0], widths[-1])
+    passes = len(config.probe()[0]) * config.layout().n_params
+    if isinstance(INITIALIZERS[config.init], LayerSequentialUnitVariance):
+        passes = 2 * (config.depth + 1) * config.n_train * config.layout().n_params
+    return chain + svd, passes
+
+
 def rows_affordable(config: RunConfig) -> int:
     """Probe rows whose Jacobians fit into PRODUCTS multiply-adds, 1 to 8.
 
@@ -76,19 +96,14 @@ def rows_affordable(config: RunConfig) -> int:
     """
     if config.depth < 2:
         raise ValueError(f"a Jacobian between hidden layers needs two hidden layers or more; got depth {config.depth}")
-    widths = config.hidden
-    chain = sum(widths[0] * before * after for before, after in pairwise(widths))
-    svd = 4 * widths[0] * widths[-1] * min(widths[0], widths[-1])
-    passes = len(config.probe()[0]) * config.layout().n_params
-    if isinstance(INITIALIZERS[config.init], LayerSequentialUnitVariance):
-        passes = 2 * (config.depth + 1) * config.n_train * config.layout().n_params
-    needed = chain + svd + passes
+    each, passes = _products(config)
+    needed = each + passes
     if needed > MOST_TIMES * PRODUCTS:
         raise ValueError(
             f"the Jacobian of this network would take {needed:.1e} multiply-adds and "
             f"{MOST_TIMES * PRODUCTS:.1e} are allowed: make it narrower or shallower"
         )
-    return int(np.clip((PRODUCTS - passes) // (chain + svd), 1, MOST_ROWS))
+    return int(np.clip((PRODUCTS - passes) // each, 1, MOST_ROWS))
 
 
 def hidden_spectrum(config: RunConfig, rows: int) -> Spectrum:
