@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import socket
 import subprocess
 import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import nncore
 from nncore.command.arguments import whole
@@ -53,13 +58,42 @@ def dashboard_command(arguments: argparse.Namespace) -> int:
         *("--server.headless", str(arguments.headless).lower()),
         *(() if arguments.address in HERE else ("--server.allowedHosts", "*")),
     ]
-    try:
-        given = {RECORDED: place, FILE: Path(arguments.own).absolute() if arguments.own else None}
-        environment = os.environ | {name: str(each) for name, each in given.items() if each}
-        code = subprocess.call(command, cwd=ROOT if (ROOT / ".streamlit").exists() else None, env=environment)
-    except KeyboardInterrupt:
-        return 0
+    given = {RECORDED: place, FILE: Path(arguments.own).absolute() if arguments.own else None}
+    environment = os.environ | {name: str(each) for name, each in given.items() if each}
+    code = _call(command, ROOT if (ROOT / ".streamlit").exists() else None, environment)
     return code if code in (0, 1, 2) else 130 if code < 0 else 1
+
+
+def _call(command: list[str], folder: Path | None, environment: dict[str, str]) -> int:
+    """Run a command to its end and return its code, 0 after Ctrl-C; what ends this process ends that one, at the second time rudely."""
+    started: list[subprocess.Popen[bytes]] = []
+    heard: list[int] = []
+
+    def end(number: int, _: object) -> None:
+        heard.append(number)
+        for process in started:
+            process.terminate() if len(heard) == 1 else process.kill()
+
+    with _on_the_end(end):
+        started.append(subprocess.Popen(command, cwd=folder, env=environment))
+        if heard:  # before there was anybody to tell
+            started[0].terminate()
+        code = started[0].wait()
+    return 0 if signal.SIGINT in heard else code
+
+
+@contextmanager
+def _on_the_end(call: Callable[[int, Any], None]) -> Iterator[None]:
+    """Have a function called by Ctrl-C and SIGTERM; only a main thread can be told."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, call) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _check_free(address: str, port: int) -> None:

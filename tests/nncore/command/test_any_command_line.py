@@ -79,7 +79,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     asked = count()
     monkeypatch.setattr(Interrupt, "asked", lambda self: self.happened or next(asked) % 40 == 39)
     monkeypatch.setattr(schedule, "Processes", lambda workers: Here())
-    monkeypatch.setattr(dashboard.subprocess, "call", lambda command, cwd, env: 0)
+    monkeypatch.setattr(dashboard, "_call", lambda command, folder, environment: 0)
     monkeypatch.setattr("distributed.Client", _no_client)
     yield tmp_path
 

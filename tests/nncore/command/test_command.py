@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 
 import nncore
@@ -106,6 +107,32 @@ def test_ctrl_c_ends_a_sweep_and_keeps_the_runs_that_are_done(tmp_path: Path) ->
     assert 0 < done < 90_009
     assert f"{done:,} of 90,009 runs in s" in out
     assert "Go on with: nncore sweep s --resume" in out
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda each: each.name)
+def test_a_dashboard_that_is_ended_ends_its_server(number: signal.Signals, tmp_path: Path) -> None:
+    with socket.socket() as listener:
+        listener.bind(("localhost", 0))
+        port = listener.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "nncore", "dashboard", "--headless", "--port", str(port)],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    servers: list[psutil.Process] = []
+    try:
+        until(lambda: servers.extend(psutil.Process(process.pid).children()) or servers)
+        process.send_signal(number)
+        _, said = process.communicate(timeout=PATIENCE)
+        assert "Traceback" not in said
+        until(lambda: not any(each.is_running() for each in servers))
+    finally:
+        for each in servers:
+            if each.is_running():
+                each.kill()
 
 
 # In this process --------------------------------------------------------------------------------------------
@@ -375,7 +402,7 @@ def test_the_dashboard_is_started_with_streamlit(monkeypatch: pytest.MonkeyPatch
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = str(listener.getsockname()[1])
-    monkeypatch.setattr(dashboard.subprocess, "call", lambda command, cwd, env: called.append(command) or 0)
+    monkeypatch.setattr(dashboard, "_call", lambda command, folder, environment: called.append(command) or 0)
     assert main(["dashboard", "--port", port, "--headless"]) == 0
     assert called[0][1:4] == ["-m", "streamlit", "run"]
     assert Path(called[0][4]).name == "served.py" and port in called[0]
