@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+FOOTER_BYTES = 16 * 2**20
+"""Largest description of a file's columns that is read: parsing it takes about twenty times its bytes of memory."""
+
+
 def write_parquet(history: History, target: Target, excerpt: Excerpt = WHOLE) -> None:
     """Write a history as Parquet (zstd) to a path or a binary file, one row group after the other.
 
@@ -51,6 +55,7 @@ def read_parquet(source: Target, memory_budget: int | None = None) -> History:
     import pyarrow.parquet as pq
 
     with opened(source) as file, not_a_history("Parquet", pa.ArrowException, OSError):
+        _check_footer(file)
         parquet = pq.ParquetFile(file)
         metadata = parquet.schema_arrow.metadata or {}
         if b"nncore" not in metadata:
@@ -64,6 +69,7 @@ def read_parquet(source: Target, memory_budget: int | None = None) -> History:
             if parquet.schema_arrow.field(field.name).type != field.type:
                 raise ValueError(f"column {field.name} must be {field.type}")
         arrays = empty_arrays(config, parquet.metadata.num_rows, memory_budget)
+        _check_counts(parquet.metadata, {name: array.size // max(len(array), 1) for name, array in arrays.items()})
         start = 0
         for group in range(parquet.num_row_groups):
             table = parquet.read_row_group(group, columns=list(arrays))
@@ -74,6 +80,31 @@ def read_parquet(source: Target, memory_budget: int | None = None) -> History:
             start += len(table)
         probe = unpacked(facts["probe_x"]), unpacked(facts["probe_y"])
         return history_of(config, facts, arrays, probe)
+
+
+def _check_footer(file: IO[bytes]) -> None:
+    """Raise ValueError where the description of the columns at a file's end is too long to be a history's."""
+    begin = file.tell()
+    file.seek(-8, io.SEEK_END)
+    size = int.from_bytes(file.read(4), "little")
+    file.seek(begin)
+    if size > FOOTER_BYTES:
+        raise ValueError(
+            f"the description of its columns has {size / 2**20:,.0f} MB and {FOOTER_BYTES / 2**20:,.0f} MB are read"
+        )
+
+
+def _check_counts(metadata: Any, widths: dict[str, int]) -> None:
+    """Raise ValueError where a column holds more numbers than its records: a few bytes may stand for any number of them."""
+    if sum(metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)) != metadata.num_rows:
+        raise ValueError("its parts do not have the records that it says")
+    for group in map(metadata.row_group, range(metadata.num_row_groups)):
+        for column in map(group.column, range(group.num_columns)):
+            name = column.path_in_schema.split(".")[0]
+            if name in widths and column.num_values != group.num_rows * widths[name]:
+                raise ValueError(
+                    f"column {name} holds {column.num_values:,} numbers and its records have {group.num_rows * widths[name]:,}"
+                )
 
 
 def parquet_size(history: History, excerpt: Excerpt = WHOLE) -> int:
