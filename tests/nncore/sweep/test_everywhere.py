@@ -114,6 +114,27 @@ def test_a_dask_cluster_gives_the_same_table_though_a_worker_is_killed(
         assert same_bits(table(tmp_path / "t"), longer)
 
 
+def test_a_scheduler_that_dies_and_comes_back_loses_no_run(longer: pa.Table, tmp_path: Path) -> None:
+    folder = tmp_path / "s"
+    for name in ("before", "after"):
+        (tmp_path / name).mkdir()
+    with dask_cluster(tmp_path / "before") as (address, _):
+
+        def kill_it(finished: int) -> None:
+            if finished > 100:
+                children = psutil.Process().children()
+                (scheduler,) = [each for each in children if "distributed.cli.dask_scheduler" in each.cmdline()]
+                scheduler.kill()
+
+        with pytest.raises(ConnectionError, match="its cluster is gone"):
+            exhaust(write(folder, LONGER, scheduler=address), kill_it)
+    done = len(Folder.open(folder).done())
+    assert 100 < done < len(LONGER)
+    with dask_cluster(tmp_path / "after") as (address, _):
+        assert exhaust(write(folder, LONGER, resume=True, scheduler=address)) == len(LONGER) - done
+    assert same_bits(table(folder), longer)
+
+
 # Somebody is killed -----------------------------------------------------------------------------------------
 
 
