@@ -88,3 +88,22 @@ def saved(page: Page, button: str, path: Path) -> Path:
         page.get_by_role("button", name=button).click()
     caught.value.save_as(path)
     return path
+
+
+def test_a_file_near_the_limit_is_read_and_one_above_it_refused_in_a_sentence(
+    new_page, app_url: str, tmp_path: Path
+) -> None:
+    near, above = tmp_path / "near.parquet", tmp_path / "above.parquet"
+    for file, size in ((near, 199_000_000), (above, 201_000_000)):
+        with file.open("wb") as opened:  # mostly a hole, so that it takes no disk
+            opened.write(b"PAR1")
+            opened.truncate(size)
+    page = new_page(expected_errors=DEEP_LINK)
+    page.goto(f"{app_url}/open_file")
+    page.locator("input[type=file]").set_input_files(near)
+    alert = page.get_by_test_id("stAlert")
+    expect(alert).to_contain_text("its bytes do not read as Parquet")
+    wait_idle(page)
+    page.locator("input[type=file]").set_input_files(above)
+    expect(page.get_by_test_id("stFileUploader")).to_contain_text("200.0MB or smaller")
+    expect(page.get_by_test_id("stException")).to_have_count(0)
