@@ -53,6 +53,7 @@ def plotted(thing: History | Recorded, name: str, step: int | None, dark: bool) 
         "title": {"text": title, "font": style.font(15), "x": 0.01, "y": 0.98, "yanchor": "top"},
         "paper_bgcolor": style.background,
         "plot_bgcolor": style.background,
+        "legend": {"yref": "paper", "y": 1.02, "yanchor": "bottom"},  # the title stands above it
         "margin": {"l": 8, "r": 16, "t": 100, "b": 8},
         "height": HEIGHT,
     }

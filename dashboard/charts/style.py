@@ -16,6 +16,10 @@ CIVIDIS = "Cividis"
 POWERS = 1.25
 """plotly.js writes powers of ten so much larger than other ticks."""
 
+ABOVE = {"yref": "container", "y": 1, "yanchor": "top"}
+"""A legend at the chart's upper edge, whose rows take their room from the plot: measured from the plot, as plotly.js does by
+default, it keeps the place that it had at another width."""
+
 # Viridis at eleven even places, as matplotlib and plotly have it.
 _VIRIDIS = np.array(
     [
@@ -118,8 +122,7 @@ class Style:
                 "orientation": "h",
                 "x": 0,
                 "xanchor": "left",
-                "y": 1.02,
-                "yanchor": "bottom",
+                **ABOVE,
                 "font": self.font(12),
                 "bgcolor": "rgba(0,0,0,0)",
             },

@@ -168,7 +168,7 @@ def fit_curve(measured: Measurement, step: int, style: Style) -> Figure:
             "logistic_fit",
             xaxis={"title": {"text": "x"}},
             yaxis={"title": {"text": "P and y"}, "range": [-0.08, 1.08]},
-            margin={"t": 52},
+            margin={"t": 34},
         ),
     }
 
@@ -317,6 +317,6 @@ def curve(measured: Measurement, x: float, moved: bool, style: Style) -> Figure:
             xaxis={"title": {"text": "x"}},
             yaxis={"title": {"text": "y"}},
             shapes=[_guide("x", x, style), _guide("y", 0.0, style)],
-            margin={"t": 52},
+            margin={"t": 34},
         ),
     }

@@ -35,9 +35,6 @@ ZONE_LABELS = {"flat": "flat: passes < 1 %", "bend": "bend", "linear": "nearly l
 PANELS = {"y": (0.67, 1.0), "y2": (0.36, 0.61), "y3": (0.0, 0.3)}
 """Heights of phi, phi' and the strips of the units."""
 
-BELOW = {"yref": "container", "y": 0.0, "yanchor": "bottom"}
-"""A legend below the axis: above the panels a phone shows the chart's tools."""
-
 FEW, GAP = 12, 2
 """Units whose strips are named with their kind; empty cells between two little pictures."""
 
@@ -82,13 +79,7 @@ def on_the_curve(
                 }
             )
     shapes, annotations = _shading(activation, grid, low, high, style)
-    layout = style.layout(
-        "units_on_their_curve",
-        shapes=shapes,
-        annotations=annotations,
-        legend=BELOW,
-        margin={"t": 12, "b": 84 if by == "target" and len(classes) > 4 else 66 if by == "target" and classes else 8},
-    )
+    layout = style.layout("units_on_their_curve", shapes=shapes, annotations=annotations, margin={"t": 12})
     axis = layout["yaxis"]
 
     def panel(name: str, title: str, **more: Any) -> dict[str, Any]:
@@ -290,8 +281,7 @@ def zones(measured: Measurement, layer: int, style: Style) -> Figure:
             barmode="stack",
             bargap=0.12,
             shapes=[marked],
-            legend=BELOW | {"traceorder": "normal"},
-            margin={"t": 30, "b": 84},
+            legend={"traceorder": "normal"},
         ),
     }
 

@@ -37,9 +37,6 @@ SINGULAR = Text(
     "an error are lost on the way, even where their mean square is kept.",
 )
 
-INSIDE = {"orientation": "v", "x": 0.02, "y": 0.98, "yanchor": "top"}
-"""A legend in the upper left corner, where the tail of small values leaves room."""
-
 
 def staircase(measured: Measurement, symbol: str, style: Style) -> Figure:
     """A map, the diagonal, and the path from layer to layer."""
@@ -152,8 +149,6 @@ def singular_values(measured: Measurement, style: Style) -> Figure:
                 "range": [0, 1.08 * max(float(measured["share"].max()), 0.05)],
             },
             annotations=annotations,
-            legend=INSIDE | {"bgcolor": fade(style.background, 0.7)},
-            margin={"t": 30},
         ),
     }
 
