@@ -39,13 +39,18 @@ def measured_on_both(parent: Training, fork: Training, function: Callable[..., T
 
 
 def page() -> None:
-    """The parent is the sidebar's run; below its step slider the change, and what the fork made of it."""
+    """The parent is the sidebar's run; below the verdict the change, and what the fork made of it.
+
+    On a projector the charts stand above the form, whose rows would push them off the screen.
+    """
     parent = sidebar_run.training()
     if parent is None:
         return
-    headline = st.container()
+    headline, upper, lower = st.container(), st.container(), st.container()
+    settings, results = (lower, upper) if theme.is_large() else (upper, lower)
     try:
-        config = form.chosen(parent.history, parent.measured(suggested_fork))
+        with settings:
+            config = form.chosen(parent.history, parent.measured(suggested_fork))
         fork = finished_run(config, FORK, parent)
         if fork is not None:
             fork.history  # noqa: B018 (raises what stopped it)
@@ -57,10 +62,11 @@ def page() -> None:
         return
     with headline:
         show_verdict(parent, fork)
-    if len(fork.history) > 1 or fork.history.divergence:
-        over_time(parent, fork)
-    else:
-        st.info("The fork ends where it begins. Fork earlier, or add Steps to the settings to change.")
+    with results:
+        if len(fork.history) > 1 or fork.history.divergence:
+            over_time(parent, fork)
+        else:
+            st.info("The fork ends where it begins. Fork earlier, or add Steps to the settings to change.")
     downloads.show(fork)
 
 
@@ -78,7 +84,7 @@ def show_verdict(parent: Training, fork: Training) -> None:
         else f":blue-badge[:material/call_split: Fork at step {config.at}]"
     )
     with st.container(border=True, key="f_headline"):
-        left, right = st.columns([3.6, 1], vertical_alignment="center")
+        left, right = st.columns([6, 1], vertical_alignment="center")
     changed = description(config)
     left.markdown(f"{badge} {changed}{'. ' if changed else ''}{words}")
     with right:
