@@ -227,7 +227,8 @@ def update_ratio(measured: Measurement, style: Style, step: int) -> Figure:
     values = measured["update_ratio"]
     figure = layer_lines(measured, "update_ratio", style, step)
     shown = np.append(values[np.isfinite(values) & (values > 0)], 1e-3)
-    figure["layout"]["yaxis"] |= log_axis("‖ΔW‖ / ‖W‖", **log_ticks(shown))
+    axis = figure["layout"]["yaxis"] | log_axis("‖ΔW‖ / ‖W‖", **log_ticks(shown))
+    figure["layout"]["yaxis"] = style.ticked(axis)
     figure["layout"]["shapes"].append(guide_line(1e-3, style))
     figure["layout"]["annotations"] = [
         {

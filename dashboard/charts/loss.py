@@ -66,7 +66,7 @@ def performance(measured: Measurement, style: Style, step: int) -> Figure:
         hover = "one answer for every input: %{y:.4g}<extra></extra>"
         traces.append(line(steps, measured["guess"], "a guess", style.theory, hover, width=1.5, dash="dot"))
     losses = np.stack([measured[f"{part}_loss"] for part in ("train", "test")])
-    layout["yaxis"] = merge(layout["yaxis"], loss_axis(losses))
+    layout["yaxis"] = style.ticked(merge(layout["yaxis"], loss_axis(losses)))
     return {"data": traces, "layout": layout}
 
 

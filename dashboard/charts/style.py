@@ -131,10 +131,13 @@ class Style:
             "meta": {"name": name},
         }
         layout = merge(layout, changes)
-        for name in [name for name in layout if name[1:5] == "axis" and layout[name].get("type") == "log"]:
-            ticks = axis["tickfont"] | {"size": round(axis["tickfont"]["size"] / POWERS)}
-            layout[name] = {"tickfont": ticks} | {key: each for key, each in layout[name].items() if key != "tickfont"}
-        return layout
+        return layout | {name: self.ticked(each) for name, each in layout.items() if name[1:5] == "axis"}
+
+    def ticked(self, axis: dict[str, Any]) -> dict[str, Any]:
+        """The axis, with powers of ten as large as other ticks where it is logarithmic."""
+        if axis.get("type") != "log":
+            return axis
+        return axis | {"tickfont": axis["tickfont"] | {"size": round(12 * self.scale / POWERS)}}
 
 
 LIGHT = Style(

@@ -53,13 +53,15 @@ def _lines(
     ]
 
 
-def _panels(layout: dict[str, Any], *titles_and_domains: tuple[dict[str, Any], tuple[float, float]]) -> None:
+def _panels(
+    style: Style, layout: dict[str, Any], *titles_and_domains: tuple[dict[str, Any], tuple[float, float]]
+) -> None:
     """Y axes above each other, on one x axis below the lowest."""
     base = layout["yaxis"]
     for place, (changes, domain) in enumerate(titles_and_domains):
         title = base["title"] | changes.pop("title", {})
         name = "yaxis" if place == 0 else f"yaxis{place + 1}"
-        layout[name] = base | changes | {"title": title, "domain": list(domain)}
+        layout[name] = style.ticked(base | changes | {"title": title, "domain": list(domain)})
     layout["xaxis"] = layout["xaxis"] | {"anchor": f"y{len(titles_and_domains)}"}
 
 
@@ -102,9 +104,9 @@ def scores(measured: Measurement, style: Style, step: int) -> Figure:
             "tickformat": ".0%",
             "nticks": 3,
         }
-        _panels(layout, (losses, (0.6, 1)), (difference, (0.32, 0.54)), (share, (0, 0.26)))
+        _panels(style, layout, (losses, (0.6, 1)), (difference, (0.32, 0.54)), (share, (0, 0.26)))
     else:
-        _panels(layout, (losses, (0.44, 1)), (difference, (0, 0.36)))
+        _panels(style, layout, (losses, (0.44, 1)), (difference, (0, 0.36)))
     return {"data": traces, "layout": layout}
 
 
@@ -130,6 +132,7 @@ def flow(measured: Measurement, style: Style) -> Figure:
         traces.append(line(layers, factor, f"{label}, fork / parent", colour, hover, width=1.5, **below))
     layout = style.layout("fork_flow", xaxis=layer_axis(len(layers)), shapes=[_one(style)])
     _panels(
+        style,
         layout,
         (log_axis("norm", **_few_ticks(np.concatenate(shown))), (0.42, 1)),
         (_ratio_axis(np.concatenate(factors)), (0, 0.34)),
@@ -147,7 +150,7 @@ def distance(measured: Measurement, style: Style, step: int) -> Figure:
     if not (values > 0).any():  # a log axis would be empty
         figure = layer_lines(measured, "distance", style, step)
         changes = {"title": {"text": "‖W fork − W parent‖"}, "range": [-1, 1], "tickvals": [0]}
-    figure["layout"]["yaxis"] = merge(figure["layout"]["yaxis"], changes)
+    figure["layout"]["yaxis"] = style.ticked(merge(figure["layout"]["yaxis"], changes))
     return figure
 
 
@@ -190,6 +193,7 @@ def updates(measured: Measurement, style: Style, step: int) -> Figure:
     ratios = np.concatenate([measured[f"{who}_update_ratio"][:, places].ravel() for who in ("parent", "fork")])
     layout = style.layout("fork_updates", xaxis=step_axis(steps), shapes=[step_line(style, step), _one(style)])
     _panels(
+        style,
         layout,
         (log_axis("‖ΔW‖ / ‖W‖", **_few_ticks(ratios)), (0.42, 1)),
         (_ratio_axis(measured["factor"][:, places].ravel()), (0, 0.34)),

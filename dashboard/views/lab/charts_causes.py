@@ -178,7 +178,9 @@ def precision(measured: Measurement, style: Style) -> Figure:
         "precision", xaxis=layer_axis(len(layers), anchor="y2", showgrid=False), meta=layers_along("x", len(layers))
     )
     base = layout["yaxis"]
-    layout["yaxis"] = merge(base, log_axis("δ norm", domain=[0.36, 1], **log_ticks(measured["delta_norm"])))
+    layout["yaxis"] = style.ticked(
+        merge(base, log_axis("δ norm", domain=[0.36, 1], **log_ticks(measured["delta_norm"])))
+    )
     layout["yaxis2"] = merge(base, {"domain": [0, 0.28], "autorange": "reversed", "showgrid": False})
     return {"data": traces, "layout": layout}
 

@@ -345,8 +345,10 @@ def layers(measured: Measurement, layer: int, style: Style) -> Figure:
     both = np.concatenate([measured["weight_factor"], measured["slope_factor"], [1.0]])
     layout = style.layout("layer_factors", xaxis=layer_axis(len(number), anchor="y2"))
     axis = layout["yaxis"]
-    layout["yaxis"] = merge(axis, log_axis("‖∂E/∂z‖", domain=[0.52, 1], **log_ticks(measured["delta_norm"])))
-    layout["yaxis2"] = merge(axis, log_axis("factor", domain=[0, 0.42], **log_ticks(both)))
+    layout["yaxis"] = style.ticked(
+        merge(axis, log_axis("‖∂E/∂z‖", domain=[0.52, 1], **log_ticks(measured["delta_norm"])))
+    )
+    layout["yaxis2"] = style.ticked(merge(axis, log_axis("factor", domain=[0, 0.42], **log_ticks(both))))
     layout["shapes"] = [level(1.0, style) | {"yref": "y2"}]
     return {"data": traces, "layout": layout}
 
