@@ -6,6 +6,7 @@ from typing import Any
 
 import streamlit as st
 
+from dashboard.controls import CONTROLS_CSS, CONTROLS_JS
 from dashboard.plot import FRAMES_JS
 from dashboard.plot.encoding import encode
 
@@ -13,8 +14,8 @@ _FOLDER = Path(__file__).parent
 _mount = st.components.v2.component(
     "nncore_network",
     html=(_FOLDER / "network.html").read_text(encoding="utf-8"),
-    css=(_FOLDER / "network.css").read_text(encoding="utf-8"),
-    js=FRAMES_JS + (_FOLDER / "network.js").read_text(encoding="utf-8"),
+    css=CONTROLS_CSS + (_FOLDER / "network.css").read_text(encoding="utf-8"),
+    js=CONTROLS_JS + FRAMES_JS + (_FOLDER / "network.js").read_text(encoding="utf-8"),
     isolate_styles=False,  # what follows a chosen layer, and the player, is outside
 )
 
@@ -58,8 +59,8 @@ def network(
 _mount_theta = st.components.v2.component(
     "nncore_theta",
     html=(_FOLDER / "theta.html").read_text(encoding="utf-8"),
-    css=(_FOLDER / "theta.css").read_text(encoding="utf-8"),
-    js=(_FOLDER / "theta.js").read_text(encoding="utf-8"),
+    css=CONTROLS_CSS + (_FOLDER / "theta.css").read_text(encoding="utf-8"),
+    js=CONTROLS_JS + (_FOLDER / "theta.js").read_text(encoding="utf-8"),
 )
 
 

@@ -4,12 +4,12 @@ const SVG = "http://www.w3.org/2000/svg";
 const SAID = 28, NUMBERS = 20, TRACE = 92, GAP = 10; // pixels: the line of words, the row of layers, the trace of δ
 const LEFT = 46, RIGHT = 14;
 const DARKEST = 0.05; // opacity of an edge whose gradient is below the scale
+const WORDS = "Walk back";
 const PULSE = { least: 1400, most: 3600, ofLayer: 200 }; // milliseconds
 const SUPERSCRIPT = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
 
 const networks = new WeakMap(); // root element -> its network
 
-const isStill = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 const clamp = (value, low = 0, high = 1) => Math.min(Math.max(value, low), high);
 
 function node(name, attributes, parent) {
@@ -212,8 +212,10 @@ function stage({ scene: { logs, layers } }, layer) {
 function pulse(network) {
   const { layers } = network.scene;
   cancelAnimationFrame(network.frame);
+  finish(network);
   if (isStill() || layers < 2) return walk(network, 0);
   const lasts = clamp(PULSE.ofLayer * layers, PULSE.least, PULSE.most), mine = (network.walking = {});
+  showMoving(network.root, true);
   let began;
   network.frames = 0;
   const step = (now) => {
@@ -231,8 +233,19 @@ function pulse(network) {
 
 function finish(network, milliseconds = 0) {
   network.walking = null;
+  showMoving(network.root, false, WORDS);
   network.root.dataset.pulse = "arrived";
   if (milliseconds) network.root.dataset.rate = (network.frames / (milliseconds / 1000)).toFixed(1);
+}
+
+// The walk can be held at any layer, and taken layer by layer; past either end stands the whole network.
+function press(network, does) {
+  const { layers } = network.scene, here = Math.round(network.at);
+  if (does === "play" && !network.walking) return pulse(network);
+  finish(network);
+  if (does === "play") return;
+  const next = { back: here ? here + 1 : 1, forward: here ? here - 1 : layers, first: layers, last: 0 }[does];
+  walk(network, next > layers ? 0 : next);
 }
 
 // What is pointed at ------------------------------------------------------------------------------------------
@@ -408,13 +421,11 @@ function create(root) {
   network.svg.addEventListener("click", (event) => choose(network, event.target));
   root.addEventListener("keydown", (event) => key(network, event));
   root.addEventListener("blur", () => point(network, null));
-  for (const button of root.querySelectorAll("button")) {
-    const does = button.dataset.does;
-    button.addEventListener("click", () => (does === "pulse" ? pulse(network) : save(network, does)));
-  }
+  for (const button of root.querySelectorAll("[data-saves]")) button.addEventListener("click", () => save(network, button.dataset.saves));
+  makeControls(find(".nncore-controls"), (does) => press(network, does));
   network.follow = ({ detail: { run, frame } }) => {
     if (run !== network.playing?.run) return;
-    network.walking = null;
+    if (network.walking) finish(network);
     take(network, network.playing.figure(frame));
     draw(network);
     root.dataset.frame = frame;

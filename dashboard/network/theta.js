@@ -6,7 +6,6 @@ const TELL_EVERY = 250; // milliseconds between two values that a drag sends
 
 const networks = new WeakMap(); // root element -> its network
 
-const isStill = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 const written = (value) => String(Number(value.toPrecision(4))).replace("-", "−");
 
 function within({ limit, step }, value) {
@@ -120,19 +119,31 @@ function stand(network, stage) {
 
 function back(network) {
   const last = network.data.stages.length;
-  clearTimeout(network.walking);
+  hold(network);
   if (isStill()) return stand(network, last);
   const step = () => {
     stand(network, network.stage + 1);
     if (network.stage < last) network.walking = setTimeout(step, A_STAGE);
+    else hold(network);
   };
   stand(network, 0);
   network.walking = setTimeout(step, A_STAGE / 2);
+  showMoving(network.root, true);
 }
 
-function next(network) {
+function hold(network) {
   clearTimeout(network.walking);
-  stand(network, network.stage < network.data.stages.length ? network.stage + 1 : 0);
+  network.walking = null;
+  showMoving(network.root, false, "Way back");
+}
+
+function press(network, does) {
+  const last = network.data.stages.length, here = network.stage;
+  if (does === "play" && !network.walking) return back(network);
+  hold(network);
+  if (does === "play") return;
+  const next = { first: 0, back: here - 1, forward: here < last ? here + 1 : 0, last }[does];
+  stand(network, Math.max(next, 0));
 }
 
 // Life -------------------------------------------------------------------------------------------------------------
@@ -151,7 +162,7 @@ function draw(network) {
   const isAnswered = data.serial >= network.serial && !network.telling && !network.drag;
   if (network.moved && !isAnswered) write(network, network.moved.k, network.moved.value);
   if (hadFocus) place(network, hadFocus).focus({ preventScroll: true });
-  for (const button of network.root.querySelectorAll("button")) button.hidden = !data.stages.length;
+  network.root.querySelector(".nncore-controls").hidden = !data.stages.length;
 }
 
 function create(root) {
@@ -162,8 +173,8 @@ function create(root) {
   // While the pointer is captured the root is the target of every click.
   root.addEventListener("dblclick", () => network.gripped !== null && type(network, network.gripped));
   root.addEventListener("keydown", (event) => key(network, event));
-  root.querySelector('[data-does="back"]').addEventListener("click", () => back(network));
-  root.querySelector('[data-does="next"]').addEventListener("click", () => next(network));
+  makeControls(root.querySelector(".nncore-controls"), (does) => press(network, does));
+  hold(network);
   return network;
 }
 

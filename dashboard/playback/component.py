@@ -8,14 +8,16 @@ from typing import Any
 
 import streamlit as st
 
+from dashboard.controls import CONTROLS_CSS, CONTROLS_JS
+
 KEY = "player"
 
 _FOLDER = Path(__file__).parent
 _mount = st.components.v2.component(
     "nncore_player",
     html=(_FOLDER / "player.html").read_text(encoding="utf-8"),
-    css=(_FOLDER / "player.css").read_text(encoding="utf-8"),
-    js=(_FOLDER / "player.js").read_text(encoding="utf-8"),
+    css=CONTROLS_CSS + (_FOLDER / "player.css").read_text(encoding="utf-8"),
+    js=CONTROLS_JS + (_FOLDER / "player.js").read_text(encoding="utf-8"),
     isolate_styles=False,  # while playing, its style sheet hides the step slider, whose place it takes
 )
 

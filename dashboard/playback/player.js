@@ -1,13 +1,11 @@
 // The player: names a frame to the charts, waits until those in sight are drawn, and names the next.
 
-const PLAY = "M8 5v14l11-7z", PAUSE = "M6 5h4v14H6zM14 5h4v14h-4z";
 const FRAMES_A_SECOND = 5;
 const MOST_LEFT_OUT = 3; // frames between two that are shown
 const SETTLE = 600; // milliseconds without a move of the track until the page shows that step exactly
 
 const players = new WeakMap(); // root element -> its player
 
-const isStill = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 // All charts that follow the run draw this frame; resolves when those in sight have.
@@ -72,12 +70,10 @@ function draw(player) {
   document.body.classList.toggle("nncore-playing", Boolean(playing));
   player.trackLabel.hidden = !playing;
   if (playing) player.track.max = playing.steps.length - 1;
-  const moves = Boolean(clock || player.isWaiting);
-  player.button.querySelector("path").setAttribute("d", moves ? PAUSE : PLAY);
-  player.button.querySelector("span").textContent = moves ? "Pause" : "Play";
+  showMoving(player.root, clock || player.isWaiting);
   const record = player.target ?? data.record;
   for (const button of player.buttons) {
-    if (button === player.button) continue;
+    if (button.dataset.does === "play") continue;
     const isBackward = ["first", "back"].includes(button.dataset.does);
     // aria-disabled keeps the keyboard's focus where it is when an end is reached
     button.setAttribute("aria-disabled", !playing && (isBackward ? record <= 0 : record >= data.last));
@@ -128,10 +124,10 @@ function create(root) {
   const find = (selector) => root.querySelector(selector);
   const player = {
     root, track: find("input"), trackLabel: find("label"), output: find("output"), speed: find("select"),
-    said: find(".nncore-player-said"), buttons: [...root.querySelectorAll("button")], button: find(".nncore-player-play"),
+    said: find(".nncore-player-said"), buttons: [...root.querySelectorAll("button")],
     frame: 0, playing: null, clock: null, isWaiting: false,
   };
-  for (const button of player.buttons) button.addEventListener("click", () => press(player, button.dataset.does));
+  makeControls(find(".nncore-controls"), (does) => press(player, does));
   player.track.addEventListener("input", () => scrub(player));
   player.track.addEventListener("change", () => {
     clearTimeout(player.settling);

@@ -6,6 +6,7 @@ from typing import Any, TypedDict
 
 import streamlit as st
 
+from dashboard.controls import MOTION_JS
 from dashboard.plot.encoding import encode
 from dashboard.plot.library import library_path
 
@@ -20,7 +21,7 @@ _mount = st.components.v2.component(
     html='<div class="nncore-plot" role="figure" tabindex="0">'
     '<div class="nncore-plot-graph"></div><div class="nncore-plot-mark" hidden></div><p class="nncore-plot-message" role="alert" hidden></p></div>',
     css=(_FOLDER / "plot.css").read_text(encoding="utf-8"),
-    js=FRAMES_JS + (_FOLDER / "plot.js").read_text(encoding="utf-8"),
+    js=MOTION_JS + FRAMES_JS + (_FOLDER / "plot.js").read_text(encoding="utf-8"),
     isolate_styles=False,  # plotly.js writes its style sheet into the page, which a shadow root does not see
 )
 

@@ -35,7 +35,7 @@ function library(path) {
 function themed(layout, data, root) {
   const given = { ...layout.template?.layout?.font, ...layout.font };
   const { width, height, transition, ...rest } = layout;
-  const stillness = matchMedia("(prefers-reduced-motion: reduce)").matches || !transition;
+  const stillness = isStill() || !transition;
   return {
     uirevision: data.key,
     // A finger that drags scrolls the page; the toolbar's zoom button makes it draw a box.

@@ -40,9 +40,8 @@ function press(event) {
   if (!(event.key in WAYS) && !chosen) return;
   event.preventDefault();
   event.stopPropagation(); // a focused slider would take the key for itself
-  const isStill = matchMedia("(prefers-reduced-motion: reduce)").matches;
   const top = chosen ? main().scrollTop + chosen.top - line : WAYS[event.key] > 0 ? main().scrollHeight : 0;
-  main().scrollTo({ top, behavior: isStill ? "instant" : "smooth" });
+  main().scrollTo({ top, behavior: isStill() ? "instant" : "smooth" });
 }
 
 export default function () {

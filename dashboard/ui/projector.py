@@ -9,13 +9,14 @@ from urllib.parse import urlencode
 import segno
 import streamlit as st
 
+from dashboard.controls import MOTION_JS
 from dashboard.state.session import LARGE, session
 from dashboard.ui.svg import draw
 
 _mount = st.components.v2.component(
     "nncore_projector",
     html="",
-    js=Path(__file__).with_suffix(".js").read_text(encoding="utf-8"),
+    js=MOTION_JS + Path(__file__).with_suffix(".js").read_text(encoding="utf-8"),
     isolate_styles=False,  # what it scrolls is outside
 )
 

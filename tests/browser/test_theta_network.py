@@ -88,7 +88,7 @@ def test_the_way_back_comes_stage_by_stage_with_the_measured_gradient(new_page: 
         words = f"{gradient[k]:.3g}".replace("-", "−")
         stage = drawing.locator("g[data-stage]").filter(has_text=words)
         assert stage.count() >= 1, f"θ{k}: {words}"
-    next_stage = drawing.get_by_role("button", name="Next")
+    next_stage = drawing.get_by_role("button", name="Next stage")
     next_stage.click()  # after the last it begins anew
     expect(drawing).to_have_attribute("data-stage", "0")
     assert drawing.locator("[data-stage].shown").count() == 0

@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "dashboard"
 
 FLOORS = (
+    {"controls"},
     {"plot", "jobs", "words"},
     {"charts", "network"},
     {"state.lessons", "state.session"},

@@ -1,0 +1,3 @@
+// Whether the reader has asked for nothing to move.
+const isStill = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+
