@@ -10,7 +10,7 @@ import streamlit as st
 _FOLDER = Path(__file__).parent
 _mount = st.components.v2.component(
     "nncore_following",
-    html='<div class="nncore-following"></div>',
+    html=(_FOLDER / "following.html").read_text(encoding="utf-8"),
     css=(_FOLDER / "following.css").read_text(encoding="utf-8"),
     js=(_FOLDER / "following.js").read_text(encoding="utf-8"),
     isolate_styles=False,  # the player's style sheet finds it

@@ -18,8 +18,7 @@ FRAMES_JS = (_FOLDER / "frames.js").read_text(encoding="utf-8")
 
 _mount = st.components.v2.component(
     "nncore_plot",
-    html='<div class="nncore-plot" role="figure" tabindex="0">'
-    '<div class="nncore-plot-graph"></div><div class="nncore-plot-mark" hidden></div><p class="nncore-plot-message" role="alert" hidden></p></div>',
+    html=(_FOLDER / "plot.html").read_text(encoding="utf-8"),
     css=(_FOLDER / "plot.css").read_text(encoding="utf-8"),
     js=MOTION_JS + FRAMES_JS + (_FOLDER / "plot.js").read_text(encoding="utf-8"),
     isolate_styles=False,  # plotly.js writes its style sheet into the page, which a shadow root does not see

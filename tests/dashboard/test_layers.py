@@ -22,7 +22,7 @@ FLOORS = (
     {"state"},
     {"playback"},
     {"views"},
-    {"app", "notebook"},
+    {"app", "notebook", "site"},
     {"served"},
 )
 """Imports go from later floors to earlier ones, or stay on their own. A module that is named stands apart from its room."""

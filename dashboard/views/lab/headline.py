@@ -45,14 +45,15 @@ def show(training: Training, record: int, play: Playback) -> st.delta_generator.
         played = play.fewer(FOLLOWED)
         with words:
             following(
-                played.said(lambda each: _spoken(played.measured(judged, each)[0]), record), "words", key="words_played"
+                played.said(lambda each: spoken(played.measured(judged, each)[0]), record), "words", key="words_played"
             )
     else:
         words.markdown(training.measured(headline, record, found).markdown())
     return mend
 
 
-def _spoken(said: Headline) -> dict[str, str]:
+def spoken(said: Headline) -> dict[str, str]:
+    """A headline as `following` draws it."""
     return {"colour": said.badge.colour, "title": said.badge.title, "text": said.sentences()}
 
 
@@ -117,7 +118,7 @@ def metrics(training: Training, record: int, play: Playback) -> None:
     """Four numbers at the record chosen, or of each that is played."""
     if play.run:
         played = play.fewer(FOLLOWED)
-        numbers = played.said(lambda each: [_read(tile) for tile in played.measured(judged, each)[1]], record)
+        numbers = played.said(lambda each: [read_tile(tile) for tile in played.measured(judged, each)[1]], record)
         following(numbers, "numbers", key="numbers_played")
         return
     found = training.measured(verdict, record)
@@ -134,7 +135,8 @@ def metrics(training: Training, record: int, play: Playback) -> None:
         )
 
 
-def _read(tile: Tile) -> dict[str, str]:
+def read_tile(tile: Tile) -> dict[str, str]:
+    """A number as `following` draws it."""
     return {"label": tile.label, "value": tile.value, "below": tile.below}
 
 
