@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
+from dashboard.state.address import FIRST_SIGHT
 from dashboard.words.labels import label
 from nncore import RunConfig
 
-BASE = RunConfig(
-    dataset="circles", hidden=(32,) * 12, activation="sigmoid", init="xavier_normal", steps=400, record_every=20
-)
+BASE = FIRST_SIGHT.replace(record_every=20)
 """What all runs of a grid share; its own values of the axes are those that the page opens on."""
 
 
@@ -64,14 +63,22 @@ class Grid:
             for key, values in self.axes.items()
         ]
 
+    def in_words(self) -> str:
+        """What the runs share, and how many they are."""
+        base = self.base
+        return (
+            f"{len(self):,} networks, each trained by nncore: {base.dataset}, {base.hidden[0]} units a layer, {base.steps:,} steps of "
+            f"{base.optimizer}, learning rate {base.learning_rate:g}, seed {base.seed}."
+        )
+
 
 GRIDS = {
     "full": Grid(
         ("sigmoid", "tanh", "relu", "gelu"),
         ("xavier_normal", "he_normal", "lecun_normal"),
-        (2, 4, 8, 12, 20),
-        (0.5, 1.0, 1.5, 2.0),
+        (2, 6, 12, 20),
+        (0.5, 1.0, 2.0),
     ),
     "small": Grid(("sigmoid", "tanh"), ("xavier_normal",), (2, 4), (1.0,)),
 }
-"""What `nncore site --grid` offers: the small one is there in seconds."""
+"""What `nncore site --grid` offers."""

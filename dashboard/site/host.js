@@ -1,9 +1,8 @@
 // Mounts the app's components where there is no server: the address holds the state, scripts hold the runs.
 
-const EVENTS = { entry: (address) => (location.hash = address), same: (address) => history.replaceState(null, "", `#${address}`) };
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const find = (selector) => document.querySelector(selector);
-const host = { catalogue: null, id: "", run: null, frame: 0, playing: null, plays: 0, before: [], place: null, readers: new Map(), choices: {} };
+const host = { catalogue: null, id: "", run: null, frame: 0, playing: null, plays: 0, before: [], address: null, readers: new Map(), choices: {} };
 
 // Content ----------------------------------------------------------------------------------------------------------
 
@@ -73,8 +72,12 @@ function made(name, attributes = {}, ...children) {
   return element;
 }
 
-const address = (view, values) => `${view}?${new URLSearchParams(values)}`;
+const address = (view, values) => `#${view}?${new URLSearchParams(values)}`;
+const enter = (to) => (location.hash = to); // an entry of the browser's history
+const stay = (to) => history.replaceState(null, "", to);
 const theme = () => (dark.matches ? "dark" : "light");
+
+const about = (...parts) => find(".about").replaceChildren(...parts.filter((part) => part !== null));
 
 function mount(name, place, data, tell = () => {}) {
   if (!place.firstElementChild) place.append(find(`template#${name}`).content.cloneNode(true));
@@ -100,8 +103,8 @@ async function reader(chart) {
   return host.readers.get(key);
 }
 
-// Shows a run on a step, or where it opens. `place` is what the address says besides the step.
-async function showRun(id, step, charts, place) {
+// Shows a run on a step, or where it opens. `address` is the view and what it says besides the step.
+async function showRun(id, step, charts, address) {
   const mine = (host.showing = {});
   const run = await load(id);
   if (mine !== host.showing) return;
@@ -110,7 +113,7 @@ async function showRun(id, step, charts, place) {
     Object.assign(host, { id, run, playing: null });
   }
   const shown = Object.keys(host.catalogue.charts).filter((chart) => !charts.length || charts.includes(chart));
-  Object.assign(host, { place, frame: step === null ? run.opens : nearest(run, step) });
+  Object.assign(host, { address, frame: step === null ? run.opens : nearest(run, step) });
   find("section.run").hidden = false;
   arrange(shown);
   await draw();
@@ -199,8 +202,8 @@ function tell(event, value) {
 
 function stand(frame) {
   host.frame = frame;
-  const [view, values] = host.place;
-  EVENTS.same(address(view, { ...values, step: host.run.steps[frame] }));
+  const [view, values] = host.address;
+  stay(address(view, { ...values, step: host.run.steps[frame] }));
   draw();
 }
 
@@ -219,30 +222,106 @@ async function explore(asked) {
   say(refused.join(" "));
   const change = (key) => (event) => {
     const step = host.run ? { step: host.run.steps[host.frame] } : {};
-    EVENTS.entry(address("explore", { ...values, [key]: event.target.value, ...step }));
+    enter(address("explore", { ...values, [key]: event.target.value, ...step }));
   };
   const choice = ({ key, label, values: offered }) =>
     made("label", {}, label, made("select", { name: key, onchange: change(key) },
       ...offered.map((value) => made("option", { value, selected: value === values[key] }, value))));
   const focused = document.activeElement?.name;
-  find(".about").replaceChildren(made("div", { class: "controls" }, ...controls.map(choice)), made("p", { class: "quiet" }, host.catalogue.fixed));
+  about(made("div", { class: "controls" }, ...controls.map(choice)), made("p", { class: "quiet" }, host.catalogue.fixed));
   find(`.about [name="${focused}"]`)?.focus();
   await showRun(`runs/${controls.map(({ key }) => values[key]).join("-")}`, stepOf(asked), [], ["explore", values]);
 }
 
-const VIEWS = { explore };
+function experiments(_, { topics, members }) {
+  about(made("h1", {}, "Experiments"),
+    made("p", {}, "Pairs of networks, each with a claim that was checked by training both. In each picture the coloured line is the " +
+      "first one, the grey line its counterpart."));
+  const card = (name) => {
+    const { title, claim, lookFor, labels, pictures } = members[name];
+    const picture = made("div", {});
+    picture.innerHTML = pictures[theme()];
+    const link = (label, run) => made("a", { href: address("experiment", { name, run }) }, label);
+    return made("div", { class: "card" }, made("h3", {}, title), picture, made("p", {}, claim),
+      made("p", { class: "quiet" }, made("strong", {}, "Look for: "), lookFor),
+      made("div", { class: "links" }, link(`Open: ${labels[0]}`, "own"), link(`Counterpart: ${labels[1]}`, "other")));
+  };
+  find(".list").replaceChildren(...topics.flatMap(({ title, members: names }) =>
+    [made("h2", {}, title), made("div", { class: "gallery" }, ...names.map(card))]));
+  find(".list").hidden = false;
+}
+
+async function experiment(asked, gallery) {
+  const { members } = gallery, name = asked.get("name");
+  if (!Object.hasOwn(members, name)) {
+    experiments(asked, gallery);
+    return say(`There is no experiment “${String(name).slice(0, 40)}” on this page.`);
+  }
+  const { title, claim, lookFor, labels } = members[name], run = asked.get("run") === "other" ? "other" : "own";
+  const choice = (label, each) => made("a", { href: address("experiment", { name, run: each }), "aria-current": each === run && "true" }, label);
+  about(made("h1", {}, title), made("p", {}, claim),
+    made("p", { class: "quiet" }, made("strong", {}, "Look for: "), lookFor),
+    made("div", { class: "links" }, choice(labels[0], "own"), choice(labels[1], "other")));
+  await showRun(`runs/${name}-${run}`, stepOf(asked), [], ["experiment", { name, run }]);
+}
+
+async function lessons(asked, found) {
+  if (found.length === 1) return lesson(asked, found);
+  const link = ({ title }, place) => made("li", {}, made("a", { href: address("lesson", { number: place + 1 }) }, title));
+  about(made("h1", {}, "Lessons"), made("ul", {}, ...found.map(link)));
+}
+
+// One stage of a lesson: a part's run, or before it the question what will be seen there.
+async function lesson(asked, found) {
+  const number = whole(asked, "number", 1, found.length);
+  const { title, note, charts, stages, parts } = found[number - 1], stage = whole(asked, "stage", 0, stages.length - 1);
+  const [at, isShown] = stages[stage], part = parts[at];
+  const shownPart = parts[stages.slice(0, stage + 1).filter(([, isShown]) => isShown).at(-1)?.[0] ?? 0];
+  const go = (to) => () => enter(address("lesson", { number, stage: to }));
+  const button = (label, to, kind) => made("button", { type: "button", class: kind, disabled: !(to in stages), onclick: go(to) }, label);
+  const several = stages.length > 1;
+  about(made("h1", {}, title), made("p", { class: "note" }, note),
+    several ? made("div", { class: "card" }, made("small", {}, `${at + 1} of ${parts.length}`),
+      ...(part.question ? question(`${number} ${at}`, part, isShown) : []), isShown ? made("p", {}, part.text) : null,
+      made("div", { class: "stage" }, button("Back", stage - 1, "plain"), button(isShown ? "Next" : "Show the answer", stage + 1, "plain first"))) : null);
+  await showRun(`runs/${shownPart.run}`, stepOf(asked), charts, ["lesson", { number, stage }]);
+}
+
+function whole(asked, name, least, most) {
+  const text = asked.get(name) ?? "";
+  return /^\d{1,4}$/.test(text) ? Math.min(Math.max(Number(text), least), most) : least;
+}
+
+function question(key, { question: text, choices, right }, isShown) {
+  const asked = made("p", {}, made("strong", {}, "Predict first: "), text);
+  if (!choices.length) return [asked];
+  const chosen = host.choices[key];
+  if (isShown) {
+    const verdict = chosen === undefined ? "Right" : chosen === right ? "As you predicted" : "No. Right";
+    return [asked, made("p", {}, `${verdict}: `, made("strong", {}, choices[right]))];
+  }
+  const answer = (choice, index) => made("label", {}, made("input", {
+    type: "radio", name: "answer", checked: chosen === index, onchange: () => (host.choices[key] = index),
+  }), ` ${choice}`);
+  return [asked, made("fieldset", { class: "answers", "aria-label": text }, ...choices.map(answer))];
+}
+
+const VIEWS = { explore, experiments, experiment, lessons, lesson };
+const CONTENTS = { experiments: "experiments", experiment: "experiments", lessons: "lessons", lesson: "lessons" };
 
 async function route() {
-  const [named, query] = location.hash.slice(1).split("?"), view = named in VIEWS ? named : host.catalogue.views[0][0];
-  const asked = new URLSearchParams(query);
-  find("nav").replaceChildren(...host.catalogue.views.map(([name, title]) =>
-    made("a", { href: `#${name}`, "aria-current": name === view || name === `${view}s` ? "page" : false }, title)));
-  if (!["explore", "experiment", "lesson"].includes(view)) find("section.run").hidden = true;
-  find("section.list").hidden = true;
-  find(".about").hidden = false;
-  say("");
+  const mine = (host.routing = {}), { views } = host.catalogue;
+  const [named, query] = location.hash.slice(1).split("?"), isThere = views.some(([name]) => name === (CONTENTS[named] ?? named));
+  const view = isThere ? named : views[0][0];
   try {
-    await VIEWS[view](asked);
+    const content = CONTENTS[view] && (await load(CONTENTS[view]));
+    if (mine !== host.routing) return;
+    find("nav").replaceChildren(...views.map(([name, title]) =>
+      made("a", { href: `#${name}`, "aria-current": name === (CONTENTS[view] ?? view) && "page" }, title)));
+    for (const part of ["section.run", ".list"]) find(part).hidden = true;
+    say("");
+    await VIEWS[view](new URLSearchParams(query), content);
+    document.title = `${find("h1")?.textContent ?? "Explore"} · Gradient lab`;
   } catch (problem) {
     console.error(problem);
     say(`This could not be shown: ${problem.message}.`);
@@ -254,7 +333,7 @@ function open(catalogue) {
   find("footer").textContent = catalogue.about;
   const slider = find(".st-key-step_box input");
   slider.addEventListener("input", () => stand(Number(slider.value)));
-  dark.addEventListener("change", () => host.run && draw());
+  dark.addEventListener("change", route);
   window.addEventListener("hashchange", route);
   route();
 }

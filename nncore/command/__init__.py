@@ -1,4 +1,4 @@
-"""The command line: `nncore run`, `sweep`, `diagnose`, `export` and `dashboard`."""
+"""The command line: `nncore run`, `sweep`, `diagnose`, `export`, `dashboard` and `site`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from nncore import __version__
 from nncore.command.dashboard import add_dashboard, dashboard_command
 from nncore.command.export import add_export, export_command
 from nncore.command.run import FINE, INTERRUPTED, REFUSED, add_diagnose, add_run, diagnose_command, run_command
+from nncore.command.site import add_site, site_command
 from nncore.command.speech import Parser, plainly, tell
 from nncore.command.sweep import add_sweep, sweep_command
 from nncore.config.own import run_file, run_file_of_environment
@@ -32,6 +33,7 @@ COMMANDS = {
     "diagnose": (add_diagnose, diagnose_command, "say what is wrong with a recorded run"),
     "export": (add_export, export_command, "write a history or a sweep as CSV or Parquet"),
     "dashboard": (add_dashboard, dashboard_command, "open the dashboard"),
+    "site": (add_site, site_command, "write experiments, lessons and an explorer as pages that need no server"),
 }
 
 USAGES = {
