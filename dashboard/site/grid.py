@@ -77,7 +77,7 @@ GRIDS = {
         ("sigmoid", "tanh", "relu", "gelu"),
         ("xavier_normal", "he_normal", "lecun_normal"),
         (2, 6, 12, 20),
-        (0.5, 1.0, 2.0),
+        (0.5, 1.0, 2.0, 4.0),
     ),
     "small": Grid(("sigmoid", "tanh"), ("xavier_normal",), (2, 4), (1.0,)),
 }

@@ -182,7 +182,6 @@ async function draw() {
 async function painted() {
   await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
   host.isPainted = true;
-  document.documentElement.dataset.painted = performance.getEntriesByType("resource").map(({ name }) => name.split("/").at(-1)).join(" ");
 }
 
 // What the player says, to which the app's server would answer.
