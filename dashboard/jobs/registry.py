@@ -22,9 +22,9 @@ from nncore import History, RunConfig
 W = TypeVar("W", bound=Work)
 R = TypeVar("R", bound=Request[Any])
 
-PAGE, PINS, SEEDS, FORK, MAP = "page", "pins", "seeds", "fork", "map"
+PAGE, PINS, SEEDS, FORK, MAP, SITE = "page", "pins", "seeds", "fork", "map", "site"
 """Purposes of what a session asks for: the sidebar's run, the pinned runs, the sidebar's run under many seeds, a fork of
-it, a map of it."""
+it, a map of it, a lesson's site."""
 
 
 class Runs:

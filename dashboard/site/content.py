@@ -16,7 +16,7 @@ from dashboard.site import components, experiments, lessons, runs
 from dashboard.site.colours import variables
 from dashboard.site.grid import Grid
 from dashboard.site.packing import script
-from nncore import RunConfig
+from nncore import RunConfig, run
 
 HERE = Path(__file__).parent
 
@@ -53,9 +53,10 @@ class Site:
         for done, ((name, *_), content) in enumerate(zip(members, made, strict=True), 1):
             yield f"runs/{name}.js", content
             told(done, len(members))
-        yield from self._page()
+        yield from self.page()
 
-    def _page(self) -> Iterator[tuple[str, bytes]]:
+    def page(self) -> Iterator[tuple[str, bytes]]:
+        """All files but the runs, index.html last."""
         if self.experiments:
             yield "experiments.js", script("experiments", experiments.gallery(self.experiments)).encode()
         if self.lessons:
@@ -83,6 +84,6 @@ class Site:
         }
 
 
-def run_file(name: str, config: RunConfig, step: int | None) -> bytes:
-    """The script of one run, trained here."""
-    return script(f"runs/{name}", runs.content(config, step)).encode()
+def run_file(name: str, config: RunConfig, step: int | None, **training: Any) -> bytes:
+    """The script of one run, trained here; `training` are arguments of `nncore.run`."""
+    return script(f"runs/{name}", runs.content(run(config, **training), step)).encode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -51,8 +52,13 @@ def _card(experiment: Experiment) -> dict[str, Any]:
     alt = described(experiment.title, labels, lines)
     return {
         "title": experiment.title,
-        "claim": unbroken(experiment.claim),
-        "lookFor": unbroken(experiment.look_for),
+        "claim": _plain(experiment.claim),
+        "lookFor": _plain(experiment.look_for),
         "labels": labels,
         "pictures": {"light": picture(lines, labels, alt, LIGHT), "dark": picture(lines, labels, alt, DARK)},
     }
+
+
+def _plain(text: str) -> str:
+    """A text without Markdown's emphasis, in which a percentage stays on one line."""
+    return unbroken(re.sub(r"\*(\w+)\*", r"\1", text))

@@ -17,7 +17,7 @@ from dashboard.playback import Playback
 from dashboard.playback.playing import count_in_words
 from dashboard.views.lab import headline
 from dashboard.views.lab.network import HEIGHT, sentence
-from nncore import History, Measurement, RunConfig, run
+from nncore import History, Measurement
 from nncore import measures as m
 from nncore.diagnosis import flow_of, theory_gap
 from nncore.measures.drawn_network import drawn_networks
@@ -40,12 +40,8 @@ DIGITS = 11
 """Binary digits that the weights and gradients of single edges are kept to, which makes three decimal ones."""
 
 
-def content(config: RunConfig, step: int | None = None) -> dict[str, Any]:
-    """What host.js shows of a run: evenly spread records, and the one nearest to `step`, on which the page opens.
-
-    The run is trained here; raises ValueError where it cannot be.
-    """
-    history = run(config)
+def content(history: History, step: int | None = None) -> dict[str, Any]:
+    """What host.js shows of a run: evenly spread records, and the one nearest to `step`, on which the page opens."""
     chosen = evenly_spaced(0, history.last_finite, RECORDS)
     opens = history.last_finite if step is None else min(history.nearest(step), history.last_finite)
     records = tuple(np.union1d(chosen, [opens]).tolist())

@@ -22,7 +22,10 @@ FLOORS = (
     {"state"},
     {"playback"},
     {"views"},
-    {"app", "notebook", "site"},
+    {"site"},
+    {"views.lab.lesson_maker"},
+    {"views.lab.page"},
+    {"app", "notebook"},
     {"served"},
 )
 """Imports go from later floors to earlier ones, or stay on their own. A module that is named stands apart from its room."""

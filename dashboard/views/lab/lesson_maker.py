@@ -6,6 +6,9 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
+from dashboard.jobs.progress import session_id
+from dashboard.jobs.registry import SITE, runs
+from dashboard.site.lesson_site import LessonSiteRequest
 from dashboard.state import lessons, pins
 from dashboard.state.address import FIRST_SETTINGS, config_of, link, setting
 from dashboard.state.session import CAME_FOR, STEP, session
@@ -73,7 +76,40 @@ def dialog() -> None:
     else:
         st.caption(f"The link opens on step {st.session_state.get(STEP, 0)} of the run on the page.")
     st.code(address, language=None, wrap_lines=True)
-    st.link_button("Open it in a new tab", address, icon=":material/open_in_new:")
+    with st.container(horizontal=True):
+        st.link_button("Open it in a new tab", address, icon=":material/open_in_new:")
+        _site(address)
+
+
+def _site(address: str) -> None:
+    """The lesson as a ZIP archive of pages that need no server; its runs are trained when it is asked for."""
+    request, session_now = LessonSiteRequest(address), session_id()
+
+    def content() -> bytes:
+        (work,) = runs().ask(session_now, [request], SITE)
+        try:
+            return work.result
+        finally:
+            runs().leave(session_now, SITE)
+
+    try:
+        problem = runs().over_budget([request]).get(request, "")
+    except ValueError as refused:
+        problem = str(refused)
+    if problem:
+        st.caption(f":material/block: No site: {escape(problem)}.")
+        return
+    st.download_button(
+        "Download as a site",
+        content,
+        "lesson.zip",
+        "application/zip",
+        key="lesson_site",
+        on_click="ignore",
+        icon=":material/folder_zip:",
+        help="The same lesson as a folder of pages that open without a server or a network: unpack it and open index.html. Network, "
+        "flow chart, loss and player are the lab's; the controls stay closed. Its runs are trained once more, which takes a moment.",
+    )
 
 
 def _parts() -> None:
