@@ -99,15 +99,7 @@ def choose_point(here: tuple[float, float]) -> tuple[float, float]:
         help="Weight variance times fan-in. The maps below are drawn for it.",
     )
     b = right.number_input(
-        "σ_b²",
-        0.0,
-        LARGEST_B,
-        at[1],
-        step=0.05,
-        format="%.4g",
-        key=BIAS,
-        bind="query-params",
-        help="Bias variance.",
+        "σ_b²", 0.0, LARGEST_B, at[1], step=0.05, format="%.4g", key=BIAS, bind="query-params", help="Bias variance."
     )
     return float(w), float(b)
 
