@@ -13,7 +13,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     everything = [*CONTENDERS, "cost", "sweep"]
     parser.add_argument("what", nargs="*", metavar="WHAT", help=f"any of {', '.join(everything)}; default: all")
-    parser.add_argument("--rounds", type=int, default=9, help="repetitions of each contender (9)")
+    parser.add_argument("--rounds", type=int, default=3, help="repetitions of each contender (3)")
     parser.add_argument("--fit", action="store_true", help="print the constants of nncore.config.cost that fit best")
     arguments = parser.parse_args()
     unknown = [name for name in arguments.what if name not in everything]

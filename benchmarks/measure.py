@@ -105,9 +105,11 @@ def check_agreement(workload: str, files: dict[str, Path]) -> None:
             continue
         with np.load(file) as theirs:
             for quantity in theirs.files:
+                if quantity == "passes":
+                    continue
                 reference = expected[quantity]
-                if name in KEEPS_NO_HISTORY:
-                    reference = reference[-1:]
+                if name in KEEPS_NO_HISTORY:  # after the update that nncore has only the gradient of
+                    reference = expected["theta"][-1:] - WORKLOADS[workload].learning_rate * expected["grad"][-1:]
                 found = theirs[quantity]
                 if quantity == "statistics":  # each standard deviation beside its own mean
                     found, reference = (each.reshape(*each.shape[:-1], 7, 2) for each in (found, reference))

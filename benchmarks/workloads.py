@@ -1,4 +1,7 @@
-"""The workloads: what is trained, from which theta, on which rows, and what each contender has to record."""
+"""The workloads: what is trained, from which theta, on which rows, and what each contender has to record.
+
+They are as long as people run them: a history that is still small says nothing about one that grows.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,10 @@ from nncore.model.layout import Array
 
 @dataclass(frozen=True)
 class Workload:
-    """A network, its rows and how many states of training are recorded in one repetition."""
+    """A network, its rows and how many states of training are recorded in one repetition.
+
+    Of the first `checked` of them the contenders are held to each other: after a hundred steps rounding alone parts them.
+    """
 
     name: str
     about: str
@@ -20,11 +26,21 @@ class Workload:
     activation: str
     n_rows: int
     records: int
+    checked: int
     n_features: int = 2
     learning_rate: float = 0.05
     threads: int = 1
     runs: int = 1
     dtype: str = "float64"
+
+    @property
+    def passes(self) -> int:
+        """Forward and backward passes of one repetition, the same for each contender."""
+        return self.records * self.runs
+
+    def to_check(self) -> Workload:
+        """The part of it that contenders are compared on."""
+        return replace(self, records=self.checked)
 
     @property
     def layout(self) -> Layout:
@@ -55,28 +71,29 @@ class Problem:
 
 @dataclass(frozen=True)
 class Recording:
-    """What a contender has recorded, each state before its update.
+    """What a contender has recorded, each state before its update, in how many forward and backward passes.
 
     loss (records,), theta and grad (records, n_params) in nncore's order, and statistics (records, n_layers,
     14): mean and standard deviation of z, a, delta, weight, bias and their gradients. None where the
-    contender keeps no history; then theta is the last state alone, (1, n_params).
+    contender keeps no history; then theta is the state after the last update alone, (1, n_params).
     """
 
+    passes: int
     theta: Array
     loss: Array | None = None
     grad: Array | None = None
     statistics: Array | None = None
 
 
-M = Workload("M", "10 × 32 tanh, 256 rows", (32,) * 10, "tanh", 256, 24)
-D = Workload("D", "50 × 64 tanh, 256 rows", (64,) * 50, "tanh", 256, 5, learning_rate=0.01)
+M = Workload("M", "10 × 32 tanh, 256 rows, 1,000 steps", (32,) * 10, "tanh", 256, 1000, 24)
+D = Workload("D", "50 × 64 tanh, 256 rows, 200 steps", (64,) * 50, "tanh", 256, 200, 5, learning_rate=0.01)
 
 WORKLOADS = {
-    "T": Workload("T", "1-2-1 sigmoid, 100 rows", (2,), "sigmoid", 100, 400, n_features=1),
+    "T": Workload("T", "1-2-1 sigmoid, 100 rows, 5,000 steps", (2,), "sigmoid", 100, 5000, 400, n_features=1),
     "M": M,
     "D": D,
     "D32": replace(D, name="D32", about="D in float32", dtype="float32"),
-    "L": Workload("L", "8 × 512 tanh, 1,024 rows", (512,) * 8, "tanh", 1024, 3, n_features=64, threads=2),
-    "E": replace(M, name="E", about="64 seeds of M", records=5, threads=2, runs=64),
+    "L": Workload("L", "8 × 512 tanh, 1,024 rows, 50 steps", (512,) * 8, "tanh", 1024, 50, 3, n_features=64, threads=2),
+    "E": replace(M, name="E", about="64 seeds of M, 100 steps", records=100, checked=5, threads=2, runs=64),
     "first": replace(M, name="first", about="process start to 200 recorded steps of M", records=200),
 }

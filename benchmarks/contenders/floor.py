@@ -23,13 +23,13 @@ def prepare(problem: Problem) -> Callable[[], Recording]:
 
     def train() -> Recording:
         with blas_threads(work.threads):
-            for _ in range(work.records * work.runs):
+            for _ in range(work.passes):
                 for index, block in enumerate(blocks):
                     np.matmul(block.T, a[index], out=z[index])
                     if index:
                         phi.write(z[index - 1], a[index][1:])
                         np.matmul(block[1:], z[index], out=d_a[index - 1])
                     np.matmul(a[index], z[index].T, out=gradients[index])
-        return Recording(problem.theta[None])
+        return Recording(work.passes, problem.theta[None])
 
     return train

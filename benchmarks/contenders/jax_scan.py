@@ -71,6 +71,7 @@ def prepare_cold(problem: Problem) -> Callable[[], Recording]:
         arguments, compiled = (problem.theta, problem.x, problem.y), jax.jit(trajectory)
 
     def train() -> Recording:
-        return Recording(*(np.asarray(each) for each in jax.block_until_ready(compiled(*arguments))))
+        theta, loss, *others = (np.asarray(each) for each in jax.block_until_ready(compiled(*arguments)))
+        return Recording(loss.size, theta, loss, *others)
 
     return train

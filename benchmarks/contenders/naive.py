@@ -49,7 +49,7 @@ def prepare(problem: Problem) -> Callable[[], Recording]:
                 (weight - work.learning_rate * d_w, bias - work.learning_rate * d_b)
                 for (weight, bias), (d_w, d_b) in zip(layers, gradients, strict=True)
             ]
-        return Recording(np.array(thetas), np.array(losses), np.array(grads), np.array(statistics))
+        return Recording(len(losses), np.array(thetas), np.array(losses), np.array(grads), np.array(statistics))
 
     def limited() -> Recording:
         with threadpool_limits(work.threads):

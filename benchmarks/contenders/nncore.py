@@ -38,10 +38,11 @@ def prepare(problem: Problem) -> Callable[[], Recording]:
         with ThreadPoolExecutor(work.threads) as pool:
             parts = list(pool.map(lambda block: _train(problem, *block), blocks))
         return Recording(
+            sum(part.passes for part in parts),
             *(
                 [run for part in parts for run in np.moveaxis(getattr(part, name), 1, 0)]
                 for name in ("theta", "loss", "grad", "statistics")
-            )
+            ),
         )
 
     return ensemble
@@ -53,7 +54,8 @@ def one_by_one(problem: Problem) -> Callable[[], Recording]:
 
     def loop() -> Recording:
         parts = [_train(each, each.theta, each.x, each.y) for each in seeds]
-        return Recording(*([getattr(part, name) for part in parts] for name in ("theta", "loss", "grad", "statistics")))
+        recorded = ([getattr(part, name) for part in parts] for name in ("theta", "loss", "grad", "statistics"))
+        return Recording(sum(part.passes for part in parts), *recorded)
 
     return loop
 
@@ -94,4 +96,4 @@ def _train(problem: Problem, first: np.ndarray, x: np.ndarray, y: np.ndarray) ->
             if (step.index + 1) % keep == 0 or step.index == n - 1:
                 block = slice(step.index // keep * keep, (step.index // keep + 1) * keep)
                 statistics[block] = layer_statistics(layout, theta[block], grad[block], kept)
-    return Recording(theta[:n], loss, grad[:n], statistics[:n])
+    return Recording((step.index + 1) * loss[0].size, theta[:n], loss, grad[:n], statistics[:n])

@@ -23,7 +23,7 @@ def prepare(problem: Problem) -> Callable[[], Recording]:
         alpha=0.0,
         batch_size=work.n_rows,
         learning_rate_init=2.0 * work.learning_rate,  # its loss is half of ours
-        max_iter=work.records - 1,
+        max_iter=work.records,
         shuffle=False,
         tol=0.0,
         momentum=0.0,
@@ -44,6 +44,6 @@ def prepare(problem: Problem) -> Callable[[], Recording]:
         with threadpool_limits(work.threads):
             fitted.fit(x, y)
         theta = layout.join(list(zip(fitted.coefs_, fitted.intercepts_, strict=True)))
-        return Recording(np.asarray(theta)[None])
+        return Recording(fitted.n_iter_, np.asarray(theta)[None])
 
     return train

@@ -76,7 +76,7 @@ def prepare_cold(problem: Problem) -> Callable[[], Recording]:
             statistics.append(torch.cat([*hidden, deltas, *rows], dim=1))
             optimizer.step()
         recorded = (thetas, [torch.tensor(loss) for loss in losses], grads, statistics)
-        return Recording(*(torch.stack(each).numpy() for each in recorded))
+        return Recording(len(losses), *(torch.stack(each).numpy() for each in recorded))
 
     return train
 

@@ -75,6 +75,7 @@ def prepare_cold(problem: Problem) -> Callable[[], Recording]:
                 torch.add(thetas[record], grads[record], alpha=-work.learning_rate, out=thetas[record + 1])
         statistics[..., 0].sqrt_()
         return Recording(
+            work.records,
             thetas.numpy(),
             losses.numpy(),
             grads.numpy(),

@@ -9,8 +9,8 @@ import pytest
 from benchmarks import report, sweeps
 from benchmarks.contenders import LABELS, prepare
 from benchmarks.measure import CONTENDERS, check_agreement, difference
-from benchmarks.worker import save
-from benchmarks.workloads import WORKLOADS, Problem
+from benchmarks.worker import save, timed
+from benchmarks.workloads import WORKLOADS, Problem, Recording
 from nncore import RunConfig
 
 SMALL = {"T": {"records": 90}, "M": {"records": 3}, "D32": {"records": 2}, "E": {"records": 2, "runs": 6}}
@@ -45,6 +45,25 @@ def test_an_ensemble_records_what_its_runs_record_alone() -> None:
         np.testing.assert_array_equal(getattr(together, name), getattr(alone, name))
 
 
+@pytest.mark.parametrize("name", ["nncore", "naive", "floor"])
+def test_every_contender_counts_the_same_passes(name: str) -> None:
+    assert timed(prepare(name, small("M")), small("M").workload) > 0
+    with pytest.raises(AssertionError, match="M: 3 passes instead of 1000"):
+        timed(prepare(name, small("M")), WORKLOADS["M"])
+
+
+def test_what_keeps_no_history_is_held_to_the_state_after_the_last_update(tmp_path: Path) -> None:
+    files = {name: tmp_path / f"{name}.npz" for name in ("nncore", "scikit_learn")}
+    recording = prepare("nncore", small("M"))()
+    save(str(files["nncore"]), "nncore", small("M"), recording)
+    last = recording.theta[-1:] - 0.05 * recording.grad[-1:]
+    save(str(files["scikit_learn"]), "scikit_learn", small("M"), Recording(3, last))
+    check_agreement("M", files)
+    save(str(files["scikit_learn"]), "scikit_learn", small("M"), Recording(3, recording.theta[-1:]))
+    with pytest.raises(AssertionError, match="M: theta of scikit_learn is off by"):
+        check_agreement("M", files)
+
+
 def test_differences_are_relative_to_the_largest_entry_of_a_record() -> None:
     expected = np.array([[1e-8, 2e-8], [1.0, 100.0]])
     found = expected + np.array([[0.0, 2e-9], [1.0, 0.0]])
@@ -67,8 +86,8 @@ def test_results_name_every_contender_and_every_goal_reached_or_missed(
     report.write(measured, [("a run", 1.25)], swept)
     text = (tmp_path / "RESULTS.md").read_text(encoding="utf-8")
     assert all(LABELS[who] in text for seconds in measured.values() for who in seconds)
-    assert "| M | PyTorch eager with hooks | 5× | 6.5× (6×) | reached |" in text
-    assert "| M | PyTorch tuned by hand | 2× | 1× (1×) | missed: 50 % of it |" in text
+    assert "| M | PyTorch eager with hooks | 6× | 6.5× (6×) | reached |" in text
+    assert "| E | nncore, one run after the other | 2× | 1× (1×) | missed: 50 % of it |" in text
     assert "| a run | 1.25 |" in text
     assert "| a plain loop of `run` | 2× (2×) |" in text
     assert {goal.workload for goal in report.GOALS} == set(report.REASONS)
