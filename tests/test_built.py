@@ -87,6 +87,8 @@ history.plot()
     assert "a chart needs Plotly: pip install 'nncore[plot]'" in done(
         installed / "python", "-c", code, cwd=tmp_path, code=1
     )
+    refused = done(installed / "nncore", "site", "pages", cwd=tmp_path, code=2)
+    assert refused == "nncore site: a site needs Streamlit and Plotly, to be written: pip install 'nncore[dashboard]'\n"
     refused = done(installed / "nncore", "dashboard", cwd=tmp_path, code=2)
     assert refused == "nncore dashboard: the dashboard needs Streamlit and Plotly: pip install 'nncore[dashboard]'\n"
 
@@ -133,3 +135,12 @@ assert not app.exception, app.exception
 assert nncore.run(nncore.RunConfig(hidden=(3,), steps=2)).plot().data
 """
     done(with_dashboard / "python", "-c", code, cwd=tmp_path)
+
+
+def test_with_the_extra_a_site_is_written(with_dashboard: Path, tmp_path: Path) -> None:
+    lesson = "lesson=Two+layers&depth=2&width=4&steps=4&n_samples=40"
+    flags = ("--grid", "none", "--experiments", "none", "--lesson", lesson, "--workers", "1")
+    assert "Written: pages" in done(with_dashboard / "nncore", "site", "pages", *flags, cwd=tmp_path)
+    page = (tmp_path / "pages" / "index.html").read_text(encoding="utf-8")
+    assert all(f'<template id="{name}"><div' in page for name in ("network", "player", "following", "plot"))
+    assert "nncoreComponents.network" in (tmp_path / "pages" / "site.js").read_text(encoding="utf-8")

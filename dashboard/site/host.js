@@ -232,16 +232,20 @@ async function explore(asked) {
   await showRun(`runs/${controls.map(({ key }) => values[key]).join("-")}`, stepOf(asked), [], ["explore", values]);
 }
 
+function pictured(pictures) {
+  const picture = made("div", { class: "picture" });
+  picture.innerHTML = pictures[theme()];
+  return picture;
+}
+
 function experiments(_, { topics, members }) {
   about(made("h1", {}, "Experiments"),
     made("p", {}, "Pairs of networks, each with a claim that was checked by training both. In each picture the coloured line is the " +
       "first one, the grey line its counterpart."));
   const card = (name) => {
     const { title, claim, lookFor, labels, pictures } = members[name];
-    const picture = made("div", {});
-    picture.innerHTML = pictures[theme()];
     const link = (label, run) => made("a", { href: address("experiment", { name, run }) }, label);
-    return made("div", { class: "card" }, made("h3", {}, title), picture, made("p", {}, claim),
+    return made("div", { class: "card" }, made("h3", {}, title), pictured(pictures), made("p", {}, claim),
       made("p", { class: "quiet" }, made("strong", {}, "Look for: "), lookFor),
       made("div", { class: "links" }, link(`Open: ${labels[0]}`, "own"), link(`Counterpart: ${labels[1]}`, "other")));
   };
@@ -256,11 +260,12 @@ async function experiment(asked, gallery) {
     experiments(asked, gallery);
     return say(`There is no experiment “${String(name).slice(0, 40)}” on this page.`);
   }
-  const { title, claim, lookFor, labels } = members[name], run = asked.get("run") === "other" ? "other" : "own";
+  const { title, claim, lookFor, labels, pictures } = members[name], run = asked.get("run") === "other" ? "other" : "own";
   const choice = (label, each) => made("a", { href: address("experiment", { name, run: each }), "aria-current": each === run && "true" }, label);
-  about(made("h1", {}, title), made("p", {}, claim),
+  const words = made("div", {}, made("h1", {}, title), made("p", {}, claim),
     made("p", { class: "quiet" }, made("strong", {}, "Look for: "), lookFor),
     made("div", { class: "links" }, choice(labels[0], "own"), choice(labels[1], "other")));
+  about(made("div", { class: "beside" }, words, pictured(pictures)));
   await showRun(`runs/${name}-${run}`, stepOf(asked), [], ["experiment", { name, run }]);
 }
 
