@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from dashboard.words.numbers import digits
+from dashboard.words.numbers import rounded
 
 
 def tex(value: float, significant: int = 6) -> str:
@@ -20,7 +20,7 @@ def tex(value: float, significant: int = 6) -> str:
         return r"\text{undefined}"
     if np.isinf(value):
         return r"\infty" if value > 0 else r"-\infty"
-    mantissa, e, power = digits(value, significant).replace("−", "-").partition("e")
+    mantissa, e, power = rounded(value, significant).partition("e")
     return f"{mantissa} \\cdot 10^{{{int(power)}}}" if e else mantissa
 
 

@@ -45,20 +45,23 @@ def percent(share: float) -> str:
 def digits(value: float, significant: int = 6) -> str:
     """A number as a table shows it, with the digits that a pencil can be checked against.
 
-    >>> [digits(v) for v in (0.6456563062257954, -0.4, 1.2e-9, 0.0, float("inf"), float("nan"))]
-    ['0.645656', '−0.4', '1.2e−09', '0', '∞', 'undefined']
+    >>> [digits(v).replace("\u202f", " ") for v in (0.6456563062257954, -0.4, 1.2e-9, 0.0, float("inf"), float("nan"))]
+    ['0.645656', '−0.4', '1.2 · 10⁻⁹', '0', '∞', 'undefined']
     """
     if np.isnan(value):
         return "undefined"
     if np.isinf(value):
         return "∞" if value > 0 else "−∞"
+    return power_of_ten(rounded(value, significant)).replace("-", "−")
+
+
+def rounded(value: float, significant: int = 6) -> str:
+    """A finite number with so many digits as Python writes it, no zeros at its end: 0.4, 1.2e-09."""
     if value == 0:
         return "0"
     text = f"{value:.{significant}g}" if 1e-4 <= abs(value) < 1e6 else f"{value:.{significant - 2}e}"
     mantissa, e, power = text.partition("e")
-    if e:
-        mantissa = mantissa.rstrip("0").rstrip(".")
-    return (mantissa + e + power).replace("-", "−").replace("e+", "e")
+    return f"{mantissa.rstrip('0').rstrip('.')}e{power}" if e else text
 
 
 def ranges(numbers: np.ndarray) -> str:

@@ -127,7 +127,7 @@ EXPERIMENTS = {
             "float_types",
             "vanishing",
             "In float32 small becomes exactly zero",
-            "Fifty sigmoid layers at gain 0.5. In float64 δ of layer 1 is below 1e-45 and still a number; in float32 "
+            "Fifty sigmoid layers at gain 0.5. In float64 δ of layer 1 is below 10⁻⁴⁵ and still a number; in float32 "
             "it is exactly 0 in the first five layers, and no optimizer brings it back.",
             "The float32 line breaks off at the left: the chart names the layers that are exactly 0.",
             BASE.replace(hidden=(32,) * 50, gain=0.5, steps=10, dtype="float32"),
@@ -247,7 +247,7 @@ EXPERIMENTS = {
             "xavier_tanh",
             "first weights",
             "Xavier mends tanh",
-            "Twenty tanh layers. With weights of deviation 0.05 layer 1 receives less than 1e-10 of the last layer's "
+            "Twenty tanh layers. With weights of deviation 0.05 layer 1 receives less than 10⁻¹⁰ of the last layer's "
             "δ and the loss does not move by a millionth. With Xavier's, 2/(n_in + n_out), more than a tenth "
             "arrives, and more than 95 % are right after 300 steps.",
             "One line is level, the other falls by half a decade a layer. Nothing else was changed.",
@@ -370,7 +370,7 @@ EXPERIMENTS = {
             "remedies",
             "Adam moves where SGD stands still",
             "The same first weights, the same vanishing δ: less than a thousandth at layer 1. SGD's first update changes "
-            "layer 1 by less than 1e-5 of its length, and the loss stays at a guess; Adam's, divided by the gradient's "
+            "layer 1 by less than 10⁻⁵ of its length, and the loss stays at a guess; Adam's, divided by the gradient's "
             "own size, by more than 1 %, and the loss falls below 0.65. The gradient is not mended, the step is.",
             "δ at step 0 is the same line twice; the update ratios are five decades apart.",
             BASE.replace(hidden=(16,) * 6, optimizer="adam", learning_rate=0.01),
@@ -387,7 +387,7 @@ EXPERIMENTS = {
             "remedies",
             "RMSProp moves as Adam does",
             "The same first weights and the same vanishing δ, less than a thousandth at layer 1. Where SGD's first update changes "
-            "layer 1 by less than 1e-5 of its length, RMSProp's, divided by the root of the squared gradient's running mean, "
+            "layer 1 by less than 10⁻⁵ of its length, RMSProp's, divided by the root of the squared gradient's running mean, "
             "changes it by more than 1 %, and the loss falls below 0.65. As with Adam the step is mended, not the gradient.",
             "δ at step 0 is the same line twice; the update ratios are five decades apart.",
             BASE.replace(hidden=(16,) * 6, optimizer="rmsprop", learning_rate=0.003),

@@ -9,7 +9,7 @@ import numpy as np
 
 from dashboard.charts.drawings import circle, svg, text
 from dashboard.charts.style import Style, fade
-from dashboard.words.numbers import number, percent
+from dashboard.words.numbers import RAISED, number, percent
 from nncore.measures import LAYER_QUANTITIES
 
 WIDTH, HEIGHT = 360, 190
@@ -80,7 +80,10 @@ class _Axis:
         """Three places and their labels: whole decades, or the ends and the middle."""
         if self.log:
             decades = {self.low, np.round((self.low + self.high) / 2), self.high}
-            marks = [(self.at(10.0**each), f"1e{int(each):d}" if each else "1") for each in sorted(decades)]
+            marks = [
+                (self.at(10.0**each), f"10{str(int(each)).translate(RAISED)}" if each else "1")
+                for each in sorted(decades)
+            ]
             return ([(self.start, "0")] if self.has_zero else []) + marks
         return [(self.at(each), f"{each:.2g}") for each in (self.low, self.high)]
 

@@ -126,7 +126,7 @@ def metrics(training: Training, record: int, play: Playback) -> None:
         column.metric(
             tile.label,
             tile.value,
-            tile.below,
+            tile.below if tile.colour != "off" else _minus(tile.below),  # the sign by which Streamlit chooses a colour
             delta_color=tile.colour,
             delta_arrow="off" if tile.colour == "off" else "auto",
             border=True,
@@ -137,7 +137,11 @@ def metrics(training: Training, record: int, play: Playback) -> None:
 
 def read_tile(tile: Tile) -> dict[str, str]:
     """A number as `following` draws it."""
-    return {"label": tile.label, "value": tile.value, "below": tile.below}
+    return {"label": tile.label, "value": tile.value, "below": _minus(tile.below)}
+
+
+def _minus(text: str) -> str:
+    return text.replace("-", "−")
 
 
 def tiles(history: History, record: int, found: Sequence[Verdict]) -> tuple[Tile, ...]:

@@ -11,6 +11,7 @@ from dashboard.charts.axes import drawable, layer_axis, log_axis, log_ticks
 from dashboard.charts.marks import horizontal, step_line
 from dashboard.charts.style import Figure, Style, merge
 from dashboard.charts.text import Text
+from dashboard.words.numbers import digits
 from nncore import ACTIVATIONS, MLP, Measurement
 from nncore.lecture.chain import Chain
 from nncore.lecture.descent import Descent
@@ -189,7 +190,7 @@ def curve(measured: Measurement, step: int, style: Style) -> Figure:
     note = (
         [
             {
-                "text": f"f is off the picture: about {np.median(f):.1e}",
+                "text": f"f is off the picture: about {digits(float(np.median(f)), 3)}",
                 "showarrow": False,
                 "xref": "paper",
                 "yref": "paper",

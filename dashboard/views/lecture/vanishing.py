@@ -12,7 +12,7 @@ from dashboard.views.lecture.inputs import activation_picker, set_up
 from dashboard.views.lecture.numbers_table import Numbers
 from dashboard.views.lecture.quiz import Question, ask
 from dashboard.words.formulas import factor, tex, worked
-from dashboard.words.numbers import digits, number
+from dashboard.words.numbers import digits, number, power_of_ten
 from nncore import ACTIVATIONS, RunConfig, measures, run
 from nncore.lecture.chain import UnitChain, unit_chain
 
@@ -71,7 +71,7 @@ def verdict(seen: UnitChain, weight: float) -> str:
     if last == 0 and not np.isfinite(seen.log10_product[-1]):
         return f"**It is cut off:** a factor is exactly 0, so after {depth} layers nothing arrives."
     if last == 0:
-        return f"**It vanishes:** the product is smaller than the smallest float, about 10^{digits(float(seen.log10_product[-1]), 4)}."
+        return f"**It vanishes:** the product is smaller than the smallest float, about {power_of_ten(f'1e{seen.log10_product[-1]:.0f}')}."
     times = (
         f"After {depth} layers the product is **{digits(last, 4)}**, a factor of {digits(r, 3)} per layer in the mean"
     )

@@ -25,10 +25,16 @@ def open_page(**query: str) -> AppTest:
     return app
 
 
+def read(text: str) -> float:
+    """A number as a table writes it: −0.4, 1.2 · 10⁻⁹."""
+    mantissa, _, power = text.translate(str.maketrans("−⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "--0123456789")).partition("\u202f·\u202f10")
+    return float(mantissa.replace("∞", "inf").replace("undefined", "nan") + (f"e{power}" if power else ""))
+
+
 def numbers(app: AppTest) -> dict[tuple[str, str, str], float]:
     """The page's table of all numbers: (part, symbol, meaning) -> value."""
     rows = app.dataframe[-1].value
-    values = [float(text.replace("−", "-").replace("∞", "inf").replace("undefined", "nan")) for text in rows["value"]]
+    values = [read(text) for text in rows["value"]]
     return dict(zip(zip(rows["part"], rows["symbol"], rows["meaning"], strict=True), values, strict=True))
 
 
