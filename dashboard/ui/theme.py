@@ -41,7 +41,7 @@ def is_large() -> bool:
 
 
 def add_css() -> None:
-    """What the theme cannot say: margins, a phone's pairs of metrics and rows of steps, large text (all sizes are rem)."""
+    """What the theme cannot say: margins, a phone's pairs of metrics, rows of steps and drawings first, large text (all sizes are rem)."""
     size = (
         f"html {{ font-size: {16 * LARGE_TYPE:g}px; }} .st-key-undo_buttons button p {{ display: none; }}"
         " :is(.st-key-ask, .st-key-symbols, .st-key-about_delta) { display: none; }"
@@ -57,8 +57,10 @@ def add_css() -> None:
     phone = (
         "@media (max-width: 640px) {"
         " .st-key-numbers .stColumn { min-width: calc(50% - 0.5rem); flex: 1 1 calc(50% - 0.5rem); }"
-        " :is(.st-key-step_row, .st-key-lesson_part) > :first-child { flex: 1 1 100%; } }"
-        " .st-key-numbers [data-testid=stMetricDelta], .st-key-numbers [data-testid=stMetricDelta] * { white-space: normal; }"
+        " :is(.st-key-step_row, .st-key-lesson_part) > :first-child { flex: 1 1 100%; }"
+        " .stColumn:has(.st-key-f_network) { order: -1; } }"  # a drawing to drag stands before the sliders of the same numbers
+        " .st-key-numbers :is([data-testid=stMetricLabel], [data-testid=stMetricDelta]),"
+        " .st-key-numbers :is([data-testid=stMetricLabel], [data-testid=stMetricDelta]) * { white-space: normal; }"
     )
     switch = (  # in the header, out of the page's flow
         ":is([data-testid=stLayoutWrapper], .stElementContainer):has(> .st-key-projector), .st-key-projector"
