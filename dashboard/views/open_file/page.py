@@ -30,6 +30,8 @@ def upload() -> None:
         f"It is recognised by its content. At most {MAX_BYTES / 2**20:.0f} MB, and {limits.bytes_allowed() / 2**20:,.0f} MB once read.",
     )
     if file is None:
+        st.markdown("No file yet? *Take away*, at the end of the lab, saves the run that is open there.")
+        st.page_link("views/lab/page.py", label="To the lab", icon=":material/science:")
         return
     try:
         with st.spinner("Reading the file …"):

@@ -52,6 +52,10 @@ STORED = {"activation": "activation_quantiles", "delta": "delta_octaves", "weigh
 def page() -> None:
     """The page, top to bottom."""
     st.title("Your own model", anchor=False)
+    st.markdown(
+        "Which layer of your PyTorch or Keras model stops learning, and since when? Record its training, bring the file here, "
+        "also while it is still written, and read the verdict block by block."
+    )
     found, before = choose()
     if found is None:
         st.code(THREE_LINES, language="python")
