@@ -74,6 +74,26 @@ def test_gradient_walks_back_on_load_and_layer_by_layer_in_words(page: Page, app
     expect(page.locator(".nncore-network-cover")).to_be_hidden()
 
 
+def test_the_players_keys_take_the_walk_layer_by_layer(page: Page, app_url: str) -> None:
+    shown(page, app_url)
+    wait_arrived(page)
+    said, play = network(page).locator("output"), network(page).locator('button[data-does="play"]')
+    whole = said.inner_text()
+    play.focus()
+    for layer in (7, 6, 5):
+        page.keyboard.press("ArrowRight")
+        expect(said).to_contain_text(f"layer {layer}:")
+    page.keyboard.press("ArrowLeft")
+    expect(said).to_contain_text("layer 6:")
+    page.keyboard.press("Home")
+    expect(said).to_contain_text("at the output")
+    page.keyboard.press("End")
+    expect(said).to_have_text(whole)
+    play.press("Enter")
+    expect(network(page)).to_have_attribute("data-pulse", "arrived")
+    expect(play.locator("span")).to_have_text("Walk back")
+
+
 def test_without_motion_it_stands_still_at_once(new_page: Callable[..., Page], app_url: str) -> None:
     page = new_page(reduced_motion=True)
     open_lab(page, app_url, SMALL)

@@ -97,6 +97,16 @@ def test_the_way_back_comes_stage_by_stage_with_the_measured_gradient(new_page: 
     expect(drawing.locator("g.shown")).to_have_text(["Δ = −0.461"])
 
 
+def test_the_players_keys_take_the_way_back_stage_by_stage(new_page: NewPage, app_url: str) -> None:
+    drawing = opened(new_page, app_url, BY_HAND)
+    expect(drawing).to_have_attribute("data-stage", "4")
+    keyboard = drawing.page.keyboard
+    drawing.get_by_role("button", name="Way back").focus()
+    for key, stage in (("ArrowLeft", 3), ("Home", 0), ("ArrowLeft", 0), ("ArrowRight", 1), ("End", 4)):
+        keyboard.press(key)
+        expect(drawing).to_have_attribute("data-stage", str(stage))
+
+
 def test_without_motion_the_whole_way_back_is_there_at_once(new_page: NewPage, app_url: str) -> None:
     drawing = opened(new_page, app_url, BY_HAND, reduced_motion=True)
     drawing.get_by_role("button", name="Way back").click()
