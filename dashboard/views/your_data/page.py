@@ -19,7 +19,7 @@ from nncore import read_table
 from nncore.data.read_csv import MAX_BYTES
 from nncore.data.table import MAX_CLASSES, Table, TableChoice
 
-SHOWN = "table_shown"
+SHOWN, PART = "table_shown", "own"
 
 LARGEST = f"{MAX_BYTES / 2**20:.0f} MB"
 
@@ -65,9 +65,12 @@ def upload(look: Style) -> None:
         session().table_file = file.file_id
     uploaded = {digest: name for digest, (_, name) in uploads.on_shelf().items() if name}
     if not uploaded:
-        st.info(
-            "Nothing is uploaded yet. No file at hand? Click points or draw a function instead.", icon=":material/info:"
-        )
+        with st.container(horizontal=True, vertical_alignment="center", key="no_file"):
+            st.markdown("Nothing is uploaded yet. No file at hand?", width="content")
+            for other in ("Click points", "Draw a function"):
+                st.button(
+                    other, key=f"instead_{other}", on_click=turn_to, args=(other,), icon=":material/arrow_forward:"
+                )
         return
     digest = st.session_state.get(SHOWN)
     if digest not in uploaded:
@@ -76,6 +79,11 @@ def upload(look: Style) -> None:
         st.session_state[SHOWN] = digest
         digest = st.selectbox("Table", list(uploaded), format_func=uploaded.__getitem__, key=SHOWN)
     chosen_table(uploads.on_shelf()[digest][0], uploaded[digest], look)
+
+
+def turn_to(part: str) -> None:
+    """Show another part of the page in the next run."""
+    st.session_state[PART] = part
 
 
 def chosen_table(table: Table, name: str, look: Style) -> None:
@@ -312,7 +320,7 @@ part = st.segmented_control(
     "Where the data comes from",
     list(PARTS),
     default="Upload a CSV",
-    key="own",
+    key=PART,
     bind="query-params",
     label_visibility="collapsed",
     required=True,

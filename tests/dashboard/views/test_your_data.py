@@ -314,3 +314,11 @@ def test_curve_goes_through_its_knots_and_never_beyond(name: str) -> None:
     assert min(values) - 1e-12 <= y.min() <= y.max() <= max(values) + 1e-12
     assert y[0] == pytest.approx(values[0])
     assert read_table(canvas.curve_csv(knots)).choose().task == "regression"
+
+
+def test_without_a_file_the_other_ways_are_one_click_away() -> None:
+    app = page()
+    app.button(key="instead_Click points").click().run()
+    assert not app.exception
+    assert app.button_group(key="own").value == "Click points"
+    assert "points" in plots(app)
