@@ -26,11 +26,15 @@ from nncore.history.content import (
 )
 from nncore.history.excerpt import WHOLE, Excerpt
 from nncore.history.history import History, Target
+from nncore.history.parquet_pages import DICTIONARY, pages
 from nncore.history.whole_file import whole_file
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+
+VALUE_BYTES, PAGE_BYTES = 16, 2**12
+"""Most bytes of a page for each of its values, their places in lists included, and for all of them."""
 
 FOOTER_BYTES = 16 * 2**20
 """Largest description of a file's columns that is read: parsing it takes about twenty times its bytes of memory."""
@@ -69,7 +73,9 @@ def read_parquet(source: Target, memory_budget: int | None = None) -> History:
             if parquet.schema_arrow.field(field.name).type != field.type:
                 raise ValueError(f"column {field.name} must be {field.type}")
         arrays = empty_arrays(config, parquet.metadata.num_rows, memory_budget)
-        _check_counts(parquet.metadata, {name: array.size // max(len(array), 1) for name, array in arrays.items()})
+        _check_counts(
+            file, parquet.metadata, {name: array.size // max(len(array), 1) for name, array in arrays.items()}
+        )
         start = 0
         for group in range(parquet.num_row_groups):
             table = parquet.read_row_group(group, columns=list(arrays))
@@ -94,17 +100,26 @@ def _check_footer(file: IO[bytes]) -> None:
         )
 
 
-def _check_counts(metadata: Any, widths: dict[str, int]) -> None:
-    """Raise ValueError where a column holds more numbers than its records: a few bytes may stand for any number of them."""
+def _check_counts(file: IO[bytes], metadata: Any, widths: dict[str, int]) -> None:
+    """Raise ValueError where a column unpacks to more than its records: a few bytes may stand for any number of values."""
     if sum(metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)) != metadata.num_rows:
         raise ValueError("its parts do not have the records that it says")
+    begin = file.tell()
     for group in map(metadata.row_group, range(metadata.num_row_groups)):
         for column in map(group.column, range(group.num_columns)):
             name = column.path_in_schema.split(".")[0]
-            if name in widths and column.num_values != group.num_rows * widths[name]:
-                raise ValueError(
-                    f"column {name} holds {column.num_values:,} numbers and its records have {group.num_rows * widths[name]:,}"
-                )
+            if name not in widths:
+                continue
+            expected, found = group.num_rows * widths[name], 0
+            starts = [each for each in (column.dictionary_page_offset, column.data_page_offset) if each]
+            for page in pages(file, min(starts, default=0), column.total_compressed_size):
+                found += 0 if page.kind == DICTIONARY else page.n_values
+                if page.n_values > expected or page.n_bytes > VALUE_BYTES * expected + PAGE_BYTES:
+                    found = max(found, page.n_values, expected + 1)
+                    break
+            if found != expected:
+                raise ValueError(f"column {name} holds {found:,} numbers or more, and its records have {expected:,}")
+    file.seek(begin)
 
 
 def parquet_size(history: History, excerpt: Excerpt = WHOLE) -> int:
