@@ -311,8 +311,11 @@ def _bring_what_was_come_for(now: Session, brings: bool) -> None:
 
 def _bring_widgets(now: Session) -> None:
     address = set(st.query_params) - {KEY}
-    for key in address:  # an earlier visit's value, which would be taken for that of the widget to be drawn
-        st.session_state.pop(key, None)
+    stale = address & set(
+        st.session_state
+    )  # an earlier visit's values, which would be taken for the widgets' to be drawn
+    for key in stale:
+        del st.session_state[key]
     now.brings = not now.widgets.keys() & address
     if now.brings:
         st.session_state.update(now.widgets)

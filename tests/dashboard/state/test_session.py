@@ -157,3 +157,11 @@ def test_history_that_was_read_and_not_opened_is_let_go() -> None:
     app.session_state[KEY].history_read = ("a file", None)
     in_browser(app, "gallery")
     assert app.session_state[KEY].history_read is None
+
+
+@pytest.mark.parametrize("name", ["", "$$ID-0-None"], ids=["empty", "like one of Streamlit's own"])
+def test_a_parameter_whose_name_no_widget_can_have_stops_no_page(name: str) -> None:
+    app = page()
+    app.query_params[name] = "x"
+    app.switch_page("views/neurons/page.py").run()
+    assert not app.exception
