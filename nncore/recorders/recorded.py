@@ -220,6 +220,15 @@ class Recorded(Shown):
         return tuple(found)
 
     @cached_property
+    def kinds(self) -> dict[str, tuple[int, ...]]:
+        """What stands in two blocks or more, such as attn.qkv -> the modules of that kind, as indices, in execution order."""
+        found: dict[str, list[int]] = {}
+        for place, module in enumerate(self.modules):
+            if module.block and module.kind:
+                found.setdefault(module.kind, []).append(place)
+        return {kind: tuple(places) for kind, places in found.items() if len(places) > 1}
+
+    @cached_property
     def called(self) -> tuple[int, ...]:
         """Modules, as indices, that were ever called; where no call was seen, as of a compiled model, those with weights."""
         found = tuple(place for place, module in enumerate(self.modules) if module.order >= 0)

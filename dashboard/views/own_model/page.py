@@ -39,6 +39,10 @@ CALLBACKS = (
 )
 
 ALL = "the way of the gradient"
+EVERY = "every "
+"""What stands before a kind of module among the choices."""
+
+OPENED = "o_block"
 MOST_ROWS = 24
 """Modules of a model that are all shown where nothing is chosen; of a larger one those along the gradient's way."""
 
@@ -152,16 +156,24 @@ def offer_stand_in(recorded: Recorded) -> None:
 
 
 def chosen_rows(recorded: Recorded) -> list[int]:
-    """Modules, as indices: those of the block that was opened, those with a word in their name, or the gradient's way."""
-    blocks = [block.name for block in recorded.blocks]
+    """Modules, as indices: of a block, of one kind in every block, with a word in their name, or the gradient's way."""
+    blocks, kinds = [block.name for block in recorded.blocks], recorded.kinds
     pick, word = st.columns(2)
     opened = pick.selectbox(
-        "Modules", [ALL, *blocks], key="o_block", help="The gradient's way through the model, or one block."
+        "Modules",
+        [ALL, *(EVERY + kind for kind in kinds), *blocks],
+        key=OPENED,
+        help="The gradient's way through the model, one kind of module in every block, or one block: a click on a module in "
+        "the gradient flow or the map opens its block.",
     )
     text = word.text_input("Only names with", key="o_word", placeholder="qkv, mlp, norm …", bind="query-params")
     called = list(recorded.called)
+    if opened.startswith(EVERY):
+        called = [place for place in kinds[opened.removeprefix(EVERY)] if place in called]
     if text:
         return [place for place in called if text.lower() in recorded.modules[place].name.lower()]
+    if opened.startswith(EVERY):
+        return called
     if opened != ALL:
         return [place for place in recorded.blocks[blocks.index(opened)].modules if place in called]
     return called if len(called) <= MOST_ROWS else list(recorded.path_of_gradient) or called
@@ -213,6 +225,12 @@ class Shown:
             return {flow: True, over_training: has_map, updates: has_updates, loss: has_loss} | kept
         return {flow: True, loss: has_loss, map_before: has_map, over_training: has_map, updates: has_updates} | kept
 
+    def open_at(self, row: Any) -> None:
+        """Open the block of the module in a row, counted from 1; one outside of all blocks has none."""
+        place = row - 1 if isinstance(row, int) else -1
+        if 0 <= place < len(self.rows) and (block := self.recorded.modules[self.rows[place]].block):
+            st.session_state[OPENED], st.session_state["o_word"] = block, ""
+
     def draw(self, key: str, text: Text, measured: Measurement, figure: Figure, **more: Any) -> None:
         """A card; what is to know of the whole run stands below all of them, not in each."""
         runs = [self.recorded, *([] if self.before is None else [self.before[1]])]
@@ -227,7 +245,8 @@ def flow(shown: Shown) -> None:
     if shown.before is not None:
         other = shown.before[0]
         measured = beside.at_a_step(measured, shown.before[1], shown.step)
-    shown.draw("o_flow", charts.FLOW, measured, charts.flow(measured, theme.current(), other), height=400)
+    drawn = charts.flow(measured, theme.current(), other)
+    shown.draw("o_flow", charts.FLOW, measured, drawn, height=400, on_click=lambda point: shown.open_at(point["x"]))
 
 
 def ledger(shown: Shown) -> None:
@@ -287,7 +306,17 @@ def over_training(shown: Shown) -> None:
     if shown.before is not None:
         others = beside.over_steps(measured, name, shown.before[1])[name]
     drawn = charts.over_steps(measured, name, theme.current(), shown.step, others)
-    shown.draw("o_map", charts.MAP, measured, drawn, height=360, above=pick, finding=charts.quantity(name).about)
+    about = charts.quantity(name).about
+    shown.draw(
+        "o_map",
+        charts.MAP,
+        measured,
+        drawn,
+        height=360,
+        above=pick,
+        finding=about,
+        on_click=lambda point: shown.open_at(point["y"]),
+    )
 
 
 def map_before(shown: Shown) -> None:

@@ -10,7 +10,7 @@ import pytest
 from nncore.command.dashboard import RECORDED
 from nncore.recorders.example import example
 from nncore.recorders.recorded import Recorded
-from tests.conftest import plots
+from tests.conftest import click, plots
 from tests.dashboard.lab import element, opened_on
 
 CASES = Path(__file__).parents[2] / "cases"
@@ -63,6 +63,29 @@ def test_a_large_model_is_shown_along_the_way_of_its_gradient_and_a_block_opens(
     assert len(plots(app)["chart_o_flow"]["figure"]["data"][-1]["x"]) >= 100
     element(app, "o_word").set_value("no such name").run()
     assert "No module has such a name" in said(app) and not plots(app)
+
+
+def test_a_click_on_a_module_opens_its_block_and_a_kind_is_shown_in_every_block(folder: Path) -> None:
+    recorded = Recorded.open(example(folder / "run.arrows", n_blocks=30, factor=0.9))
+    app = opened_on("own_model")
+
+    def shown() -> list[str]:
+        return list(plots(app)["chart_o_flow"]["figure"]["data"][-1]["customdata"])
+
+    weights = [unit.name for unit in recorded.modules if unit.type == "Linear"]
+    element(app, "o_block").set_value("every up").run()
+    assert shown() == weights[:-1] and all(name.endswith(".up") for name in shown())
+    element(app, "o_word").set_value("blocks.2").run()
+    assert shown() == ["blocks.2.up", *(f"blocks.2{k}.up" for k in range(10))]
+    click(app, "chart_o_flow", x=1, y=0.5, z=None, curve=0, point=0, customdata="")
+    assert element(app, "o_block").value == "blocks.2" and element(app, "o_word").value == ""
+    assert set(shown()) <= {module.name for module in recorded.modules if module.block == "blocks.2"}
+    element(app, "o_block").set_value("the way of the gradient").run()
+    click(app, "chart_o_map", x=0, y=8, z=0.5, curve=0, point=[7, 0], customdata="")
+    assert element(app, "o_block").value == "blocks.7"
+    element(app, "o_block").set_value("the way of the gradient").run()
+    click(app, "chart_o_map", x=0, y=31, z=0.5, curve=0, point=[30, 0], customdata="")
+    assert element(app, "o_block").value == "the way of the gradient", "the head stands in no block"
 
 
 def test_every_quantity_is_drawn_and_every_step(folder: Path) -> None:
