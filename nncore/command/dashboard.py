@@ -9,8 +9,11 @@ import socket
 import subprocess
 import sys
 import threading
+import urllib.request
+import webbrowser
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from http.client import HTTPException
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -24,6 +27,12 @@ APP = ROOT / "dashboard" / "served.py"
 
 RECORDED = "NNCORE_RECORDED"
 """Environment variable, or Streamlit secret, with a recorded run or a directory of them: what the page of own models shows."""
+
+EVERYWHERE = ("0.0.0.0", "::")
+"""Addresses that stand for all of a machine's; a browser on it goes to localhost."""
+
+PAUSE = 0.2
+"""Seconds between two looks whether the server answers."""
 
 HERE = ("localhost", "127.0.0.1", "::1")
 """Addresses that only this machine reaches; under them the app is asked for by no other name."""
@@ -52,15 +61,24 @@ def dashboard_command(arguments: argparse.Namespace) -> int:
     place = Path(arguments.file).absolute() if arguments.file else None
     if place is not None and not place.exists():
         raise ValueError(f"{arguments.file} is not there: a recorded run, .arrows, or a folder of them")
+    opens_itself = place is not None and not arguments.headless
     command = [
         *(sys.executable, "-m", "streamlit", "run", str(APP)),
         *("--server.port", str(arguments.port), "--server.address", arguments.address),
-        *("--server.headless", str(arguments.headless).lower()),
+        *("--server.headless", str(arguments.headless or opens_itself).lower()),
         *(() if arguments.address in HERE else ("--server.allowedHosts", "*")),
     ]
     given = {RECORDED: place, FILE: Path(arguments.own).absolute() if arguments.own else None}
     environment = os.environ | {name: str(each) for name, each in given.items() if each}
-    code = _call(command, ROOT if (ROOT / ".streamlit").exists() else None, environment)
+    host = "localhost" if arguments.address in EVERYWHERE else arguments.address
+    has_ended = threading.Event()
+    if opens_itself:
+        url = f"http://{f'[{host}]' if ':' in host else host}:{arguments.port}"
+        threading.Thread(target=_open_page, args=(url, "own_model", has_ended), daemon=True).start()
+    try:
+        code = _call(command, ROOT if (ROOT / ".streamlit").exists() else None, environment)
+    finally:
+        has_ended.set()
     return code if code in (0, 1, 2) else 130 if code < 0 else 1
 
 
@@ -94,6 +112,14 @@ def _on_the_end(call: Callable[[int, Any], None]) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _open_page(url: str, page: str, has_ended: threading.Event) -> None:
+    """Open a page in the browser once its server answers; Streamlit itself opens its first page only."""
+    while not has_ended.wait(PAUSE):
+        with suppress(OSError, HTTPException), urllib.request.urlopen(f"{url}/_stcore/health", timeout=5):
+            webbrowser.open(f"{url}/{page}")
+            return
 
 
 def _check_free(address: str, port: int) -> None:

@@ -1,11 +1,14 @@
 """The command line, through the entry point that is installed with the package."""
 
+import http.server
 import json
 import os
+import queue
 import signal
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ from nncore import History, RunConfig, run, sweep
 from nncore.command import CODES, COMMANDS, dashboard, main
 from nncore.command.arguments import read, read_axis, read_seeds
 from nncore.command.export import read_history
+from nncore.recorders.example import example
 from tests.patience import PATIENCE, until
 
 ROOT = Path(nncore.__file__).parents[1]
@@ -409,6 +413,37 @@ def test_the_dashboard_is_started_with_streamlit(monkeypatch: pytest.MonkeyPatch
     assert "localhost" in called[0] and "*" not in called[0]
     assert main(["dashboard", "--port", port, "--headless", "--address", "0.0.0.0"]) == 0
     assert called[1][-2:] == ["--server.allowedHosts", "*"]
+
+
+def test_the_dashboard_of_a_recorded_run_opens_its_page(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    class Health(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == "/_stcore/health" else 404)
+            self.end_headers()
+
+        def log_message(self, *said: object) -> None:
+            """Nothing."""
+
+    opened: queue.SimpleQueue[str] = queue.SimpleQueue()
+    commands: list[list[str]] = []
+
+    def serve(command: list[str], cwd: object, env: dict[str, str]) -> int:
+        commands.append(command)
+        assert env["NNCORE_RECORDED"] == str(run_file)
+        with http.server.HTTPServer(("127.0.0.1", int(port)), Health) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            assert opened.get(timeout=PATIENCE) == f"http://127.0.0.1:{port}/own_model"
+            server.shutdown()
+        return 0
+
+    run_file = example(tmp_path / "run.arrows")
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = str(listener.getsockname()[1])
+    monkeypatch.setattr(dashboard.webbrowser, "open", opened.put)
+    monkeypatch.setattr(dashboard.subprocess, "call", serve)
+    assert main(["dashboard", str(run_file), "--port", port, "--address", "127.0.0.1"]) == 0
+    assert commands[0][commands[0].index("--server.headless") + 1] == "true", "Streamlit would open its first page too"
 
 
 def test_without_the_app_the_dashboard_says_what_to_do(
