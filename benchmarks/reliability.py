@@ -1,4 +1,4 @@
-"""`python -m benchmarks.reliability [load fairness closed memory kill history] [--short]`: what a crowd, a closed tab, a kill does.
+"""`python -m benchmarks.reliability [PART ...] [--short]`: what a crowd, a closed tab, a kill, a hostile address or file does.
 
 A server of its own is started, and sessions speak Streamlit's protocol to it over WebSockets. Written to RELIABILITY.md when
 everything was asked for at full length.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import random
+import re
 import signal
 import socket
 import statistics
@@ -18,11 +19,12 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import psutil
 from playwright.sync_api import sync_playwright
@@ -30,6 +32,9 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import connect
 
+from benchmarks.processes import compare
+from dashboard.state.address import FIRST_SETTINGS
+from dashboard.state.session import EXPERIMENT, STEP
 from nncore import History
 from nncore.history.whole_file import write_whole_text
 from tests.browser import chromium
@@ -40,6 +45,68 @@ DOCUMENT = Path(__file__).with_name("RELIABILITY.md")
 SMALL = "dataset=circles&depth=4&width=8&steps=60&n_samples=80&seed={seed}"
 LONG = "dataset=circles&depth=10&width=64&steps=12000&record_every=100&n_samples=400&seed={seed}"
 """Addresses of the lab: a run of a tenth of a second, and one of about half a minute."""
+
+PAGES = (
+    *(
+        "",
+        "gallery",
+        "compare",
+        "neurons",
+        "fork",
+        "map",
+        "propagation",
+        "landscape",
+        "your_data",
+        "open_file",
+        "own_model",
+    ),
+    *("lecture_neuron", "lecture_forward", "lecture_backward", "lecture_vanishing"),
+)
+"""Addresses of the app's pages."""
+
+OTHER_KEYS = (
+    "lesson",
+    "note",
+    "only",
+    "show",
+    "parts",
+    "p_c",
+    "f_step",
+    "plane",
+    "sharpness",
+    "nobody",
+    "",
+    "$$ID-0-None",
+)
+HOSTILE = (
+    *("0", "-1", "1e400", "nan", "inf", "99999999999999999999", "9" * 5000, "", " ", "None", "true", "0x10", "½", "٣"),
+    *(
+        "<script>alert(1)</script>",
+        "'; drop table runs; --",
+        "../../etc/passwd",
+        "{{7*7}}",
+        "%00",
+        "\x00",
+        "\u202e",
+        "x" * 9000,
+    ),
+    *(
+        "relu",
+        "4x2",
+        "64, 64x99999999",
+        "table",
+        "moons",
+        "[1, 2]",
+        "{}",
+        "a,b",
+        "adam",
+        "lsuv",
+        "2048x200",
+        "1e-300",
+        "0.7",
+    ),
+)
+"""What the addresses of hostile visitors say."""
 
 START_SECONDS = 120.0
 ANSWER_SECONDS = 300.0
@@ -130,9 +197,21 @@ class Session:
             if message.delta.new_element.progress.text.startswith(("Training: step", "Waiting for its turn")):
                 return
 
-    async def _ask(self, address: str) -> None:
+    async def look(self, address: str, page: str) -> list[str]:
+        """Open a page under an address; the errors that it shows when its script has ended."""
+        await self._ask(address, page)
+        errors = []
+        while True:
+            message = ForwardMsg.FromString(await asyncio.wait_for(self.socket.recv(), ANSWER_SECONDS))
+            if message.delta.new_element.WhichOneof("type") == "exception":
+                errors.append(message.delta.new_element.exception.message)
+            if message.WhichOneof("type") == "script_finished":
+                return errors
+
+    async def _ask(self, address: str, page: str = "") -> None:
         message = BackMsg()
         message.rerun_script.query_string = address
+        message.rerun_script.page_name = page
         await self.socket.send(message.SerializeToString())
 
 
@@ -302,7 +381,55 @@ def first_sight(short: bool) -> list[str]:
     ]
 
 
-PARTS = {
+def addresses(short: bool) -> list[str]:
+    """Hostile query parameters on every page."""
+    tries, rng = (40, random.Random(0)) if short else (600, random.Random(0))
+    keys = [*FIRST_SETTINGS, STEP, EXPERIMENT, *OTHER_KEYS]
+
+    async def tried(port: int) -> list[str]:
+        errors: list[str] = []
+        async with tab(port) as opened:
+            session = Session(opened)
+            for _ in range(tries):
+                asked = [(rng.choice(keys), rng.choice(HOSTILE)) for _ in range(rng.randint(1, 4))]
+                errors += await session.look(urlencode(asked), rng.choice(PAGES))
+            answer = await session.show(SMALL.format(seed=1))
+            return errors + answer.errors + ([] if answer.has_charts else ["no charts afterwards"])
+
+    with server() as (port, _):
+        errors = asyncio.run(tried(port))
+    return [f"{tries} hostile addresses on {len(PAGES)} pages: {len(errors)} errors {errors[:1] or ''}".strip()]
+
+
+def files(short: bool) -> list[str]:
+    """Damaged files, as many as the tests try."""
+    return _printed("tests/nncore/history/test_what_is_said.py", "damaged files")
+
+
+def command_lines(short: bool) -> list[str]:
+    """Command lines of any kind, as many as the tests try."""
+    return _printed("tests/nncore/command/test_any_command_line.py", "command lines")
+
+
+def _printed(tests: str, what: str) -> list[str]:
+    """The lines with counts that these tests print; raises CalledProcessError where one of them fails."""
+    command = [sys.executable, "-m", "pytest", "-s", "-q", tests, "-k", "short_and_plain or any_command_line_ends"]
+    child = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    return [line[line.index(each) :] for line in child.stdout.splitlines() if (each := _counted(line, what))]
+
+
+def _counted(line: str, what: str) -> str:
+    """Where in a line the counts begin: the word before the number of `what`; "" where it counts none."""
+    found = re.search(rf"(\w+: )?[\d,]+ {what}", line)
+    return found[0] if found else ""
+
+
+def processes(short: bool) -> Iterator[str]:
+    """Threads beside processes, under the same requests."""
+    return compare(4, 2) if short else compare(20, 10)
+
+
+PARTS: dict[str, Callable[[bool], Iterable[str]]] = {
     "load": load,
     "fairness": fairness,
     "closed": closed,
@@ -310,12 +437,16 @@ PARTS = {
     "kill": kill,
     "history": history,
     "first_sight": first_sight,
+    "addresses": addresses,
+    "files": files,
+    "command_lines": command_lines,
+    "processes": processes,
 }
 
 HEAD = """# What a crowd, a closed tab or a kill does
 
-Written by `make soak` (`python -m benchmarks.reliability`) on {cores} cores. Command lines and damaged files are tried by the
-tests: `pytest -s tests/nncore/command/test_any_command_line.py tests/nncore/history/test_what_is_said.py` prints how many.
+Written by `make soak` (`python -m benchmarks.reliability`) on {cores} cores; one part alone is
+`python -m benchmarks.reliability PART`, seconds of it `--short`.
 
 """
 

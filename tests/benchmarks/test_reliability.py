@@ -14,3 +14,14 @@ def test_a_small_run_is_shown_beside_three_long_ones_and_a_closed_tab_leaves_an_
     assert said.startswith("a small run is shown after")
     (said,) = reliability.closed(short=True)
     assert "after its tab was closed" in said
+
+
+def test_hostile_addresses_leave_every_page_without_an_error_and_the_server_at_work() -> None:
+    (said,) = reliability.addresses(short=True)
+    assert said == f"40 hostile addresses on {len(reliability.PAGES)} pages: 0 errors"
+
+
+def test_the_counts_that_the_tests_print_are_found_in_what_pytest_writes() -> None:
+    lines = (".csv: 400 damaged files, 361 refused", "F2,000 command lines, by code: {0: 1}", "1 passed in 2.00s")
+    assert [reliability._counted(line, "damaged files") for line in lines] == ["csv: 400 damaged files", "", ""]
+    assert [reliability._counted(line, "command lines") for line in lines] == ["", "2,000 command lines", ""]
