@@ -190,6 +190,10 @@ class Walk:
         """Which entry the page stands on, as the browser says."""
         return self.page.evaluate("history.state.visit")
 
+    def first(self) -> int:
+        """The oldest entry that the browser still has: Chromium drops those before its last fifty."""
+        return self.place - self.page.evaluate("navigation.currentEntry.index")
+
     def act(self, name: str = "") -> None:
         """Do one thing, a random one unless named, and hold the history to what should have come of it."""
         before, address = self.settled(), self.page.url
@@ -230,7 +234,7 @@ class Walk:
         """Do so many things, one in five of them Back or Forward."""
         for _ in range(actions):
             ahead = len(self.entries) - 1 - self.place
-            steps = max(-self.place, min(self.rng.choice([-3, -2, -1, 1, 2]), ahead))
+            steps = max(self.first() - self.place, min(self.rng.choice([-3, -2, -1, 1, 2]), ahead))
             if steps and self.rng.random() < 0.2:
                 self.go(steps)
             else:
@@ -239,7 +243,7 @@ class Walk:
     def retrace(self) -> None:
         """All the way back, entry by entry, and all the way forth again."""
         self.done.append("retrace")
-        while self.place:
+        while self.place > self.first():
             self.go(-1)
         while self.place < len(self.entries) - 1:
             self.go(1)

@@ -427,9 +427,9 @@ def test_the_dashboard_of_a_recorded_run_opens_its_page(monkeypatch: pytest.Monk
     opened: queue.SimpleQueue[str] = queue.SimpleQueue()
     commands: list[list[str]] = []
 
-    def serve(command: list[str], cwd: object, env: dict[str, str]) -> int:
+    def serve(command: list[str], folder: object, environment: dict[str, str]) -> int:
         commands.append(command)
-        assert env["NNCORE_RECORDED"] == str(run_file)
+        assert environment["NNCORE_RECORDED"] == str(run_file)
         with http.server.HTTPServer(("127.0.0.1", int(port)), Health) as server:
             threading.Thread(target=server.serve_forever, daemon=True).start()
             assert opened.get(timeout=PATIENCE) == f"http://127.0.0.1:{port}/own_model"
@@ -441,7 +441,7 @@ def test_the_dashboard_of_a_recorded_run_opens_its_page(monkeypatch: pytest.Monk
         listener.bind(("127.0.0.1", 0))
         port = str(listener.getsockname()[1])
     monkeypatch.setattr(dashboard.webbrowser, "open", opened.put)
-    monkeypatch.setattr(dashboard.subprocess, "call", serve)
+    monkeypatch.setattr(dashboard, "_call", serve)
     assert main(["dashboard", str(run_file), "--port", port, "--address", "127.0.0.1"]) == 0
     assert commands[0][commands[0].index("--server.headless") + 1] == "true", "Streamlit would open its first page too"
 
