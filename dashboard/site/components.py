@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from dashboard.controls import CONTROLS_CSS, CONTROLS_JS, MOTION_JS
 from dashboard.plot import FRAMES_JS
 
 ROOT, HERE = Path(__file__).parents[1], Path(__file__).parent
 
 COMPONENTS = {
-    "network": ("network/network", FRAMES_JS),
-    "player": ("playback/player", ""),
+    "network": ("network/network", CONTROLS_JS + FRAMES_JS),
+    "player": ("playback/player", CONTROLS_JS),
     "following": ("playback/following", ""),
-    "plot": ("plot/plot", FRAMES_JS),
+    "plot": ("plot/plot", MOTION_JS + FRAMES_JS),
 }
 """Name -> its files without their endings, and what stands before its script, as where the app mounts it."""
 
@@ -31,7 +32,7 @@ def scripts() -> str:
 
 def styles() -> str:
     """The components' style sheets."""
-    return "\n".join(_text(f"{stem}.css") for stem, _ in COMPONENTS.values())
+    return "\n".join([CONTROLS_CSS, *(_text(f"{stem}.css") for stem, _ in COMPONENTS.values())])
 
 
 def templates() -> str:
