@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 
@@ -25,6 +27,15 @@ def power_of_ten(text: str) -> str:
     """A number as Python writes it, 3.2e-09, with its power written out; its spaces are narrow and do not break."""
     mantissa, _, exponent = text.partition("e")
     return f"{mantissa}\u202f·\u202f10{str(int(exponent)).translate(RAISED)}" if exponent else text
+
+
+def with_powers_of_ten(sentence: str) -> str:
+    """A sentence in which every number that Python wrote with an e has its power written out.
+
+    >>> with_powers_of_ten("layer1e-05 receives 1.2e-14 of it.").replace("\u202f", " ")
+    'layer1e-05 receives 1.2 · 10⁻¹⁴ of it.'
+    """
+    return re.sub(r"(?<![\w.])\d(?:\.\d+)?e[+-]\d+(?!\w)", lambda found: power_of_ten(found[0]), sentence)
 
 
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")

@@ -7,6 +7,7 @@ import streamlit as st
 from dashboard.views.own_model import beside
 from dashboard.views.own_model.source import Run
 from dashboard.words.markup import escape
+from dashboard.words.numbers import with_powers_of_ten
 from dashboard.words.runs import COLOURS
 from nncore.diagnosis.recorded_pair import differences, outcome
 from nncore.diagnosis.recorded_run import RECORDED_RULES, recorded_verdict, without_a_number
@@ -27,7 +28,8 @@ def of_one(name: str, recorded: Recorded, record: int, key: str = "o_verdicts") 
         for each in found:
             colour, icon = COLOURS.get(each.severity, ("blue", "info"))
             st.markdown(
-                f":{colour}-badge[:material/{icon}: {each.title}] {escape(each.sentence)}", help=f"Rule: {each.source}"
+                f":{colour}-badge[:material/{icon}: {each.title}] {escape(with_powers_of_ten(each.sentence))}",
+                help=f"Rule: {each.source}",
             )
         if not found:
             count = len(RECORDED_RULES) - len(idle)
