@@ -6,7 +6,7 @@ import numpy as np
 
 from dashboard.charts.axes import log_axis, log_ticks
 from dashboard.charts.marks import colour_bar, step_line
-from dashboard.charts.style import CIVIDIS, Figure, Style
+from dashboard.charts.style import Figure, Style
 from dashboard.charts.text import Text
 from dashboard.views.lecture.charts_backward import level, line
 from nncore import Measurement
@@ -163,10 +163,10 @@ def regimes_finding(measured: Measurement) -> str:
     """Whether a gradient can arrive as it left, at any weight and depth of the map."""
     powers = measured["log10_product"]
     if not (powers > 0).any():
-        return "The product is nowhere above 1: nothing on this map explodes, and there is no line."
+        return "The product is nowhere above 1: nothing on this map explodes."
     if not (powers < 0).any():
-        return "The product is nowhere below 1: nothing on this map vanishes, and there is no line."
-    return "On the white line |product| = 1: a gradient arrives as it left."
+        return "The product is nowhere below 1: nothing on this map vanishes."
+    return "Blue vanishes, orange explodes; on the line between them |product| = 1: a gradient arrives as it left."
 
 
 def regimes(measured: Measurement, weight: float, look: Style) -> Figure:
@@ -184,7 +184,7 @@ def regimes(measured: Measurement, weight: float, look: Style) -> Figure:
                 "customdata": powers.T,
                 "zmin": -REACH,
                 "zmax": REACH,
-                "colorscale": CIVIDIS,
+                "colorscale": look.diverging,
                 "colorbar": colour_bar(
                     look,
                     title={"text": "|product|", "font": look.font(12)},
@@ -203,7 +203,7 @@ def regimes(measured: Measurement, weight: float, look: Style) -> Figure:
                         "showscale": False,
                         "hoverinfo": "skip",
                         "contours": {"start": 0, "end": 0, "size": 1, "coloring": "none"},
-                        "line": {"color": "#FFFFFF", "width": 2.5},
+                        "line": {"color": look.ink, "width": 2.5},
                     }
                 ]
                 if len(depth) > 1

@@ -130,7 +130,7 @@ def test_each_line_of_the_product_multiplies_the_one_above_and_stays_short() -> 
 def test_the_words_below_the_map_speak_of_a_line_only_where_there_is_one(phi: str, bias: str) -> None:
     measured = charts.map_measurement(0.5, 10, phi, bias, 0.0)
     powers = measured["log10_product"]
-    assert ("white line" in charts.regimes_finding(measured)) == bool((powers > 0).any() and (powers < 0).any())
+    assert ("on the line" in charts.regimes_finding(measured)) == bool((powers > 0).any() and (powers < 0).any())
 
 
 def test_the_dashed_line_is_said_and_seen_where_a_curve_lies_on_it() -> None:
