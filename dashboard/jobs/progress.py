@@ -8,6 +8,7 @@ from typing import Protocol
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from dashboard.jobs.look_again import look_again
 from dashboard.jobs.registry import PAGE, PINS, runs, wait
 from dashboard.jobs.work import RunRequest, Training, Work
 from nncore import RunConfig
@@ -124,7 +125,7 @@ def stop_button(purpose: str, key: str, help: str) -> None:
     )
 
 
-@st.fragment(run_every=LOOK_EVERY)
+@st.fragment
 def follow(works: Sequence[Watched], draw: Callable[[], None]) -> None:
     """Draw now and every LOOK_EVERY seconds; when all the work has ended, the page."""
     if any(session_id() not in work.waiting for work in works):  # a look that was on its way when the page changed
@@ -132,3 +133,4 @@ def follow(works: Sequence[Watched], draw: Callable[[], None]) -> None:
     if all(work.done for work in works):
         st.rerun()
     draw()
+    look_again(LOOK_EVERY)

@@ -216,7 +216,7 @@ with page:
     st.markdown(reasons(seen, weight, phi_name))
     left, right = st.columns(2)
     with left, st.container(border=True, key="v_written", height="stretch"):
-        st.markdown("**Factor by factor** :gray[P_d is what is left after d layers]")
+        st.markdown("**Factor by factor** :gray[$P_d$ is what is left after d layers]")
         st.latex(written_out(seen, weight, phi_name))
     with right:
         measured = charts.product_measurement(seen, weight, ceiling)

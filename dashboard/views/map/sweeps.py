@@ -11,6 +11,7 @@ import streamlit as st
 
 from dashboard.jobs.folders import below
 from dashboard.jobs.limits import MOST_CELLS
+from dashboard.jobs.look_again import look_again
 from dashboard.ui import theme
 from dashboard.views.map import panel
 from dashboard.views.map.axes import PREFIX, menu_of
@@ -209,16 +210,19 @@ def _map(
             now = cells_now()
         except (ValueError, OSError) as problem:
             st.error(_said(problem, folder.path, name), icon=":material/block:")
+            look_again(LOOK_EVERY)
             return
         if panel.wants_to_go() or (not is_complete and now.finished == len(now)):
             st.rerun()
         if now.finished < len(now):
             st.progress(now.finished / len(now), text=f"{now.finished:,} of {len(now):,} runs are in")
         panel.show(now, theory, here, config_at, theme.current(), key="sweep_map")
+        if not is_complete:
+            look_again(LOOK_EVERY)
 
     left, right = st.columns([5, 3], gap="medium")
     with left:
-        st.fragment(picture, run_every=None if is_complete else LOOK_EVERY)()
+        st.fragment(picture)()
     with right:
         words = panel.here_words(cells, here)
         if words:

@@ -14,6 +14,7 @@ from dashboard.charts import activations
 from dashboard.charts.style import Figure
 from dashboard.charts.text import Text
 from dashboard.jobs import limits
+from dashboard.jobs.look_again import look_again
 from dashboard.state.address import link
 from dashboard.state.session import session
 from dashboard.ui import card, theme
@@ -73,7 +74,7 @@ def page() -> None:
     else:
         show(name, recorded, before if before and len(before[1].steps) else None)
     if recorded.may_grow and recorded.path is not None:
-        st.fragment(follow, run_every=source.look_every(recorded))(recorded)
+        st.fragment(follow)(recorded)
 
 
 def choose() -> tuple[source.Run | None, source.Run | None]:
@@ -107,6 +108,7 @@ def follow(recorded: Recorded) -> None:
         has_grown = True
     if has_grown:
         st.rerun()
+    look_again(source.look_every(recorded))
 
 
 def show(name: str, recorded: Recorded, before: source.Run | None) -> None:

@@ -123,7 +123,7 @@ def test_a_trial_never_takes_first_weights_that_take_long() -> None:
     deep = RunConfig(hidden=(2048, 2048, 2048), steps=1)
     lsuv = Candidate("lsuv", {"init": "lsuv"})
     assert initialization_seconds(deep.replace(init="lsuv")) > TRIAL_SECONDS
-    assert remedy._screened(lsuv, deep, 1, set()) is None
+    assert remedy._screened(lsuv, deep, 1, set(), lambda: False) is None
 
 
 @pytest.mark.parametrize("init", ["lsuv", "orthogonal", "he_normal"])
