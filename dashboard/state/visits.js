@@ -80,7 +80,9 @@ function create() {
   }
 
   begin("");
-  rewind();
+  // Going back, a reader who has clicked already would be led back from where the click leads.
+  if (navigator.userActivation?.hasBeenActive) stay(location.href);
+  else rewind();
   history.replaceState = (state, unused, url) => write(url, true);
   history.pushState = (state, unused, url) => write(url, false);
   const act = () => (visits.acts += 1);
