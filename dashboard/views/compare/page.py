@@ -24,7 +24,7 @@ MAPPED = ("delta_norm", "weight_gradient_norm", "update_ratio")
 
 
 def empty() -> None:
-    """What the page is for, one click to see it, and what is seen then."""
+    """What the page is for, and one click to see it."""
     st.markdown(
         "Pin up to eight runs in the lab, with the **Pin** button above its charts, and see them here side by side: "
         "what differs between them, how they ended, and how their gradients ran. The pins stand in the address, so a "
@@ -40,27 +40,6 @@ def empty() -> None:
             args=(pinned_runs.example(),),
         )
         st.page_link("views/lab/page.py", label="To the lab", icon=":material/science:")
-    example = pinned_runs.example()
-    configs = [pin.config for pin in example]
-    trainings = None if over_budget(configs) else finished_runs(configs)
-    if trainings is None:
-        return
-    named = {pin.name: training for pin, training in zip(example, trainings, strict=True)}
-    pinned_runs.prepare(named)
-    st.subheader("For example", anchor=False)
-    st.markdown(pinned_runs.main_difference(named))
-    look, sound = theme.current(), np.full(len(named), True)
-    records = pinned_runs.records_at(named, 1.0, 0)
-    left, right = st.columns(2)
-    with left:
-        measured = pinned_runs.flow_beside(named, records).select("delta_norm")
-        text = Text("Gradient flow", charts.FLOW_TITLES["delta_norm"], charts.FLOW_NOTES["delta_norm"])
-        card.show("example_flow", text, measured, charts.per_layer(measured, "delta_norm", look, sound))
-    with right:
-        measured = pinned_runs.courses(named).select("step", "loss")
-        steps = np.array([int(t.history.step[r]) for t, r in zip(named.values(), records, strict=True)])
-        figure = charts.over_steps(measured, "loss", look, steps, sound, title="loss", log=True)
-        card.show("example_loss", charts.LOSS, measured, figure)
 
 
 def edit(found: list[pins.Pin]) -> None:
