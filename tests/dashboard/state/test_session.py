@@ -32,8 +32,9 @@ def page(address: str = "", **query: object) -> AppTest:
 
 
 def look(app: AppTest) -> tuple[object, ...]:
-    """What the page draws; sharpness is measured in the background, so that its chart differs from run to run."""
-    charts = [each.proto.json for each in app.get("bidi_component") if '"chart_sharpness"' not in each.proto.json]
+    """What the page draws; sharpness is measured in the background, so that its chart, and whether it is looked at again, differ."""
+    drawn = [each.proto for each in app.get("bidi_component") if each.proto.component_name != "nncore_look_again"]
+    charts = [proto.json for proto in drawn if '"chart_sharpness"' not in proto.json]
     captions = [each.value for each in app.main.caption if "sharpness" not in each.value.lower()]
     return charts, captions, len(app.columns), [each.disabled for each in app.slider]
 
