@@ -1,21 +1,21 @@
 """The drawn networks, Streamlit components: the lab's, lit by its gradient, and the lecture's, with θ to drag and type."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-from dashboard.controls import CONTROLS_CSS, CONTROLS_JS
+from dashboard.controls import CONTROLS_CSS, CONTROLS_JS, source
 from dashboard.plot import FRAMES_JS
 from dashboard.plot.encoding import encode
 
 _FOLDER = Path(__file__).parent
+NETWORK = source(_FOLDER / "network", CONTROLS_JS + FRAMES_JS, CONTROLS_CSS)
 _mount = st.components.v2.component(
     "nncore_network",
-    html=(_FOLDER / "network.html").read_text(encoding="utf-8"),
-    css=CONTROLS_CSS + (_FOLDER / "network.css").read_text(encoding="utf-8"),
-    js=CONTROLS_JS + FRAMES_JS + (_FOLDER / "network.js").read_text(encoding="utf-8"),
+    **asdict(NETWORK),
     isolate_styles=False,  # what follows a chosen layer, and the player, is outside
 )
 
@@ -57,10 +57,7 @@ def network(
 
 
 _mount_theta = st.components.v2.component(
-    "nncore_theta",
-    html=(_FOLDER / "theta.html").read_text(encoding="utf-8"),
-    css=CONTROLS_CSS + (_FOLDER / "theta.css").read_text(encoding="utf-8"),
-    js=CONTROLS_JS + (_FOLDER / "theta.js").read_text(encoding="utf-8"),
+    "nncore_theta", **asdict(source(_FOLDER / "theta", CONTROLS_JS, CONTROLS_CSS))
 )
 
 

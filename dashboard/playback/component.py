@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-from dashboard.controls import CONTROLS_CSS, CONTROLS_JS
+from dashboard.controls import CONTROLS_CSS, CONTROLS_JS, source
 
 KEY = "player"
 
-_FOLDER = Path(__file__).parent
+PLAYER = source(Path(__file__).with_name("player"), CONTROLS_JS, CONTROLS_CSS)
 _mount = st.components.v2.component(
     "nncore_player",
-    html=(_FOLDER / "player.html").read_text(encoding="utf-8"),
-    css=CONTROLS_CSS + (_FOLDER / "player.css").read_text(encoding="utf-8"),
-    js=CONTROLS_JS + (_FOLDER / "player.js").read_text(encoding="utf-8"),
+    **asdict(PLAYER),
     isolate_styles=False,  # while playing, its style sheet hides the step slider, whose place it takes
 )
 

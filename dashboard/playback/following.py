@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
 import streamlit as st
 
-_FOLDER = Path(__file__).parent
+from dashboard.controls import source
+
+FOLLOWING = source(Path(__file__).with_name("following"))
 _mount = st.components.v2.component(
     "nncore_following",
-    html=(_FOLDER / "following.html").read_text(encoding="utf-8"),
-    css=(_FOLDER / "following.css").read_text(encoding="utf-8"),
-    js=(_FOLDER / "following.js").read_text(encoding="utf-8"),
+    **asdict(FOLLOWING),
     isolate_styles=False,  # the player's style sheet finds it
 )
 

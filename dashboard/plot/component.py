@@ -1,12 +1,13 @@
 """The chart itself: a Streamlit component around Plotly.react."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypedDict
 
 import streamlit as st
 
-from dashboard.controls import MOTION_JS
+from dashboard.controls import MOTION_JS, source
 from dashboard.plot.encoding import encode
 from dashboard.plot.library import library_path
 
@@ -16,11 +17,10 @@ _FOLDER = Path(__file__).parent
 FRAMES_JS = (_FOLDER / "frames.js").read_text(encoding="utf-8")
 """What a component needs to read the frames of a playing: its own script follows it."""
 
+PLOT = source(_FOLDER / "plot", MOTION_JS + FRAMES_JS)
 _mount = st.components.v2.component(
     "nncore_plot",
-    html=(_FOLDER / "plot.html").read_text(encoding="utf-8"),
-    css=(_FOLDER / "plot.css").read_text(encoding="utf-8"),
-    js=MOTION_JS + FRAMES_JS + (_FOLDER / "plot.js").read_text(encoding="utf-8"),
+    **asdict(PLOT),
     isolate_styles=False,  # plotly.js writes its style sheet into the page, which a shadow root does not see
 )
 
