@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from dashboard.charts.axes import drawable, layer_axis, layers_along, log_axis, log_ticks, step_axis
+from dashboard.charts.ledger import existing, stacked
 from dashboard.charts.marks import line, note, step_line
 from dashboard.charts.style import Figure, Style, fade, merge
 from dashboard.charts.text import Text
@@ -21,7 +22,6 @@ LEDGER = Text(
     "Bars below 0 shrink δ, bars above 0 make it grow; together they are exactly the layer's factor, the line. A part "
     "that the network does not have is not drawn.",
 )
-PATTERNS = {"weights": "/", "skip": ".", "slope": "", "normalization": "x"}
 PART_NAMES = {
     "weights": "the weights",
     "skip": "the skip connections",
@@ -31,55 +31,30 @@ PART_NAMES = {
 
 
 def ledger(measured: Measurement, style: Style) -> Figure:
-    """log10 of each hidden layer's factor as stacked bars, one colour and pattern a part, and their sum as a line."""
-    layers, total = measured.axes["layer"], measured["total"]
-    traces: list[dict[str, Any]] = [
-        {
-            "type": "bar",
-            "x": layers,
-            "y": measured[part],
-            "name": part,
-            "marker": {
-                "color": style.parts[part],
-                "pattern": {
-                    "shape": PATTERNS[part],
-                    "fillmode": "overlay",
-                    "fgcolor": style.background,
-                    "fgopacity": 0.75,
-                    "size": 6,
-                    "solidity": 0.3,
-                },
-                "line": {"width": 0},
-            },
-            "hovertemplate": f"layer %{{x}}<br>{part} 10<sup>%{{y:.3f}}</sup><extra></extra>",
-        }
-        for part in existing(measured)
-    ]
-    hover = "layer %{x}<br>δ of this layer is 10<sup>%{y:.3f}</sup> of the next one's<extra></extra>"
-    traces.append(line(layers, total, "layer's factor", style.ink, hover, width=1.5, symbol="circle", size=6))
-    layout = style.layout(
+    """log10 of each hidden layer's factor, split into its causes."""
+    layers = measured.axes["layer"]
+    figure = stacked(
         "gradient_ledger",
-        barmode="relative",
-        bargap=0.15,
+        layers,
+        measured,
+        existing(measured, PARTS),
+        ("layer's factor", "layer %{x}<br>δ of this layer is 10<sup>%{y:.3f}</sup> of the next one's<extra></extra>"),
+        "layer %{x}",
+        style,
         xaxis=layer_axis(max(len(layers), 1)),
         meta=layers_along("x", len(layers)),
-        yaxis={"title": {"text": "decades"}, "zeroline": True, "zerolinecolor": style.muted, "nticks": 7},
     )
+    layout = figure["layout"]
     if not any(np.isfinite(measured[part]).any() for part in PARTS):
         layout["yaxis"] |= {"range": [-1, 1]}
     if measured.caveats:
         layout["annotations"] = [note(f"Not drawn: {measured.caveats[0]}", style, 0.01, 0.02, colour=style.delta)]
-    return {"data": traces, "layout": layout}
-
-
-def existing(measured: Measurement) -> list[str]:
-    """The parts that the network has: a part without effect anywhere is not drawn."""
-    return [part for part in PARTS if part in ("weights", "slope") or np.nan_to_num(measured[part]).any()]
+    return figure
 
 
 def culprit(measured: Measurement) -> str:
     """The part that did most of it, in words."""
-    sums = {part: float(np.nansum(measured[part])) for part in existing(measured)}
+    sums = {part: float(np.nansum(measured[part])) for part in existing(measured, PARTS)}
     total = float(np.nansum(measured["total"]))
     if not np.isfinite(measured["total"]).any():
         return ""

@@ -8,6 +8,7 @@ import numpy as np
 
 from dashboard.charts import activations
 from dashboard.charts.axes import DECADES, drawable, layer_axis, log_axis, log_ticks, loss_axis, shade_range, step_axis
+from dashboard.charts.ledger import existing, stacked
 from dashboard.charts.marks import colour_bar, halo, heat_map, line, log_shades, step_line
 from dashboard.charts.style import Figure, Style, merge
 from dashboard.charts.text import Text
@@ -50,41 +51,34 @@ LEDGER = Text(
     "Bars below 0 shrink δ, bars above 0 make it grow; together they are the factor from one module with weights to the one "
     "before it, the line. The modules are a chain, so that each step of δ is one module's own.",
 )
-PATTERNS = {"weights": "/", "slope": "", "normalization": "x", "other": "."}
-OVERLAY = {"fillmode": "overlay", "fgopacity": 0.75, "size": 6, "solidity": 0.3}
-"""A pattern is drawn over its bar's colour, thin."""
+PARTS = ("weights", "slope", "normalization", "other")
 
 
 def ledger(measured: Measurement, style: Style) -> Figure:
-    """log10 of the factor of each module with weights as stacked bars, one colour and pattern a part, and their sum as a line."""
+    """log10 of the factor of each module with weights, split into its causes."""
     rows = names(measured)
-    places, colours = np.arange(1, len(rows) + 1), {**style.parts, "other": style.muted}
-    traces: list[dict[str, Any]] = [
-        {
-            "type": "bar",
-            "x": places,
-            "y": measured[part],
-            "name": part,
-            "marker": {"color": colours[part], "pattern": {"shape": shape, "fgcolor": style.background, **OVERLAY}},
-            "customdata": np.array(rows, object),
-            "hovertemplate": f"%{{customdata}}<br>{part} 10<sup>%{{y:.3f}}</sup><extra></extra>",
-        }
-        for part, shape in PATTERNS.items()
-        if part in ("weights", "slope") or np.nan_to_num(measured[part]).any()
-    ]
     hover = "%{customdata}<br>δ here is 10<sup>%{y:.3f}</sup> of that at the next one<extra></extra>"
-    whole = line(places, measured["total"], "whole factor", style.ink, hover, width=1.5, symbol="circle", size=6)
-    axis = layer_axis(len(rows), "module (input → output)")
-    if len(rows) <= MOST_NAMES:
-        axis = merge(axis, {"tickvals": places, "ticktext": rows, "tickangle": -40})
-    layout = style.layout(
+    figure = stacked(
         "recorded_ledger",
-        barmode="relative",
-        bargap=0.15,
-        xaxis=axis,
-        yaxis={"title": {"text": "decades"}, "zeroline": True, "zerolinecolor": style.muted, "nticks": 7},
+        np.arange(1, len(rows) + 1),
+        measured,
+        existing(measured, PARTS),
+        ("whole factor", hover),
+        "%{customdata}",
+        style,
+        xaxis=named_axis(rows, "module (input → output)"),
     )
-    return {"data": [*traces, whole | {"customdata": np.array(rows, object)}], "layout": layout}
+    for trace in figure["data"]:
+        trace["customdata"] = np.array(rows, object)
+    return figure
+
+
+def named_axis(rows: list[str], title: str) -> dict[str, Any]:
+    """An axis over depth that names its rows, as long as their names fit."""
+    axis = layer_axis(len(rows), title)
+    if len(rows) <= MOST_NAMES:
+        axis = merge(axis, {"tickvals": np.arange(1, len(rows) + 1), "ticktext": rows, "tickangle": -40})
+    return axis
 
 
 STREAM = Text(
@@ -119,9 +113,7 @@ def stream(measured: Measurement, style: Style) -> Figure:
                 customdata=np.array(said, object),
             )
         )
-    axis = layer_axis(len(rows), "block (input → output)")
-    if len(rows) <= MOST_NAMES:
-        axis = merge(axis, {"tickvals": places, "ticktext": rows, "tickangle": -40})
+    axis = named_axis(rows, "block (input → output)")
     values = np.concatenate([np.ravel(trace["y"]) for trace in traces])
     return {
         "data": traces,
@@ -170,9 +162,7 @@ def flow(measured: Measurement, style: Style, before: str = "") -> Figure:
             )
     if before:
         traces = [*_before(measured, style, before), *traces]
-    axis = layer_axis(len(rows), "module (input → output)")
-    if len(rows) <= MOST_NAMES:
-        axis = merge(axis, {"tickvals": places, "ticktext": rows, "tickangle": -40})
+    axis = named_axis(rows, "module (input → output)")
     shown = np.concatenate([np.zeros(0), *(np.ravel(trace["y"]) for trace in traces)])
     return {
         "data": traces,
