@@ -91,8 +91,11 @@ class BackgroundMeasurements:
             measurement = of_run.get(key)
             if measurement is None or measurement.cancelled:
                 self._leave(watched, place)
-                begin = partial(_begin, function, training.history, *arguments)
-                measurement = of_run[key] = BackgroundMeasurement(session_id(), training, begin)
+                measurement = of_run[key] = BackgroundMeasurement(
+                    session_id(),
+                    training,
+                    lambda cancelled: function(training.history, *arguments, cancelled=cancelled),
+                )
                 while len(of_run) > limits.BACKGROUND_MEASUREMENTS_KEPT:
                     of_run.pop(next(iter(of_run))).waiting.clear()
             if watched.get(place) is not measurement:
@@ -110,12 +113,6 @@ class BackgroundMeasurements:
         measurement = watched.pop(place, None)
         if measurement is not None:
             measurement.waiting.discard(session_id())
-
-
-def _begin(function: Callable[..., Iterator[T]], *arguments: Any) -> Iterator[T]:
-    """function(*arguments, cancelled=the last of them)."""
-    *given, cancelled = arguments
-    return function(*given, cancelled=cancelled)
 
 
 @st.cache_resource
