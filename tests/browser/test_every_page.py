@@ -39,17 +39,8 @@ TOPS = """figures => figures.map(each => each.getBoundingClientRect()).filter(bo
 
 UNFOLDED_LAB = f"?{urlencode(UNFOLDED)}"
 
-WITH_LEGENDS = (
-    UNFOLDED_LAB,
-    "landscape",
-    "propagation",
-    "map",
-    "neurons",
-    "fork",
-    "lecture_neuron",
-    "lecture_forward",
-    "lecture_vanishing",
-)
+WITHOUT_LEGENDS = ("gallery", "lecture_backward")
+WITH_LEGENDS = [address or UNFOLDED_LAB for address in PAGES if address not in WITHOUT_LEGENDS]
 
 WIDTHS = (700, 1000, 390, 1400)
 """A window that is narrowed and widened again: each of these once left a legend where it had stood before."""
