@@ -3,7 +3,6 @@
 import base64
 import json
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -19,12 +18,14 @@ def pytest_configure(config: pytest.Config) -> None:
         settings.load_profile("unhurried")
 
 
+MAIN = sys.modules["__main__"]
+"""The test run's own, before any app has run in it."""
+
+
 @pytest.fixture(autouse=True)
-def main_module_stays() -> Iterator[None]:
-    """AppTest leaves the app as `__main__`, and processes that a later test spawns would run it."""
-    main = sys.modules["__main__"]
-    yield
-    sys.modules["__main__"] = main
+def main_module_stays() -> None:
+    """AppTest leaves the app as `__main__`, even in a module's fixtures, and processes that a test spawns would run it."""
+    sys.modules["__main__"] = MAIN
 
 
 def decode(value: Any) -> Any:

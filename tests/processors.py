@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_info
 NUMERICAL = (
     "nncore",
     "tests/benchmarks/test_published.py",
+    "tests/nncore/clinic",
     "tests/nncore/config/test_fork.py",
     "tests/nncore/config/test_run_config.py",
     "tests/nncore/diagnosis",

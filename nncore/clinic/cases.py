@@ -211,7 +211,14 @@ SICK: tuple[Case, ...] = (
     ),
     sick(
         "batch norm and relu, 50 layers",
-        MOONS.replace(hidden=(32,) * 50, activation="relu", init="he_normal", normalization="batch", steps=100),
+        MOONS.replace(
+            hidden=(32,) * 50,
+            activation="relu",
+            init="he_normal",
+            normalization="batch",
+            learning_rate=1e-3,  # at larger ones chance decides how far it comes
+            steps=100,
+        ),
         "δ grows by a fifth in each layer (Yang et al. 2019).",
         "exploding",
     ),
