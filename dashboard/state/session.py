@@ -166,8 +166,6 @@ class Session:
     """What was brought into sight last."""
     unfolded_at: int = 0
     """Its turn when a group was last unfolded for it."""
-    to_show: int | None = None
-    """The question on the home page that is to be shown there in the next run."""
 
     seen: tuple[SeenRun, ...] = ()
     """The run that the lab shows, and before it the one that it showed last."""

@@ -12,6 +12,7 @@ from dashboard.jobs.measurements import BackgroundMeasurement, measurements, wat
 from dashboard.jobs.work import Training
 from dashboard.state.session import session
 from dashboard.ui import layout, sight
+from dashboard.ui.whole_page import then_whole_page
 from dashboard.views.lab import groups, remedy_check
 from dashboard.words.markup import escape
 from dashboard.words.numbers import number
@@ -133,16 +134,14 @@ def _one(training: Training, found: Verdict, tried: list[Remedy | None], waits: 
 
 def unfold(proof: str, found: Verdict) -> None:
     """A button in place of the link to a chart whose group is folded."""
-    pressed = st.button(
+    st.button(
         proof,
         key=f"proof_{found.rule}",
         type="tertiary",
         help="Unfolds the charts below among which it stands.",
-        on_click=sight.bring,
+        on_click=then_whole_page(sight.bring),  # this fragment alone would leave the charts folded
         args=(f"card_{found.chart}",),
     )
-    if pressed:
-        st.rerun()  # this fragment alone would leave the charts folded
 
 
 def _evidence(found: Verdict) -> str:

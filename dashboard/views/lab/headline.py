@@ -15,6 +15,7 @@ from dashboard.jobs.registry import runs
 from dashboard.jobs.work import Opened, Training
 from dashboard.playback import Playback, following
 from dashboard.state.session import session
+from dashboard.ui.whole_page import then_whole_page
 from dashboard.views.lab import remedy_check
 from dashboard.words.markup import escape
 from dashboard.words.numbers import number, percent
@@ -74,16 +75,14 @@ def mend(place: st.delta_generator.DeltaGenerator, training: Training, record: i
     with place:
         if history.was_stopped and not isinstance(training, Opened):
             measurements().leave(session().watched, PLACE)
-            again = st.button(
+            st.button(
                 "Run to the end",
                 key="again",
-                on_click=runs().leave,
+                on_click=then_whole_page(runs().leave),
                 args=(session_id(),),
                 icon=":material/play_arrow:",
                 type="primary",
             )
-            if again:
-                st.rerun()
         elif any(each.severity > 1 for each in found):
             if problem := remedy_check.too_long(found[:1], history):
                 measurements().leave(session().watched, PLACE)

@@ -374,7 +374,6 @@ def parameters(training: Training, look: style.Style, step: int, play: Playback)
 def page() -> None:
     """The lab, top to bottom."""
     if not lessons.read(st.query_params):
-        questions.bring()
         questions.ask()
     top = banner.begin()
     training = sidebar_run.training()

@@ -9,8 +9,9 @@ import streamlit as st
 
 from dashboard.state import sidebar
 from dashboard.state.address import FIRST_SETTINGS, FIRST_SIGHT, experiment_link, from_link, link
-from dashboard.state.session import EXPERIMENT, SEE, STEP, session
+from dashboard.state.session import EXPERIMENT, SEE, STEP
 from dashboard.ui import sight
+from dashboard.ui.whole_page import then_whole_page
 from dashboard.views.lab import banner
 from dashboard.words.sentences import unbroken
 from nncore.experiments import EXPERIMENTS
@@ -143,20 +144,13 @@ def _way(question: StudentQuestion) -> None:
     if question.page != LAB:
         query = {**question.state, SEE: question.see}
         st.page_link(f"views/{question.page}", label="Show me", icon=":material/arrow_forward:", query_params=query)
-    elif st.button("Show me", key="show_here", icon=":material/arrow_forward:"):
-        session().to_show = QUESTIONS.index(question)
-        st.rerun()  # of the page, not of the questions alone
-
-
-def bring() -> None:
-    """Set up what was asked to be shown on this page. Call it before the sidebar is drawn, so that the address follows."""
-    place, session().to_show = session().to_show, None
-    if place is not None:
-        _set_up(QUESTIONS[place])
+    else:
+        set_up = then_whole_page(_set_up)
+        st.button("Show me", key="show_here", icon=":material/arrow_forward:", on_click=set_up, args=(question,))
 
 
 def _set_up(question: StudentQuestion) -> None:
-    """Bring the lab into the state of a question: what its address does not say is as on the first sight."""
+    """Bring the lab into the state of a question: what its address does not say is as on the first sight. A callback."""
     texts = {name: [text] if isinstance(text, str) else text for name, text in question.state.items()}
     config = from_link({name: each for name, each in texts.items() if name in FIRST_SETTINGS})
     sidebar.apply(config)

@@ -10,6 +10,7 @@ from dashboard.jobs import limits
 from dashboard.jobs.work import Training
 from dashboard.state import sidebar
 from dashboard.state.session import STEP, session
+from dashboard.ui.whole_page import then_whole_page
 from dashboard.words.markup import escape
 from dashboard.words.runs import Badge
 from nncore import History, RunConfig
@@ -26,19 +27,17 @@ def take(remedy: Remedy, before: RunConfig) -> None:
 
 def button(remedy: Remedy, before: RunConfig, key: str, label: str, help: str, *, primary: bool = False) -> None:
     """One click takes a remedy, from a fragment too."""
-    taken = st.button(
+    st.button(
         label,
         key=key,
         help=help,
-        on_click=take,
+        on_click=then_whole_page(take),
         args=(remedy, before),
         wrap=True,
         width="stretch" if primary else "content",
         type="primary" if primary else "secondary",
         icon=":material/healing:" if primary else None,
     )
-    if taken:
-        st.rerun()
 
 
 def too_long(found: Sequence[Verdict], history: History) -> str:
@@ -66,17 +65,15 @@ def show(training: Training) -> None:
     badge = Badge("green", "check", outcome.verdict) if outcome.held else Badge("orange", "close", outcome.verdict)
     with st.container(horizontal=True, vertical_alignment="center", key="promise"):
         st.markdown(f"{badge.markdown()} **{escape(remedy.label)}.** {outcome.numbers}", width="stretch")
-        undone = st.button(
+        st.button(
             "Undo",
             key="undo",
             icon=":material/undo:",
             type="tertiary",
-            on_click=_undo,
+            on_click=then_whole_page(_undo),
             args=(before,),
             help="Sets the sidebar back to the run before this remedy.",
         )
-    if undone:
-        st.rerun()
 
 
 def _outcome(history: History, remedy: Remedy) -> Outcome:
