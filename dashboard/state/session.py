@@ -162,6 +162,8 @@ class Session:
     """The charts of the page, for its report."""
     large: bool = False
     """Is the page in the projector view?"""
+    dialog: str = ""
+    """Key of the button whose dialog is open; "" while none is."""
     sought: Sought | None = None
     """What was brought into sight last."""
     unfolded_at: int = 0
@@ -260,6 +262,7 @@ def begin_page(page: str, comes_back: bool = False) -> None:
         now.playing = ""
     if has_changed:
         progress.leave_others()
+        now.dialog = ""
         now.network_point = None
         now.history_read = None
     now.comes_back, brings = comes_back, has_changed and not comes_back

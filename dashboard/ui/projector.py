@@ -11,6 +11,7 @@ import streamlit as st
 
 from dashboard.controls import MOTION_JS
 from dashboard.state.session import LARGE, session
+from dashboard.ui import dialogs
 from dashboard.ui.svg import draw
 
 _mount = st.components.v2.component(
@@ -36,12 +37,11 @@ def switch() -> None:
         )
         if is_on:
             _mount(key="clicker")
-            if st.button("Link", key="qr", icon=":material/qr_code_2:", type="tertiary"):
-                _show_link()
+            dialogs.opener("Link", _show_link, "qr", icon=":material/qr_code_2:", type="tertiary")
     session().large = is_on
 
 
-@st.dialog("The link of this page", icon=":material/qr_code_2:")
+@st.dialog("The link of this page", icon=":material/qr_code_2:", on_dismiss=dialogs.dismiss)
 def _show_link() -> None:
     """The page's address as a QR code, for those who open it on their own screen."""
     query = {name: st.query_params.get_all(name) for name in st.query_params if name != LARGE}

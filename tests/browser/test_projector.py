@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.helpers import chart, painted, wait_painted
+from tests.browser.helpers import chart, painted, wait_idle, wait_painted
 from tests.browser.test_lab import overflow, shown
 
 
@@ -92,3 +92,10 @@ def test_the_link_is_shown_as_a_code_without_the_projector(open_at) -> None:
     expect(dialog.get_by_role("img", name="QR code of the link")).to_be_visible()
     expect(dialog.get_by_test_id("stCode")).to_contain_text("lecture_vanishing?v_depth=7")
     expect(dialog.get_by_test_id("stCode")).not_to_contain_text("large")
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    wait_idle(page)
+    page.get_by_role("button", name="θ = 1", exact=True).click()  # the page is drawn anew
+    expect(page.get_by_text("After 7 layers")).to_be_visible()
+    wait_idle(page)
+    expect(dialog).to_have_count(0)

@@ -12,7 +12,7 @@ from dashboard.site.lesson_site import LessonSiteRequest
 from dashboard.state import lessons, pins
 from dashboard.state.address import FIRST_SETTINGS, config_of, link, setting
 from dashboard.state.session import CAME_FOR, STEP, session
-from dashboard.ui import layout
+from dashboard.ui import dialogs, layout
 from dashboard.words.labels import WIDGETS
 from dashboard.words.markup import escape
 from nncore import RunConfig
@@ -26,11 +26,10 @@ def offer() -> None:
         st.markdown(
             "**Hand it out** :gray[a link that opens this run, this step, and only what you choose]", width="stretch"
         )
-        if st.button("Make a lesson", key="make_lesson", icon=":material/school:"):
-            dialog()
+        dialogs.opener("Make a lesson", dialog, "make_lesson", icon=":material/school:")
 
 
-@st.dialog("Make a lesson", width="large", icon=":material/school:")
+@st.dialog("Make a lesson", width="large", icon=":material/school:", on_dismiss=dialogs.dismiss)
 def dialog() -> None:
     """Title, note, controls and charts, and the link that they make."""
     title = st.text_input(

@@ -12,6 +12,7 @@ from hypothesis import strategies as some
 from dashboard.state import lessons
 from dashboard.state.address import FIRST_SIGHT, link, settings_of
 from dashboard.state.lessons import MOST_PARTS, NOTE_LENGTH, TEXT_LENGTH, TITLE_LENGTH, Lesson, Part, plain, read
+from dashboard.state.session import KEY
 from dashboard.ui.layout import PARTS
 from dashboard.words.labels import GROUPS, WIDGETS
 from nncore import run
@@ -316,3 +317,14 @@ def test_dialog_offers_every_chart_and_part_of_the_page() -> None:
         assert f"`{name}=`" in help
     for name in (*KEYS, *PARTS, *(key.removeprefix("chart_") for key in plots(app))):
         assert f"`{name}`" in help
+
+
+def test_dialog_stays_open_while_the_page_is_drawn_anew_and_until_it_is_dismissed() -> None:
+    app = opened(**SMALL)
+    element(app, "make_lesson").click().run()
+    app.text_input(key="lesson_title").set_value(TITLE).run()
+    app.run()  # as when a training ends
+    assert app.text_input(key="lesson_title").value == TITLE
+    app.session_state[KEY].dialog = ""  # AppTest has no Escape
+    app.run()
+    assert "lesson_title" not in {field.key for field in app.text_input}
