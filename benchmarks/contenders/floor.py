@@ -25,11 +25,11 @@ def prepare(problem: Problem) -> Callable[[], Recording]:
         with blas_threads(work.threads):
             for _ in range(work.passes):
                 for index, block in enumerate(blocks):
-                    np.matmul(block.T, a[index], out=z[index])
+                    np.dot(block.T, a[index], out=z[index])
                     if index:
                         phi.write(z[index - 1], a[index][1:])
-                        np.matmul(block[1:], z[index], out=d_a[index - 1])
-                    np.matmul(a[index], z[index].T, out=gradients[index])
+                        np.dot(block[1:], z[index], out=d_a[index - 1])
+                    np.dot(a[index], z[index].T, out=gradients[index])
         return Recording(work.passes, problem.theta[None])
 
     return train

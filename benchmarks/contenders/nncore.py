@@ -77,7 +77,7 @@ def _train(problem: Problem, first: np.ndarray, x: np.ndarray, y: np.ndarray) ->
         x,
         y,
         n - 1,
-        storage=lambda index: (theta[index], grad[index]),
+        storage=(np.moveaxis(theta, 0, -2), np.moveaxis(grad, 0, -2)),
     )
     seen: Passes = []
     kept: Passes = []

@@ -150,9 +150,9 @@ class LayerSequentialUnitVariance(Initializer):
         _check_spread("gain", gain)
         self._scale(scale)
         theta = INITIALIZERS["orthogonal"].theta(rng, network, bias_std=bias_std, cancelled=cancelled)
-        views, tape = network.begun(theta, x)
+        transposed, tape = network.begun(theta, x)
         for index, (weight, _) in enumerate(network.layout.split(theta)):
-            network.layer_pass(index, views, tape)
+            network.layer_pass(index, transposed, tape)
             before = inf
             for _ in range(10):
                 _go_on(cancelled)
@@ -161,7 +161,7 @@ class LayerSequentialUnitVariance(Initializer):
                 if std == 0.0 or not np.isfinite(std) or close or std == before:
                     break
                 weight *= gain / std
-                network.layer_pass(index, views, tape)
+                network.layer_pass(index, transposed, tape)
                 before = std
         return theta
 

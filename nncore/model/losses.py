@@ -93,7 +93,7 @@ class MeanSquaredError(Loss):
 
     def value_and_delta(self, z_out: Array, y: NDArray[Any], out: Array | None = None) -> tuple[Any, Array]:
         out = np.empty_like(z_out) if out is None else out
-        np.subtract(z_out, y, out=out, casting="same_kind")
+        np.subtract(z_out, y, out=out)
         flat = _flat(out)
         size = flat.shape[-1]
         value = dot(flat, flat) / size
@@ -267,7 +267,7 @@ def _xlogx(shares: Array) -> Array:
 
 def _flat(terms: Array) -> Array:
     """One axis for samples and outputs, so that each run is summed the same way alone and in an ensemble."""
-    return terms.reshape(*terms.shape[:-2], -1)
+    return terms.reshape(-1) if terms.ndim == 2 else terms.reshape(*terms.shape[:-2], -1)
 
 
 def _agreement(z_out: Array, y: NDArray[Any]) -> Any:

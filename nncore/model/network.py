@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -48,7 +49,7 @@ class Tape:
         self.delta_columns: list[Array] = []
         self.slope_columns: list[Array] = []
         self.statistics: Statistics = []
-        self.product = np.matmul if n_samples > 1 else product_of_one_row
+        self.product = _product(lead, n_samples, np.dtype(dtype))
 
         self.z = [_rows(z) for z in self.z_columns]
         self.z_hat = [_rows(z) for z in self.z_hat_columns]
@@ -138,13 +139,13 @@ class MLP:
         lead = np.broadcast_shapes(theta.shape[:-1], x.shape[:-2])
         return Tape(self, lead, x.shape[:-2], x.shape[-2], theta.dtype)
 
-    def begun(self, theta: Array, x: Array) -> tuple[Views, Tape]:
-        """theta's layers and a tape with the rows on it, from which `layer_pass` goes on one layer at a time."""
+    def begun(self, theta: Array, x: Array) -> tuple[list[Array], Tape]:
+        """theta's layers, transposed, and a tape with the rows on it, from which `layer_pass` goes on one layer at a time."""
         theta, x = self.checked(theta, x)
         tape = self.tape(theta, x)
         tape.take(x)
         tape.statistics = []
-        return Views(self.layout, theta), tape
+        return Views(self.layout, theta).transposed, tape
 
     def forward(self, theta: Array, x: Array, tape: Tape | None = None, statistics: Statistics | None = None) -> Tape:
         """All layers' z and a: z_l = a_{l-1} W_l + b_l and a_l = phi(z_l).
@@ -156,7 +157,7 @@ class MLP:
         if tape is None:
             tape = self.tape(theta, x)
         tape.take(x)
-        self.forward_pass(Views(self.layout, theta), tape, statistics)
+        self.forward_pass(Views(self.layout, theta).transposed, tape, statistics)
         return tape
 
     def backward(self, theta: Array, tape: Tape, delta: Array, grad: Array | None = None) -> tuple[Array, list[Array]]:
@@ -167,23 +168,31 @@ class MLP:
         theta = np.asarray(theta)
         if not tape.deltas:
             tape.prepare_backward()
-        if grad is None:
-            grad = np.empty((*tape.z[-1].shape[:-2], self.layout.n_params), theta.dtype)
+        written = np.empty((*tape.z[-1].shape[:-2], self.layout.n_params), theta.dtype)
         if tape.deltas[-1] is not delta:
             tape.deltas[-1][...] = delta
-        self.backward_pass(Views(self.layout, theta), tape, Views(self.layout, grad))
+        self.backward_pass(Views(self.layout, theta).weights, tape, self.layout.blocks(written))
+        if grad is None:
+            grad = written
+        else:
+            grad[...] = written
         return grad, list(tape.deltas)
 
-    def forward_pass(self, theta: Views, tape: Tape, statistics: Statistics | None = None) -> None:
-        """z_l = a_{l-1} W_l + b_l and a_l = phi(z_l), from the rows on the tape; nothing is checked."""
+    def forward_pass(self, transposed: Sequence[Array], tape: Tape, statistics: Statistics | None = None) -> None:
+        """z_l = a_{l-1} W_l + b_l and a_l = phi(z_l), from the rows on the tape; nothing is checked.
+
+        `transposed` is theta's, of `Views`.
+        """
         if self.normalization is not None:
             tape.statistics = []
         for index in range(self.layout.n_layers):
-            self.layer_pass(index, theta, tape, statistics)
+            self.layer_pass(index, transposed, tape, statistics)
 
-    def layer_pass(self, index: int, theta: Views, tape: Tape, statistics: Statistics | None = None) -> None:
+    def layer_pass(
+        self, index: int, transposed: Sequence[Array], tape: Tape, statistics: Statistics | None = None
+    ) -> None:
         """One layer of `forward_pass`, 0 the first: its z, and its a where it is hidden, from the a before it on the tape."""
-        tape.product(theta.transposed[index], tape.ones_and_a[index], out=tape.z_columns[index])
+        tape.product(transposed[index], tape.ones_and_a[index], out=tape.z_columns[index])
         if index == len(self.phis):
             return
         z_hat, a = tape.z_hat_columns[index], tape.a_columns[index + 1]
@@ -193,18 +202,18 @@ class MLP:
         if self.skips[index]:
             a += tape.a_columns[index]
 
-    def backward_pass(self, theta: Views, tape: Tape, grad: Views) -> None:
-        """From the output's delta on the tape down to layer 1; nothing is checked.
+    def backward_pass(self, weights: Sequence[Array], tape: Tape, blocks: Sequence[Array]) -> None:
+        """From the output's delta on the tape down to layer 1; nothing is checked. `weights` are theta's, of `Views`.
 
-        dE/dW_l = a_{l-1}^T delta_l and dE/db_l = sum of delta_l, written as one product;
+        dE/dW_l = a_{l-1}^T delta_l and dE/db_l = sum of delta_l, written as one product into the gradient's `blocks`;
         delta_{l-1} = (delta_l W_l^T [+ dE/da_l where layer l is skipped]) * phi'(z_{l-1}), then through the
         normalization.
         """
         through_skip: Array | None = None
         for index in range(self.layout.n_layers - 1, 0, -1):
             delta, d_a = tape.delta_columns[index], tape.delta_columns[index - 1]
-            np.matmul(tape.ones_and_a[index], tape.deltas[index], out=grad.blocks[index])
-            tape.product(theta.weights[index], delta, out=d_a)
+            tape.product(tape.ones_and_a[index], tape.deltas[index], out=blocks[index])
+            tape.product(weights[index], delta, out=d_a)
             if through_skip is not None:
                 d_a += through_skip
             skipped = self.skips[index - 1]
@@ -215,7 +224,7 @@ class MLP:
             if self.normalization is not None:
                 inverse_std = tape.statistics[index - 1][1]
                 d_a[...] = self.normalization.backward(d_a, z_hat, inverse_std)
-        np.matmul(tape.ones_and_a[0], tape.deltas[0], out=grad.blocks[0])
+        tape.product(tape.ones_and_a[0], tape.deltas[0], out=blocks[0])
 
     def _normalize(self, index: int, tape: Tape, statistics: Statistics | None) -> None:
         """z_hat = (z - mean) / sqrt(var + epsilon), with the rows' own statistics or with those given."""
@@ -228,6 +237,13 @@ class MLP:
         tape.statistics.append((mean, inverse_std))
         np.subtract(z, mean, out=z_hat)
         z_hat *= inverse_std
+
+
+def _product(lead: tuple[int, ...], n_samples: int, dtype: np.dtype) -> Callable[..., Any]:
+    """a @ b into `out`. One network's np.dot calls the same routine of BLAS as np.matmul, and is called in half the time."""
+    if n_samples == 1:
+        return product_of_one_row
+    return np.matmul if lead or dtype.char not in "fd" else np.dot
 
 
 def _rows(columns: Array) -> Array:

@@ -19,6 +19,8 @@ def dot(a: Array, b: Array, out: Array | None = None) -> Any:
     """
     if _place_matters():
         return np.add.reduce(a * b, axis=-1, out=out)
+    if a.ndim == b.ndim == 1 and out is None:
+        return np.dot(a, b)  # the same sum, called in half the time
     return np.vecdot(a, b, out=out)
 
 

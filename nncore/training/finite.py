@@ -48,10 +48,9 @@ def _first_bad(rows: Array) -> int | None:
 
 
 def is_finite(step: Step) -> bool:
-    """A non-finite factor makes a dot product non-finite; only when it overflows is a closer look due."""
-    if not math.isfinite(float(step.loss)):
+    """A non-finite factor makes a dot product non-finite; only when it overflows, of which NumPy warns, is a closer look due."""
+    if not math.isfinite(step.loss):
         return False
-    with np.errstate(all="ignore"):
-        if math.isfinite(step.theta.dot(step.grad)):
-            return True
+    if math.isfinite(step.theta.dot(step.grad)):
+        return True
     return bool(np.isfinite(step.theta).all() and np.isfinite(step.grad).all())

@@ -11,6 +11,7 @@ from nncore.display.progress import Told, attended
 from nncore.history.history import History
 from nncore.model.optimizers import OPTIMIZERS
 from nncore.numerics.blas import blas_threads
+from nncore.numerics.quiet import quiet
 from nncore.training.finite import find_divergence, is_finite
 from nncore.training.recorder import Recorder
 from nncore.training.start import configured_steps, start_of
@@ -64,11 +65,12 @@ def run(
         keep_all = not compact or config.optimizer in OPTIMIZERS.own
         recorder = Recorder(config.layout(), config, state=None if keep_all else start.state)
         stopped, divergence = "", None
+        silently = quiet()
         with blas_threads(config.blas_threads()):
             for step in configured_steps(config, start, recorder.storage):
                 loss = float(step.loss)
                 recorder.record(step.index, loss)
-                if not is_finite(step):
+                if not silently.run(is_finite, step):
                     divergence = find_divergence(recorder.layout, step)
                     stopped = divergence.sentence()
                     break

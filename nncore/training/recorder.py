@@ -14,6 +14,7 @@ from nncore.history.replayed_theta import Checkpoints, ReplayedTheta
 from nncore.model.layout import Array, Layout
 from nncore.model.optimizers import State
 from nncore.training.start import update_rule
+from nncore.training.steps import Storage
 
 
 class Recorder:
@@ -46,16 +47,21 @@ class Recorder:
         self.update_norm: list[Array] = []
         self.recent: deque[tuple[int, float | Array]] = deque(maxlen=TAIL)
 
-    def storage(self, index: int) -> tuple[Array, Array]:
-        """Where train() puts theta and gradient of a step."""
-        row = index - self.first if self.whole else index % TAIL
-        theta_row = row if self.checkpoints is None else index % TAIL
-        return self.ring_theta[..., theta_row, :], self.ring_grad[..., row, :]
+    @property
+    def storage(self) -> Storage:
+        """The rows that train() writes theta and gradient into."""
+        return self.ring_theta, self.ring_grad
+
+    def _written(self, index: int) -> tuple[Array, Array]:
+        """Where train() has put theta and gradient of a step."""
+        rows = ((rows, (index - self.first) % rows.shape[-2]) for rows in self.storage)
+        theta, grad = (rows[..., row, :] for rows, row in rows)
+        return theta, grad
 
     def record(self, index: int, loss: float | Array) -> None:
         """Note a step that has just been taken, and keep it if its turn has come."""
         if self.checkpoints is not None:
-            self.checkpoints.note(index - self.first, self.storage(index)[0])
+            self.checkpoints.note(index - self.first, self._written(index)[0])
         if self.whole:
             self.steps.append(index)
             self.losses.append(loss)
@@ -97,7 +103,7 @@ class Recorder:
 
     def _keep(self, index: int, loss: float | Array) -> None:
         position = len(self.steps)
-        self.theta[..., position, :], self.grad[..., position, :] = self.storage(index)
+        self.theta[..., position, :], self.grad[..., position, :] = self._written(index)
         self.steps.append(index)
         self.losses.append(loss)
         self.update_norm.append(np.full((*self.lead, self.layout.n_layers), np.nan))
@@ -113,5 +119,5 @@ class Recorder:
     def _note_update(self, index: int) -> None:
         """The update that led to this step, if the step before it was kept."""
         if self.steps and self.steps[-1] == index - 1:
-            before, after = self.storage(index - 1)[0], self.storage(index)[0]
+            before, after = self._written(index - 1)[0], self._written(index)[0]
             self.update_norm[-1] = weight_change_norms(before, after, self.layout)

@@ -15,6 +15,7 @@ from nncore.model.initializers import StoppedEarly
 from nncore.model.layout import Array
 from nncore.model.optimizers import Optimizer, State, clipped, holding, scheduled
 from nncore.numerics.blas import blas_threads
+from nncore.numerics.quiet import quiet
 from nncore.training.finite import is_finite
 from nncore.training.steps import Resume, Step, Storage, train
 
@@ -90,19 +91,20 @@ def _trained_again(
 ) -> Start:
     """theta and optimizer state at step `at` of a run, which is trained once more up to there."""
     start = start_of(config, None, cancelled, progress)
-    rows = np.empty((2, *start.theta.shape), start.theta.dtype)
+    theta, grad = (np.empty((2, start.theta.size), start.theta.dtype) for _ in range(2))
+    silently = quiet()
     with blas_threads(config.blas_threads()):
-        for step in configured_steps(config, start, lambda index: (rows[0], rows[1])):
+        for step in configured_steps(config, start, (theta, grad)):
             if step.index == at:
                 break
-            if not is_finite(step):
+            if not silently.run(is_finite, step):
                 raise ValueError(
                     f"the parent diverges at step {step.index}, before step {at} where it should be forked"
                 )
             progress(step.index, float(step.loss))
             if cancelled():
                 raise StoppedEarly(f"stopped by hand at step {step.index}, before step {at} where the fork begins")
-    return Start(rows[0], start.state)
+    return Start(step.theta, start.state)
 
 
 def configured_steps(config: RunConfig, start: Start, storage: Storage) -> Iterator[Step]:

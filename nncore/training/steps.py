@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypedDict, Unpack
 
@@ -14,9 +14,16 @@ from nncore.model.losses import Loss
 from nncore.model.network import MLP, Tape, Views
 from nncore.model.optimizers import Optimizer, Schedule, State, clipped, scheduled
 from nncore.model.penalty import Penalty
+from nncore.numerics.quiet import quiet
 
-Storage = Callable[[int], tuple[Array, Array]]
-"""Step number -> the (theta, grad) rows that step is written into."""
+Storage = tuple[Array, Array]
+"""Rows for theta and rows for the gradient, (..., n_rows, n_params), which steps are written into one after the other.
+
+After the last row comes the first one again. There are two or more: the optimizer reads one and writes the next.
+"""
+
+FRESH_ROWS, FRESH_BYTES = 16, 2**16
+"""Without a storage: rows that are made at once, fewer where theta is large."""
 
 
 @dataclass(slots=True, repr=False)
@@ -80,8 +87,8 @@ def train(
 
     theta (..., n_params), x (..., n_samples, n_features), y as the loss wants it. `batches` holds an index
     array for every step, or one for each run, (..., size) (None: full batch); the last record is taken on all
-    rows. `storage` says where a step's theta and gradient are written; by default into fresh arrays. With `resume`
-    training goes on from another one's step, with its theta and the rest of its batches; `steps` stays the number
+    rows. `storage` holds the rows that theta and gradient of the steps are written into, one after the other; by default
+    fresh ones. With `resume` training goes on from another one's step, with its theta and the rest of its batches; `steps` stays the number
     of the last step. Penalty, clipping and schedule are `Transforms`: l1, l2, clip_norm, clip_value, schedule.
 
     >>> from nncore import LOSSES, MLP, Layout, sgd
@@ -100,32 +107,84 @@ def train(
     lead = np.broadcast_shapes(theta.shape[:-1], x.shape[:-2])
     theta = np.array(np.broadcast_to(theta, (*lead, network.layout.n_params)), order="C")
     y = loss.check((*lead, x.shape[-2], network.layout.widths[-1]), y)
-    storage = storage or (lambda index: (np.empty_like(theta), np.empty_like(theta)))
     optimizer, penalty = _transformed(optimizer, network.layout, theta, **transforms)
     resume = Resume(0, optimizer.init(theta)) if resume is None else resume
-    start, state = resume.step, resume.state
-    if steps < start:
-        raise ValueError(f"steps must be {start} or more; got {steps}")
-    grad = np.empty_like(theta)
-    theta_views, grad_views = Views(network.layout, theta), Views(network.layout, grad)
-    rows = _Rows(network, theta, x, y, batches, steps)
+    if steps < resume.step:
+        raise ValueError(f"steps must be {resume.step} or more; got {steps}")
+    _check_storage(storage, theta, steps - resume.step)
+    taken = _steps(
+        network, loss, optimizer, penalty, theta, _Rows(network, theta, x, y, batches, steps), storage, resume
+    )
+    numpy_warns_of_nothing = quiet()
+    for _ in range(resume.step, steps + 1):
+        yield numpy_warns_of_nothing.run(next, taken)
 
-    row, grad_row = storage(start)
-    row[...] = theta
-    for index in range(start, steps + 1):
-        with np.errstate(all="ignore"):
-            if index > start:
-                row, grad_row = storage(index)
-                optimizer.step(theta, grad, state, optimizer.schedule(index - 1), out=row)
-                theta[...] = row
-            tape, targets = rows.of(index)
-            network.forward_pass(theta_views, tape)
-            value, _ = loss.value_and_delta(tape.z[-1], targets, out=tape.deltas[-1])
-            network.backward_pass(theta_views, tape, grad_views)
-            if penalty is not None:
-                value = value + penalty.add(theta, grad)
-            grad_row[...] = grad
-        yield Step(index, value if lead else float(value), row, grad_row, tape, tape.deltas)
+
+def _steps(
+    network: MLP,
+    loss: Loss,
+    optimizer: Optimizer,
+    penalty: Penalty | None,
+    theta: Array,
+    rows: _Rows,
+    storage: Storage | None,
+    resume: Resume,
+) -> Iterator[Step]:
+    """The steps of `train`, without end and unchecked; `theta` is the first one's."""
+    lead, state, learning_rate = theta.shape[:-1], resume.state, optimizer.learning_rate
+    before, grad = theta, theta
+    written = zip(_theta_rows(network.layout, storage, theta), _grad_rows(network.layout, storage, theta), strict=True)
+    for index, ((theta, transposed, weights), (next_grad, blocks)) in enumerate(written, resume.step):
+        if index == resume.step:
+            theta[...] = before
+        else:
+            rate = learning_rate * optimizer.schedule(index - 1)
+            optimizer.update(before, grad, state, rate, theta)
+        grad = next_grad
+        tape, targets = rows.of(index)
+        network.forward_pass(transposed, tape)
+        value, _ = loss.value_and_delta(tape.z[-1], targets, out=tape.deltas[-1])
+        network.backward_pass(weights, tape, blocks)
+        if penalty is not None:
+            value = value + penalty.add(theta, grad)
+        yield Step(index, value if lead else float(value), theta, grad, tape, tape.deltas)
+        before = theta
+
+
+def _theta_rows(
+    layout: Layout, storage: Storage | None, theta: Array
+) -> Iterator[tuple[Array, tuple[Array, ...], tuple[Array, ...]]]:
+    """Without end: a row for theta, and each layer's part of it as `forward_pass` and `backward_pass` want it."""
+    while True:
+        rows = np.moveaxis(_fresh_rows(theta) if storage is None else storage[0], -2, 0)
+        layers = Views(layout, rows)
+        yield from zip(rows, zip(*layers.transposed, strict=True), zip(*layers.weights, strict=True), strict=True)
+
+
+def _grad_rows(layout: Layout, storage: Storage | None, theta: Array) -> Iterator[tuple[Array, tuple[Array, ...]]]:
+    """Without end: a row for the gradient, and each layer's part of it."""
+    while True:
+        rows = np.moveaxis(_fresh_rows(theta) if storage is None else storage[1], -2, 0)
+        yield from zip(rows, zip(*layout.blocks(rows), strict=True), strict=True)
+
+
+def _fresh_rows(theta: Array) -> Array:
+    """Rows (..., n_rows, n_params) for a few steps."""
+    n_rows = max(1, min(FRESH_ROWS, FRESH_BYTES // theta.nbytes))
+    return np.empty((*theta.shape[:-1], n_rows, theta.shape[-1]), theta.dtype)
+
+
+def _check_storage(storage: Storage | None, theta: Array, updates: int) -> None:
+    """Raise ValueError, one sentence, where the rows do not fit theta, or there are too few of them."""
+    for rows in storage or ():
+        fits = rows.shape[:-2] == theta.shape[:-1] and rows.shape[-1:] == theta.shape[-1:] and rows.ndim > theta.ndim
+        if not (fits and rows.dtype == theta.dtype and rows.strides[-1] == rows.itemsize):
+            expected = ", ".join(str(size) for size in (*theta.shape[:-1], "n_rows", theta.shape[-1]))
+            raise ValueError(
+                f"storage must be rows ({expected}) of {theta.dtype}, each in one piece; got {rows.shape} of {rows.dtype}"
+            )
+        if rows.shape[-2] < min(2, 1 + updates):
+            raise ValueError(f"storage must have two rows or more; got {rows.shape[-2]}")
 
 
 def _check_types(network: object, loss: object, optimizer: object) -> None:

@@ -179,6 +179,17 @@ def flat(arrays: list[Array]) -> Array:
     return np.concatenate([array.ravel() for array in arrays])
 
 
+def test_gradient_is_written_into_the_array_that_is_given_wherever_its_numbers_lie() -> None:
+    network, loss = MLP(Layout((2, 3, 1)), "tanh"), LOSSES["mse"]
+    theta, x = np.linspace(-1.0, 1.0, network.layout.n_params), np.linspace(-1.0, 1.0, 10).reshape(5, 2)
+    tape = network.forward(theta, x)
+    delta = loss.delta(tape.z[-1], x[:, :1])
+    columns = np.zeros((theta.size, 2))
+    grad, _ = network.backward(theta, tape, delta, columns[:, 1])
+    assert np.shares_memory(grad, columns)
+    np.testing.assert_array_equal(columns[:, 1], network.backward(theta, tape, delta)[0])
+
+
 @pytest.mark.parametrize("widths", [(3, 9, 9, 1, 2), (3, 8, 8, 1, 2)], ids=["even", "odd"])
 @pytest.mark.parametrize("n_samples", [1, 33])
 @pytest.mark.parametrize("normalization", NORMALIZATIONS)

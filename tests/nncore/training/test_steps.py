@@ -253,12 +253,49 @@ def test_training_resumed_at_a_step_goes_on_as_it_would_have() -> None:
 def test_storage_says_where_a_step_is_written() -> None:
     network, theta, x, y = problem()
     rows = np.full((2, 4, theta.size), np.nan)
-    for step in train(
-        network, LOSSES["mse"], sgd(0.1), theta, x, y, steps=3, storage=lambda t: (rows[0, t], rows[1, t])
-    ):
+    for step in train(network, LOSSES["mse"], sgd(0.1), theta, x, y, steps=3, storage=(rows[0], rows[1])):
         assert np.shares_memory(step.theta, rows) and np.shares_memory(step.grad, rows)
     _, thetas, grads = collect(network, LOSSES["mse"], sgd(0.1), theta, x, y, steps=3)
     np.testing.assert_array_equal(rows, [thetas, grads])
+
+
+@pytest.mark.parametrize(
+    ("shapes", "dtype", "message"),
+    [
+        (
+            ((4, 16), (4, 17)),
+            np.float64,
+            r"storage must be rows \(n_rows, 17\) of float64, each in one piece; got \(4, 16\)",
+        ),
+        (
+            ((17,), (4, 17)),
+            np.float64,
+            r"storage must be rows \(n_rows, 17\) of float64, each in one piece; got \(17,\)",
+        ),
+        (((4, 17), (4, 17)), np.float32, r"storage must be rows \(n_rows, 17\) of float64, each .* of float32"),
+        (((4, 17), (1, 17)), np.float64, "storage must have two rows or more; got 1"),
+    ],
+)
+def test_storage_that_does_not_fit_is_refused(shapes: list[tuple[int, ...]], dtype: type, message: str) -> None:
+    network, theta, x, y = problem()
+    storage = (np.empty(shapes[0], dtype), np.empty(shapes[1], dtype))
+    with pytest.raises(ValueError, match=message):
+        next(train(network, LOSSES["mse"], sgd(0.1), theta, x, y, steps=3, storage=storage))
+
+
+def test_a_storage_with_fewer_rows_than_steps_holds_the_last_ones() -> None:
+    network, theta, x, y = problem()
+    rows, grads = np.empty((3, theta.size)), np.empty((2, theta.size))
+    list(train(network, LOSSES["mse"], sgd(0.1), theta, x, y, steps=4, storage=(rows, grads)))
+    _, thetas, expected = collect(network, LOSSES["mse"], sgd(0.1), theta, x, y, steps=4)
+    np.testing.assert_array_equal(rows, [thetas[3], thetas[4], thetas[2]])
+    np.testing.assert_array_equal(grads, [expected[4], expected[3]])
+
+
+def test_numpy_is_silent_inside_a_step_and_warns_between_steps_as_before() -> None:
+    network, theta, x, y = problem()
+    for _ in train(network, LOSSES["mse"], sgd(1e200), theta, x, y, steps=3):  # a warning would be an error here
+        assert set(np.geterr().values()) != {"ignore"}
 
 
 def test_errors_say_what_was_expected_and_what_arrived() -> None:
