@@ -80,20 +80,20 @@ def _train(problem: Problem, first: np.ndarray, x: np.ndarray, y: np.ndarray) ->
         storage=(np.moveaxis(theta, 0, -2), np.moveaxis(grad, 0, -2)),
     )
     seen: Passes = []
-    kept: Passes = []
     with blas_threads(work.threads if work.runs == 1 else 1), np.errstate(all="ignore"):
         for step in steps:
             loss[step.index] = step.loss
             if not seen:  # in full batches every step is on the same tape
                 seen = passes(step.tape)
-                kept = [tuple(np.zeros((keep, *each.shape), each.dtype) for each in layer) for layer in seen]
+                flat = [each for layer in seen for each in layer]
+                kept = np.zeros((keep, *lead, sum(each.shape[-1] for each in flat)), first.dtype)
+                parts = iter(np.split(kept, np.cumsum([each.shape[-1] for each in flat[:-1]]), axis=-1))
+                kept_passes: Passes = list(zip(parts, parts, parts, strict=True))
             if keep == 1:
                 statistics[step.index] = layer_statistics(layout, step.theta, step.grad, seen)
                 continue
-            for ours, theirs in zip(kept, seen, strict=True):
-                for rows, now in zip(ours, theirs, strict=True):
-                    rows[step.index % keep] = now
+            np.concatenate(flat, axis=-1, out=kept[step.index % keep])
             if (step.index + 1) % keep == 0 or step.index == n - 1:
                 block = slice(step.index // keep * keep, (step.index // keep + 1) * keep)
-                statistics[block] = layer_statistics(layout, theta[block], grad[block], kept)
+                statistics[block] = layer_statistics(layout, theta[block], grad[block], kept_passes)
     return Recording((step.index + 1) * loss[0].size, theta[:n], loss, grad[:n], statistics[:n])
