@@ -7,12 +7,9 @@ from nncore.config.edits import EDITS, Edit, KillUnit, ScaleLayer, SetParameter,
 from nncore.config.fork import Fork
 from nncore.config.run_config import RunConfig
 from nncore.data import DATASETS, Dataset
-from nncore.data.read_csv import read_table
 from nncore.data.table import look_in
 from nncore.history.history import Divergence, History, replay
-from nncore.measures.measurement import Measurement
 from nncore.model.activations import ACTIVATIONS, Activation
-from nncore.model.gradcheck import GradientMismatch, KinkWarning, check_gradient
 from nncore.model.initializers import INITIALIZERS, Initializer
 from nncore.model.layout import Layout
 from nncore.model.losses import LOSSES, Loss
@@ -41,6 +38,9 @@ if TYPE_CHECKING:
     from nncore import seeds as seeds
     from nncore import sweep as sweep
     from nncore import theory as theory
+    from nncore.data.read_csv import read_table
+    from nncore.measures.measurement import Measurement
+    from nncore.model.gradcheck import GradientMismatch, KinkWarning, check_gradient
 
 __version__ = "0.3.0"
 
@@ -96,12 +96,23 @@ __all__ = [
 MODULES = ("diagnosis", "measures", "seeds", "sweep", "theory")
 """Modules that `import nncore` offers and that are loaded when they are first asked for."""
 
+LATER = {
+    "GradientMismatch": "nncore.model.gradcheck",
+    "KinkWarning": "nncore.model.gradcheck",
+    "Measurement": "nncore.measures.measurement",
+    "check_gradient": "nncore.model.gradcheck",
+    "read_table": "nncore.data.read_csv",
+}
+"""Name -> its module, which training does without; loaded in the same way."""
+
 if not TYPE_CHECKING:  # a type checker would take every name for one of these
 
     def __getattr__(name):
-        """A module of MODULES."""
+        """A module of MODULES, or a name of LATER."""
         if name in MODULES:
             return import_module(f"nncore.{name}")
+        if name in LATER:
+            return getattr(import_module(LATER[name]), name)
         raise AttributeError(f"module 'nncore' has no attribute {name!r}")
 
 

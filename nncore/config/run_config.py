@@ -17,7 +17,6 @@ from cachetools import LRUCache, cached
 from nncore.config.settings import BIASES, MOST_SAMPLES, Settings
 from nncore.config.settings import TABLE as TABLE
 from nncore.data import DATASETS, Data, Dataset, default_loss, encode_targets, load, n_outputs
-from nncore.data.arrays import choice_of
 from nncore.data.given import GIVEN, given_dataset
 from nncore.data.table import TableChoice
 from nncore.display.shown import Shown
@@ -126,6 +125,8 @@ class RunConfig(Shown, Settings):
         >>> config.n_train, config.source.task
         (500, 'regression')
         """
+        from nncore.data.arrays import choice_of
+
         for name in ("dataset", "table"):
             if name in settings:
                 raise ValueError(f"{name} follows from x and y: leave it out; got {reprlib.repr(settings[name])}")

@@ -20,21 +20,26 @@ whose settings say a k times as large record_every, with update_norm; with steps
 whose "history" says so under "part", and `read_csv` refuses it by saying what it is.
 """
 
-from nncore.history.compressed import compressing
-from nncore.history.content import PartOfHistory
-from nncore.history.csv import (
-    CSV_COLUMNS,
-    SPREADSHEET_BYTES,
-    SPREADSHEET_ROWS,
-    csv_size,
-    fits_spreadsheet,
-    for_spreadsheet,
-    read_csv,
-    write_csv,
-)
-from nncore.history.excerpt import WHOLE, Excerpt, numbers_in
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from nncore.history.history import Divergence, History, replay
-from nncore.history.parquet import parquet_size, read_parquet, write_parquet
+
+if TYPE_CHECKING:
+    from nncore.history.compressed import compressing
+    from nncore.history.content import PartOfHistory
+    from nncore.history.csv import (
+        CSV_COLUMNS,
+        SPREADSHEET_BYTES,
+        SPREADSHEET_ROWS,
+        csv_size,
+        fits_spreadsheet,
+        for_spreadsheet,
+        read_csv,
+        write_csv,
+    )
+    from nncore.history.excerpt import WHOLE, Excerpt, numbers_in
+    from nncore.history.parquet import parquet_size, read_parquet, write_parquet
 
 __all__ = [
     "Divergence",
@@ -57,3 +62,31 @@ __all__ = [
     "write_csv",
     "write_parquet",
 ]
+
+LATER = {
+    "CSV_COLUMNS": "csv",
+    "Excerpt": "excerpt",
+    "PartOfHistory": "content",
+    "SPREADSHEET_BYTES": "csv",
+    "SPREADSHEET_ROWS": "csv",
+    "WHOLE": "excerpt",
+    "compressing": "compressed",
+    "csv_size": "csv",
+    "fits_spreadsheet": "csv",
+    "for_spreadsheet": "csv",
+    "numbers_in": "excerpt",
+    "parquet_size": "parquet",
+    "read_csv": "csv",
+    "read_parquet": "parquet",
+    "write_csv": "csv",
+    "write_parquet": "parquet",
+}
+"""Name -> the module of this package that reads or writes files; loaded when it is first asked for."""
+
+if not TYPE_CHECKING:  # a type checker would take every name for one of these
+
+    def __getattr__(name):
+        """A name of LATER."""
+        if name in LATER:
+            return getattr(import_module(f"nncore.history.{LATER[name]}"), name)
+        raise AttributeError(f"module 'nncore.history' has no attribute {name!r}")

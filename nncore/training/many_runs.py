@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import reprlib
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -46,6 +45,8 @@ def run_many(
     >>> [bool((many.theta == run(alone).theta).all()) for many, alone in zip(run_many(configs), configs)]
     [True, True, True]
     """
+    from concurrent.futures import ThreadPoolExecutor
+
     configs = list(configs)
     for config in configs:
         _check_fits(config, configs[0])

@@ -176,6 +176,13 @@ def test_importing_nncore_loads_nothing_heavy() -> None:
     assert not loaded("import nncore") & set(HEAVY)
 
 
+def test_importing_nncore_leaves_files_tables_and_measures_to_those_who_ask() -> None:
+    later = ["zipfile", "concurrent.futures", "nncore.measures", "nncore.history.csv", "nncore.history.parquet"]
+    later += ["nncore.data.read_csv", "nncore.data.arrays", "nncore.model.gradcheck"]
+    code = f"from nncore import run\nimport sys\nfound = [name for name in {later} if name in sys.modules]\nprint('found', *found)"
+    assert loaded(code) >= {"found"} and not loaded(code) & set(later)
+
+
 def test_training_on_a_toy_loads_nothing_heavy() -> None:
     code = "import nncore; nncore.run(nncore.RunConfig(hidden=(3,), steps=2))"
     assert not loaded(code) & set(HEAVY)
