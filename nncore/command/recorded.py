@@ -10,6 +10,7 @@ import numpy as np
 
 from nncore.diagnosis.recorded_run import RecordedVerdict, last_finite, recorded_verdict, without_a_number
 from nncore.recorders import Recorded
+from nncore.recorders.pulse import duration, pulse
 from nncore.recorders.recorded import is_recorded
 
 
@@ -46,6 +47,7 @@ def recorded_report(
     found = recorded_verdict(recorded, record)
     path = [place for place in recorded.path_of_gradient if np.isfinite(recorded.quantity("delta_norm")[record, place])]
     names, delta = [recorded.modules[place].name for place in path], recorded.quantity("delta_norm")[:, path]
+    alive = pulse(recorded)
     ending = (
         f"ended by {recorded.ended}"
         if recorded.ended
@@ -53,11 +55,14 @@ def recorded_report(
         if recorded.header.is_log
         else "finished"
         if recorded.finished
-        else "still written, or ended without a word"
+        else f"still written, the last record {duration(alive.silence)} ago"
+        if alive is not None and not alive.stopped
+        else "stopped without an end"
     )
     facts = {
         "framework": recorded.header.framework,
         "finished": None if recorded.header.is_log else recorded.finished,
+        "stopped": alive is not None and alive.stopped,
         "ended": recorded.ended,
         "records": len(recorded.steps),
         "modules": len(recorded.modules),
@@ -79,6 +84,8 @@ def recorded_report(
         with np.errstate(all="ignore"):
             ratio = delta[:, 0] / delta[:, -1]
         lines.append(f"δ of {names[0]} over {names[-1]}: {ratio[0]:.1e} -> {ratio[record]:.1e}")
+    if alive is not None and alive.stopped:
+        lines.append(alive.sentence())
     lines += [f"{each.title}: {each.sentence}" for each in found] or ["Nothing wrong was found."]
     if not recorded.has_number("delta_norm").any() and (idle := without_a_number(recorded, record)):
         lines.append(f"Not judged, for what they look at was not recorded: {', '.join(rule.title for rule in idle)}.")

@@ -1,6 +1,7 @@
 """`nncore diagnose` and `nncore export` of a recorded run, finished or still written."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -12,12 +13,17 @@ from nncore.recorders import Recorded
 from nncore.recorders.example import example
 
 
+AHEAD = 4e9
+"""A time of change that no clock has reached: the file has just been written."""
+
+
 @pytest.mark.parametrize(("blocks", "code"), [(3, 0), (12, 1)])
 @pytest.mark.parametrize("finished", [True, False])
 def test_diagnose_says_what_is_wrong(
     blocks: int, code: int, finished: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = example(tmp_path / "run.arrows", n_blocks=blocks, finished=finished)
+    os.utime(path, (AHEAD, AHEAD))
     assert main(["diagnose", str(path)]) == code
     out = capsys.readouterr().out
     assert ("finished" if finished else "still written") in out.splitlines()[0]
@@ -27,6 +33,19 @@ def test_diagnose_says_what_is_wrong(
     facts = json.loads(capsys.readouterr().out)
     assert facts["step"] == 10 and facts["finished"] is finished and bool(facts["verdicts"]) == bool(code)
     assert list(facts["delta_norm"]) == [*(f"blocks.{k}" for k in range(blocks)), "head"]
+
+
+def test_diagnose_says_that_a_run_has_stopped_without_an_end(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = example(tmp_path / "run.arrows", n_blocks=3, finished=False)
+    os.utime(path, (0, 0))
+    assert main(["diagnose", str(path)]) == 0
+    out = capsys.readouterr().out
+    assert out.splitlines()[0].endswith("stopped without an end")
+    assert "The run stopped without an end, 3 records are here: nothing has been written for " in out
+    assert main(["diagnose", str(path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["stopped"] is True
 
 
 def test_a_recorded_run_in_parquet_is_known_by_its_content(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
