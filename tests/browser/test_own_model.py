@@ -1,5 +1,6 @@
 """A recorded run in Chromium: chosen by its file, looked at module by module, on a phone too."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urljoin
@@ -62,6 +63,10 @@ GROWING = {
 """Name of a file -> all of it in the end, what the page says of its beginning, and of the whole."""
 
 
+AHEAD = 4e9
+"""A time of change that no clock has reached: the file has just been written."""
+
+
 def begun(name: str) -> int:
     """Bytes of a file that is being written: a stream's header, a record with it, or a part of a log."""
     content = GROWING[name][0]
@@ -81,6 +86,7 @@ def test_a_file_is_followed_while_it_is_written(
         path = folder / str(width) / name
         path.parent.mkdir(parents=True)
         path.write_bytes(content[: begun(name)])
+        os.utime(path, (AHEAD, AHEAD))
         run = path if path.suffix in (".arrows", ".csv") else path.parent
         page = new_page(width, 844, dark=dark, expected_errors=DEEP_LINK)
         page.goto(f"{url}?o_run={run.relative_to(folder)}")
@@ -90,6 +96,32 @@ def test_a_file_is_followed_while_it_is_written(
             file.write(content[begun(name) :])
         expect(page.get_by_text(last)).to_be_visible()
         wait_painted(page, "chart_o_flow")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        page.close()
+
+
+def test_the_run_before_is_followed_beside_one_that_stopped_without_an_end(
+    followed_url: tuple[str, Path], new_page: Callable[..., Page]
+) -> None:
+    url, folder = followed_url
+    content = GROWING["resnet.arrows"][0]
+    ends = [piece.end for piece in pieces(memoryview(content)) if piece.rows is not None]
+    (folder / "now.arrows").write_bytes(content[: ends[-1]])
+    os.utime(folder / "now.arrows", (0, 0))
+    for width, dark in ((1400, True), (390, False)):
+        before = folder / f"past_{width}.arrows"
+        before.write_bytes(content[: ends[0]])
+        os.utime(before, (AHEAD, AHEAD))
+        page = new_page(width, 844, dark=dark, expected_errors=DEEP_LINK)
+        page.goto(f"{url}?o_run=now.arrows&o_before={before.name}")
+        expect(page.locator(".st-key-o_verdicts")).to_contain_text("The run stopped without an end, 4 records are here")
+        expect(page.locator(".st-key-o_alive")).to_contain_text(
+            f"Live, {before.name}: 1 record so far, the last one 0 s ago"
+        )
+        before.write_bytes(content)
+        expect(page.get_by_text("4 records to step 60, finished")).to_be_visible()
+        expect(page.locator(".st-key-o_alive")).to_contain_text("Not live: the page still looks")
+        wait_painted(page, "chart_o_map_before")
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         page.close()
 

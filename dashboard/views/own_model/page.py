@@ -14,16 +14,16 @@ from dashboard.charts import activations
 from dashboard.charts.style import Figure
 from dashboard.charts.text import Text
 from dashboard.jobs import limits
-from dashboard.jobs.look_again import look_again
 from dashboard.state.address import link
 from dashboard.state.session import session
 from dashboard.ui import card, theme
-from dashboard.views.own_model import beside, charts, source, verdicts
+from dashboard.views.own_model import beside, charts, live, source, verdicts
 from dashboard.words.markup import escape
 from nncore import Measurement
 from nncore.diagnosis.recorded_ledger import chain, recorded_ledger, stand_in, why_no_chain
 from nncore.diagnosis.recorded_run import last_finite
 from nncore.recorders import measures
+from nncore.recorders.pulse import pulse
 from nncore.recorders.recorded import Recorded
 from nncore.recorders.residual import branches, residual_stream
 
@@ -69,12 +69,18 @@ def page() -> None:
             return
         found, before = source.made_up()
     name, recorded = found
-    if not len(recorded.steps):
-        st.info("Recording has begun; not one step is whole yet.", icon=":material/hourglass_empty:")
-    else:
+    followed = [run for run in (found, before) if run is not None and run[1].may_grow and run[1].path is not None]
+    drawn = [pulse(recorded) for _, recorded in followed]  # before the page, which says no less
+    alive = st.container(key="o_alive", gap="xsmall")
+    if len(recorded.steps):
         show(name, recorded, before if before and len(before[1].steps) else None)
-    if recorded.may_grow and recorded.path is not None:
-        st.fragment(follow)(recorded)
+    elif (silent := pulse(recorded)) is not None and silent.stopped:
+        st.warning(silent.sentence(), icon=":material/power_off:")
+    else:
+        st.info("Recording has begun; not one step is whole yet.", icon=":material/hourglass_empty:")
+    if followed:
+        with alive:
+            st.fragment(live.follow)(followed, drawn)
 
 
 def choose() -> tuple[source.Run | None, source.Run | None]:
@@ -96,19 +102,6 @@ def choose() -> tuple[source.Run | None, source.Run | None]:
             else source.of_operator("o_before", label, place, found[0])
         )
     return found, before
-
-
-def follow(recorded: Recorded) -> None:
-    """Look whether more has been written, and draw the page anew where it has, or where the file cannot be read any more."""
-    what = "log" if recorded.header.is_log else "file"
-    st.caption(f":material/sensors: Live: {len(recorded.steps):,} records so far; the page follows the {what}.")
-    try:
-        has_grown = recorded.refresh()
-    except (ValueError, OSError):
-        has_grown = True
-    if has_grown:
-        st.rerun()
-    look_again(source.look_every(recorded))
 
 
 def show(name: str, recorded: Recorded, before: source.Run | None) -> None:

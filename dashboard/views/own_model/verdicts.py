@@ -11,13 +11,29 @@ from dashboard.words.numbers import with_powers_of_ten
 from dashboard.words.runs import COLOURS
 from nncore.diagnosis.recorded_pair import differences, outcome
 from nncore.diagnosis.recorded_run import RECORDED_RULES, recorded_verdict, without_a_number
+from nncore.recorders.pulse import pulse
 from nncore.recorders.recorded import Recorded
+
+COPY = (
+    "This copy does not say that recording was closed: the run went on when it was made, or had stopped without an end."
+)
 
 
 def of_one(name: str, recorded: Recorded, record: int, key: str = "o_verdicts") -> None:
     """A run's facts, and what is wrong with it at a record, each with the rule's source."""
     steps = recorded.steps
-    state = "from a log" if recorded.header.is_log else "finished" if recorded.finished else "unfinished"
+    alive = pulse(recorded)
+    state = (
+        "from a log"
+        if recorded.header.is_log
+        else "finished"
+        if recorded.finished
+        else "unfinished"
+        if alive is None
+        else "stopped without an end"
+        if alive.stopped
+        else "still written"
+    )
     error = f" It ended with: {escape(recorded.ended)}." if recorded.ended else ""
     st.markdown(
         f"**{escape(name)}** :gray[{len(recorded.modules):,} modules, {len(recorded.parameters):,} parameters, "
@@ -25,6 +41,10 @@ def of_one(name: str, recorded: Recorded, record: int, key: str = "o_verdicts") 
     )
     found, idle = recorded_verdict(recorded, record), without_a_number(recorded, record)
     with st.container(border=True, key=key, gap="xsmall"):
+        if alive is not None and alive.stopped:
+            st.markdown(f":orange-badge[:material/power_off: No end] {escape(alive.sentence())}")
+        elif recorded.may_grow and recorded.path is None:
+            st.markdown(f":blue-badge[:material/content_copy: No end] {COPY}")
         for each in found:
             colour, icon = COLOURS.get(each.severity, ("blue", "info"))
             st.markdown(

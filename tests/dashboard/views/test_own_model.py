@@ -10,6 +10,7 @@ import pytest
 from nncore.command.dashboard import RECORDED
 from nncore.recorders.example import example
 from nncore.recorders.recorded import Recorded
+from nncore.recorders.stream import pieces
 from tests.conftest import click, plots
 from tests.dashboard.lab import element, opened_on
 
@@ -100,10 +101,54 @@ def test_every_quantity_is_drawn_and_every_step(folder: Path) -> None:
     assert not app.exception and set(plots(app)) == CHARTS
 
 
-def test_a_file_that_is_still_written_is_followed(folder: Path) -> None:
-    example(folder / "run.arrows", n_blocks=2, finished=False)
+AHEAD = 4e9
+"""A time of change that no clock has reached: the file has just been written."""
+
+
+def test_a_file_that_is_still_written_is_followed_and_one_that_stopped_is_a_finding(folder: Path) -> None:
+    path = example(folder / "run.arrows", n_blocks=2, finished=False)
+    os.utime(path, (AHEAD, AHEAD))
     app = opened_on("own_model")
-    assert "Live: 3 records so far" in said(app) and "unfinished" in said(app)
+    assert "Live: 3 records so far, the last one 0 s ago; the page follows the file" in said(app)
+    assert "still written" in said(app) and "No end" not in said(app)
+    os.utime(path, (0, 0))
+    app.run()
+    assert "The run stopped without an end, 3 records are here: nothing has been written for " in said(app)
+    assert "No end" in said(app) and "Live:" not in said(app) and "still looks whether more comes" in said(app)
+
+
+def test_a_run_that_stopped_before_its_first_record_says_so(folder: Path) -> None:
+    content = (CASES / "gpt.arrows").read_bytes()
+    header = next(piece.end for piece in pieces(memoryview(content)) if piece.header is not None)
+    (folder / "run.arrows").write_bytes(content[:header])
+    os.utime(folder / "run.arrows", (AHEAD, AHEAD))
+    app = opened_on("own_model")
+    assert "Recording has begun" in said(app) and "no record so far, the file changed 0 s ago" in said(app)
+    os.utime(folder / "run.arrows", (0, 0))
+    app.run()
+    assert "The run stopped without an end, 0 records are here" in app.warning[0].value
+
+
+def test_the_run_before_a_change_is_followed_too(folder: Path) -> None:
+    example(folder / "now.arrows", n_blocks=2)
+    content = (CASES / "gpt.arrows").read_bytes()
+    ends = [piece.end for piece in pieces(memoryview(content)) if piece.rows is not None]
+    before = folder / "past.arrows"
+    before.write_bytes(content[: ends[0]])
+    os.utime(before, (AHEAD, AHEAD))
+    app = opened_on("own_model")
+    element(app, "o_before").set_value("past.arrows").run()
+    first = len(Recorded.open(before).steps)
+    assert f"Live: {first} record" in said(app), "the other one is closed, so that there is one to follow"
+    before.write_bytes(content[: ends[-1]])
+    os.utime(before, (AHEAD, AHEAD))
+    app.run()
+    assert f"{len(Recorded.open(before).steps)} records to step 60, still written" in said(app)
+    os.utime(example(folder / "third.arrows", n_blocks=2, finished=False), (AHEAD, AHEAD))
+    app.run()
+    element(app, "o_run").set_value("third.arrows").run()
+    element(app, "o_before").set_value("past.arrows").run()
+    assert "Live, third.arrows: 3 records so far" in said(app) and "Live, past.arrows: " in said(app)
 
 
 def test_runs_below_the_folder_are_offered_and_others_are_not(folder: Path) -> None:
@@ -135,9 +180,10 @@ def test_logs_are_opened_and_what_they_cannot_tell_is_said(folder: Path) -> None
 def test_a_log_that_has_grown_is_read_again_with_the_page(folder: Path) -> None:
     table = folder / "table.csv"
     table.write_text("step,layer,quantity,value\n0,a,delta_norm,1\n", encoding="utf-8")
-    os.utime(table, ns=(1, 1))
+    os.utime(table, (AHEAD, AHEAD))
     app = opened_on("own_model")
-    assert "1 records to step 0" in said(app) and "Live: 1 records so far; the page follows the log" in said(app)
+    assert "1 records to step 0" in said(app)
+    assert "Live: 1 record so far, the last one 0 s ago; the page follows the log" in said(app)
     with table.open("a", encoding="utf-8") as file:
         file.write("5,a,delta_norm,1\n")
     app.run()

@@ -12,7 +12,6 @@ from nncore.command import main
 from nncore.recorders import Recorded
 from nncore.recorders.example import example
 
-
 AHEAD = 4e9
 """A time of change that no clock has reached: the file has just been written."""
 
