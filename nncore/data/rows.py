@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from nncore.data.dataset import TASKS, Floats, Labels
 from nncore.data.features import with_features
 from nncore.numerics.choices import choose
+from nncore.numerics.read_only import KeepsArrays
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Data:
+class Data(KeepsArrays):
     """Training and test rows as a network sees them, and the way back to the original units.
 
     x_train, x_test: (n, n_features); y_train, y_test: class indices (n,) or values (n, 1); all read-only.

@@ -19,6 +19,7 @@ from nncore.config.run_config import TABLE, RunConfig
 from nncore.data.table import TableNotHere
 from nncore.history.excerpt import part_in_words
 from nncore.history.history import Divergence, History, Target
+from nncore.numerics.read_only import read_only
 from nncore.numerics.sentences import in_a_line
 
 FORMAT = 1
@@ -157,6 +158,7 @@ def history_of(
 ) -> History:
     """The history of these settings, facts, arrays and probe rows."""
     divergence = Divergence(**facts["divergence"]) if facts["divergence"] else None
+    arrays = {name: read_only(array) for name, array in arrays.items()}
     return History(
         config=config, **arrays, probe_x=probe[0], probe_y=probe[1], stopped=facts["stopped"], divergence=divergence
     )

@@ -14,6 +14,7 @@ from nncore.config.run_config import RunConfig
 from nncore.display.shown import Shown, plotted
 from nncore.model.layout import Array, Layout
 from nncore.model.network import MLP, Tape
+from nncore.numerics.read_only import KeepsArrays, kept
 from nncore.numerics.safe_norm import norm
 from nncore.numerics.spacing import evenly_spaced
 
@@ -59,8 +60,8 @@ class Divergence:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class History(Shown):
-    """The complete record of a run; arrays are read-only.
+class History(KeepsArrays, Shown):
+    """The complete record of a run; arrays are read-only, also in a copy and through `.base`: what was writable is copied.
 
     step (n_records,): step numbers. loss (n_records,): float64, the training rows' or batch's, penalties
     included. theta, grad (n_records, n_params): grad is raw, taken at theta, before any clipping.
@@ -84,9 +85,7 @@ class History(Shown):
         for name in ("step", "loss", "theta", "grad", "update_norm", "probe_x", "probe_y"):
             value = getattr(self, name)
             if isinstance(value, np.ndarray):
-                view = value.view()
-                view.flags.writeable = False
-                object.__setattr__(self, name, view)
+                object.__setattr__(self, name, kept(value))
 
     def __len__(self) -> int:
         return len(self.step)

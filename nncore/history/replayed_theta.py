@@ -10,6 +10,7 @@ import numpy as np
 
 from nncore.model.layout import Array
 from nncore.model.optimizers import Optimizer, State
+from nncore.numerics.read_only import read_only
 
 CHECKPOINT = 16
 """Records from one theta that is kept to the next."""
@@ -41,6 +42,7 @@ class ReplayedTheta:
 
     def __init__(self, optimizer: Optimizer, first_step: int, grad: Array, checkpoints: Checkpoints) -> None:
         self.optimizer, self.first_step, self.grad, self.checkpoints = optimizer, first_step, grad, checkpoints
+        read_only(checkpoints.theta)
         self.shape, self.dtype = grad.shape, grad.dtype
 
     @property

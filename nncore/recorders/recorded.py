@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from nncore.history.history import Target
 from nncore.history.whole_file import whole_file
 from nncore.measures.measurement import inert
 from nncore.numerics.choices import choose
+from nncore.numerics.read_only import read_only
 from nncore.recorders.columns import DISTRIBUTIONS, RECORDED_QUANTITIES, STORED, RecordedQuantity, schema
 from nncore.recorders.logs import HEAD, event_files, is_log, joined, read_log
 from nncore.recorders.stream import STREAM, pieces
@@ -193,7 +195,7 @@ class Recorded(Shown):
     @cached_property
     def steps(self) -> NDArray[np.int64]:
         """The recorded steps, (n_records,): updates of θ before each, so that 0 is the first."""
-        return _read_only(np.array(self._steps, np.int64))
+        return read_only(np.array(self._steps, np.int64))
 
     @cached_property
     def modules(self) -> tuple[Unit, ...]:
@@ -239,13 +241,16 @@ class Recorded(Shown):
     def path_of_gradient(self) -> tuple[int, ...]:
         """Modules, as indices, that the gradient passes one after the other from input to output.
 
-        The outputs of blocks where two or more were recorded, and modules with weights outside of blocks; else all
-        modules with weights. A module inside a block may lie on a branch, where little gradient is no harm.
+        The outputs of blocks where two or more were recorded, and modules with weights outside of blocks; all modules with
+        weights where there are no such blocks, and where the modules are a chain. In another a module inside a block may lie
+        on a branch, where little gradient is no harm.
         """
         weighted = {owner for unit in self.parameters for owner in _owners(unit)}
         called = self.called
         outputs = {block.output for block in self.blocks if self.modules[block.modules[0]].block} - {None}
-        if len(outputs) >= 2:
+        leaves = [self.modules[place] for place in called if self.modules[place].leaf]
+        is_chain = all(now.follows == before.name for before, now in pairwise(leaves))
+        if len(outputs) >= 2 and not is_chain:
             return tuple(
                 place
                 for place in called
@@ -264,7 +269,7 @@ class Recorded(Shown):
         Raises ValueError, listing the choices, on another name.
         """
         if name not in self._arrays:
-            self._arrays[name] = _read_only(self._array(choose("quantity", name, RECORDED_QUANTITIES)))
+            self._arrays[name] = read_only(self._array(choose("quantity", name, RECORDED_QUANTITIES)))
         return self._arrays[name]
 
     def has_number(self, name: str) -> NDArray[np.bool_]:
@@ -409,6 +414,11 @@ class Recorded(Shown):
         for row, kept in zip(found, self._records, strict=True):
             row[kept["unit"]] = kept[name]
         return found
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is packed or copied: all but what is worked out again where somebody asks, so that that stays read-only."""
+        worked_out = {name for name, value in vars(type(self)).items() if isinstance(value, cached_property)}
+        return {name: value for name, value in vars(self).items() if name not in worked_out}
 
     def _forget(self) -> None:
         for name, value in vars(type(self)).items():
@@ -578,11 +588,6 @@ def _parquet_writer(file: IO[bytes], header: Header) -> Any:
 def _owners(parameter: Unit) -> tuple[str, ...]:
     """The modules that a parameter belongs to; a tied one to several."""
     return (parameter.module, *(alias.rpartition(".")[0] for alias in parameter.aliases))
-
-
-def _read_only(array: NDArray[Any]) -> NDArray[Any]:
-    array.setflags(write=False)
-    return array
 
 
 def _lists(column: Any, length: int) -> tuple[NDArray[np.bool_], NDArray[Any], NDArray[np.int64]]:

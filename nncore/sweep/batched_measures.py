@@ -12,6 +12,7 @@ from nncore.measures.outputs import scores
 from nncore.measures.quantities import Block, measured
 from nncore.model.layout import Array
 from nncore.numerics.blas import blas_threads
+from nncore.numerics.read_only import read_only
 from nncore.training.many_runs import runs_at_once
 from nncore.training.start import first_theta
 
@@ -52,10 +53,16 @@ def initial_per_layer(
 
 def _untrained(config: RunConfig, cancelled: Callable[[], bool], n_runs: int) -> History:
     """A run before its first step: theta is known, what training adds to a record is not."""
-    theta = first_theta(config, cancelled, n_runs)[None]
+    theta = read_only(first_theta(config, cancelled, n_runs)[None])
     unknown = np.full((1, config.layout().n_layers), np.nan)
     return History(
-        config, np.zeros(1, np.int64), unknown[:, 0], theta, np.full_like(theta, np.nan), unknown, *config.probe()
+        config,
+        np.zeros(1, np.int64),
+        unknown[:, 0],
+        theta,
+        read_only(np.full_like(theta, np.nan)),
+        unknown,
+        *config.probe(),
     )
 
 

@@ -13,6 +13,7 @@ from nncore.history.history import TAIL, Divergence, History, update_norms, weig
 from nncore.history.replayed_theta import Checkpoints, ReplayedTheta
 from nncore.model.layout import Array, Layout
 from nncore.model.optimizers import State
+from nncore.numerics.read_only import read_only
 from nncore.training.start import update_rule
 from nncore.training.steps import Storage
 
@@ -81,8 +82,8 @@ class Recorder:
     ) -> History:
         """The recorded rows of one run as a History."""
         n_records = len(self.steps)
-        grad = self.grad[run][:n_records]
-        theta = self.theta[run][:n_records]
+        grad = read_only(self.grad[run][:n_records])
+        theta = read_only(self.theta[run][:n_records])
         if self.checkpoints is not None:
             theta = cast(Array, ReplayedTheta(update_rule(config), self.first, grad, self.checkpoints))
         probe_x, probe_y = config.probe()

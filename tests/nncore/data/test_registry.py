@@ -1,5 +1,7 @@
 """Every data set of the registry: shapes, seeds, and the settings that load() refuses."""
 
+import copy
+import pickle
 import re
 import subprocess
 import sys
@@ -36,8 +38,9 @@ def test_rows_have_the_shapes_and_types_that_the_entry_states(name):
         assert data.y_train.dtype == np.float64
         assert (data.n_classes, data.class_names) == (0, ())
     assert dataset.note.endswith(".")
-    for rows in (data.x_train, data.y_train, data.x_test, data.y_test, data.x_mean, data.x_std):
-        assert not rows.flags.writeable
+    for same in (data, pickle.loads(pickle.dumps(data)), copy.deepcopy(data)):
+        for rows in (same.x_train, same.y_train, same.x_test, same.y_test, same.x_mean, same.x_std):
+            assert not rows.flags.writeable
 
 
 @pytest.mark.parametrize("name", NAMES)

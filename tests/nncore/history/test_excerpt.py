@@ -358,6 +358,7 @@ config = RunConfig(hidden=(32,) * 3, steps=1)
 rng = np.random.default_rng(0)
 n = 1_500_000 // config.layout().n_params
 theta = rng.standard_normal((n, config.layout().n_params))
+theta.flags.writeable = False  # what could be written into would be copied
 x, y = config.probe()
 def history(n):
     return History(config=config, step=np.arange(n), loss=np.zeros(n), theta=theta[:n], grad=theta[:n],

@@ -1,9 +1,16 @@
+import copy
+import io
+import pickle
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from nncore import History, RunConfig, replay, run
+from nncore import History, RunConfig, replay, run, run_many
 from nncore.history import history as history_module
 from nncore.history.history import Divergence, block_length, update_norms, weight_change_norms
+from nncore.history.replayed_theta import ReplayedTheta
 from nncore.model.layout import Array, Layout
 
 SMALL = RunConfig(dataset="moons", n_samples=30, hidden=(4, 3), steps=9)
@@ -24,17 +31,85 @@ def test_a_history_has_the_promised_shapes_and_names() -> None:
     np.testing.assert_array_equal(history.probe_y, SMALL.probe()[1])
 
 
-@pytest.mark.parametrize("name", ["step", "loss", "theta", "grad", "update_norm", "probe_x", "probe_y"])
+ARRAYS = ("step", "loss", "theta", "grad", "update_norm", "probe_x", "probe_y")
+
+
+@pytest.mark.parametrize("name", ARRAYS)
 def test_its_arrays_are_read_only(name: str) -> None:
     array = getattr(run(SMALL), name)
     with pytest.raises(ValueError, match="read-only"):
         array[0] = 0
 
 
-def test_the_arrays_that_were_handed_in_stay_writable() -> None:
+def roots(history: History) -> dict[str, np.ndarray]:
+    """Name -> the array that one of a history's is a view of in the end."""
+    found = {}
+    for name in ARRAYS:
+        found[name] = getattr(history, name)
+        while isinstance(found[name].base, np.ndarray):
+            found[name] = found[name].base
+    return found
+
+
+WAYS: dict[str, Callable[[History], History]] = {
+    "as it is": lambda history: history,
+    "pickled": lambda history: pickle.loads(pickle.dumps(history)),
+    "pickled out of band": lambda history: out_of_band(history),
+    "deep copy": copy.deepcopy,
+    "copy": copy.copy,
+    "replaced": lambda history: replace(history, stopped="by hand"),
+    "Parquet": lambda history: through(history, "parquet"),
+    "CSV": lambda history: through(history, "csv"),
+}
+
+
+def out_of_band(history: History) -> History:
+    buffers: list[pickle.PickleBuffer] = []
+    packed = pickle.dumps(history, protocol=5, buffer_callback=buffers.append)
+    return pickle.loads(packed, buffers=[bytearray(buffer.raw()) for buffer in buffers])
+
+
+def through(history: History, kind: str) -> History:
+    file = io.BytesIO()
+    getattr(history, f"to_{kind}")(file)
+    file.seek(0)
+    return getattr(History, f"from_{kind}")(file)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("record_every", [1, 4])
+def test_nobody_writes_into_a_history_through_a_base_or_a_copy(record_every: int, way: str) -> None:
+    history = run(SMALL.replace(record_every=record_every))
+    again = WAYS[way](history)
+    for name, root in roots(again).items():
+        assert not getattr(again, name).flags.writeable and not root.flags.writeable, name
+        np.testing.assert_array_equal(getattr(again, name), getattr(history, name))
+
+
+def test_nobody_writes_into_one_of_many_runs() -> None:
+    for history in run_many([SMALL, SMALL.replace(seed=1)]):
+        assert not any(root.flags.writeable for root in roots(history).values())
+
+
+def test_theta_that_is_computed_again_hands_out_nothing_of_what_it_keeps() -> None:
+    history = run(SMALL, compact=True)
+    theta = history.theta
+    assert isinstance(theta, ReplayedTheta)
+    before = theta[:].copy()
+    theta[3][:] = 0.0
+    assert not theta.grad.flags.writeable and not theta.checkpoints.theta.flags.writeable
+    np.testing.assert_array_equal(theta[:], before)
+    again = pickle.loads(pickle.dumps(history))
+    assert not again.theta.flags.writeable
+    np.testing.assert_array_equal(again.theta, before)
+
+
+def test_what_was_handed_in_stays_writable_and_the_history_as_it_was() -> None:
     theta = np.zeros((1, SMALL.layout().n_params))
-    History(SMALL, np.array([0]), np.zeros(1), theta, theta.copy(), np.zeros((1, 3)), *SMALL.probe())
+    history = History(SMALL, np.array([0]), np.zeros(1), theta, theta.copy(), np.zeros((1, 3)), *SMALL.probe())
     theta[0, 0] = 1.0
+    assert history.theta[0, 0] == 0.0
+    assert replace(history, stopped="by hand").theta.base is history.theta.base, "what cannot be written into is shared"
 
 
 def test_the_nearest_record_to_a_step_is_found() -> None:
@@ -57,18 +132,10 @@ def test_even_records_have_the_first_and_the_last() -> None:
 @pytest.mark.parametrize(("theta", "grad", "expected"), [(np.inf, -np.inf, 8), (1e308, 1e308, 9), (0.0, np.nan, 8)])
 def test_the_last_finite_record_is_found_without_a_warning(theta: float, grad: float, expected: int) -> None:
     history = run(SMALL)
-    changed = History(
-        SMALL,
-        history.step,
-        history.loss,
-        history.theta.copy(),
-        history.grad.copy(),
-        history.update_norm,
-        history.probe_x,
-        history.probe_y,
-    )
-    for array, value in ((changed.theta, theta), (changed.grad, grad)):
-        array.base[-1, 5] = value  # type: ignore[union-attr,index]
+    arrays = {"theta": history.theta.copy(), "grad": history.grad.copy()}
+    for array, value in zip(arrays.values(), (theta, grad), strict=True):
+        array[-1, 5] = value
+    changed = replace(history, **arrays)
     assert changed.last_finite == expected
     assert history.last_finite == 9
 

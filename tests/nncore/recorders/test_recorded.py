@@ -1,8 +1,10 @@
 """The file of a recorded run: whole up to any cut, read while it is written, refused when it is none; and its arrays."""
 
+import copy
 import csv
 import io
 import json
+import pickle
 import struct
 from dataclasses import replace
 from pathlib import Path
@@ -38,6 +40,19 @@ def same(one: Recorded, other: Recorded, records: int | None = None) -> None:
 
 
 # Arrays ------------------------------------------------------------------------------------------------------------
+
+
+def test_nobody_writes_into_its_arrays_through_a_base_or_a_copy(path: Path) -> None:
+    recorded = Recorded.open(path)
+    for name in RECORDED_QUANTITIES:
+        recorded.quantity(name)
+    for again in (recorded, pickle.loads(pickle.dumps(recorded)), copy.deepcopy(recorded)):
+        same(again, recorded)
+        for array in (again.steps, again.loss, *(again.quantity(name) for name in RECORDED_QUANTITIES)):
+            while isinstance(array, np.ndarray):
+                assert not array.flags.writeable
+                array = array.base
+        assert not again.refresh() and again.finished
 
 
 def test_arrays_have_steps_first_and_modules_in_execution_order(path: Path) -> None:
