@@ -26,7 +26,8 @@ class Unit:
 
     `name` and `aliases`: as in the model; a tied parameter has several. `type`: its class, a parameter has its module's.
     `shape`: of the module's first recorded output, rows first, or of the parameter. `module`: the name of the module
-    that owns a parameter. `block`: the outermost numbered part of the model that holds it, such as blocks.3; "" outside.
+    that owns a parameter. `block`: the outermost numbered part of the model that holds it, such as blocks.3, but of a stage of
+    blocks one of these; "" outside.
     `order`: its place in execution order, a parameter's is its module's; -1 for a module that was never called.
     `leaf`: it has no modules inside. `trained`: some optimizer holds it, or one of its parameters. `follows`: name of
     the module whose output is its input as it stands, "" where there is none or something lies between.

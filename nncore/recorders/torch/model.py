@@ -135,16 +135,26 @@ def _parameter_names(model: nn.Module) -> dict[int, tuple[nn.Parameter, list[str
 
 
 def _block(name: str, modules: dict[str, nn.Module]) -> str:
-    """The outermost numbered part with modules inside that holds a name, itself included; "" for none.
+    """The outermost numbered part with modules inside that holds a name, itself included, stages left out; "" for none.
 
     A part whose name only begins like one, layer1, is not numbered: 1 in blocks.1 is.
     """
     parts = name.split(".")
     for end in range(1, len(parts) + 1):
         prefix = ".".join(parts[:end])
-        if parts[end - 1].isdigit() and prefix in modules and next(modules[prefix].children(), None) is not None:
+        if not parts[end - 1].isdigit() or prefix not in modules or _is_stage(modules[prefix]):
+            continue
+        if next(modules[prefix].children(), None) is not None:
             return prefix[:LONGEST_TEXT]
     return ""
+
+
+def _is_stage(module: nn.Module) -> bool:
+    """Is it blocks of one kind in a row, such as the stages of a residual network? Each of these then is a block, not the stage."""
+    from torch import nn
+
+    parts = list(module.children()) if isinstance(module, nn.Sequential) else []
+    return len({type(part) for part in parts}) == 1 and all(next(part.children(), None) is not None for part in parts)
 
 
 def _is_compiled(model: nn.Module) -> bool:

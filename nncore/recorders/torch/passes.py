@@ -256,6 +256,7 @@ class Passes:
         before: Tensor | None = None if latest is None else latest[0]()
         if latest is not None and before is tensor and latest[1] == before._version:
             self._keep(unit, latest[2], self.passes[-1], again)  # a container returns what its last module did
+            self.first_called(unit, latest[2], self._followed(module, arguments, type(module).__name__))
             return
         current = self.passes[-1]
         kind = type(module).__name__

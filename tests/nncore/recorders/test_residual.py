@@ -27,11 +27,22 @@ def test_the_branches_of_a_transformer_are_the_ends_of_attention_and_perceptron(
     np.testing.assert_allclose(columns["stream_rms"][1], [rms[f"blocks.{k}"] for k in range(8)])
 
 
-def test_stages_whose_output_was_not_recorded_logs_and_blocks_that_hand_on_their_last_module_have_none(
-    tmp_path: Path,
-) -> None:
+def test_the_blocks_in_the_stages_of_a_residual_network_have_one_branch_each() -> None:
+    recorded = Recorded.open(CASES / "resnet.arrows")
+    measured = residual_stream(recorded, 1)
+    columns = measured.columns
+    blocks = ["2.0", "2.1", "3.0", "3.1"]
+    assert columns is not None and columns["kind"][1].tolist() == ["b2"] and columns["name"][1].tolist() == blocks
+    rms = {
+        unit.name: value for unit, value in zip(recorded.modules, recorded.quantity("activation_rms")[1], strict=True)
+    }
+    np.testing.assert_allclose(columns["stream_rms"][1], [rms[block] for block in blocks])
+    np.testing.assert_allclose(measured["branch_share"][0], [rms[f"{block}.b2"] / rms[block] for block in blocks])
+    assert [recorded.modules[place].name for place in recorded.path_of_gradient] == ["0", *blocks, "6"]
+
+
+def test_logs_and_blocks_that_hand_on_their_last_module_have_none(tmp_path: Path) -> None:
     for recorded in (
-        Recorded.open(CASES / "resnet.arrows"),
         Recorded.open(CASES / "two_layers.tfevents"),
         Recorded.open(example(tmp_path / "a.arrows", n_blocks=3)),
     ):
