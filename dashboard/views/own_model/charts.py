@@ -34,6 +34,11 @@ UPDATES = Text(
     "worst, median, best",
     "Of each step the smallest, the middle and the largest value; a gap that opens is a module that parts from the others.",
 )
+LINES = Text(
+    "Worst, median, best",
+    "of many modules",
+    "What the map shows, as lines: of each step the smallest, the middle and the largest value, and whose it is where one points.",
+)
 LOSS = Text("Loss", "as it was logged", "What was handed to `recorder.log`.")
 
 MOST_NAMES = 24
@@ -231,16 +236,17 @@ def over_steps(measured: Measurement, name: str, style: Style, step: int, others
 
 
 def spread(measured: Measurement, name: str, style: Style, step: int) -> Figure:
-    """The smallest, the middle and the largest value over the rows at every recorded step; of a second run beneath."""
+    """The smallest, the middle and the largest value over the rows at every recorded step, and whose; of a second run beneath."""
     of, steps, traces, shown = quantity(name), measured.axes["step"], [], []
+    rows = np.array(names(measured), object)
     for run, values in _runs(measured, name):
         values = drawable(values, of.log)
         known = np.isfinite(values).any(axis=1)
         shown.append(values[np.isfinite(values)])
-        for what, take, colour, dash in (
-            ("largest", np.nanmax, style.weight, "dash"),
-            ("median", np.nanmedian, style.ink, "solid"),
-            ("smallest", np.nanmin, style.delta, "dot"),
+        for what, take, whose, colour, dash in (
+            ("largest", np.nanmax, np.nanargmax, style.weight, "dash"),
+            ("median", np.nanmedian, None, style.ink, "solid"),
+            ("smallest", np.nanmin, np.nanargmin, style.delta, "dot"),
         ):
             said = f"{what} of {label(run, 32)}" if run else what
             traces.append(
@@ -249,9 +255,10 @@ def spread(measured: Measurement, name: str, style: Style, step: int) -> Figure:
                     take(values[known], axis=1),
                     said,
                     style.muted if run else colour,
-                    f"step %{{x}}<br>{said} %{{y:.3g}}<extra></extra>",
+                    f"%{{customdata}}step %{{x}}<br>{said} %{{y:.3g}}<extra></extra>",
                     dash=dash,
                     mode="lines" if known.sum() > 1 else "markers",
+                    customdata=rows[whose(values[known], axis=1)] + "<br>" if whose else [""] * int(known.sum()),
                     showlegend=not run or what == "median",
                 )
             )

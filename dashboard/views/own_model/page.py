@@ -44,6 +44,7 @@ EVERY = "every "
 """What stands before a kind of module among the choices."""
 
 OPENED = "o_block"
+UPDATE_RATIO = "update_ratio"
 MOST_ROWS = 24
 """Modules of a model that are all shown where nothing is chosen; of a larger one those along the gradient's way."""
 
@@ -216,9 +217,11 @@ class Shown:
             if of != "weight_gradient" or len(self.with_weights) >= min(2, len(self.rows))
         }
         kept = {ledger: bool(chain(self.recorded)), stream: bool(branches(self.recorded))} | kept
+        has_lines = has_map and len(self.rows) > charts.MOST_NAMES and self.quantity != UPDATE_RATIO
+        changes = {partial(lines, UPDATE_RATIO): has_updates, partial(lines, ""): has_lines}
         if self.before is None:
-            return {flow: True, over_training: has_map, updates: has_updates, loss: has_loss} | kept
-        return {flow: True, loss: has_loss, map_before: has_map, over_training: has_map, updates: has_updates} | kept
+            return {flow: True, over_training: has_map} | changes | {loss: has_loss} | kept
+        return {flow: True, loss: has_loss, map_before: has_map, over_training: has_map} | changes | kept
 
     def open_at(self, row: Any) -> None:
         """Open the block of the module in a row, counted from 1; one outside of all blocks has none."""
@@ -264,15 +267,17 @@ def distribution(of: str, shown: Shown) -> None:
     shown.draw(f"o_{of}", activations.DISTRIBUTIONS[of], measured, drawn)
 
 
-def updates(shown: Shown) -> None:
-    """The smallest, middle and largest update ratio at each step."""
-    measured = measures.per_layer(shown.recorded, "update_ratio", None, shown.rows)
+def lines(of: str, shown: Shown) -> None:
+    """The smallest, middle and largest update ratio at each step, or of what the map shows where no quantity is named."""
+    name = of or shown.quantity
+    measured = measures.per_layer(shown.recorded, name, None, shown.rows)
     if shown.before is not None:
-        other = beside.over_steps(measured, "update_ratio", shown.before[1])
+        other = beside.over_steps(measured, name, shown.before[1])
         measured = measures.together(measured, other, (shown.name, shown.before[0]))
-    if np.isfinite(measured["update_ratio"]).any():
-        drawn = charts.spread(measured, "update_ratio", theme.current(), shown.step)
-        shown.draw("o_updates", charts.UPDATES, measured, drawn)
+    if np.isfinite(measured[name]).any():
+        drawn = charts.spread(measured, name, theme.current(), shown.step)
+        key, text = ("o_updates", charts.UPDATES) if of else ("o_lines", charts.LINES)
+        shown.draw(key, text, measured, drawn, finding="" if of else charts.quantity(name).about)
 
 
 def loss(shown: Shown) -> None:

@@ -35,9 +35,9 @@ def test_empty_page_says_the_lines_that_record_and_offers_an_example() -> None:
     assert "with record(model, optimizer" in app.code[0].value and "callbacks=[recorder(" in said(app)
     assert not plots(app)
     element(app, "o_example").set_value(True).run()
-    assert not app.exception and set(plots(app)) == CHARTS - {
+    assert not app.exception and set(plots(app)) == (CHARTS | {"chart_o_lines"}) - {
         "chart_o_weight_gradient"
-    }  # blocks have no weight of their own
+    }  # 24 blocks and the head; blocks have no weight of their own
     assert "Gradients vanish" in said(app) and "made up" in said(app)
 
 
@@ -87,6 +87,27 @@ def test_a_click_on_a_module_opens_its_block_and_a_kind_is_shown_in_every_block(
     element(app, "o_block").set_value("the way of the gradient").run()
     click(app, "chart_o_map", x=0, y=31, z=0.5, curve=0, point=[30, 0], customdata="")
     assert element(app, "o_block").value == "the way of the gradient", "the head stands in no block"
+
+
+def test_of_many_modules_the_worst_the_median_and_the_best_are_lines_of_what_the_map_shows(folder: Path) -> None:
+    recorded = Recorded.open(example(folder / "run.arrows", n_blocks=40, factor=0.8))
+    app = opened_on("own_model")
+    path = list(recorded.path_of_gradient)
+    (largest, median, smallest) = plots(app)["chart_o_lines"]["figure"]["data"]
+    values = recorded.quantity("delta_norm")[:, path]
+    for trace, expected in ((largest, values.max(axis=1)), (median, np.median(values, 1)), (smallest, values.min(1))):
+        np.testing.assert_allclose(trace["y"], expected)
+    assert set(largest["customdata"]) == {"head<br>"} and set(smallest["customdata"]) == {"blocks.0<br>"}
+    element(app, "o_quantity").set_value("update_ratio").run()
+    assert not app.exception and "chart_o_lines" not in plots(app), "these lines stand there already"
+    element(app, "o_quantity").set_value("activation_std").run()
+    assert [trace["name"] for trace in plots(app)["chart_o_lines"]["figure"]["data"]] == [
+        "largest",
+        "median",
+        "smallest",
+    ]
+    element(app, "o_block").set_value("blocks.7").run()
+    assert "chart_o_lines" not in plots(app)
 
 
 def test_every_quantity_is_drawn_and_every_step(folder: Path) -> None:
