@@ -1,7 +1,8 @@
 """Three PyTorch trainings, recorded: a transformer, a residual network, and a chain of sigmoid layers that stopped learning.
 
-`python -m tests.torch.recorded_cases` writes the files of the first two, which the tests without PyTorch read; the README's
-picture is of the third.
+`python -m tests.torch.recorded_cases` writes the files of the first two, which the tests without PyTorch read;
+`python -m tests.torch.recorded_cases run.arrows` that of the third, of which the README has a picture
+(`tests/browser/readme_picture.py`).
 """
 
 import shutil
@@ -73,6 +74,9 @@ def write(name: str, path: Path, pause: float = 0.0) -> None:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:]:
+        write("chain", Path(sys.argv[1]))
+        sys.exit()
     for case in STORED:
         with tempfile.TemporaryDirectory() as folder:
             write(case, Path(folder) / "run.arrows", 2 * LATEST / EVERY)
