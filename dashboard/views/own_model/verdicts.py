@@ -72,11 +72,12 @@ def of_both(name: str, recorded: Recorded, record: int, before: Run) -> None:
             if changed
             else "Modules, parameters and learning rate are the same in both."
         )
-        st.markdown(escape(said))
+        st.markdown(escape(with_powers_of_ten(said)))
         steps = f"At step {recorded.steps[record]:,}" + (
             f" (before: {other.steps[at]:,})" if other.steps[at] != recorded.steps[record] else ""
         )
-        st.markdown(escape(f"{steps}: {'; '.join(became)}." if became else f"{steps} both have the same verdict."))
+        verdict = f"{steps}: {'; '.join(became)}." if became else f"{steps} both have the same verdict."
+        st.markdown(escape(with_powers_of_ten(verdict)))
     left, right = st.columns(2)
     with left:
         of_one(f"Before: {other_name}", other, at, "o_verdicts_before")
