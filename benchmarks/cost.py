@@ -97,15 +97,10 @@ def _measurements() -> Work:
                 partial(hidden_spectrum, config, rows_affordable(config)),
             ),
             f"loss along layers, {name}": (
-                landscape.seconds_per_point(history)
-                * landscape.line_points(history, history.layout.n_layers)
-                * history.layout.n_layers,
+                landscape.layers_seconds(history),
                 partial(landscape.along_layers, history, 0),
             ),
-            f"loss plane, {name}": (
-                landscape.seconds_per_point(history) * landscape.plane_side(history) ** 2,
-                partial(landscape.plane, history, landscape.path(history)),
-            ),
+            f"loss plane, {name}": (landscape.plane_seconds(history), partial(_plane, history)),
         }
     sick = run(SICK)
     (found["remedies' trials, 20 × 8 sigmoid"],) = [
@@ -130,6 +125,11 @@ def _units(history: History) -> None:
     units.zones(history, 0)
     for picture in (units.on_the_curve, units.layer_zones, units.responses):
         picture(history, 0, 1)
+
+
+def _plane(history: History) -> None:
+    """The plane with the path through it."""
+    landscape.plane(history, landscape.path(history))
 
 
 def _tried(found: Verdict, history: History) -> None:

@@ -9,6 +9,7 @@ from nncore import RunConfig, run
 from nncore.measures import landscape as ls
 from tests.conftest import plots
 from tests.dashboard.lab import SMALL, element, opened
+from tests.patience import until
 
 
 def landscape(**query: object):
@@ -136,3 +137,49 @@ def test_a_direction_that_is_magnified_says_how_much() -> None:
     )
     title = charts.plane(measured, way, 0, style.LIGHT)["layout"]["yaxis"]["title"]["text"]
     assert title == "direction 2: less than 0.01\u00a0%, drawn 200 × as large"
+
+
+# What a picture may take ------------------------------------------------------------------------------------
+
+DRAWN = {
+    "plane": "chart_plane",
+    "draw_layers": "chart_along_layers",
+    "draw_rates": "chart_one_step",
+    "draw_theta": "chart_along_theta",
+}
+
+
+def test_what_would_take_far_too_long_is_refused_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ls, "seconds_per_point", lambda history: 1e4)
+    app = landscape()
+    assert not plots(app)
+    said = [each.value for each in app.main.info]
+    assert len(said) == len(DRAWN)
+    assert all("would take about" in each and "120 s are allowed: take fewer records" in each for each in said)
+
+
+def test_what_would_take_too_much_memory_is_refused_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ls, "plane_bytes", lambda history: 2**40)
+    app = landscape()
+    assert set(plots(app)) == set(DRAWN.values()) - {"chart_plane"}
+    (said,) = [each.value for each in app.main.info]
+    assert said.startswith("The plane would take 1,048,576 MB and 512 MB are allowed: take fewer records")
+
+
+def test_what_takes_long_is_drawn_once_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ls, "seconds_per_point", lambda history: 0.9)
+    app = landscape()
+    assert not plots(app)
+    for key, chart in DRAWN.items():
+        element(app, key).set_value(True).run()
+        until(lambda chart=chart: chart in plots(app), app.run)
+        assert not app.exception
+    element(app, "plane").set_value(False).run()
+    assert set(plots(app)) == set(DRAWN.values()) - {"chart_plane"}
+
+
+def test_a_run_that_never_moved_is_told_in_words_where_that_takes_long_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ls, "plane_seconds", lambda history: 50.0)
+    app = landscape(steps="0", plane="true")
+    until(lambda: any("θ moved" in each.value for each in app.main.info), app.run)
+    assert not app.exception

@@ -6,6 +6,7 @@ import pytest
 from nncore import RunConfig, run
 from nncore.history.history import replay
 from nncore.measures import landscape as ls
+from nncore.model.initializers import StoppedEarly
 
 SMALL = RunConfig(dataset="moons", n_samples=40, hidden=(5, 4), steps=30, learning_rate=0.5, test_fraction=0)
 VANISHED = RunConfig(dataset="circles", n_samples=60, hidden=(8,) * 10, activation="sigmoid", steps=60)
@@ -142,3 +143,26 @@ def test_large_networks_get_coarser_pictures() -> None:
     small, large = run(SMALL.replace(steps=1)), run(SMALL.replace(hidden=(200,) * 12, steps=1))
     assert ls.LINE_LEAST <= ls.line_points(large, 9) < ls.line_points(small, 9) <= ls.LINE_MOST
     assert ls.SIDE_LEAST <= ls.plane_side(large) < ls.plane_side(small) == ls.SIDE_MOST
+
+
+@pytest.mark.parametrize("picture", ["path", "plane", "along_layers", "along_parameter", "after_one_step"])
+def test_a_picture_that_is_stopped_ends_before_its_next_block(picture: str) -> None:
+    history = run(RunConfig(hidden=(4, 4), steps=5))
+    arguments = {
+        "path": (),
+        "plane": (ls.path(history),),
+        "along_layers": (0,),
+        "along_parameter": (0, 0),
+        "after_one_step": (0, np.ones(3)),
+    }[picture]
+    with pytest.raises(StoppedEarly):
+        getattr(ls, picture)(history, *arguments, cancelled=lambda: True)
+
+
+def test_the_plane_is_estimated_by_the_points_the_records_and_the_parameters_that_it_takes() -> None:
+    small, wide, long = (
+        run(RunConfig(hidden=hidden, steps=steps)) for hidden, steps in (((8,), 10), ((256, 256), 10), ((256, 256), 50))
+    )
+    assert 0 < ls.plane_seconds(small) < ls.plane_seconds(wide) < ls.plane_seconds(long)
+    assert ls.plane_bytes(long) > 51 * long.layout.n_params * 4 > ls.plane_bytes(wide) > ls.plane_bytes(small)
+    assert 0 < ls.layers_seconds(small) < ls.layers_seconds(wide)
