@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import streamlit as st
 
 from dashboard.jobs import progress
+from dashboard.jobs.measurements import measurements
 from dashboard.state import lessons
 from dashboard.state.lessons import Part
 
@@ -205,6 +206,8 @@ class Session:
 
     fork_suggested: tuple[RunConfig, dict[str, Any]] | None = None
     """The run for which the fork page has suggested changes, and these."""
+    fork_untried: RunConfig | None = None
+    """The run for which the search for a suggestion was stopped."""
     network_point: tuple[float, float] | None = None
     """The network's weight and bias variance that the fields of the propagation page have followed."""
     map_run: RunConfig | None = None
@@ -263,6 +266,8 @@ def begin_page(page: str, comes_back: bool = False) -> None:
     if has_changed:
         progress.leave_others()
         now.dialog = ""
+        for place in list(now.watched):
+            measurements().leave(now.watched, place)
         now.network_point = None
         now.history_read = None
     now.comes_back, brings = comes_back, has_changed and not comes_back

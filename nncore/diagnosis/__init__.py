@@ -13,6 +13,7 @@ from nncore.diagnosis.remedy import (
     remedies,
     remedies_for,
     suggested_fork,
+    suggestion_seconds,
     trial_seconds,
     tried_out,
 )
@@ -55,6 +56,7 @@ __all__ = [
     "share_of_twins",
     "stability_line",
     "suggested_fork",
+    "suggestion_seconds",
     "trial_seconds",
     "tried_out",
     "turning",

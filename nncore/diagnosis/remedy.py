@@ -43,6 +43,9 @@ FORK_SECONDS = 0.25
 FORKS_SECONDS = 3.0
 """Estimated time that all of them may take; what they cannot tell after that is suggested untried."""
 
+SLOWER = (9, 90, 900)
+"""What the rate of a run that diverged is divided by, about, in the forks that are tried out."""
+
 MOST_OF_A_GROUP = 3
 """Candidates of one kind, such as smaller rates, that are tried until so many are finite and without the finding."""
 
@@ -275,22 +278,33 @@ def _at(first: int, there: str, last: int, here: str) -> str:
     return (f"{there} at step {first:,}, and " if first < last else "") + f"{here} at step {last:,}."
 
 
-def suggested_fork(history: History) -> Fork:
+def suggestion_seconds(history: History) -> float:
+    """What `suggested_fork` takes at most, to a factor of about three: FORKS_SECONDS, or less where the trials are few."""
+    config = history.config
+    per_step = seconds_per_step(config)
+    if history.divergence:
+        return min(FORKS_SECONDS, len(SLOWER) * sum(each * per_step for each in _finite_trials(history).values()))
+    tried = sum(len(changes(way, config)) for way in TEXTBOOK)
+    return min(FORKS_SECONDS, (1 + tried) * per_step)
+
+
+def suggested_fork(history: History, *, cancelled: Callable[[], bool] = never) -> Fork:
     """A fork of this run in which something is to be seen: tried out where the gradient does not flow.
 
     Of the ladder a fork takes what it may change. A run that diverged is forked before that at a smaller rate; one
-    whose gradient flows, or whose trials would take too long, at three times the rate.
+    whose gradient flows, or whose trials would take too long, at three times the rate. As soon as `cancelled()`, which is
+    asked before every step of a trial, nothing more is tried out.
     """
     config, left = history.config, FORKS_SECONDS
     if history.divergence:
-        return _finite_fork(history)
+        return _finite_fork(history, cancelled)
     record = min(history.nearest(round(EARLY * int(history.step[-1]))), max(len(history) - 2, 0))
     at = int(history.step[record])
     if flow(history, record).kind not in ("flowing", "single"):
         for candidate in chain.from_iterable(changes(way, config) for way in TEXTBOOK):
             fork = Fork(config, at, **{key: new for key, new in candidate.changes.items() if key in CHANGEABLE})
             left -= seconds_per_step(config)
-            if left < 0:
+            if left < 0 or cancelled():
                 break
             trial = fork.replace(steps=at, optimizer="sgd", momentum=0.0, nesterov=False)
             if fork.changes and flow(run(trial, parent=history), 0).kind == "flowing":
@@ -299,21 +313,44 @@ def suggested_fork(history: History) -> Fork:
     return Fork(config, at, learning_rate=faster)
 
 
-def _finite_fork(history: History) -> Fork:
+def _finite_fork(history: History, cancelled: Callable[[], bool]) -> Fork:
     """Half-way to the divergence or at the start, at about a tenth of the rate or less: the first that stays finite."""
     config, half = history.config, int(history.step[history.last_finite // 2])
     left = FORKS_SECONDS
-    rates = [largest_rate(config.learning_rate / slower) for slower in (9, 90, 900)]
-    for at in dict.fromkeys((half, int(history.step[0]))):
+    rates = [largest_rate(config.learning_rate / slower) for slower in SLOWER]
+    untried = Fork(config, half, learning_rate=rates[-1])
+    for at, n_steps in _finite_trials(history).items():
         steps = min(config.steps, at + affordable(config, FORK_SECONDS))
         for rate in rates:
-            left -= (steps - at) * seconds_per_step(config)
-            if left < 0:
-                return Fork(config, half, learning_rate=rates[-1])
+            left -= n_steps * seconds_per_step(config)
+            if left < 0 or cancelled():
+                return untried
             trial = Fork(config, at, steps=steps, learning_rate=rate, record_every=1 + steps // 50)
-            if run(trial, parent=history).divergence is None:
+            try:
+                tried = run(trial, parent=history, cancelled=cancelled)
+            except StoppedEarly:
+                return untried
+            if tried.was_stopped:
+                return untried
+            if tried.divergence is None:
                 return Fork(config, at, learning_rate=rate)
-    return Fork(config, half, learning_rate=rates[-1])
+    return untried
+
+
+def _finite_trials(history: History) -> dict[int, int]:
+    """Step to fork at -> training steps of a trial there.
+
+    Those of the parent are among them where it is trained again for the optimizer's state, of which gaps in its record tell
+    nothing.
+    """
+    config, first = history.config, int(history.step[0])
+    inherits = bool(config.make_optimizer().init(np.zeros(1)))
+    found = {}
+    for record in dict.fromkeys((history.last_finite // 2, 0)):
+        at = int(history.step[record])
+        again = at - first if inherits and record != at - first else 0
+        found[at] = min(config.steps - at, affordable(config, FORK_SECONDS)) + again
+    return found
 
 
 def _number(value: float) -> str:

@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
+from collections.abc import Callable, Iterator
+from functools import partial, wraps
 from typing import Any, TypeVar
 
 import streamlit as st
 
 from dashboard.charts import style
 from dashboard.charts.text import Text
-from dashboard.jobs.progress import finished_run, session_id
+from dashboard.jobs import limits
+from dashboard.jobs.measurements import BackgroundMeasurement, measurements, watched
+from dashboard.jobs.progress import INLINE_SECONDS, finished_run, session_id
 from dashboard.jobs.registry import FORK, runs
 from dashboard.jobs.work import Training
 from dashboard.state import sidebar, sidebar_run
+from dashboard.state.session import session
 from dashboard.ui import card, downloads, theme
 from dashboard.views import learned
 from dashboard.views.fork import charts, charts_learned, fork_words, form
 from dashboard.words.markup import escape
 from dashboard.words.settings import description
-from nncore import Fork, History
-from nncore.diagnosis import suggested_fork
+from nncore import Fork, History, RunConfig
+from nncore.config.cost import seconds_in_words
+from nncore.diagnosis import suggested_fork, suggestion_seconds
 from nncore.measures import fork_and_parent
 
 T = TypeVar("T")
 
 LOOK_AT = "f_step"
+
+SEARCH = "suggestion"
+"""Where a session watches the search for a suggestion."""
 
 
 def measured_on_both(parent: Training, fork: Training, function: Callable[..., T], *arguments: Any) -> T:
@@ -44,13 +51,14 @@ def page() -> None:
     On a projector the charts stand above the form, whose rows would push them off the screen.
     """
     parent = sidebar_run.training()
-    if parent is None:
+    suggested = None if parent is None else suggestion(parent)
+    if parent is None or suggested is None:
         return
     headline, upper, lower = st.container(), st.container(), st.container()
     settings, results = (lower, upper) if theme.is_large() else (upper, lower)
     try:
         with settings:
-            config = form.chosen(parent.history, parent.measured(suggested_fork))
+            config = form.chosen(parent.history, suggested)
         fork = finished_run(config, FORK, parent)
         if fork is not None:
             fork.history  # noqa: B018 (raises what stopped it)
@@ -68,6 +76,54 @@ def page() -> None:
         else:
             st.info("The fork ends where it begins. Fork earlier, or add Steps to the settings to change.")
     downloads.show(fork)
+
+
+def suggestion(parent: Training) -> Fork | None:
+    """The fork to begin with; while a long search for it goes on, that it does, and a way past it."""
+    history = parent.history
+    seconds = suggestion_seconds(history)
+    if seconds > limits.seconds_allowed() or session().fork_untried == parent.config:
+        measurements().leave(session().watched, SEARCH)
+        return parent.measured(untried_fork)
+    if seconds <= INLINE_SECONDS:
+        return parent.measured(suggested_fork)
+    searching = measurements().ask(session().watched, SEARCH, parent, search)
+    searching.wait(INLINE_SECONDS)
+    if searching.done and searching.found:
+        return searching.found[-1]
+    watched(searching, partial(still_searching, seconds))
+    st.button(
+        "Stop and suggest one untried",
+        key="f_untried",
+        icon=":material/stop_circle:",
+        on_click=take_untried,
+        args=(parent.config,),
+        help="Ends the search; the fork begins with a change that nobody has tried out.",
+    )
+    return None
+
+
+def search(history: History, *, cancelled: Callable[[], bool]) -> Iterator[Fork]:
+    """The suggestion, in the background."""
+    yield suggested_fork(history, cancelled=cancelled)
+
+
+def untried_fork(history: History) -> Fork:
+    """What is suggested without any trial."""
+    return suggested_fork(history, cancelled=lambda: True)
+
+
+def still_searching(seconds: float, _: BackgroundMeasurement[Fork]) -> None:
+    """That the search goes on, and what it takes."""
+    st.info(
+        f"Trying out changes for a fork in which something is to be seen: {seconds_in_words(seconds)}.",
+        icon=":material/call_split:",
+    )
+
+
+def take_untried(config: RunConfig) -> None:
+    """Search no more on this run. A callback."""
+    session().fork_untried = config
 
 
 def show_verdict(parent: Training, fork: Training) -> None:

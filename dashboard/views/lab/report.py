@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from urllib.parse import urlencode
 
@@ -21,7 +22,7 @@ from dashboard.words.runs import headline
 from nncore import Fork, History, RunConfig
 from nncore.config.run_config import TABLE
 from nncore.config.scripts import config_source
-from nncore.diagnosis import verdict
+from nncore.diagnosis import Verdict, verdict
 
 CONFIG = {"displaylogo": False, "responsive": True, "showSendToCloud": False}
 
@@ -55,7 +56,8 @@ def show(training: Training) -> None:
             )
             is_wanted = st.form_submit_button("Make the report", icon=":material/description:")
         if is_wanted:
-            content = page(training.history, drawn.record, drawn.drawn(), notes, theme.current())
+            found = training.measured(verdict, drawn.record)
+            content = page(training.history, drawn.record, found, drawn.drawn(), notes, theme.current())
             st.download_button(
                 f"Save it ({about_megabytes(len(content))})",
                 content,
@@ -68,12 +70,16 @@ def show(training: Training) -> None:
             )
 
 
-def page(history: History, record: int, drawn: list[Card], notes: str, look: style.Style) -> str:
-    """The whole file. Everything that a reader or a data set has named is escaped."""
+def page(
+    history: History, record: int, found: Sequence[Verdict], drawn: list[Card], notes: str, look: style.Style
+) -> str:
+    """The whole file, of what the page has `found` and drawn already: nothing is measured for it.
+
+    Everything that a reader or a data set has named is escaped.
+    """
     config, step = history.config, int(history.step[record])
     colours = {name: getattr(look, name) for name in ("background", "ink", "border", "muted", "raised")}
     sheet = SHEET % (colours | {"scheme": "dark" if look.dark else "light"})
-    found = verdict(history, record)
     title = f"Gradient lab: {config.dataset}, {config.depth} hidden layers, step {step}"
     said = html.escape(headline(history, record, found).plain())
     parts = [

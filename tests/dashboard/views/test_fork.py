@@ -1,5 +1,7 @@
 """The fork page: a suggestion to begin with, every change and edit, and what it says of them."""
 
+import threading
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -8,12 +10,24 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.charts import style
 from dashboard.jobs import progress
+from dashboard.jobs.measurements import measurements
 from dashboard.jobs.registry import FORK, runs
 from dashboard.views.fork import charts as charts
 from dashboard.views.fork import charts_learned, fork_words
 from dashboard.views.fork.form import LABELS
 from dashboard.words.settings import description
-from nncore import Fork, History, KillUnit, Measurement, RunConfig, ScaleLayer, SetParameter, edits_from_text, run
+from nncore import (
+    Fork,
+    History,
+    KillUnit,
+    Measurement,
+    RunConfig,
+    ScaleLayer,
+    SetParameter,
+    diagnosis,
+    edits_from_text,
+    run,
+)
 from nncore.config.fork import CHANGEABLE
 from nncore.diagnosis import suggested_fork
 from nncore.measures import fork_and_parent
@@ -144,6 +158,52 @@ def test_a_long_fork_goes_on_training_while_the_page_is_used_and_stops_by_hand(m
     element(app, "stop_fork").click().run()
     assert "Stopped by hand at step" in words(finished(app)) and drawn(app) == CHARTS
     assert element(app, "f_again").label == "Run to the end"
+
+
+def test_a_long_search_for_a_suggestion_goes_on_beside_the_page_and_ends_by_hand(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = threading.Event()
+
+    def endless(history: History, *, cancelled: Callable[[], bool]) -> Fork:
+        asked.set()
+        until(cancelled)
+        return suggested_fork(history, cancelled=cancelled)
+
+    monkeypatch.setattr(diagnosis, "suggested_fork", endless)
+    monkeypatch.setattr(diagnosis, "suggestion_seconds", lambda history: 2.0)
+    monkeypatch.setattr(progress, "INLINE_SECONDS", 0.01)
+    app = open_page(n_samples="43", activation="sigmoid", depth="10")
+    assert asked.is_set() and not drawn(app) and "Trying out changes" in words(app)
+    element(app, "f_untried").click().run()
+    assert drawn(finished(app)) == CHARTS and "**Learning rate** 0.1 → 0.3" in words(app)
+    (measurement,) = [
+        each for found in measurements().by_training.values() for key, each in found.items() if key[0] == "search"
+    ]
+    assert not measurement.waiting
+
+
+def test_a_search_for_a_suggestion_ends_with_a_visit_to_another_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = threading.Event()
+
+    def endless(history: History, *, cancelled: Callable[[], bool]) -> Fork:
+        until(cancelled)
+        ended.set()
+        return suggested_fork(history, cancelled=cancelled)
+
+    monkeypatch.setattr(diagnosis, "suggested_fork", endless)
+    monkeypatch.setattr(diagnosis, "suggestion_seconds", lambda history: 2.0)
+    monkeypatch.setattr(progress, "INLINE_SECONDS", 0.01)
+    app = open_page(n_samples="45", activation="sigmoid", depth="10")
+    assert not ended.is_set()
+    app.switch_page("views/neurons/page.py").run()
+    until(ended.is_set)
+
+
+def test_a_search_above_what_is_allowed_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(diagnosis, "suggestion_seconds", lambda history: 1e9)
+    app = open_page(n_samples="44", activation="sigmoid", depth="10")
+    assert drawn(app) == CHARTS and "**Learning rate** 0.1 → 0.3" in words(app)
 
 
 # Changes ----------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from nncore.diagnosis import (
     remedies,
     remedies_for,
     suggested_fork,
+    suggestion_seconds,
     trial_seconds,
     tried_out,
     verdict,
@@ -265,6 +266,34 @@ def test_a_fork_is_suggested_untried_where_its_trials_would_take_too_long(
     monkeypatch.setattr(remedy_module, "run", lambda *_, **__: pytest.fail("this would take minutes"))
     fork = suggested_fork(history)
     assert fork.learning_rate != history.config.learning_rate
+
+
+@pytest.mark.parametrize("case", ["vanishing", "diverged"])
+def test_a_search_for_a_fork_that_is_stopped_suggests_one_untried(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    history = run(CASES[case][0])
+    assert 0 < suggestion_seconds(history) <= remedy_module.FORKS_SECONDS
+    asked = []
+
+    def soon() -> bool:
+        asked.append(None)
+        return len(asked) > 2
+
+    stopped = suggested_fork(history, cancelled=soon)
+    assert len(asked) < 10 and stopped.learning_rate != history.config.learning_rate
+    monkeypatch.setattr(remedy_module, "run", lambda *_, **__: pytest.fail("nothing is to be tried out"))
+    assert suggested_fork(history, cancelled=lambda: True).learning_rate != history.config.learning_rate
+
+
+def test_a_fork_whose_parent_must_be_trained_again_counts_that_in() -> None:
+    """A run that keeps few records tells nothing of its optimizer's state half-way."""
+    wild = CASES["diverged"][0].replace(learning_rate=1e6, steps=4000)
+    slow, fast = (
+        run(wild.replace(optimizer="sgd", momentum=momentum, record_every=1000, learning_rate=0.001))
+        for momentum in (0.9, 0.0)
+    )
+    counted = [remedy_module._finite_trials(history) for history in (slow, fast)]
+    (at, *_) = counted[0]
+    assert at > 0 and counted[0][at] == counted[1][at] + at and counted[0][0] == counted[1][0]
 
 
 def test_another_seed_or_more_units_free_a_stuck_exclusive_or() -> None:

@@ -8,7 +8,8 @@ import numpy as np
 from dashboard.charts import style
 from dashboard.state.session import Card, Cards
 from dashboard.views.lab import report
-from nncore import Fork, RunConfig, run
+from nncore import Fork, History, RunConfig, run
+from nncore.diagnosis import verdict
 from tests.dashboard.lab import SMALL, element, opened
 
 CONFIG = RunConfig(dataset="circles", hidden=(4,) * 12, activation="sigmoid", steps=4, n_samples=40)
@@ -17,6 +18,10 @@ CONFIG = RunConfig(dataset="circles", hidden=(4,) * 12, activation="sigmoid", st
 def card(title: str, values: np.ndarray | None = None) -> Card:
     y = np.array([1.0, np.nan, np.inf]) if values is None else values
     return Card(title, "its subtitle", "its note", {"data": [{"type": "scatter", "y": y}], "layout": {}}, 300)
+
+
+def made(history: History, record: int, cards: list[Card], notes: str, look: style.Style) -> str:
+    return report.page(history, record, verdict(history, record), cards, notes, look)
 
 
 def test_a_section_that_is_drawn_again_starts_anew_and_keeps_its_place() -> None:
@@ -35,7 +40,7 @@ def test_a_section_that_is_drawn_again_starts_anew_and_keeps_its_place() -> None
 
 
 def test_page_says_what_happened_why_and_with_which_settings() -> None:
-    text = report.page(run(CONFIG), 4, [card("Gradient flow")], "my own words", style.LIGHT)
+    text = made(run(CONFIG), 4, [card("Gradient flow")], "my own words", style.LIGHT)
     assert "<p>Gradients vanish. At step 4: Layer 1 receives" in text
     assert "<strong>Gradients vanish.</strong>" in text
     assert "activation=&quot;sigmoid&quot;" in text
@@ -45,23 +50,23 @@ def test_page_says_what_happened_why_and_with_which_settings() -> None:
 
 def test_what_a_reader_writes_and_a_data_set_names_is_plain_text() -> None:
     hostile = "</script><script>alert(1)</script>"
-    text = report.page(run(CONFIG), 0, [card(hostile)], hostile, style.DARK)
+    text = made(run(CONFIG), 0, [card(hostile)], hostile, style.DARK)
     after_library = text[text.index("</head>") :]
     assert "<script>alert" not in after_library
     named = Card("x", "", "", {"data": [{"type": "scatter", "y": np.ones(2), "name": hostile}], "layout": {}}, 300)
-    drawn = report.page(run(CONFIG), 0, [named], "", style.DARK)
+    drawn = made(run(CONFIG), 0, [named], "", style.DARK)
     assert "<script>alert" not in drawn[drawn.index("</head>") :]
 
 
 def test_nothing_is_fetched_from_outside() -> None:
-    text = report.page(run(CONFIG), 0, [card("A")], "", style.LIGHT)
+    text = made(run(CONFIG), 0, [card("A")], "", style.LIGHT)
     body = text[: text.index("<script>")] + text[text.index("</head>") :]
     assert not re.search(r"""(?:src|href)\s*=|url\(|@import""", body)
 
 
 def test_figures_keep_their_numbers() -> None:
     values = np.linspace(0, 1, 7, dtype=np.float32)
-    text = report.page(run(CONFIG), 0, [card("A", values)], "", style.LIGHT)
+    text = made(run(CONFIG), 0, [card("A", values)], "", style.LIGHT)
     found = re.search(r'"y":(\{"dtype":"f4","bdata":"[^"]+"\})', text.replace(" ", ""))
     assert found is not None
     from tests.conftest import decode
@@ -90,6 +95,6 @@ def test_another_page_keeps_no_cards() -> None:
 
 def test_report_of_a_fork_names_no_link_that_would_train_something_else() -> None:
     history = run(Fork(CONFIG, at=2, activation="tanh"))
-    text = report.page(history, 2, [card("Gradient flow")], "", style.LIGHT)
+    text = made(history, 2, [card("Gradient flow")], "", style.LIGHT)
     assert "opens again in the lab from its history's file" in text
     assert "<code>?" not in text
