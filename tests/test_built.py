@@ -88,7 +88,7 @@ history.plot()
         installed / "python", "-c", code, cwd=tmp_path, code=1
     )
     refused = done(installed / "nncore", "site", "pages", cwd=tmp_path, code=2)
-    assert refused == "nncore site: a site needs Streamlit and Plotly, to be written: pip install 'nncore[dashboard]'\n"
+    assert refused == "nncore site: writing a site needs Streamlit and Plotly: pip install 'nncore[dashboard]'\n"
     refused = done(installed / "nncore", "dashboard", cwd=tmp_path, code=2)
     assert refused == "nncore dashboard: the dashboard needs Streamlit and Plotly: pip install 'nncore[dashboard]'\n"
 

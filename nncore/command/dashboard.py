@@ -53,10 +53,7 @@ def add_dashboard(parser: argparse.ArgumentParser) -> None:
 
 def dashboard_command(arguments: argparse.Namespace) -> int:
     """Start Streamlit and wait for it to end."""
-    if not APP.exists():
-        raise ValueError("the package dashboard, which comes with nncore, is not beside it: install nncore again")
-    if any(find_spec(name) is None for name in ("streamlit", "plotly")):
-        raise ValueError("the dashboard needs Streamlit and Plotly: pip install 'nncore[dashboard]'")
+    check_installed(APP, "the dashboard")
     _check_free(arguments.address, arguments.port)
     place = Path(arguments.file).absolute() if arguments.file else None
     if place is not None and not place.exists():
@@ -80,6 +77,15 @@ def dashboard_command(arguments: argparse.Namespace) -> int:
     finally:
         has_ended.set()
     return code if code in (0, 1, 2) else 130 if code < 0 else 1
+
+
+def check_installed(file: Path, what: str) -> None:
+    """Raise ValueError, one sentence, where the dashboard's package, of which this is a file, or what it needs is missing."""
+    if not file.exists():
+        raise ValueError("the package dashboard, which comes with nncore, is not beside it: install nncore again")
+    missing = [module.title() for module in ("streamlit", "plotly") if find_spec(module) is None]
+    if missing:
+        raise ValueError(f"{what} needs {' and '.join(missing)}: pip install 'nncore[dashboard]'")
 
 
 def _call(command: list[str], folder: Path | None, environment: dict[str, str]) -> int:

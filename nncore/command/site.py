@@ -6,11 +6,10 @@ import argparse
 import os
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 from nncore.command.arguments import whole
-from nncore.command.dashboard import ROOT
+from nncore.command.dashboard import ROOT, check_installed
 from nncore.config.own import FILE
 
 MAIN = ROOT / "dashboard" / "site" / "__main__.py"
@@ -42,10 +41,7 @@ def add_site(parser: argparse.ArgumentParser) -> None:
 
 def site_command(arguments: argparse.Namespace) -> int:
     """Let the dashboard's package write the site, and wait for it."""
-    if not MAIN.exists():
-        raise ValueError("the package dashboard, which comes with nncore, is not beside it: install nncore again")
-    if any(find_spec(name) is None for name in ("streamlit", "plotly")):
-        raise ValueError("a site needs Streamlit and Plotly, to be written: pip install 'nncore[dashboard]'")
+    check_installed(MAIN, "writing a site")
     flags = {"--grid": arguments.grid, "--experiments": arguments.experiments, "--workers": arguments.workers}
     command = [
         *(sys.executable, "-m", "dashboard.site"),

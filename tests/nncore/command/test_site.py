@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from nncore.command import main, site
+from nncore.command import dashboard, main, site
 
 Called = list[tuple[list[str], dict[str, str]]]
 
@@ -45,11 +45,11 @@ def test_exit_code_is_a_documented_one(called: Callable[[int], Called], code: in
 def test_without_the_dashboard_it_says_what_to_do(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(site, "find_spec", lambda name: None)
+    monkeypatch.setattr(dashboard, "find_spec", lambda name: None)
     assert main(["site", "out"]) == 2
     assert (
         capsys.readouterr().err
-        == "nncore site: a site needs Streamlit and Plotly, to be written: pip install 'nncore[dashboard]'\n"
+        == "nncore site: writing a site needs Streamlit and Plotly: pip install 'nncore[dashboard]'\n"
     )
     monkeypatch.setattr(site, "MAIN", tmp_path / "none.py")
     assert main(["site", "out"]) == 2
