@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from playwright.sync_api import Locator, Page, WebSocket
+from playwright.sync_api import Locator, Page, TimeoutError, WebSocket
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
@@ -200,7 +200,10 @@ class Walk:
         names = [name] if name else self.rng.sample(list(ACTIONS), len(ACTIONS))
         name = next(each for each in names if each != self.last and ACTIONS[each](self.page, self.rng))
         self.done.append(name)
-        self.page.wait_for_function("address => location.href !== address", arg=address)
+        try:
+            self.page.wait_for_function("address => location.href !== address", arg=address)
+        except TimeoutError:
+            raise AssertionError(f"{self.done[-8:]} left the address as it was: {address}") from None
         now = self.settled()
         self.entries[self.place] = before
         if _is_one_entry(before, now):
