@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from dashboard.jobs.folders import below
+from dashboard.jobs.folders import below, real
 from dashboard.jobs.limits import MOST_CELLS
 from dashboard.jobs.look_again import look_again
 from dashboard.ui import theme
@@ -53,7 +53,10 @@ Stamp = tuple[tuple[str, int, int], ...]
 
 
 def names(directory: Path) -> list[str]:
-    """The sweeps below a directory, as paths relative to it; links that lead out of it are not followed."""
+    """The sweeps below a directory, as paths relative to it; links that lead out of it are not followed.
+
+    Raises OSError where the directory cannot be read.
+    """
     found = []
     for here, inner, files in below(directory):
         if "sweep.json" in files and here.parts:
@@ -106,7 +109,14 @@ def kept_cells(
 def show(directory: Path, config: RunConfig) -> None:
     """Choose a sweep, two of its axes and a quantity, and see it as a map. `config`: where the reader is."""
     st.subheader("Sweeps kept on this site")
-    found = names(directory)
+    try:
+        found = names(directory)
+    except OSError as problem:
+        st.error(
+            f"The directory that was set for this page cannot be read: {escape(problem.strerror or str(problem))}.",
+            icon=":material/block:",
+        )
+        return
     if not found:
         st.info("There is no sweep in the directory that was set for this page yet.", icon=":material/info:")
         return
@@ -121,7 +131,7 @@ def show(directory: Path, config: RunConfig) -> None:
     )
     if name is None or name not in found:
         return
-    path = directory.resolve() / name
+    path = real(directory) / name
     try:
         folder = Folder.open(path)
         axes, quantity, fixed = choices(folder)

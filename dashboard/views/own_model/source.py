@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard.jobs import limits
-from dashboard.jobs.folders import below
+from dashboard.jobs.folders import below, real
 from dashboard.state.session import session
 from dashboard.words.markup import escape
 from nncore.recorders.example import example
@@ -31,17 +32,35 @@ PAUSE = 10
 def files(place: Path) -> list[Path]:
     """The recorded runs at a path: itself, or those below it, by name; links that lead out of it are not followed.
 
-    A folder with event files of TensorBoard is one run.
+    A folder with event files of TensorBoard is one run. What in a folder cannot be read is passed over; raises OSError where
+    the path itself cannot be.
     """
-    if place.is_file():
+    if stat.S_ISREG(_mode(place)):
         return [place] if is_recorded(place) else []
-    root, found = place.resolve(), []
+    root, found = real(place), []
     for here, _, names in below(place):
         found += [place / here / name for name in names if name.endswith(ENDINGS)]
         events = [place / here / name for name in names if NAME in name]
-        if events and all(path.resolve().is_relative_to(root) for path in events):
+        if events and all(real(path).is_relative_to(root) for path in events):
             found.append(place / here)
-    return sorted(path for path in found if path.resolve().is_relative_to(root) and is_recorded(path))
+    return sorted(path for path in found if real(path).is_relative_to(root) and _is_run(path))
+
+
+def _mode(path: Path) -> int:
+    """What kind of file it is, 0 where there is none."""
+    try:
+        return path.stat().st_mode
+    except FileNotFoundError:
+        return 0
+
+
+def _is_run(path: Path) -> bool:
+    """Does a recorded run lie there that can be read? A pipe would be waited for."""
+    try:
+        kind = _mode(path)
+        return (stat.S_ISREG(kind) or stat.S_ISDIR(kind)) and is_recorded(path)
+    except OSError:
+        return False
 
 
 def uploaded(key: str, label: str) -> Run | None:
@@ -67,7 +86,14 @@ def of_operator(key: str, label: str, place: Path, first: str | None = None) -> 
 
     `first`: the run that is chosen already; another one is offered beside it, or none.
     """
-    found = {str(path.relative_to(place)) if path != place else path.name: path for path in files(place)}
+    try:
+        paths = files(place)
+    except OSError as problem:
+        st.error(
+            f"{escape(str(place))} cannot be read: {escape(problem.strerror or str(problem))}.", icon=":material/block:"
+        )
+        return None
+    found = {str(path.relative_to(place)) if path != place else path.name: path for path in paths}
     if first is None and not found:
         st.caption(f"No recorded run lies at {escape(str(place))} yet.")
         return None

@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dashboard.jobs import limits
+from dashboard.views.own_model import source
 from nncore.command.dashboard import RECORDED
 from nncore.recorders.example import example
-from nncore.recorders.recorded import Recorded
+from nncore.recorders.recorded import Recorded, is_recorded
 from nncore.recorders.stream import pieces
 from tests.conftest import click, plots
 from tests.dashboard.lab import element, opened_on
@@ -179,6 +181,42 @@ def test_runs_below_the_folder_are_offered_and_others_are_not(folder: Path) -> N
     (folder / "not.arrows").write_bytes(b"nothing")
     app = opened_on("own_model")
     assert element(app, "o_run").options == ["a/one.arrows", "two.arrows"]
+
+
+def test_what_cannot_be_read_beside_a_run_is_passed_over(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    example(folder / "run.arrows", n_blocks=2)
+    (folder / "loop.arrows").symlink_to("loop.arrows")
+    os.mkfifo(folder / "pipe.arrows")
+    (folder / "shut.arrows").write_bytes(b"ARROW1")
+
+    def read(path: Path) -> bool:
+        if path.name == "shut.arrows":
+            raise PermissionError(13, "Permission denied", str(path))
+        return is_recorded(path)
+
+    monkeypatch.setattr(source, "is_recorded", read)
+    app = opened_on("own_model")
+    assert not app.exception and element(app, "o_run").options == ["run.arrows"]
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("loop", "Too many levels of symbolic links"),
+        ("n" * 300, "File name too long"),
+        ("file/below", "Not a directory"),
+    ],
+)
+def test_a_path_that_cannot_be_read_is_a_sentence(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, why: str
+) -> None:
+    (folder / "loop").symlink_to("loop")
+    (folder / "file").write_text("nothing")
+    for setting, page in ((limits.RECORDED, "own_model"), (limits.SWEEPS, "map")):
+        monkeypatch.setenv(setting, str(folder / name))
+        app = opened_on(page, depth="1", width="2", steps="1", n_samples="20")
+        assert not app.exception and next(each.value for each in app.error).endswith(f"cannot be read: {why}.")
+        monkeypatch.delenv(setting)
 
 
 def test_logs_are_opened_and_what_they_cannot_tell_is_said(folder: Path) -> None:
