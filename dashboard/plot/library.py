@@ -1,14 +1,14 @@
 """plotly.min.js of the installed plotly package, where the browser can fetch it."""
 
 import functools
-import os
-import tempfile
 from pathlib import Path
 
 import plotly
 import streamlit as st
 from plotly.offline import get_plotlyjs_version
 from streamlit.runtime import get_instance
+
+from nncore.history.whole_file import whole_file
 
 SOURCE = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 STATIC = Path(__file__).parents[1] / "static"  # Streamlit serves the folder `static` beside the app's script
@@ -25,10 +25,8 @@ def install_library(folder: Path = STATIC) -> str | None:
         return target.name
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder, suffix=".part", delete=False) as part:
-            part.write(SOURCE.read_bytes())
-        os.chmod(part.name, 0o644)
-        os.replace(part.name, target)
+        with whole_file(target) as file:
+            file.write(SOURCE.read_bytes())
     except OSError:
         return None
     return target.name

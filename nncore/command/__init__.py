@@ -90,6 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Raises SystemExit with the code where the arguments cannot be read, or ask for help alone.
     """
+    _hold_the_standard_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # δ on a terminal that knows ASCII alone
     who = "nncore"
@@ -111,6 +112,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return REFUSED
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+def _hold_the_standard_streams() -> None:
+    """Open nothing under the numbers 0 to 2 of streams that are closed.
+
+    The next file that is opened would have such a number: what a library writes to standard error would go into it, and a
+    process that is started without one cannot begin.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+            os.set_inheritable(number, True)
 
 
 def _let_go_of_standard_output() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import reprlib
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -63,13 +65,14 @@ class Processes(Executor):
         with self.lock:
             place = self.busy.index(min(self.busy))
             self.busy[place] += 1
-            try:
-                if self.pools[place] is None:
+            with _something_to_write_to():
+                try:
+                    if self.pools[place] is None:
+                        self._start(place)
+                    future: Future[Any] = self.pools[place].submit(function, *arguments, **named)
+                except BrokenExecutor:
                     self._start(place)
-                future: Future[Any] = self.pools[place].submit(function, *arguments, **named)
-            except BrokenExecutor:
-                self._start(place)
-                future = self.pools[place].submit(function, *arguments, **named)
+                    future = self.pools[place].submit(function, *arguments, **named)
         future.add_done_callback(lambda _: self._finished(place))
         return future
 
@@ -90,6 +93,19 @@ class Processes(Executor):
     def _finished(self, place: int) -> None:
         with self.lock:
             self.busy[place] -= 1
+
+
+@contextmanager
+def _something_to_write_to() -> Iterator[None]:
+    """loky flushes standard output and error before it starts a process; where they are closed, to nowhere."""
+    closed = [name for name in ("stdout", "stderr") if getattr(sys, name) is None]
+    for name in closed:
+        setattr(sys, name, io.StringIO())
+    try:
+        yield
+    finally:
+        for name in closed:
+            setattr(sys, name, None)
 
 
 def _one_process() -> Any:

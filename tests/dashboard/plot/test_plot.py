@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -238,6 +239,17 @@ def test_library_in_place_is_left_alone(tmp_path: Path) -> None:
 def test_folder_that_cannot_be_written_has_no_library(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     assert install_library(tmp_path / "file" / "static") is None
+
+
+def test_a_disk_that_is_full_leaves_nothing_of_the_library_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(number: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    assert install_library.__wrapped__(tmp_path) is None
+    assert not list(tmp_path.iterdir())
 
 
 def test_static_serving_gives_the_library_a_short_address() -> None:

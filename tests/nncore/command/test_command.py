@@ -454,6 +454,27 @@ def test_without_the_app_the_dashboard_says_what_to_do(
     assert "is not beside it: install nncore again" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_sweep_in_processes_is_made_whichever_standard_streams_are_closed(tmp_path: Path, closed: str) -> None:
+    arguments = f"sweep {tmp_path}/s --grid depth=1,2 --steps 2 --n-samples 20 --workers 2 --quiet"
+    done = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m nncore {arguments} {closed}"], capture_output=True, text=True, cwd=ROOT
+    )
+    assert done.returncode == 0 and not done.stderr, done.stderr
+    assert sweep.table(tmp_path / "s", ["ending"])["ending"].to_pylist() == ["finished"] * 2
+
+
+def test_what_is_written_to_a_closed_standard_error_does_not_go_into_a_file(tmp_path: Path) -> None:
+    code = (
+        "import os, nncore.command\n"
+        "nncore.command._hold_the_standard_streams()\n"
+        f"file = open({str(tmp_path / 'file')!r}, 'w')\n"
+        "os.write(2, b'a warning of a library')\n"
+    )
+    subprocess.run(["bash", "-c", f'{sys.executable} -c "$0" 2>&-', code], check=True, cwd=ROOT)
+    assert (tmp_path / "file").read_text() == ""
+
+
 def test_the_command_loads_nothing_of_the_dashboard_or_a_cluster() -> None:
     code = "import nncore.command, sys; print(*sys.modules)"
     seen = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
