@@ -65,13 +65,16 @@ def nice(value: float) -> float:
     return float(f"{power * _NICE[np.argmax(_NICE * power >= value * (1 - 1e-9))]:.6g}")
 
 
-def phase_map(activation: str | Activation, right: float, top: float) -> Measurement:
-    """q*, chi_1 and the depth scale over the plane from (0, 0) to (right, top). Axes: sigma_b2, sigma_w2.
+def phase_map(activation: str | Activation, right: float, top: float, left: float = 0.0) -> Measurement:
+    """q*, chi_1 and the depth scale over the plane from (left, 0) to (right, top). Axes: sigma_b2, sigma_w2.
 
+    Where `left` is positive, sigma_w2 goes up by a factor from column to column, as on a log axis, and in half as
+    large steps, for the phases then meet in a narrow place; else evenly.
     `depth_scale` is -1 / ln chi_1, in layers: over so many layers |delta|^2 shrinks by e; negative where it
     grows. NaN where the slope is zero everywhere (sign). Schoenholz et al. 2017.
     """
-    w, b = np.linspace(0.0, right, COLUMNS), np.linspace(0.0, top, ROWS)
+    w = np.geomspace(left, right, 2 * COLUMNS - 1) if left > 0 else np.linspace(0.0, right, COLUMNS)
+    b = np.linspace(0.0, top, ROWS)
     found = phase_diagram(activation, w[None, :], b[:, None])
     values = {"q_star": found.q_star, "chi_1": found.chi_1, "depth_scale": found.xi_gradient}
     return Measurement("phase diagram", {"sigma_b2": b, "sigma_w2": w}, values)

@@ -14,7 +14,7 @@ from nncore.theory import TRAINABLE_DEPTH
 PHASES = Text(
     "Phase diagram",
     "what depth does to a signal",
-    "Colour fades towards the critical line: near it a gradient survives many layers. The dotted lines, at 3, 10, 30 and 100 layers, are ξ: |δ|² "
+    "Colour fades towards the critical line: near it a gradient survives many layers. The dotted lines carry their ξ, a number of layers: |δ|² "
     f"changes by a factor e over ξ layers, and networks much deeper than {TRAINABLE_DEPTH} ξ hardly train (Schoenholz et al. 2017). Click anywhere "
     "to start the network there.",
 )
@@ -40,8 +40,13 @@ def phase_diagram(
     chosen: tuple[float, float],
     style: Style,
 ) -> Figure:
-    """The plane of (sigma_w2, sigma_b2): phases, depth scales, the critical line, this network and the chosen point."""
+    """The plane of (sigma_w2, sigma_b2): phases, depth scales, the critical line, this network and the chosen point.
+
+    sigma_w2 is on a log axis where the measurement's columns begin above 0.
+    """
     w, b = measured.axes["sigma_w2"], measured.axes["sigma_b2"]
+    is_log = bool(w[0] > 0)
+    along = _along(w, is_log)
     chi = measured["chi_1"]
     with np.errstate(divide="ignore"):
         rate = np.where(np.isnan(chi), np.inf, np.log(chi))
@@ -72,6 +77,7 @@ def phase_diagram(
         nearness = _nearness(rate).astype(np.float32)
         jump = np.abs(np.diff(nearness, axis=1)) > JUMP
         broken = np.where(np.pad(jump, ((0, 0), (1, 0))) | np.pad(jump, ((0, 0), (0, 1))), np.float32(np.nan), nearness)
+        nearest = 1.5 if is_log else 0.5  # on a log axis the others lie on the line
         for sign in (-1, 1):
             traces.append(
                 {
@@ -81,8 +87,8 @@ def phase_diagram(
                     "z": broken,
                     "contours": {
                         "coloring": "none",
-                        "start": min(0.5 * sign, 2.0 * sign),
-                        "end": max(0.5 * sign, 2.0 * sign),
+                        "start": min(nearest * sign, 2.0 * sign),
+                        "end": max(nearest * sign, 2.0 * sign),
                         "size": 0.5,
                     },
                     "line": {"color": style.muted, "width": 1.2, "dash": "dot"},
@@ -91,10 +97,11 @@ def phase_diagram(
                     "showlegend": False,
                 }
             )
-        annotations += _level_labels(w, b, nearness, style)
-    line = [_line_label(curve, float(w[-1]), style)] if len(curve[0]) else []
+        annotations += _level_labels(along, b, nearness, style)
+    line = [_line_label((_along(curve[0], is_log), curve[1]), along, style)] if len(curve[0]) else []
     annotations += line
-    annotations += _phase_labels(w, b, rate, [point for point in (here, chosen) if point], line, style)
+    points = [(float(_along(point[0], is_log)), point[1]) for point in (here, chosen) if point]
+    annotations += _phase_labels(along, b, rate, points, line, 0.13 if is_log else 0.24, style)
     if len(curve[0]):
         traces.append(
             {
@@ -110,32 +117,44 @@ def phase_diagram(
                 "showlegend": False,
             }
         )
-    right, top = float(w[-1]), float(b[-1])
+    left, right, top = float(w[0]), float(w[-1]), float(b[-1])
     for point, name, symbol, colour, size in (
         (chosen, "chosen point", "circle-open", style.ink, 15),
         (here, "you are here", "circle", style.primary, 13),
     ):
         if point is None or (name == "chosen point" and here is not None and np.allclose(point, here)):
             continue
-        inside = point[0] <= right * 1.0001 and point[1] <= top * 1.0001
+        inside = left * 0.9999 <= point[0] <= right * 1.0001 and point[1] <= top * 1.0001
         if inside:
             traces.append(_dot(point, name, symbol, colour, size, style))
-        annotations.append(_pointer(point, name, (right, top), inside, colour, style))
+        x = float(_along(np.clip(point[0], left, right), is_log))
+        annotations.append(_pointer(point, name, (x, along, top), inside, colour, style))
     return {
         "data": traces,
         "layout": style.layout(
             "phase_diagram",
-            xaxis={"title": {"text": "σ_w²: fan-in × variance of a weight"}, "range": [0, right], "showgrid": False},
+            xaxis={
+                "title": {"text": "σ<sub>w</sub>²: fan-in × variance of a weight"},
+                "range": [float(along[0]), float(along[-1])],
+                "showgrid": False,
+                **({"type": "log", "dtick": 1, "exponentformat": "power"} if is_log else {}),
+            },
             yaxis={
-                "title": {"text": "σ_b²: variance of a bias"},
+                "title": {"text": "σ<sub>b</sub>²: variance of a bias"},
                 "range": [-0.02 * top, 1.005 * top],
                 "showgrid": False,
             },
             annotations=annotations,
-            uirevision=f"{right:g} {top:g}",
+            uirevision=f"{left:g} {right:g} {top:g}",
             margin={"t": 30},
         ),
     }
+
+
+def _along(w: np.ndarray | float, is_log: bool) -> np.ndarray:
+    """Where values of sigma_w2 lie along their axis, as plotly.js counts there: a log axis counts decades."""
+    with np.errstate(divide="ignore"):
+        return np.log10(w) if is_log else np.asarray(w)
 
 
 def _nearness(rate: np.ndarray) -> np.ndarray:
@@ -159,7 +178,7 @@ def _level_labels(w: np.ndarray, b: np.ndarray, nearness: np.ndarray, style: Sty
             if abs(float(along[at + 1] - along[at])) > JUMP:  # a jump of q*, not a gradual crossing
                 continue
             x = w[at] + (w[at + 1] - w[at]) * beyond[at] / (beyond[at] - beyond[at + 1])
-            if any(abs(label["x"] - x) < 0.075 * w[-1] for label in labels):
+            if any(abs(label["x"] - x) < 0.075 * (w[-1] - w[0]) for label in labels):
                 continue
             labels.append(
                 {
@@ -175,11 +194,11 @@ def _level_labels(w: np.ndarray, b: np.ndarray, nearness: np.ndarray, style: Sty
     return labels
 
 
-def _line_label(curve: tuple[np.ndarray, np.ndarray], right: float, style: Style) -> dict[str, Any]:
+def _line_label(curve: tuple[np.ndarray, np.ndarray], w: np.ndarray, style: Style) -> dict[str, Any]:
     """The critical line's name beside its middle, or the critical point's above it."""
     is_line = len(curve[0]) > 1
     at = int(np.argmin(np.abs(curve[1] - 0.6 * curve[1].max())))
-    to_left = not is_line or curve[0][at] > 0.55 * right
+    to_left = not is_line or curve[0][at] > w[0] + 0.55 * (w[-1] - w[0])
     return {
         "x": float(curve[0][at]),
         "y": float(curve[1][at]),
@@ -202,19 +221,21 @@ def _phase_labels(
     rate: np.ndarray,
     points: list[tuple[float, float]],
     labelled: list[dict[str, Any]],
+    edge: float,
     style: Style,
 ) -> list[dict[str, Any]]:
-    """Each phase's name in the middle of its widest place, away from the points and from other labels."""
+    """Each phase's name in the middle of its widest place, away from the points, other labels and `edge` of the axis."""
     from scipy.ndimage import distance_transform_edt
 
     labels = []
-    free = np.broadcast_to((w >= 0.24 * w[-1]) & (w <= 0.76 * w[-1]), rate.shape).copy()
+    wide = w[-1] - w[0]
+    free = np.broadcast_to((w >= w[0] + edge * wide) & (w <= w[-1] - edge * wide), rate.shape).copy()
     for label in labelled:
         free &= (np.abs(b - label["y"]) > 0.14 * b[-1])[:, None]
     for x, y in points:
         near_x, near_y = w - x, b - y
         free &= ~(
-            ((near_x > -0.1 * w[-1]) & (near_x < 0.45 * w[-1]))[None, :]
+            ((near_x > -0.1 * wide) & (near_x < 0.45 * wide))[None, :]
             & ((near_y > -0.05 * b[-1]) & (near_y < 0.2 * b[-1]))[:, None]
         )
     for name, effect, mask in (
@@ -231,7 +252,7 @@ def _phase_labels(
             {
                 "x": float(w[column]),
                 "y": float(b[row]),
-                "text": f"<b>{name}</b><br>{effect}",
+                "text": f"<b>{name}</b><br>{'<br>'.join(effect.rsplit(' ', 1))}",
                 "showarrow": False,
                 "font": style.font(14),
             }
@@ -255,12 +276,17 @@ def _dot(point: tuple[float, float], name: str, symbol: str, colour: str, size: 
 
 
 def _pointer(
-    point: tuple[float, float], name: str, limits: tuple[float, float], inside: bool, colour: str, style: Style
+    point: tuple[float, float],
+    name: str,
+    place: tuple[float, np.ndarray, float],
+    inside: bool,
+    colour: str,
+    style: Style,
 ) -> dict[str, Any]:
-    """Words beside a dot, or at the edge an arrow towards a dot outside."""
-    right, top = limits
-    x, y = min(point[0], right), min(point[1], top)
-    to_left = x > 0.6 * right
+    """Words beside a dot, or at the edge an arrow towards a dot outside. `place`: (x along its axis, that axis, top)."""
+    x, w, top = place
+    y = min(point[1], top)
+    to_left = x > w[0] + 0.6 * (w[-1] - w[0])
     label = {
         "x": x,
         "y": y,

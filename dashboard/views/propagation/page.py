@@ -38,12 +38,18 @@ WEIGHT, BIAS = "p_sigma_w2", "p_sigma_b2"
 LARGEST_W, LARGEST_B = REACH["gain"][1] ** 2, REACH["bias_std"][1] ** 2
 """What the lab can set: gain and bias deviation, squared."""
 
+FAR = 20.0
+"""A largest σ_w² beyond which usual initializers, at 1 or 2, would stand in a corner of an even axis: sigmoid's."""
+
+CORNER = 0.05
+"""A share of the axis in which a point would not be seen."""
+
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def phase_map(function: str, alpha: float | None, right: float, top: float) -> Measurement:
+def phase_map(function: str, alpha: float | None, right: float, top: float, left: float) -> Measurement:
     """The diagram's numbers; an activation by its name and alpha, which a cache can tell apart."""
     phi = ACTIVATIONS[function]
-    return diagrams.phase_map(phi if alpha is None else phi.with_alpha(alpha), right, top)
+    return diagrams.phase_map(phi if alpha is None else phi.with_alpha(alpha), right, top, left)
 
 
 def both_spectra(config: RunConfig) -> Measurement:
@@ -109,13 +115,20 @@ def use(config: RunConfig, w: float, b: float) -> None:
     sidebar.apply(in_the_lab(config, w, b))
 
 
-def extent(phi: Activation, points: list[tuple[float, float]]) -> tuple[float, float]:
-    """The activation's own ranges, widened up to three times for points that lie a little outside."""
+def extent(phi: Activation, points: list[tuple[float, float]]) -> tuple[float, float, float]:
+    """(largest σ_w², largest σ_b², smallest σ_w²): the activation's own, widened up to three times for points outside.
+
+    The smallest σ_w² is 0, and its axis even, unless the critical line or a point would then stand in a corner.
+    """
     limits = [min(own, lab) for own, lab in zip(diagrams.extent(phi), (LARGEST_W, LARGEST_B), strict=True)]
     for axis, limit in enumerate(limits):
         beyond = [point[axis] for point in points if limit < point[axis] <= 3 * limit]
         limits[axis] = diagrams.nice(1.05 * max(beyond)) if beyond else limit
-    return limits[0], limits[1]
+    right, top = limits
+    lowest = min((point[0] for point in points if point[0] > 0), default=right)
+    if right <= FAR and lowest >= CORNER * right:
+        return right, top, 0.0
+    return 4 * right, top, min(0.1, 10.0 ** np.floor(np.log10(lowest / 2)))
 
 
 def diagram(config: RunConfig, here: Standing, look: style.Style) -> tuple[Activation, tuple[float, float]]:
@@ -135,15 +148,19 @@ def diagram(config: RunConfig, here: Standing, look: style.Style) -> tuple[Activ
             key="p_use",
             on_click=use,
             args=(config, *chosen),
-            help="Sets lecun_normal with gain √σ_w² and bias deviation √σ_b²; everything else stays.",
+            help="The two numbers above are the network's own: change one of them first."
+            if same
+            else "Sets lecun_normal with gain √σ_w² and bias deviation √σ_b²; everything else stays.",
         )
         st.page_link("views/lab/page.py", label="Open this network in the lab", icon=":material/arrow_forward:")
-        for sentence in (phase_words(found, phi, chosen), standing_words(config, here), criticality_words(phi)):
-            st.markdown(sentence)
+        st.markdown(phase_words(found, phi, chosen))
+        with st.expander("Where the network stands, and where the line begins"):
+            st.markdown(standing_words(config, here))
+            st.markdown(criticality_words(phi))
     with left:
         ranges = extent(phi, [chosen, *([here.point] if here.point else [])])
         measured = phase_map(phi.name, phi.alpha, *ranges)
-        figure = plane.phase_diagram(measured, diagrams.critical_curve(phi, *ranges), here.point, chosen, look)
+        figure = plane.phase_diagram(measured, diagrams.critical_curve(phi, *ranges[:2]), here.point, chosen, look)
         note = plane.NO_PHASES if phi.kind == "threshold" else plane.PHASES.note
         text = Text(f"{plane.PHASES.title} of {phi.name}", plane.PHASES.subtitle, note)
 
@@ -260,8 +277,8 @@ def page() -> None:
     """The page, top to bottom; it needs the config only, not its run."""
     st.title("Signal propagation")
     st.markdown(
-        "What a network does to a signal before its first step is decided by two numbers: how far its **weights** scatter (σ_w²) "
-        "and how far its **biases** do (σ_b²). Click into the diagram, or type the two numbers, to move the network: on one side of "
+        "What a network does to a signal before its first step is decided by two numbers: how far its **weights** scatter ($\\sigma_w^2$: "
+        "the variance of a weight times the number of inputs of a unit) and how far its **biases** do ($\\sigma_b^2$: the variance of a bias). Click into the diagram, or type the two numbers, to move the network: on one side of "
         "the **critical line** all inputs become alike and gradients vanish, on the other near twins are torn apart and gradients "
         "explode; close to the line a deep network can be trained."
     )

@@ -173,6 +173,20 @@ def test_another_activation_changes_the_diagram_and_not_the_network() -> None:
     assert app.session_state["activation"] == "tanh"
 
 
+@pytest.mark.parametrize(("activation", "gain"), [("sigmoid", "1"), ("tanh", "1"), ("tanh", "0.1"), ("relu", "0.2")])
+def test_point_and_critical_line_stand_away_from_the_ends_of_the_axis(activation: str, gain: str) -> None:
+    app = page(activation=activation, gain=gain, init="lecun_normal")
+    check(app)
+    axis = plots(app)["chart_phases"]["figure"]["layout"]["xaxis"]
+    low, high = axis["range"]
+    for name in ("you are here", "critical point" if activation == "relu" else "critical line"):
+        values = np.asarray(trace(app, name)["x"])
+        along = np.log10(values) if axis.get("type") == "log" else values
+        shares = (along - low) / (high - low)
+        assert shares.min() > 0.08, name
+        assert shares.max() < 0.9, name
+
+
 def test_point_outside_the_range_is_said_with_an_arrow() -> None:
     app = page(activation="tanh", gain="15", init="lecun_normal")
     check(app)

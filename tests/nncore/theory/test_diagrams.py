@@ -87,6 +87,14 @@ def test_diagram_of_every_activation_is_whole_and_its_range_shows_the_critical_p
         assert (chi > 1).mean() > 0.1
 
 
+def test_diagram_that_begins_above_zero_goes_up_by_a_factor() -> None:
+    measured = phase_map("sigmoid", 1000.0, 25.0, 0.1)
+    w = measured.axes["sigma_w2"]
+    np.testing.assert_allclose(w[[0, -1]], (0.1, 1000.0))
+    np.testing.assert_allclose(w[1:] / w[:-1], w[1] / w[0])
+    assert measured["chi_1"].shape == (len(measured.axes["sigma_b2"]), len(w))
+
+
 @pytest.mark.parametrize("name", SMOOTH)
 def test_critical_curve_runs_where_chi_is_one(name: str) -> None:
     right, top = extent(name)
