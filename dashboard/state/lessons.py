@@ -143,8 +143,8 @@ def heading(lesson: Lesson) -> str:
     """Title and note as HTML in which nothing of theirs is markup."""
     note = f'<p style="white-space:pre-line;margin:0.25rem 0 0">{escape(lesson.note)}</p>' if lesson.note else ""
     return (
-        '<div style="overflow-wrap:anywhere"><h2 style="margin:0;padding:0;font-size:1.5rem">'
-        f"{escape(lesson.title)}</h2>{note}</div>"
+        '<div style="overflow-wrap:anywhere"><h1 style="margin:0;padding:0;font-size:1.5rem">'
+        f"{escape(lesson.title)}</h1>{note}</div>"
     )
 
 

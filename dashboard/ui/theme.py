@@ -58,7 +58,7 @@ def add_css() -> None:
         "@media (max-width: 640px) {"
         " .st-key-numbers .stColumn { min-width: calc(50% - 0.5rem); flex: 1 1 calc(50% - 0.5rem); }"
         " :is(.st-key-step_row, .st-key-lesson_part) > :first-child { flex: 1 1 100%; }"
-        " .stColumn:has(.st-key-f_network) { order: -1; } }"  # a drawing to drag stands before the sliders of the same numbers
+        " .stColumn:has(:is(.st-key-f_network, .st-key-b_network)) { order: -1; } }"  # a drawing to drag stands before the sliders of the same numbers
         " .st-key-numbers :is([data-testid=stMetricLabel], [data-testid=stMetricDelta]),"
         " .st-key-numbers :is([data-testid=stMetricLabel], [data-testid=stMetricDelta]) * { white-space: normal; }"
     )

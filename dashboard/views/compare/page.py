@@ -18,6 +18,8 @@ from dashboard.state.session import peek
 from dashboard.ui import card, theme
 from dashboard.views.compare import charts, pinned_runs
 from dashboard.words.markup import escape
+from dashboard.words.sentences import unbroken
+from nncore.experiments import EXPERIMENTS
 from nncore.measures import LAYER_QUANTITIES
 
 MAPPED = ("delta_norm", "weight_gradient_norm", "update_ratio")
@@ -40,6 +42,21 @@ def empty() -> None:
             args=(pinned_runs.example(),),
         )
         st.page_link("views/lab/page.py", label="To the lab", icon=":material/science:")
+    st.markdown("Or take a pair that is ready, and put your own runs beside it:")
+    pairs = [EXPERIMENTS[name] for name in pinned_runs.PAIRS]
+    for start in range(0, len(pairs), 3):
+        for column, experiment in zip(st.columns(3), pairs[start : start + 3], strict=True):
+            with column, st.container(border=True, key=f"pair_{experiment.name}", height="stretch"):
+                st.markdown(f"**{experiment.title}**")
+                st.markdown(unbroken(experiment.claim))
+                st.button(
+                    f"{experiment.label} against {experiment.against_label}",
+                    key=f"compare_{experiment.name}",
+                    icon=":material/stacked_line_chart:",
+                    on_click=pins.write,
+                    args=(pins.of_experiment(experiment),),
+                )
+    st.page_link("views/experiments/page.py", label="All experiments", icon=":material/grid_view:")
 
 
 def edit(found: list[pins.Pin]) -> None:

@@ -36,6 +36,9 @@ EXAMPLE = (
 )
 """What the empty page offers: one depth, three ways through it."""
 
+PAIRS = ("deep_sigmoid", "exploding", "he_relu", "skip", "adam", "dying_relu")
+"""The experiments whose two runs the empty page offers too."""
+
 
 def example() -> list[Pin]:
     """The pins of the example."""

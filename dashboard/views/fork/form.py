@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard.state.session import STEP, session
 from dashboard.state.sidebar import CONTROLS
-from dashboard.ui import theme
+from dashboard.ui import heading
 from dashboard.words import labels
 from dashboard.words.numbers import number
 from nncore import Edit, Fork, History, KillUnit, RunConfig, ScaleLayer, SetParameter, edits_from_text
@@ -25,12 +25,6 @@ LABELS = {name: text for name, text in labels.LABELS.items() if name in CHANGEAB
 FIELD = 130
 """Width in pixels of a field of the edit to be added: two fit side by side on a phone."""
 
-HEADING = (
-    '<h1 style="display: inline; margin: 0; padding: 0; font-size: 1rem; font-weight: 700">Fork</h1> '
-    '<span style="color: {muted}">the sidebar\'s run at one of its steps, change something, and see what it does</span>'
-)
-"""The page's heading, no larger than a card's: below it a form stands over the first figure."""
-
 KINDS = {"weight": "One weight", "scale": "A layer × factor", "kill": "Kill a unit"}
 
 
@@ -39,7 +33,7 @@ def chosen(history: History, suggested: Fork) -> Fork:
     config = history.config
     _follow(config, suggested)
     with st.container(border=True, key="f_card"):
-        st.html(HEADING.format(muted=theme.current().muted))
+        heading.small("Fork", "the sidebar's run at one of its steps, change something, and see what it does")
         left, middle, right = st.columns(3, gap="medium")
         with left:
             at = _fork_point(history, suggested)
@@ -88,7 +82,7 @@ def _fork_point(history: History, suggested: Fork) -> int:
     step = first
     if last > first:
         step = st.slider(
-            "Fork at step",
+            "Fork at step: the change is made here",
             first,
             last,
             suggested.at,

@@ -173,7 +173,7 @@ def over_time(parent: Training, fork: Training) -> None:
     if last > first:
         stand = min(int(history.step[history.last_finite]), int(parent.history.step[parent.history.last_finite]))
         chosen = st.slider(
-            "Look at step",
+            "Charts at step: what they show below, from the fork on",
             first,
             last,
             max(stand, first),

@@ -16,7 +16,7 @@ from dashboard.jobs.work import SeedTraining, Training
 from dashboard.playback import Playback
 from dashboard.state import lessons, pins, sidebar_run
 from dashboard.state.session import STEP, peek, session
-from dashboard.ui import card, downloads, layout, symbols, theme
+from dashboard.ui import card, downloads, heading, layout, symbols, theme
 from dashboard.views import learned
 from dashboard.views.lab import (
     banner,
@@ -374,7 +374,9 @@ def parameters(training: Training, look: style.Style, step: int, play: Playback)
 def page() -> None:
     """The lab, top to bottom."""
     if not lessons.read(st.query_params):
-        questions.ask()
+        with st.container(horizontal=True, vertical_alignment="center", key="lab_head"):
+            heading.small("Gradient lab", "one network and its gradient")
+            questions.ask()
     top = banner.begin()
     training = sidebar_run.training()
     banner.show(top)

@@ -17,7 +17,8 @@ from nncore.measures.landscape import Path
 PLANE = Text(
     "The way down",
     "loss over the plane in which θ moved most",
-    "Lines join points of equal loss; where they are far apart lies a plateau. Each dot is a recorded step.",
+    "θ has too many numbers to draw: *along* is the direction in which training moved it most, *across* the next one. Lines join "
+    "points of equal loss; where they are far apart lies a plateau. Each dot is a recorded step.",
 )
 LAYERS = Text(
     "Layer by layer",
@@ -88,17 +89,14 @@ def plane(measured: Measurement, along: Path, step: int, style: Style) -> Figure
         ],
         "layout": style.layout(
             "loss_plane",
-            xaxis={
-                "title": {"text": f"direction 1: {percent(float(along.share[0]))} of the movement"},
-                "showgrid": False,
-            },
-            yaxis={"title": {"text": f"direction 2: {_second(along)}"}, "showgrid": False},
+            xaxis={"title": {"text": f"along: {percent(float(along.share[0]))} of θ's movement"}, "showgrid": False},
+            yaxis={"title": {"text": f"across: {_second(along)}"}, "showgrid": False},
         ),
     }
 
 
 def _second(along: Path) -> str:
-    """The share of the movement along direction 2, and by how much its axis is drawn larger than direction 1's."""
+    """The share of the movement across the main direction, and by how much its axis is drawn larger than that one's."""
     share = float(along.share[1])
     words = "less than 0.01\u00a0%" if 0 < share < 1e-4 else percent(share)
     first, second = np.ptp(along.place, axis=0)

@@ -69,7 +69,7 @@ def show(look: Style, numbers: Numbers) -> None:
     with st.container(horizontal=True, key="b_situations"):
         for name, (help, *values) in SITUATIONS.items():
             set_up(name, f"b_set_{list(SITUATIONS).index(name)}", situation(*values), help=help)
-    controls, page = st.columns([2, 5], gap="medium")
+    drawing, controls, calculation = st.columns([10, 7, 10], gap="medium")
     with controls:
         followed = st.segmented_control(
             "Follow",
@@ -124,29 +124,27 @@ def show(look: Style, numbers: Numbers) -> None:
     numbers.add("error", "Δ", "−(y_a − y_p)", delta)
     numbers.add("error", "E of this sample", "(y_a − y_p)²", found.loss)
 
-    with page:
-        left, right = st.columns(2, gap="medium")
-        with left, st.container(border=True, key="b_network"):
-            which = "your sample" if sample == OWN else f"sample {sample}"
-            st.markdown(f"**Forward** :gray[{which}: x = {digits(x)}, y = {digits(y)}]")
-            drawn_network.show("b", theta, x, seen, look, drawn_network.way_back(y, seen, own_slopes))
-            st.latex(worked(forward_lines(theta, x, seen, phi)))
-        with right, st.container(border=True, key="b_chain"):
+    with drawing, st.container(border=True, key="b_network"):
+        which = "your sample" if sample == OWN else f"sample {sample}"
+        st.markdown(f"**Forward** :gray[{which}: x = {digits(x)}, y = {digits(y)}]")
+        drawn_network.show("b", theta, x, seen, look, drawn_network.way_back(y, seen, own_slopes))
+        st.latex(worked(forward_lines(theta, x, seen, phi)))
+    with calculation:
+        with st.container(border=True, key="b_chain"):
             st.markdown(f"**The chain to θ{k}** :gray[from the output back, a factor at a time]")
             st.latex(written_out(k, found, seen, phi, x, numbers))
             st.caption(
                 "Each factor is a derivative along one edge or through one unit; with two layers there is one path to each θ."
             )
-        with right:
-            one_sample(k, theta, alpha, y, found, numbers)
-        for sentence in notices(theta, np.array([x]), phi, path.grad[0]):
-            st.info(sentence, icon=":material/lightbulb:")
-        if not SAMPLES[0].min() <= x <= SAMPLES[0].max():
-            st.info(
-                f"**x = {digits(x)} lies outside the lecture's data,** 0 to 1.5. The chain does not mind: ∂f/∂θ2 and ∂f/∂θ3 are "
-                "proportional to x, so that a far sample pulls hard where the slope lets it.",
-                icon=":material/lightbulb:",
-            )
+        one_sample(k, theta, alpha, y, found, numbers)
+    for sentence in notices(theta, np.array([x]), phi, path.grad[0]):
+        st.info(sentence, icon=":material/lightbulb:")
+    if not SAMPLES[0].min() <= x <= SAMPLES[0].max():
+        st.info(
+            f"**x = {digits(x)} lies outside the lecture's data,** 0 to 1.5. The chain does not mind: ∂f/∂θ2 and ∂f/∂θ3 are "
+            "proportional to x, so that a far sample pulls hard where the slope lets it.",
+            icon=":material/lightbulb:",
+        )
 
     st.subheader("Sample by sample", anchor=False)
     st.markdown(f"The same chain at each of the lecture's four samples; the last column adds up to ∂E/∂θ{k}.")

@@ -123,7 +123,8 @@ def own_map(config: RunConfig) -> None:
     """The map that the widgets describe, around the sidebar's config."""
     request = None
     try:
-        request = asked(config)
+        with st.expander("Choose what it shows: two settings, the colour, the seeds", icon=":material/tune:"):
+            request = asked(config)
         (work,) = runs().ask(session_id(), [request], MAP)
     except ValueError as problem:
         runs().leave(session_id(), MAP)

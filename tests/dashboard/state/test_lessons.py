@@ -83,8 +83,8 @@ def test_words_are_bounded_and_lose_control_characters() -> None:
 @given(some.text(max_size=60))
 def test_heading_holds_no_markup_but_its_own(text: str) -> None:
     html = lessons.heading(Lesson(plain(text, TITLE_LENGTH), plain(text, NOTE_LENGTH, lines=True)))
-    assert set(re.findall(r"</?(\w+)", html)) <= {"div", "h2", "p"}
-    title = re.search("<h2[^>]*>(.*?)</h2>", html, re.DOTALL)[1]
+    assert set(re.findall(r"</?(\w+)", html)) <= {"div", "h1", "p"}
+    title = re.search("<h1[^>]*>(.*?)</h1>", html, re.DOTALL)[1]
     assert unescape(title) == plain(text, TITLE_LENGTH)
 
 

@@ -18,6 +18,7 @@ from nncore import RunConfig, run
 from nncore import measures as m
 from nncore.config.cost import estimate
 from nncore.diagnosis import flow
+from nncore.experiments import EXPERIMENTS
 from tests.conftest import plots
 from tests.dashboard.lab import element
 from tests.dashboard.state.test_pins import TINY, compare_page, in_address, opened_at
@@ -66,6 +67,15 @@ def test_empty_page_offers_an_example_that_is_one_click_away() -> None:
     ratios = {name: flow(history, 400).ratio for name, history in histories.items()}
     assert ratios["sigmoid, Xavier"] < 1e-6 < 0.1 < min(ratios["tanh, Xavier"], ratios["relu, He"])
     assert number(ratios["sigmoid, Xavier"]) in words(app)
+
+
+@pytest.mark.parametrize("name", pinned_runs.PAIRS)
+def test_empty_page_offers_pairs_that_are_one_click_away(name: str) -> None:
+    app = opened_at()
+    assert EXPERIMENTS[name].claim[:40] in words(app).replace("\u00a0", " ")
+    element(app, f"compare_{name}").click().run()
+    assert not app.exception
+    assert [pin.config for pin in in_address(app)] == [EXPERIMENTS[name].config, EXPERIMENTS[name].against]
 
 
 def test_runs_of_other_depth_length_and_data_stand_on_the_same_axes() -> None:

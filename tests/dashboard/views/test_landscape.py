@@ -117,7 +117,7 @@ def test_minor_direction_of_the_plane_is_said_in_words() -> None:
     measured = ls.Measurement("plane", {"u": np.arange(2), "v": np.arange(2)}, {"loss": np.ones((2, 2))})
     way = ls.Path(np.zeros(1), np.ones((2, 1)), np.arange(2), np.eye(2), np.array([0.99995, 5e-5]))
     title = charts.plane(measured, way, 0, style.LIGHT)["layout"]["yaxis"]["title"]["text"]
-    assert title == "direction 2: less than 0.01\u00a0%"
+    assert title == "across: less than 0.01\u00a0%"
 
 
 def test_a_theta_that_changes_next_to_nothing_is_drawn_level_and_said_to_be() -> None:
@@ -136,7 +136,7 @@ def test_a_direction_that_is_magnified_says_how_much() -> None:
         np.zeros(1), np.ones((2, 1)), np.arange(2), np.array([[0.0, 0.0], [2.0, 0.01]]), np.array([0.99, 5e-5])
     )
     title = charts.plane(measured, way, 0, style.LIGHT)["layout"]["yaxis"]["title"]["text"]
-    assert title == "direction 2: less than 0.01\u00a0%, drawn 200 × as large"
+    assert title == "across: less than 0.01\u00a0%, drawn 200 × as large"
 
 
 # What a picture may take ------------------------------------------------------------------------------------
