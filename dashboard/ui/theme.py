@@ -8,6 +8,7 @@ import streamlit as st
 
 from dashboard.charts.style import DARK, LIGHT, Style
 from dashboard.state.session import LARGE, peek
+from dashboard.ui import tables
 
 LARGE_TYPE = 1.35
 
@@ -54,11 +55,13 @@ def add_css() -> None:
     )
     # Streamlit writes white on the primary colour, which is too pale for that in the dark.
     filled = '[data-testid="stBaseButton-primary"], [data-tag], [data-tag] button'
+    wide = f"[class*=st-key-{tables.WIDE}]"
     phone = (
         "@media (max-width: 640px) {"
         " .st-key-numbers .stColumn { min-width: calc(50% - 0.5rem); flex: 1 1 calc(50% - 0.5rem); }"
         " :is(.st-key-step_row, .st-key-lesson_part) > :first-child { flex: 1 1 100%; }"
-        " .stColumn:has(:is(.st-key-f_network, .st-key-b_network)) { order: -1; } }"  # a drawing to drag stands before the sliders of the same numbers
+        " .stColumn:has(:is(.st-key-f_network, .st-key-b_network)) { order: -1; }"  # a drawing to drag stands before the sliders of the same numbers
+        f" {wide}::after {{ content: 'Swipe the table for its other columns →'; font-size: 0.875rem; color: {current().muted}; }} }}"
         " .st-key-numbers :is([data-testid=stMetricLabel], [data-testid=stMetricDelta]),"
         " .st-key-numbers :is([data-testid=stMetricLabel], [data-testid=stMetricDelta]) * { white-space: normal; }"
     )

@@ -15,7 +15,7 @@ from dashboard.jobs.registry import PINS, runs
 from dashboard.state import pins, sidebar
 from dashboard.state.address import nearest
 from dashboard.state.session import peek
-from dashboard.ui import card, theme
+from dashboard.ui import card, tables, theme
 from dashboard.views.compare import charts, pinned_runs
 from dashboard.words.markup import escape
 from dashboard.words.sentences import unbroken
@@ -105,7 +105,8 @@ def overview(found: pinned_runs.Runs) -> None:
     rows = pinned_runs.table(found)
     columns = {escape(title): [escape(row[title]) for row in rows] for title in rows[0] if title != "run"}
     lines = [line_in_table(place) for place in range(len(rows))]
-    st.table({"line": lines, "run": [f"**{escape(row['run'])}**" for row in rows]} | columns, hide_index=True)
+    with tables.place("pins"):
+        st.table({"line": lines, "run": [f"**{escape(row['run'])}**" for row in rows]} | columns, hide_index=True)
     if any(training.history.was_stopped for training in found.values()):
         st.button(
             "Run to the end",

@@ -9,7 +9,7 @@ import streamlit as st
 from dashboard.charts.style import Style
 from dashboard.jobs.work import Training
 from dashboard.playback import Playback
-from dashboard.ui import card, layout
+from dashboard.ui import card, layout, tables
 from dashboard.views.lab import charts_parameters as charts
 from dashboard.views.lab.charts_parameters import TENSORS, TOTAL
 from dashboard.words.markup import escape
@@ -35,7 +35,7 @@ def table(training: Training, record: int) -> None:
         return
     measured = training.measured(by_tensor, record)
     with card.frame(KEY, TENSORS, measured):
-        st.dataframe(rows(measured), hide_index=True, height=300)
+        tables.show("tensors", rows(measured), height=300)
         st.caption(f"{silence(training.history, training.measured(silent_inputs, record))} {TENSORS.note}".strip())
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard.charts.style import Style
-from dashboard.ui import card
+from dashboard.ui import card, tables
 from dashboard.views.lecture import backward_questions as questions
 from dashboard.views.lecture import charts_backward as charts
 from dashboard.views.lecture import network as drawn_network
@@ -163,7 +163,7 @@ def show(look: Style, numbers: Numbers) -> None:
         f"∂f/∂θ{k}": slopes[:, k],
         f"(2/N) Δ ∂f/∂θ{k}": 2 / len(xs) * (passed.f - SAMPLES[1]) * slopes[:, k],
     }
-    st.dataframe({name: [digits(v, 10) for v in values] for name, values in columns.items()}, hide_index=True)
+    tables.show("samples", {name: [digits(v, 10) for v in values] for name, values in columns.items()})
     for row, x_row in enumerate(SAMPLES[0]):
         values = [column[row] for column in columns.values()]
         numbers.add_all(f"sample {row + 1}", list(columns), f"at x = {digits(x_row)}", values)
@@ -184,9 +184,7 @@ def show(look: Style, numbers: Numbers) -> None:
         "∂E/∂θ, all samples": path.grad[0],
         "θ new, all samples": path.theta[-1],
     }
-    st.dataframe(
-        {"": THETA} | {name: [digits(v, 12) for v in values] for name, values in table.items()}, hide_index=True
-    )
+    tables.show("all_seven", {"": THETA} | {name: [digits(v, 12) for v in values] for name, values in table.items()})
     for name, values in list(table.items())[1:]:
         numbers.add_all("all seven", THETA, name, values)
     numbers.add("all samples", "E", "(1/N) Σ (y − f)²", path.loss[0])

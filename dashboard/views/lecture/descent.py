@@ -11,7 +11,7 @@ import streamlit as st
 
 from dashboard.charts.style import Style
 from dashboard.playback import timeline
-from dashboard.ui import card
+from dashboard.ui import card, tables
 from dashboard.views.lecture import backward_questions as questions
 from dashboard.views.lecture import charts_backward as charts
 from dashboard.views.lecture.inputs import activation_picker, set_up, theta_settings, theta_sliders, whole
@@ -114,10 +114,10 @@ def follow(network: MLP, path: Descent, look: Style) -> int:
         card.show("b_parameters", charts.PARAMETERS, measured, drawn(step), height=530, frames=play.marks(drawn))
     rows = {"θ": path.theta[step], "∂E/∂θ": path.grad[step], "next θ": path.theta[step + 1] if step < last else None}
     with st.container(key="numbers_of_step"):
-        st.dataframe(
+        tables.show(
+            "descent",
             {"": THETA}
             | {name: [""] * len(THETA) if row is None else [digits(v, 10) for v in row] for name, row in rows.items()},
-            hide_index=True,
         )
     return step
 

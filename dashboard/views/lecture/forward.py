@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from dashboard.ui import card, symbols, theme
+from dashboard.ui import card, symbols, tables, theme
 from dashboard.views.lecture import charts_forward as charts
 from dashboard.views.lecture import network as drawn_network
 from dashboard.views.lecture.inputs import activation_picker, set_up, theta_settings, theta_sliders, x_picker
@@ -277,7 +277,7 @@ columns = {
     "y": SAMPLES[1],
     "y − f(x)": SAMPLES[1] - passed.f,
 }
-st.dataframe({name: [digits(v) for v in values] for name, values in columns.items()}, hide_index=True)
+tables.show("samples", {name: [digits(v) for v in values] for name, values in columns.items()})
 for row, x_row in enumerate(SAMPLES[0]):
     numbers.add_all(
         f"sample {row + 1}", list(columns), f"at x = {digits(x_row)}", [values[row] for values in columns.values()]

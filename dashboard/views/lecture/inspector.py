@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard.charts import style
 from dashboard.charts.weights import place
 from dashboard.state import sidebar_run
-from dashboard.ui import card
+from dashboard.ui import card, tables
 from dashboard.views.lecture import charts_backward as charts
 from dashboard.views.lecture.inputs import whole
 from dashboard.views.lecture.numbers_table import Numbers
@@ -192,14 +192,14 @@ def path(found: Chain) -> None:
                 )
             )
         so_far = np.cumprod([each.value for each in best])
-        st.dataframe(
+        tables.show(
+            "factors",
             {
                 "factor": [symbol(each) for each in best],
                 "what it is": [what(each) for each in best],
                 "value": [digits(each.value) for each in best],
                 "product so far": [digits(value) for value in so_far],
             },
-            hide_index=True,
         )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import streamlit as st
 
+from dashboard.ui import tables
 from dashboard.ui.card import csv_button
 from dashboard.words.numbers import digits
 from nncore import Measurement
@@ -58,8 +59,8 @@ class Numbers:
             csv_button(key, measured)
         with st.expander(f"The {len(self.rows)} numbers", key=f"numbers_{key}"):
             parts, symbols, meanings, values = zip(*self.rows, strict=True)
-            st.dataframe(
+            tables.show(
+                f"numbers_{key}",
                 {"part": parts, "symbol": symbols, "meaning": meanings, "value": [digits(v, 10) for v in values]},
-                hide_index=True,
                 width="stretch",
             )

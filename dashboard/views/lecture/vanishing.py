@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard.state.address import FIRST_SIGHT, link
-from dashboard.ui import card, symbols, theme
+from dashboard.ui import card, symbols, tables, theme
 from dashboard.views.lecture import charts_vanishing as charts
 from dashboard.views.lecture.inputs import activation_picker, set_up
 from dashboard.views.lecture.numbers_table import Numbers
@@ -262,9 +262,9 @@ columns = {
     "product": seen.product,
     "∂f/∂U, backward pass": seen.delta,
 }
-st.dataframe(
+tables.show(
+    "layers",
     {name: [f"{v:g}" if name == "layer" else digits(v, 8) for v in values] for name, values in columns.items()},
-    hide_index=True,
 )
 numbers = Numbers("vanishing and exploding")
 numbers.add_all("chain", ["θ", "b", "x", "d"], "chosen", [weight, bias, x, depth])
