@@ -63,6 +63,7 @@ shown = st.navigation(
         ],
     },
     position="top",
+    expanded=True,  # on a phone, where the menu is in the sidebar
 )
 visits.begin(shown.url_path, shown.title)
 visits.keep()

@@ -21,7 +21,7 @@ from dashboard.charts.marks import (
     line,
     step_line,
 )
-from dashboard.charts.style import Figure, Style, fade
+from dashboard.charts.style import DIVERGING, Figure, Style, fade
 from dashboard.charts.text import Text
 from dashboard.words.numbers import ranges
 from nncore import Measurement
@@ -171,7 +171,7 @@ def layer_by_step(measured: Measurement, name: str, style: Style, step: int) -> 
     ends: dict[str, Any] = {}
     if quantity.span:
         ends = {"zmin": quantity.span[0], "zmax": quantity.span[1]}
-        ends |= {"colorscale": style.diverging} if quantity.span[0] < 0 else {}
+        ends |= {"colorscale": DIVERGING} if quantity.span[0] < 0 else {}
     hover, bar = f"layer %{{y}}, step %{{x}}<br>{quantity.label}", colour_bar(style, title=title, len=1.0)
     return {
         "data": [

@@ -76,23 +76,6 @@ class Style:
             colours = (self.weight, self.delta, "#69DB7C", "#B197FC", "#FF8FAB", "#FFC857", "#3BC9DB", "#9AA5B8")
         return [colours[index % len(colours)] for index in range(n_classes)]
 
-    @property
-    def diverging(self) -> list[list[Any]]:
-        """A colour scale with two ends, ∂E/∂W's colour and δ's, and the background's raised tone in the middle."""
-        deep = ("#C9EEFF", "#FFD9C8") if self.dark else ("#0B3C6F", "#7A2704")
-        colours = (deep[0], self.weight, self.raised, self.delta, deep[1])
-        return [[place, colour] for place, colour in zip((0, 0.25, 0.5, 0.75, 1), colours, strict=True)]
-
-    def parted(self, reach: float, limit: float) -> list[list[Any]]:
-        """`diverging` from -reach to reach, pale within ±limit and strong beyond: the eye counts what a threshold counts."""
-        deep = ("#C9EEFF", "#FFD9C8") if self.dark else ("#0B3C6F", "#7A2704")
-        low, high = (0.5 * (1 + side * limit / reach) for side in (-1, 1))
-        pale = [fade(colour, 0.3) for colour in (self.weight, self.delta)]
-        stops = [(low, pale[0]), (0.5, self.raised), (high, pale[1])]
-        if reach > limit:
-            stops = [(0, deep[0]), (low, self.weight), *stops, (high, self.delta), (1, deep[1])]
-        return [[place, colour] for place, colour in stops]
-
     def ramp(self, colour: str) -> list[list[Any]]:
         """A colour scale from the background to one colour, for densities."""
         return [[0.0, fade(colour, 0.0)], [0.15, fade(colour, 0.35)], [1.0, colour]]
@@ -172,6 +155,28 @@ DARK = Style(
     parts={"weights": "#B197FC", "skip": "#69DB7C", "slope": "#3BC9DB", "normalization": "#FFC857"},
     viridis=(0.34, 0.98),
 )
+
+
+DEEP, PALE = ("#0B3C6F", "#7A2704"), ("#BAD4ED", "#F4C8B7")
+"""The ends of a scale with two ends, and what is next to its middle."""
+
+DIVERGING: list[list[Any]] = [
+    [0, DEEP[0]],
+    [0.25, LIGHT.weight],
+    [0.5, LIGHT.raised],
+    [0.75, LIGHT.delta],
+    [1, DEEP[1]],
+]
+"""A colour scale with two ends, ∂E/∂W's colour and δ's, and a pale middle: in both themes the middle is what shines."""
+
+
+def parted(reach: float, limit: float) -> list[list[Any]]:
+    """DIVERGING from -reach to reach, pale within ±limit and strong beyond: the eye counts what a threshold counts."""
+    low, high = (0.5 * (1 + side * limit / reach) for side in (-1, 1))
+    stops = [(low, PALE[0]), (0.5, LIGHT.raised), (high, PALE[1])]
+    if reach > limit:
+        stops = [(0, DEEP[0]), (low, LIGHT.weight), *stops, (high, LIGHT.delta), (1, DEEP[1])]
+    return [[place, colour] for place, colour in stops]
 
 
 def merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

@@ -113,18 +113,18 @@ def short(file_name: str) -> str:
 
 
 def settings(config: RunConfig) -> pd.DataFrame:
-    """A line for each setting that is not the default one: what it is called, its value, the default."""
-    default = RunConfig()
+    """A line for each setting that is not the one the lab opens with: what it is called, its value, the lab's."""
+    default = address.FIRST_SIGHT
     rows = [
         {
             "setting": text,
             "in the file": _value(name, getattr(config, name)),
-            "by default": _value(name, getattr(default, name)),
+            "in the lab at first": _value(name, getattr(default, name)),
         }
         for name, text in LABELS.items()
         if getattr(config, name) != getattr(default, name)
     ]
-    return pd.DataFrame(rows, columns=["setting", "in the file", "by default"], dtype=object)
+    return pd.DataFrame(rows, columns=["setting", "in the file", "in the lab at first"], dtype=object)
 
 
 def _value(name: str, value: Any) -> str:

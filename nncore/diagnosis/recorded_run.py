@@ -304,7 +304,7 @@ def clipping_hides_all(recorded: Recorded, record: int) -> RecordedFinding:
     return RecordedFinding(
         share,
         (),
-        f"In {share:.0%} of the last {len(kept)} records clipping kept less than a tenth of the gradient, "
+        f"In {100 * share:.0f}\u00a0% of the last {len(kept)} records clipping kept less than a tenth of the gradient, "
         f"{np.median(kept):.2g} of it in the middle one: the clipping norm sets the size of every step.",
     )
 
@@ -568,7 +568,7 @@ def _worst(recorded: Recorded, quantity: str, threshold: float, values: np.ndarr
     return RecordedFinding(
         float(values[worst]),
         tuple(names),
-        f"In {units[worst].name}, {values[worst]:.0%} {what}; more than {threshold:.0%} in {listed(names)}.",
+        f"In {units[worst].name}, {100 * values[worst]:.0f}\u00a0% {what}; more than {100 * threshold:.0f}\u00a0% in {listed(names)}.",
     )
 
 

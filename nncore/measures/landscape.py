@@ -136,7 +136,7 @@ def plane(history: History, along: Path, *, cancelled: Cancelled = _never) -> Me
         v = u - u.mean()
     grid = np.stack([axis.ravel() for axis in np.meshgrid(u, v, indexing="ij")], axis=-1)
     loss = loss_at(history, along.origin, along.directions, grid, cancelled)
-    caveat = f"{side} × {side} points; the two directions hold {along.share.sum():.1%} of the movement."
+    caveat = f"{side} × {side} points; the two directions hold {100 * along.share.sum():.3g}\u00a0% of the movement."
     return Measurement("loss plane", {"u": u, "v": v}, {"loss": loss.reshape(side, side)}, caveats=(caveat,))
 
 

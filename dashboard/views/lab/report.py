@@ -17,8 +17,10 @@ from dashboard.plot import encode
 from dashboard.state import address
 from dashboard.state.session import Card, session
 from dashboard.ui import downloads, theme
+from dashboard.words.labels import LABELS
 from dashboard.words.numbers import about_megabytes
 from dashboard.words.runs import headline
+from dashboard.words.settings import in_words
 from nncore import Fork, History, RunConfig
 from nncore.config.run_config import TABLE
 from nncore.config.scripts import config_source
@@ -35,6 +37,8 @@ main { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 1re
 @media (max-width: 60rem) { main { grid-template-columns: minmax(0, 1fr); } }
 figure { margin: 0; padding: 1rem; border: 1px solid %(border)s; border-radius: .5rem; min-width: 0; }
 figure h3 { margin: 0 0 .5rem; font-size: 1rem; } figure h3 span, figcaption, footer { color: %(muted)s; font-weight: 400; }
+dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(7rem, 1fr)); gap: .25rem 1rem; }
+dt { color: %(muted)s; } dd { margin: 0; overflow-wrap: anywhere; }
 pre { padding: 1rem; background: %(raised)s; border-radius: .5rem; overflow-x: auto; }
 .notes { white-space: pre-wrap; padding: 1rem; background: %(raised)s; border-radius: .5rem; }
 """
@@ -46,28 +50,27 @@ def show(training: Training) -> None:
     drawn = session().cards
     with st.popover("Report", icon=":material/description:", key="report"):
         st.caption("One file with everything above, the charts still interactive. It opens without a network.")
-        with st.form("report_form", border=False):
-            notes = st.text_area(
-                "Your notes",
-                key="report_notes",
-                max_chars=20_000,
-                placeholder="What you saw, and what to try next.",
-                help="They stand at the top of the report, as plain text.",
-            )
-            is_wanted = st.form_submit_button("Make the report", icon=":material/description:")
-        if is_wanted:
-            found = training.measured(verdict, drawn.record)
-            content = page(training.history, drawn.record, found, drawn.drawn(), notes, theme.current())
-            st.download_button(
-                f"Save it ({about_megabytes(len(content))})",
-                content,
-                f"{downloads.file_name(training.config)}.html",
-                "text/html",
-                key="get_report",
-                on_click="ignore",
-                type="primary",
-                icon=":material/download:",
-            )
+        notes = st.text_area(
+            "Your notes",
+            key="report_notes",
+            max_chars=20_000,
+            placeholder="What you saw, and what to try next.",
+            help="They stand at the top of the report, as plain text.",
+        )
+        with st.container(horizontal=True):  # what saves it comes into sight beside what makes it
+            if st.button("Make the report", key="make_report", icon=":material/description:"):
+                found = training.measured(verdict, drawn.record)
+                content = page(training.history, drawn.record, found, drawn.drawn(), notes, theme.current())
+                st.download_button(
+                    f"Save it ({about_megabytes(len(content))})",
+                    content,
+                    f"{downloads.file_name(training.config)}.html",
+                    "text/html",
+                    key="get_report",
+                    on_click="ignore",
+                    type="primary",
+                    icon=":material/download:",
+                )
 
 
 def page(
@@ -88,7 +91,7 @@ def page(
         "<h2>Verdict</h2>",
         "".join(f"<p><strong>{html.escape(each.title)}.</strong> {html.escape(each.sentence)}</p>" for each in found)
         or f"<p>At step {step} no rule finds anything wrong.</p>",
-        f"<h2>Settings</h2><pre>{html.escape(config_source(config))}</pre>",
+        f"<h2>Settings</h2>{_settings(config)}<pre>{html.escape(config_source(config))}</pre>",
         f"<p>{html.escape(config.source.note)}</p>",
         f"<h2>Charts at step {step}</h2><main>{''.join(_figure(card, number, look) for number, card in enumerate(drawn))}</main>",
         f"<footer><p>{_way_back(config)} nncore {_version()}.</p></footer>",
@@ -98,6 +101,15 @@ def page(
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<style>{sheet}</style><script>{get_plotlyjs()}</script></head><body>{''.join(parts)}</body></html>"
     )
+
+
+def _settings(config: RunConfig) -> str:
+    """Every setting in words, those with a default value too."""
+    rows = (
+        f"<dt>{html.escape(text)}</dt><dd>{html.escape(in_words(name, getattr(config, name)))}</dd>"
+        for name, text in LABELS.items()
+    )
+    return f"<dl>{''.join(rows)}</dl>"
 
 
 def _way_back(config: RunConfig) -> str:

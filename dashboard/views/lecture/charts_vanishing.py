@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from dashboard.charts.axes import log_axis, log_ticks
-from dashboard.charts.marks import colour_bar, step_line
-from dashboard.charts.style import Figure, Style
+from dashboard.charts.marks import colour_bar, halo, step_line
+from dashboard.charts.style import DIVERGING, LIGHT, Figure, Style
 from dashboard.charts.text import Text
 from dashboard.views.lecture.charts_backward import level, line
 from nncore import Measurement
@@ -184,7 +184,7 @@ def regimes(measured: Measurement, weight: float, look: Style) -> Figure:
                 "customdata": powers.T,
                 "zmin": -REACH,
                 "zmax": REACH,
-                "colorscale": look.diverging,
+                "colorscale": DIVERGING,
                 "colorbar": colour_bar(
                     look,
                     title={"text": "|product|", "font": look.font(12)},
@@ -203,7 +203,7 @@ def regimes(measured: Measurement, weight: float, look: Style) -> Figure:
                         "showscale": False,
                         "hoverinfo": "skip",
                         "contours": {"start": 0, "end": 0, "size": 1, "coloring": "none"},
-                        "line": {"color": look.ink, "width": 2.5},
+                        "line": {"color": LIGHT.ink, "width": 2.5},  # on the scale's pale middle
                     }
                 ]
                 if len(depth) > 1
@@ -214,7 +214,7 @@ def regimes(measured: Measurement, weight: float, look: Style) -> Figure:
             "regimes",
             xaxis={"title": {"text": "weight θ"}, "showgrid": False},
             yaxis={"title": {"text": "layers d"}, "showgrid": False, "dtick": max(1, len(depth) // 10)},
-            shapes=[step_line(look, weight)],
+            shapes=[halo(look, weight), step_line(look, weight)],
             margin={"t": 10},
         ),
     }

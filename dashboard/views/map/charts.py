@@ -9,7 +9,7 @@ import numpy as np
 
 from dashboard.charts.axes import drawable, layer_axis, log_axis, log_ticks
 from dashboard.charts.marks import colour_bar, line
-from dashboard.charts.style import CIVIDIS, Figure, Style
+from dashboard.charts.style import CIVIDIS, Figure, Style, parted
 from dashboard.charts.text import Text
 from dashboard.views.map.words import value_in_words
 from dashboard.words.markup import label
@@ -190,7 +190,7 @@ def _colours(name: str, values: np.ndarray, style: Style) -> dict[str, Any]:
         limit = float(np.log10(EXPLODED))
         reach = min(max(float(np.abs(known).max(initial=0.0)), limit), MOST_DECADES)
         return {
-            "colorscale": style.parted(reach, limit),
+            "colorscale": parted(reach, limit),
             "zmin": -reach,
             "zmax": reach,
             "colorbar": bar | {"title": {"text": "log₁₀", "font": style.font(12)}},

@@ -62,10 +62,10 @@ def summary(history: History, file_name: str) -> None:
         size.metric("Size in memory", megabytes(history.nbytes), border=True)
         found = opened_files.settings(history.config)
         if len(found):
-            st.caption("The settings that are not the default ones")
+            st.caption("The settings that are not those with which the lab opens")
             st.dataframe(found, hide_index=True)
         else:
-            st.caption("All settings are the default ones.")
+            st.caption("All settings are those with which the lab opens.")
 
 
 def show(config: RunConfig) -> None:

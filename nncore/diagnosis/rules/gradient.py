@@ -56,7 +56,7 @@ def underflow(seen: Snapshot) -> Finding:
     return Finding(
         worst,
         layers,
-        f"In {named(layers)} up to {worst:.0%} of δ is exactly 0 in {dtype} and would not be with a larger "
+        f"In {named(layers)} up to {100 * worst:.0f}\u00a0% of δ is exactly 0 in {dtype} and would not be with a larger "
         f"exponent: what is too small to be stored cannot train a weight.",
     )
 
@@ -106,7 +106,7 @@ def symmetric(seen: Snapshot) -> Finding:
     return Finding(
         worst,
         layers,
-        f"In {named(layers)} up to {worst:.0%} of the units have a twin with the same weights in and out: "
+        f"In {named(layers)} up to {100 * worst:.0f}\u00a0% of the units have a twin with the same weights in and out: "
         "they compute the same and learn the same.",
     )
 
@@ -299,7 +299,9 @@ def _share(seen: Snapshot, name: str, threshold: float, what: str) -> Finding:
         return NOTHING
     layers, worst = where(shares > threshold), int(np.nanargmax(shares))
     return Finding(
-        float(shares[worst]), layers, f"In layer {worst + 1}, {shares[worst]:.0%} {what}; too many in {named(layers)}."
+        float(shares[worst]),
+        layers,
+        f"In layer {worst + 1}, {100 * shares[worst]:.0f}\u00a0% {what}; too many in {named(layers)}.",
     )
 
 

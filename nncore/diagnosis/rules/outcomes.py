@@ -82,7 +82,7 @@ def nothing_learned(seen: Snapshot) -> Finding:
     False,
     2,
     "loss",
-    f"Less than {STILL:.0%} where hardly anything is learned and {QUITE_STILL:.0%} elsewhere, above {HIGH:g} of the constant answer's loss, while the rows allow half of it: their nearest "
+    f"Less than {100 * STILL:.0f}\u00a0% where hardly anything is learned and {100 * QUITE_STILL:.0f}\u00a0% elsewhere, above {HIGH:g} of the constant answer's loss, while the rows allow half of it: their nearest "
     "neighbours predict them as well, or they are so few that each can be learned.",
     kind="outcome",
 )
@@ -92,7 +92,7 @@ def stands_still(seen: Snapshot) -> Finding:
     return Finding(
         course.improvement,
         _all_layers(seen),
-        f"The loss stays at {course.now:.3g}, {course.share:.0%} of what an answer that ignores the input has "
+        f"The loss stays at {course.now:.3g}, {100 * course.share:.0f}\u00a0% of what an answer that ignores the input has "
         f"({course.constant:.3g}), though these rows allow less than half of it.",
     )
 

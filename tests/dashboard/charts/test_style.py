@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from dashboard.charts.axes import layer_axis, log_axis, log_ticks, step_axis
-from dashboard.charts.style import DARK, LIGHT, Style, fade, merge
+from dashboard.charts.style import DARK, DIVERGING, LIGHT, Style, fade, merge, parted
 from dashboard.words.numbers import number, percent
 from nncore.diagnosis import PARTS
 
@@ -72,6 +72,17 @@ def test_layers_grow_brighter_from_input_to_output(style: Style, n_layers: int) 
     assert np.diff(brightness, prepend=0).min() > -1e-3  # to the rounding of 256 levels
     assert min(contrast(colour, style.background) for colour in colours) >= 3
     assert len(set(colours)) >= min(n_layers, 150)
+
+
+@pytest.mark.parametrize("limit", [3.0, 12.0], ids=["parted", "pale only"])
+def test_scales_with_two_ends_are_brightest_in_their_middle(limit: float) -> None:
+    for scale in (DIVERGING, parted(12.0, limit)):
+        places = [place for place, _ in scale]
+        brightness = [luminance(colour) for _, colour in scale]
+        assert places == sorted(places)
+        middle = places.index(0.5)
+        assert brightness[: middle + 1] == sorted(brightness[: middle + 1])
+        assert brightness[middle:] == sorted(brightness[middle:], reverse=True)
 
 
 def test_fade_keeps_the_colour() -> None:

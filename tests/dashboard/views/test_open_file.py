@@ -310,7 +310,7 @@ def test_thinned_history_opens_and_says_so(name: str, trained: list[RunConfig]) 
     assert "Every 4 steps are recorded." in words(app)
     assert [metric.value for metric in app.metric[:3]] == ["3", "31", "6"]
     (frame,) = app.dataframe
-    lines = {row["setting"]: (row["in the file"], row["by default"]) for _, row in frame.value.iterrows()}
+    lines = {row["setting"]: (row["in the file"], row["in the lab at first"]) for _, row in frame.value.iterrows()}
     assert lines["Record every … steps"] == ("4", "1")
     app = in_lab(file.getvalue(), name, app)
     from_file = plots(app)
@@ -328,10 +328,11 @@ def test_page_says_what_was_read() -> None:
     assert "A run on **moons**, finished at step 6." in words(app)
     assert [metric.value for metric in app.metric[:3]] == ["7", "31", "6"]
     (frame,) = app.dataframe
-    lines = {row["setting"]: (row["in the file"], row["by default"]) for _, row in frame.value.iterrows()}
+    lines = {row["setting"]: (row["in the file"], row["in the lab at first"]) for _, row in frame.value.iterrows()}
     assert lines["Learning rate"] == ("0.5", "0.1")
-    assert lines["Depth and width"] == ("4, 3", "10 × 32")
-    assert "Activation" not in lines
+    assert lines["Depth and width"] == ("4, 3", "12 × 32")
+    assert lines["Activation"] == ("tanh", "sigmoid")
+    assert "Initializer" not in lines
 
 
 def test_opened_histories_are_listed_shown_and_closed() -> None:

@@ -2,12 +2,14 @@
 
 import json
 import re
+from html import unescape
 
 import numpy as np
 
 from dashboard.charts import style
 from dashboard.state.session import Card, Cards
 from dashboard.views.lab import report
+from dashboard.words.labels import LABELS
 from nncore import Fork, History, RunConfig, run
 from nncore.diagnosis import verdict
 from tests.dashboard.lab import SMALL, element, opened
@@ -46,6 +48,9 @@ def test_page_says_what_happened_why_and_with_which_settings() -> None:
     assert "activation=&quot;sigmoid&quot;" in text
     assert "my own words" in text and "its note" in text
     assert "?depth" not in text and "n_samples=40" in text
+    settings = dict(re.findall("<dt>(.*?)</dt><dd>(.*?)</dd>", text))
+    assert set(LABELS.values()) == {unescape(each) for each in settings}
+    assert (settings["Activation"], settings["Optimizer"], settings["Learning rate"]) == ("sigmoid", "sgd", "0.1")
 
 
 def test_what_a_reader_writes_and_a_data_set_names_is_plain_text() -> None:
