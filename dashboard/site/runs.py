@@ -31,6 +31,7 @@ CHARTS: dict[str, tuple[Text, int]] = {
     "network": (networks.NETWORK, HEIGHT),
     "flow": (gradients.FLOW, 400),
     "loss": (loss.LOSS, 340),
+    "updates": (gradients.UPDATE_RATIO, 300),
 }
 """Key of a chart of the lab -> its texts and its height in pixels."""
 
@@ -101,7 +102,16 @@ def _performance(history: History) -> Measurement:
     return replace(measured, values={**measured.values, "guess": guess})
 
 
-_DRAWN = {"network": _network, "flow": _flow, "loss": _loss}
+def _updates(play: Playback, history: History, look: Style, record: int) -> Figure:
+    return gradients.update_ratio(play.measure(_update_ratios), look, int(history.step[record]))
+
+
+def _update_ratios(history: History) -> Measurement:
+    """How far each update moves the weights of each layer."""
+    return m.over_time(history, ("update_ratio",))
+
+
+_DRAWN = {"network": _network, "flow": _flow, "loss": _loss, "updates": _updates}
 
 
 def short(values: np.ndarray) -> np.ndarray:
