@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from tests.browser.helpers import DEEP_LINK, wait_idle
 from tests.dashboard.lab import UNFOLDED
@@ -69,6 +69,11 @@ def opened(new_page: OpenAt, app_url: str, address: str, width: int = 1400) -> P
 
 def legends(page: Page) -> list[dict[str, Any]]:
     return page.locator(".nncore-plot-graph").evaluate_all(LEGENDS)
+
+
+@pytest.mark.parametrize("address", PAGES)
+def test_a_page_has_one_main_heading(new_page: OpenAt, app_url: str, address: str) -> None:
+    expect(opened(new_page, app_url, address).get_by_role("heading", level=1)).to_have_count(1)
 
 
 @pytest.mark.parametrize("query", ["", "?large=true"], ids=["usual type", "large type"])
