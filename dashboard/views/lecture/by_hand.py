@@ -69,7 +69,7 @@ def show(look: Style, numbers: Numbers) -> None:
     with st.container(horizontal=True, key="b_situations"):
         for name, (help, *values) in SITUATIONS.items():
             set_up(name, f"b_set_{list(SITUATIONS).index(name)}", situation(*values), help=help)
-    drawing, controls, calculation = st.columns([10, 7, 10], gap="medium")
+    drawing, controls, calculation = st.columns([9, 8, 9], gap="medium")
     with controls:
         followed = st.segmented_control(
             "Follow",
