@@ -15,9 +15,11 @@ test-torch:  ## the same gradients as PyTorch's autograd
 	@.ci/venv .venv-torch requirements-torch.txt
 	.venv-torch/bin/python -m pytest tests/torch
 
-bench:  ## nncore beside PyTorch, JAX and scikit-learn
+bench: .venv-with-tools  ## nncore beside PyTorch, JAX and scikit-learn, how it scales, and the page beside a line of text
 	@.ci/venv .venv-bench requirements-bench.txt
-	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE .venv-bench/bin/python -m benchmarks  # each with the kernel made for this processor
+	.venv/bin/python -m tests.browser.chromium
+	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE .venv/bin/python -m benchmarks.page --out .venv-bench/page.json
+	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE .venv-bench/bin/python -m benchmarks --page .venv-bench/page.json  # each with the kernel made for this processor
 
 soak: .venv-with-tools  ## what a crowd, a closed tab or a kill does, into benchmarks/RELIABILITY.md
 	.venv/bin/python -m benchmarks.reliability

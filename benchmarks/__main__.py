@@ -1,20 +1,25 @@
-"""`python -m benchmarks [T M D D32 L E first cost sweep] [--rounds N]`: measure, print, write RESULTS.md."""
+"""`python -m benchmarks [T M D D32 L E first cost sweep scale] [--rounds N]`: measure, print, write RESULTS.md."""
 
 from __future__ import annotations
 
 import argparse
+import json
+from pathlib import Path
 
-from benchmarks import cost, report, sweeps
+from benchmarks import cost, report, scale, sweeps
 from benchmarks.measure import CONTENDERS, measure, measure_first
 
 
 def main() -> None:
     """Everything by default; RESULTS.md is written only then, so that it always holds one whole run."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    everything = [*CONTENDERS, "cost", "sweep"]
+    everything = [*CONTENDERS, "cost", "sweep", "scale"]
     parser.add_argument("what", nargs="*", metavar="WHAT", help=f"any of {', '.join(everything)}; default: all")
     parser.add_argument("--rounds", type=int, default=3, help="repetitions of each contender (3)")
     parser.add_argument("--fit", action="store_true", help="print the constants of nncore.config.cost that fit best")
+    parser.add_argument(
+        "--page", type=Path, metavar="FILE", help="what `python -m benchmarks.page --out FILE` measured"
+    )
     arguments = parser.parse_args()
     unknown = [name for name in arguments.what if name not in everything]
     if unknown:
@@ -39,8 +44,12 @@ def main() -> None:
         for name, each in sweeps.thousand_runs().items():
             cost_of_them = f"{each.core_seconds:.3g} s of one core, {each.megabytes:.2g} MB of table"
             print(f"1,000 runs like {name}: {cost_of_them}")
+    grown = scale.measure(arguments.rounds) if "scale" in chosen else {}
+    if grown:
+        print("\n".join(report.scale_table(grown)), flush=True)
     if not arguments.what:
-        report.write(measured, costs, swept)
+        waited = json.loads(arguments.page.read_text(encoding="utf-8")) if arguments.page else {}
+        report.write(measured, costs, swept, grown, waited)
         print(f"Written to benchmarks/{report.RESULTS.name}.")
 
 

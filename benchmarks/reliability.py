@@ -115,13 +115,13 @@ IDLE_SECONDS = 2.0
 
 
 @contextmanager
-def server() -> Iterator[tuple[int, psutil.Process]]:
-    """(port, process) of the dashboard."""
+def server(script: Path = ROOT / "dashboard" / "served.py") -> Iterator[tuple[int, psutil.Process]]:
+    """(port, process) of the dashboard, or of another app of Streamlit's."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
     options = [f"--server.port={port}", "--server.headless=true", "--server.fileWatcherType=none"]
-    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "dashboard" / "served.py"), *options]
+    command = [sys.executable, "-m", "streamlit", "run", str(script), *options]
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
         try:

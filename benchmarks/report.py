@@ -14,8 +14,12 @@ from threadpoolctl import threadpool_info
 from benchmarks import sweeps
 from benchmarks.contenders import LABELS
 from benchmarks.measure import Seconds
+from benchmarks.scale import BASE, Grown
 from benchmarks.workloads import WORKLOADS
 from nncore.history.whole_file import write_whole_text
+
+Milliseconds = dict[str, list[float]]
+"""What `benchmarks.page` waited for -> milliseconds of each round; of playback, frames a second."""
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 
@@ -53,6 +57,28 @@ GOALS = (
     Goal("first", "jax_scan", 12.0),
 )
 
+
+@dataclass(frozen=True)
+class PageGoal:
+    """What a reader waits for, and how long at most: times the floor's, or milliseconds where `floor` is empty."""
+
+    about: str
+    waited: str
+    floor: str
+    most: float
+
+
+PAGE_GOALS = (
+    PageGoal("depth slider: headline", "lab depth headline", "floor depth headline", 1.5),
+    PageGoal("depth slider: flow chart", "lab depth flow", "floor depth headline", 2.0),
+    PageGoal("depth slider: the page stands still", "lab depth idle", "floor depth headline", 3.0),
+    PageGoal("step slider: flow chart", "lab step flow", "", 50.0),
+    PageGoal("page opened: network", "lab opened network", "", 1000.0),
+    PageGoal("page opened: all charts", "lab opened charts", "", 2000.0),
+)
+LEAST_FRAMES = 30.0
+"""Frames a second in playback."""
+
 REASONS = {
     "T": (
         "Not broken down in this run. A step is many short calls from Python on arrays of a few "
@@ -84,9 +110,16 @@ def ratio(seconds: Seconds, contender: str, of: str = "nncore") -> tuple[float, 
     return float(np.median(theirs / ours)), float(theirs.min() / ours.min())
 
 
-def write(measured: dict[str, Seconds], costs: list[tuple[str, float]], swept: dict[str, Seconds]) -> None:
+def write(
+    measured: dict[str, Seconds],
+    costs: list[tuple[str, float]],
+    swept: dict[str, Seconds],
+    grown: dict[str, Grown],
+    waited: Milliseconds,
+) -> None:
     """RESULTS.md with what has been measured in this call."""
-    parts = [*_head(), *_table(measured), *_goals(measured), *_costs(costs), *sweeps_table(swept)]
+    parts = [*_head(), *_table(measured), *_goals(measured), *_costs(costs)]
+    parts += [*sweeps_table(swept), *scale_table(grown), *page_table(waited)]
     write_whole_text(RESULTS, "\n".join(parts) + "\n")
 
 
@@ -108,6 +141,58 @@ def sweeps_table(swept: dict[str, Seconds]) -> list[str]:
         cells = (f"{_number(median)} ({_number(fastest)})" for median, fastest in found)
         lines.append(f"| {label} | " + " | ".join(cells) + " |")
     return [*lines, ""]
+
+
+def scale_table(grown: dict[str, Grown]) -> list[str]:
+    """The section on growth: exponents, and where a product becomes dearer."""
+    if not grown:
+        return []
+    lines = [
+        "## Scale",
+        "",
+        f"One setting grows at a time, from {BASE.depth} layers of {BASE.hidden[0]} units on {BASE.n_train} rows, on one BLAS",
+        "thread. Time (of the processor, the fastest round) and the peak of memory grow with the size to these powers, the",
+        "slopes of straight lines through all sizes' logarithms. The last column is the time a product takes at each size,",
+        "beside the size at which it takes least: small sizes pay for calls from Python, large ones for a cache that is left",
+        "and for fresh pages of history.",
+        "",
+        "| what grows | sizes | time | memory | time a product takes |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for name, each in grown.items():
+        sizes = ", ".join(f"{size:,}" for size in each.growth.sizes)
+        dear = ", ".join(f"{value:.2g}" for value in each.per_product)
+        time, memory = each.exponent(each.seconds), each.exponent(each.bytes)
+        lines.append(f"| {name} | {sizes} | {time:.2f} | {memory:.2f} | {dear} |")
+    return [*lines, ""]
+
+
+def page_table(waited: Milliseconds) -> list[str]:
+    """The section on the page: from a key press, or from the request of the page, to what is painted."""
+    if not waited:
+        return []
+    presses, openings = len(waited["lab depth idle"]), len(waited["lab opened charts"])
+    lines = [
+        "## Page",
+        "",
+        f"From a key press ({presses} of each) or the page's request ({openings}) to what is painted, in Chromium with a window of",
+        "1400 × 900 on a server that has been asked before: the median, in milliseconds, and how many times as long as an app of",
+        "one slider and one line of text takes for its line, which took turns with it.",
+        "",
+        "| what is waited for | ms | beside the line of text | goal | |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for goal in PAGE_GOALS:
+        found = float(np.median(waited[goal.waited]))
+        floor = goal.floor or ("floor opened headline" if "opened" in goal.waited else "floor depth headline")
+        beside = found / float(np.median(waited[floor]))
+        share = goal.most / (beside if goal.floor else found)
+        most = f"{goal.most:g}×" if goal.floor else f"{goal.most:g} ms"
+        verdict = "reached" if share >= 1 else f"missed: {1 / share:.2g} times the goal"
+        lines.append(f"| {goal.about} | {found:.0f} | {beside:.1f}× | {most} | {verdict} |")
+    (frames,) = waited["lab frames a second"]
+    verdict = "reached" if frames >= LEAST_FRAMES else f"missed: {100 * frames / LEAST_FRAMES:.0f} % of it"
+    return [*lines, "", f"Playback at its fastest: {frames:.0f} frames a second of {LEAST_FRAMES:g}; {verdict}.", ""]
 
 
 def _head() -> list[str]:

@@ -9,6 +9,7 @@ import pytest
 from benchmarks import report, sweeps
 from benchmarks.contenders import LABELS, prepare
 from benchmarks.measure import CONTENDERS, check_agreement, difference
+from benchmarks.scale import GROWTHS, Grown
 from benchmarks.worker import save, timed
 from benchmarks.workloads import WORKLOADS, Problem, Recording
 from nncore import RunConfig
@@ -83,13 +84,20 @@ def test_results_name_every_contender_and_every_goal_reached_or_missed(
     measured = {name: {who: [1.0, 1.0] for who in CONTENDERS[name]} for name in CONTENDERS}
     measured["M"]["torch_eager"] = [6.0, 7.0]
     swept = {"tiny": {who: [2.0, 2.0] if who == "loop" else [1.0, 1.0] for who in sweeps.LABELS}}
-    report.write(measured, [("a run", 1.25)], swept)
+    grown = {each.name: Grown(each, (1.0,) * len(each.sizes), (100,) * len(each.sizes)) for each in GROWTHS}
+    waited = {goal.waited: [60.0, 40.0, 50.0] for goal in report.PAGE_GOALS}
+    waited |= {"floor depth headline": [25.0], "floor opened headline": [25.0], "lab frames a second": [15.0]}
+    report.write(measured, [("a run", 1.25)], swept, grown, waited)
     text = (tmp_path / "RESULTS.md").read_text(encoding="utf-8")
     assert all(LABELS[who] in text for seconds in measured.values() for who in seconds)
     assert "| M | PyTorch eager with hooks | 6× | 6.5× (6×) | reached |" in text
     assert "| E | nncore, one run after the other | 2× | 1× (1×) | missed: 50 % of it |" in text
     assert "| a run | 1.25 |" in text
     assert "| a plain loop of `run` | 2× (2×) |" in text
+    assert "| steps | 25, 50, 100, 200, 400 | 0.00 | 0.00 | 16, 8, 4, 2, 1 |" in text
+    assert "| depth slider: flow chart | 50 | 2.0× | 2× | reached |" in text
+    assert "| depth slider: headline | 50 | 2.0× | 1.5× | missed: 1.3 times the goal |" in text
+    assert "15 frames a second of 30; missed: 50 % of it." in text
     assert {goal.workload for goal in report.GOALS} == set(report.REASONS)
 
 
@@ -104,3 +112,16 @@ def test_a_sweep_does_what_the_loop_beside_it_does(monkeypatch: pytest.MonkeyPat
     measured = sweeps.measure(1)
     assert {who: len(seconds) for who, seconds in measured["tiny"].items()} == dict.fromkeys(sweeps.LABELS, 1)
     assert sweeps.thousand_runs()["tiny"].core_seconds > 0
+
+
+def test_an_exponent_is_that_of_the_power_that_was_measured() -> None:
+    growth = next(each for each in GROWTHS if each.name == "units a layer")
+    grown = Grown(growth, tuple(3e-6 * size**2 for size in growth.sizes), tuple(size**3 for size in growth.sizes))
+    assert grown.exponent(grown.seconds) == pytest.approx(2)
+    assert grown.exponent(grown.bytes) == pytest.approx(3)
+    assert grown.per_product == pytest.approx([1] * len(growth.sizes))
+
+
+def test_every_growth_trains_at_its_smallest_size() -> None:
+    for growth in GROWTHS:
+        assert growth.work(growth.sizes[0]) is not None

@@ -1,0 +1,156 @@
+"""`python -m benchmarks.page [--rounds N] [--out FILE]`: key press to painted in the real app, beside an app of one line of text.
+
+Both servers and both pages stay open, and take turns within each round. FILE holds what was measured as JSON, for
+`python -m benchmarks --page FILE`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from benchmarks.reliability import server
+from benchmarks.report import Milliseconds, page_table
+from tests.browser import chromium
+from tests.browser.helpers import set_speed, wait_idle, wait_painted
+
+FLOOR = Path(__file__).with_name("page_floor.py")
+SIZE = {"width": 1400, "height": 900}
+CHARTS = ("learned", "flow", "heatmap", "loss", "total")
+"""The lab's charts that are drawn at first sight."""
+
+WATCH = """() => {
+  const now = (name) => requestAnimationFrame(() => setTimeout(() => {  // a task after the frame: it has been painted
+    if (window.bench.from && !(name in window.bench.at)) window.bench.at[name] = performance.now() - window.bench.from;
+  }));
+  const headline = () => document.querySelector(".st-key-headline")?.innerText;
+  const painted = () => document.querySelector("[data-testid=plot-chart_flow]")?.dataset.painted;
+  const state = () => document.querySelector("[data-testid=stApp]").dataset.testScriptState;
+  window.bench = { from: 0, at: {}, has_run: false };
+  addEventListener("keydown", () => {
+    Object.assign(window.bench, { from: performance.now(), at: {}, has_run: false });
+    window.bench.before = { headline: headline(), painted: painted() };
+  }, true);
+  new MutationObserver(() => {
+    const { from, before } = window.bench;
+    if (!from) return;
+    if (headline() !== before.headline) now("headline");
+    if (painted() !== before.painted) now("flow");
+    window.bench.has_run ||= state() === "running";
+    if (window.bench.has_run && state() === "notRunning") now("idle");
+  }).observe(document.body, { subtree: true, childList: true, characterData: true, attributes: true,
+                             attributeFilter: ["data-painted", "data-test-script-state"] });
+}"""
+"""Keeps in `bench.at` how long after the last key press the headline, the flow chart and the end of the run were painted."""
+
+
+def measure(rounds: int) -> Milliseconds:
+    """Everything, the floor and the lab in turns."""
+    found: Milliseconds = {}
+
+    def note(name: str, milliseconds: float) -> None:
+        found.setdefault(name, []).append(milliseconds)
+
+    with server() as (lab_port, _), server(FLOOR) as (floor_port, _), sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium.find(), args=list(chromium.FLAGS))
+        addresses = {"floor": f"http://127.0.0.1:{floor_port}", "lab": f"http://127.0.0.1:{lab_port}"}
+        for address in addresses.values():
+            _opened(browser, address, _settled).close()  # the server has been asked before
+        for _ in range(max(2, rounds // 3)):
+            for name, address in addresses.items():
+                _first(browser, name, address, note)
+        pages = {name: _opened(browser, address, _settled) for name, address in addresses.items()}
+        for page in pages.values():
+            page.evaluate(WATCH)
+        for turn in range(rounds):
+            key = "ArrowRight" if turn % 2 else "ArrowLeft"
+            for name, page in pages.items():
+                _press(page, "depth", key, ("headline", "idle") if name == "floor" else ("headline", "flow", "idle"))
+                for what, milliseconds in page.evaluate("() => window.bench.at").items():
+                    note(f"{name} depth {what}", milliseconds)
+            _press(pages["lab"], "step", "ArrowRight" if turn % 2 else "ArrowLeft", ("flow", "idle"))
+            for what, milliseconds in pages["lab"].evaluate("() => window.bench.at").items():
+                note(f"lab step {what}", milliseconds)
+        note("lab frames a second", _frames(pages["lab"]))
+        browser.close()
+    return found
+
+
+def _settled(page: Page) -> None:
+    """Wait for the page and for what it measures in the background."""
+    page.locator(".st-key-headline").wait_for()
+    wait_idle(page)
+    page.wait_for_timeout(500)
+    page.wait_for_function("() => !document.querySelector('.nncore-look-again')")
+    wait_idle(page)
+
+
+def _opened(browser: Browser, address: str, until: Callable[[Page], None]) -> Page:
+    page = browser.new_context(viewport=SIZE).new_page()
+    page.set_default_timeout(300_000)
+    page.goto(address)
+    until(page)
+    return page
+
+
+def _first(browser: Browser, name: str, address: str, note: Callable[[str, float], None]) -> None:
+    """Milliseconds from the request of the page to its headline, and on the lab to its network and to all its charts."""
+
+    def seen(page: Page) -> None:
+        page.locator(".st-key-headline").wait_for()
+        note(f"{name} opened headline", page.evaluate("() => performance.now()"))
+        if name == "lab":
+            page.locator(".nncore-network").wait_for()
+            note("lab opened network", page.evaluate("() => performance.now()"))
+            for key in CHARTS:
+                wait_painted(page, f"chart_{key}")
+            note("lab opened charts", page.evaluate("() => performance.now()"))
+
+    _opened(browser, address, seen).context.close()
+
+
+def _press(page: Page, slider: str, key: str, awaited: tuple[str, ...]) -> None:
+    """Press a key on a slider of a page that stands still, and wait for what it changes."""
+    _settled(page)
+    page.bring_to_front()
+    page.locator(f".st-key-{slider} [role=slider], .st-key-{slider} input[type=range]").first.focus()
+    page.keyboard.press(key)
+    page.wait_for_function("awaited => awaited.every(name => name in window.bench.at)", arg=list(awaited))
+
+
+def _frames(page: Page) -> float:
+    """Frames that the flow chart draws in a second, from the first to the last of a playback at its fastest."""
+    _settled(page)
+    page.evaluate(
+        """() => { window.drawn = [];
+            const chart = document.querySelector("[data-testid=plot-chart_flow]");
+            new MutationObserver(() => window.drawn.push(performance.now()))
+                .observe(chart, { attributes: true, attributeFilter: ["data-frame"] }); }"""
+    )
+    page.locator(".st-key-chart_flow").scroll_into_view_if_needed()
+    set_speed(page, "8")
+    player = page.get_by_role("group", name="Play the training")
+    player.get_by_role("button", name="Play", exact=True).press("Enter")
+    player.get_by_role("button", name="Pause", exact=True).wait_for()
+    player.get_by_role("button", name="Play", exact=True).wait_for()  # it has come to the last record
+    drawn = page.evaluate("() => window.drawn")
+    return 1000 * (len(drawn) - 1) / (drawn[-1] - drawn[0])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.page", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--out", type=Path)
+    arguments = parser.parse_args()
+    found = measure(arguments.rounds)
+    print("\n".join(page_table(found)))
+    if arguments.out:
+        arguments.out.write_text(json.dumps(found), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
