@@ -393,7 +393,7 @@ def test_strong_colours_are_the_cells_that_are_counted(decades: float, look: sty
     )
     trace = charts.trainability(cells, measured, [], None, look)["data"][0]
     places = (np.clip(trace["z"], trace["zmin"], trace["zmax"]) - trace["zmin"]) / (trace["zmax"] - trace["zmin"])
-    strong = [place for place, colour in trace["colorscale"] if colour in (look.weight, look.delta)]
+    strong = [place for place, colour in trace["colorscale"] if colour in (style.LIGHT.weight, style.LIGHT.delta)]
     expected = (1, 1) if strong else (0, 0)
     if strong:
         expected = int((places < min(strong)).sum()), int((places > max(strong)).sum())
