@@ -13,7 +13,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from dashboard.state.visits import QUIET
 from tests.browser.helpers import wait_idle
 
-UNFINISHED = ".st-key-training, [data-testid=stSkeleton]"
+UNFINISHED = ".st-key-training, .nncore-look-again, [data-testid=stSkeleton]"
 FINISHED = (ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY)
 SMALL = "depth=3&width=4&steps=20&n_samples=40"
 
