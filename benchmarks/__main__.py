@@ -29,6 +29,7 @@ def main() -> None:
             print(f"{name} = {value:.2g}")
         return
     chosen = arguments.what or everything
+    waited = json.loads(arguments.page.read_text(encoding="utf-8")) if arguments.page else {}
     measured = {}
     for name in CONTENDERS:
         if name in chosen:
@@ -48,7 +49,6 @@ def main() -> None:
     if grown:
         print("\n".join(report.scale_table(grown)), flush=True)
     if not arguments.what:
-        waited = json.loads(arguments.page.read_text(encoding="utf-8")) if arguments.page else {}
         report.write(measured, costs, swept, grown, waited)
         print(f"Written to benchmarks/{report.RESULTS.name}.")
 
