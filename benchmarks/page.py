@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from benchmarks.reliability import server
 from benchmarks.report import Milliseconds, page_table
+from nncore.history.whole_file import write_whole_text
 from tests.browser import chromium
 from tests.browser.helpers import set_speed, wait_idle, wait_painted
 
@@ -151,7 +152,7 @@ def main() -> None:
     found = measure(arguments.rounds)
     print("\n".join(page_table(found)))
     if arguments.out:
-        arguments.out.write_text(json.dumps(found), encoding="utf-8")
+        write_whole_text(arguments.out, json.dumps(found))
 
 
 if __name__ == "__main__":
