@@ -29,6 +29,7 @@ from nncore.model.optimizers import (
     step_decay,
     warmup,
 )
+from nncore.numerics.later import loaded_later
 from nncore.training import Step, fit, run, train
 from nncore.training.many_runs import run_many
 
@@ -106,14 +107,11 @@ LATER = {
 """Name -> its module, which training does without; loaded in the same way."""
 
 if not TYPE_CHECKING:  # a type checker would take every name for one of these
+    _name_of_later = loaded_later(__name__, LATER)
 
     def __getattr__(name):
         """A module of MODULES, or a name of LATER."""
-        if name in MODULES:
-            return import_module(f"nncore.{name}")
-        if name in LATER:
-            return getattr(import_module(LATER[name]), name)
-        raise AttributeError(f"module 'nncore' has no attribute {name!r}")
+        return import_module(f"nncore.{name}") if name in MODULES else _name_of_later(name)
 
 
 def __dir__() -> list[str]:

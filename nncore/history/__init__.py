@@ -20,10 +20,10 @@ whose settings say a k times as large record_every, with update_norm; with steps
 whose "history" says so under "part", and `read_csv` refuses it by saying what it is.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from nncore.history.history import Divergence, History, replay
+from nncore.numerics.later import loaded_later
 
 if TYPE_CHECKING:
     from nncore.history.compressed import compressing
@@ -64,29 +64,24 @@ __all__ = [
 ]
 
 LATER = {
-    "CSV_COLUMNS": "csv",
-    "Excerpt": "excerpt",
-    "PartOfHistory": "content",
-    "SPREADSHEET_BYTES": "csv",
-    "SPREADSHEET_ROWS": "csv",
-    "WHOLE": "excerpt",
-    "compressing": "compressed",
-    "csv_size": "csv",
-    "fits_spreadsheet": "csv",
-    "for_spreadsheet": "csv",
-    "numbers_in": "excerpt",
-    "parquet_size": "parquet",
-    "read_csv": "csv",
-    "read_parquet": "parquet",
-    "write_csv": "csv",
-    "write_parquet": "parquet",
+    "CSV_COLUMNS": "nncore.history.csv",
+    "Excerpt": "nncore.history.excerpt",
+    "PartOfHistory": "nncore.history.content",
+    "SPREADSHEET_BYTES": "nncore.history.csv",
+    "SPREADSHEET_ROWS": "nncore.history.csv",
+    "WHOLE": "nncore.history.excerpt",
+    "compressing": "nncore.history.compressed",
+    "csv_size": "nncore.history.csv",
+    "fits_spreadsheet": "nncore.history.csv",
+    "for_spreadsheet": "nncore.history.csv",
+    "numbers_in": "nncore.history.excerpt",
+    "parquet_size": "nncore.history.parquet",
+    "read_csv": "nncore.history.csv",
+    "read_parquet": "nncore.history.parquet",
+    "write_csv": "nncore.history.csv",
+    "write_parquet": "nncore.history.parquet",
 }
-"""Name -> the module of this package that reads or writes files; loaded when it is first asked for."""
+"""Name -> the module that reads or writes files; loaded when it is first asked for."""
 
 if not TYPE_CHECKING:  # a type checker would take every name for one of these
-
-    def __getattr__(name):
-        """A name of LATER."""
-        if name in LATER:
-            return getattr(import_module(f"nncore.history.{LATER[name]}"), name)
-        raise AttributeError(f"module 'nncore.history' has no attribute {name!r}")
+    __getattr__ = loaded_later(__name__, LATER)

@@ -52,11 +52,6 @@ Cancelled = Callable[[], bool]
 """Asked on the way; true ends what goes on with StoppedEarly, a ValueError."""
 
 
-def _never() -> bool:
-    """Nobody ends it."""
-    return False
-
-
 @dataclass(frozen=True, eq=False)
 class Path:
     """A run's way through the plane of its two main directions.
@@ -73,7 +68,7 @@ class Path:
     share: Array
 
 
-def path(history: History, *, cancelled: Cancelled = _never) -> Path:
+def path(history: History, *, cancelled: Cancelled = lambda: False) -> Path:
     """The two directions in which a run moved most: the principal components of its recorded θ.
 
     From at most 200 evenly spread finite records, by the eigenvectors of their Gram matrix (n_records, n_records), in
@@ -123,7 +118,7 @@ def path(history: History, *, cancelled: Cancelled = _never) -> Path:
     return Path(origin, directions, history.step[records], place, share)
 
 
-def plane(history: History, along: Path, *, cancelled: Cancelled = _never) -> Measurement:
+def plane(history: History, along: Path, *, cancelled: Cancelled = lambda: False) -> Measurement:
     """The loss over the plane of a run's path, on the probe rows, penalty excluded. Axes: u, v.
 
     u and v are coordinates along `along.directions` from `along.origin`. The grid is coarser for larger networks,
@@ -180,7 +175,9 @@ def layers_seconds(history: History) -> float:
     return lines * line_points(history, lines) * seconds_per_point(history)
 
 
-def along_layers(history: History, record: int, reach: float = 1.0, *, cancelled: Cancelled = _never) -> Measurement:
+def along_layers(
+    history: History, record: int, reach: float = 1.0, *, cancelled: Cancelled = lambda: False
+) -> Measurement:
     """The loss when one layer alone moves along its own gradient. Axes: layer, distance.
 
     Layer l's θ_l becomes θ_l - distance ‖θ_l‖ g_l / ‖g_l‖: a distance of 1 moves it by its own length, downhill
@@ -209,7 +206,7 @@ def along_layers(history: History, record: int, reach: float = 1.0, *, cancelled
 
 
 def along_parameter(
-    history: History, record: int, index: int, reach: float = 3.0, *, cancelled: Cancelled = _never
+    history: History, record: int, index: int, reach: float = 3.0, *, cancelled: Cancelled = lambda: False
 ) -> Measurement:
     """The loss against the value of one θ, all others held, and the tangent that ∂E/∂θ draws. Axis: theta.
 
@@ -225,7 +222,7 @@ def along_parameter(
     return Measurement(f"loss along theta {index}", {"theta": theta[index] + shift}, {"loss": loss, "tangent": tangent})
 
 
-def after_one_step(history: History, record: int, rates: Array, *, cancelled: Cancelled = _never) -> Measurement:
+def after_one_step(history: History, record: int, rates: Array, *, cancelled: Cancelled = lambda: False) -> Measurement:
     """The loss after a single step θ - α ∂E/∂θ, for every learning rate α. Axis: learning_rate.
 
     On the probe rows, penalty excluded, with plain gradient descent whatever the run's optimizer is. NaN and
@@ -239,7 +236,7 @@ def after_one_step(history: History, record: int, rates: Array, *, cancelled: Ca
 
 
 def loss_at(
-    history: History, origin: Array, directions: Array, coordinates: Array, cancelled: Cancelled = _never
+    history: History, origin: Array, directions: Array, coordinates: Array, cancelled: Cancelled = lambda: False
 ) -> Array:
     """E at θ = origin + coordinates @ directions, on the probe rows in float64: (n_points,).
 
