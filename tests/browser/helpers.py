@@ -4,6 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Locator, Page, WebSocket
+from playwright.sync_api import TimeoutError as NotYet
+
+from tests.patience import until
 
 DEEP_LINK = ("404 (Not Found)",)
 """Opened by its address, a page's script looks for the server below that address first, which Chromium reports."""
@@ -51,6 +54,27 @@ def wait_idle(page: Page) -> None:
         """() => document.querySelector("[data-testid=stApp][data-test-script-state=notRunning]")
             && !document.querySelector("[data-testid=stSkeleton]")"""
     )
+
+
+def choose(field: Locator, option: str, *, typed: str | None = None) -> None:
+    """Take an option from the list of a field, by mouse or after typing what narrows the list down.
+
+    A page that is drawn anew closes a list that is open; then it is opened again, as a reader would.
+    """
+    offered = field.page.get_by_role("option", name=option, exact=True)
+
+    def taken() -> bool:
+        if not offered.is_visible():
+            field.click()
+            if typed is not None:
+                field.fill(typed)
+        try:
+            offered.click(timeout=10_000)
+        except NotYet:
+            return False
+        return True
+
+    until(taken)
 
 
 def show_all(page: Page) -> None:

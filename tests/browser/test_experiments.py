@@ -10,7 +10,7 @@ from dashboard.state.address import experiment_link, link
 from nncore import run
 from nncore.diagnosis import flow
 from nncore.experiments import EXPERIMENTS
-from tests.browser.helpers import chart, wait_idle, wait_painted
+from tests.browser.helpers import chart, choose, wait_idle, wait_painted
 from tests.browser.test_lab import SMALL, line, open_lab, overflow, shown, slider, wait_for_line
 
 ZEROS = EXPERIMENTS["zeros"]
@@ -73,8 +73,7 @@ def test_lesson_made_in_the_dialog_opens_for_a_student_in_a_fresh_browser(new_pa
     dialog.get_by_role("textbox", name="Note").fill("Move the **depth**.")
     for label, choices in (("Controls that remain", ["Depth"]), ("Charts that are shown", ["Gradient flow"])):
         for choice in choices:
-            dialog.get_by_role("combobox", name=label).fill(choice)
-            teacher.get_by_role("option", name=choice, exact=True).click()
+            choose(dialog.get_by_role("combobox", name=label), choice, typed=choice)
         teacher.keyboard.press("Tab")  # closes the list
     code = dialog.get_by_test_id("stCode")
     expect(code).to_contain_text(re.compile("only=depth.*show=flow"))
@@ -111,15 +110,14 @@ def test_lesson_in_parts_is_made_without_code_and_gone_through_with_a_clicker(ne
         wait_idle(teacher)
         dialog.get_by_role("button", name="Add this run as a part").click()
         expect(dialog.get_by_text(re.compile("^Parts "))).to_be_visible()
+        wait_idle(teacher)
         if not ask:
             teacher.keyboard.press("Escape")
-            teacher.locator(".st-key-activation input").click()
-            teacher.get_by_role("option", name="tanh", exact=True).click()
+            choose(teacher.locator(".st-key-activation input"), "tanh")
             teacher.wait_for_url(re.compile("activation=tanh"))
             expect(teacher.get_by_text("Gradients flow").first).to_be_visible()
             wait_idle(teacher)
-    dialog.get_by_role("combobox", name="Charts that are shown").fill("Gradient flow")
-    teacher.get_by_role("option", name="Gradient flow", exact=True).click()
+    choose(dialog.get_by_role("combobox", name="Charts that are shown"), "Gradient flow", typed="Gradient flow")
     teacher.keyboard.press("Tab")
     dialog.get_by_role("textbox", name="Title").fill("One change")
     teacher.keyboard.press("Tab")
@@ -132,7 +130,7 @@ def test_lesson_in_parts_is_made_without_code_and_gone_through_with_a_clicker(ne
     wait_painted(hall, "chart_flow")
     expect(hall.get_by_text("It vanishes.")).to_be_visible()
     hall.keyboard.press("PageDown")
-    expect(hall.get_by_text("And with tanh?")).to_be_visible()
+    expect(hall.get_by_test_id("stRadio").get_by_text("And with tanh?")).to_be_visible()
     hall.get_by_text("it flows", exact=True).click()
     hall.keyboard.press("PageDown")
     expect(hall.get_by_text("As you predicted")).to_be_visible()

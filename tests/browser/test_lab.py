@@ -12,7 +12,7 @@ from dashboard.state.address import FIRST_SIGHT, link
 from nncore import History, RunConfig, run
 from nncore import measures as m
 from nncore.diagnosis import flow
-from tests.browser.helpers import chart, figure_data, wait_idle, wait_painted
+from tests.browser.helpers import chart, choose, figure_data, wait_idle, wait_painted
 from tests.dashboard.lab import UNFOLDED
 
 SMALL = FIRST_SIGHT.replace(hidden=(6,) * 6, steps=40, n_samples=60)
@@ -249,8 +249,7 @@ def test_hostile_link_opens_the_page_without_a_traceback(page: Page, app_url: st
 
 def test_sidebar_control_changes_run_and_url(page: Page, app_url: str) -> None:
     shown(page, app_url)
-    page.get_by_role("combobox", name="Activation", exact=True).click()
-    page.get_by_role("option", name="tanh", exact=True).click()
+    choose(page.get_by_role("combobox", name="Activation", exact=True), "tanh")
     expect(page.get_by_text("Gradients flow")).to_be_visible()
     page.wait_for_url(re.compile("activation=tanh"))
     before = flow(run(SMALL), 40).delta

@@ -8,22 +8,19 @@ from dashboard.state.session import EXPERIMENT
 from dashboard.views.lab.questions import LAB, QUESTIONS
 from dashboard.words.sentences import unbroken
 from nncore.experiments import EXPERIMENTS
-from tests.browser.helpers import DEEP_LINK, wait_idle, wait_painted
+from tests.browser.helpers import DEEP_LINK, choose, wait_idle, wait_painted
 from tests.browser.test_lab import SMALL, overflow, shown
 
 
-def choose(page: Page, text: str) -> None:
+def find(page: Page, question: str) -> None:
     """Find a question by typing it, and take it."""
-    box = page.locator(".st-key-question input")
-    box.click()
-    box.fill(text)
-    page.get_by_role("option", name=text, exact=True).click()
+    choose(page.locator(".st-key-question input"), question, typed=question)
 
 
 def test_every_question_leads_to_what_answers_it(page: Page, app_url: str) -> None:
     shown(page, app_url, SMALL)
     for question in QUESTIONS:
-        choose(page, question.text)
+        find(page, question.text)
         answer = page.locator(".st-key-answer", has_text=unbroken(question.answer))  # not that of the question before
         answered = page.locator(".st-key-experiment", has_text=unbroken(question.answer))
         expect(answer.or_(answered).first).to_be_visible()

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.helpers import DEEP_LINK, chart, figure_data, wait_idle, wait_painted
+from tests.browser.helpers import DEEP_LINK, chart, choose, figure_data, wait_idle, wait_painted
 
 CSV = b"x;side;y\n" + b"".join(
     b"%d,5;%s;%d,25\n" % (n % 9 - 4, b"left" if n % 9 < 4 else b"right", 3 * (n % 9)) for n in range(45)
@@ -38,8 +38,7 @@ def test_file_is_chosen_from_and_trained_on_and_its_link_says_nothing(page: Page
     page.locator("input[type=file]").wait_for(state="attached")
     choose_file(page)
     wait_painted(page, "chart_target")
-    page.get_by_role("combobox", name=re.compile("Target")).click()
-    page.get_by_role("option", name="side").click()
+    choose(page.get_by_role("combobox", name=re.compile("Target")), "side")
     page.get_by_text("Always answering the largest class is right in 56 % of the rows").wait_for()
     page.get_by_role("button", name="Train on it in the lab").click()
     wait_painted(page, "chart_loss")

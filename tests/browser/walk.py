@@ -11,7 +11,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from dashboard.state.visits import QUIET
-from tests.browser.helpers import wait_idle
+from tests.browser.helpers import choose, wait_idle
 
 UNFINISHED = ".st-key-training, .nncore-look-again, [data-testid=stSkeleton]"
 FINISHED = (ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY)
@@ -76,16 +76,14 @@ def _slider(key: str) -> Callable[[Page, random.Random], bool]:
 
 
 def _select(key: str, *options: str) -> Callable[[Page, random.Random], bool]:
-    def choose(page: Page, rng: random.Random) -> bool:
+    def take(page: Page, rng: random.Random) -> bool:
         field = page.locator(f".st-key-{key} input[role=combobox]")
         if not field.count():
             return False
-        field.click()
-        others = [option for option in options if option != field.input_value()]
-        page.get_by_role("option", name=rng.choice(others), exact=True).click()
+        choose(field, rng.choice([option for option in options if option != field.input_value()]))
         return True
 
-    return choose
+    return take
 
 
 def _number(key: str, values: range) -> Callable[[Page, random.Random], bool]:
