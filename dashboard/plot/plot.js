@@ -15,6 +15,9 @@ function address(path) {
   return new URL(path, new URL(script ? script.src.replace(/static\/js\/.*$/, "") : ".", document.baseURI)).href;
 }
 
+// What is drawn without the library is drawn first: reading it keeps the browser busy for a third of a second.
+const whenAtRest = (action) => (window.requestIdleCallback ? requestIdleCallback(action, { timeout: 1000 }) : setTimeout(action));
+
 // The library is loaded once for all charts of the page; a failed load is tried again by the next chart.
 function library(path) {
   const url = address(path);
@@ -27,7 +30,7 @@ function library(path) {
       script.remove();
       reject(new Error(`the chart library did not load from ${url}; reload the page to try again`));
     };
-    document.head.append(script);
+    whenAtRest(() => document.head.append(script));
   });
   return window.nncorePlotly;
 }
@@ -131,6 +134,10 @@ function keepZoom(graph, layout) {
 // While Streamlit lays a row of columns out, a chart may be a sliver: it is drawn when it has got its width.
 const hasRoom = (chart) => chart.root.clientWidth >= LEAST_WIDTH;
 
+// Between two charts that the server has sent at once the browser shows the first of them, and hears its reader.
+let turns = Promise.resolve();
+const turn = () => (turns = turns.then(() => new Promise((resolve) => setTimeout(resolve))));
+
 // The newest data wins: what arrives while a picture is being drawn replaces what has been waiting.
 function paint(chart) {
   if (chart.next && !chart.busy && hasRoom(chart)) chart.painting = paintAll(chart);
@@ -145,6 +152,7 @@ async function paintAll(chart) {
     chart.next = null;
     try {
       const Plotly = await library(data.library);
+      if (!window.nncorePlaying) await turn();
       if (!root.isConnected) break;
       if (!hasRoom(chart)) {
         chart.next ??= data;
