@@ -32,13 +32,19 @@ def install_library(folder: Path = STATIC) -> str | None:
     return target.name
 
 
+def static_path() -> str | None:
+    """Where Streamlit serves the library as a file, relative to the app's root; None where it cannot."""
+    name = install_library() if st.get_option("server.enableStaticServing") else None
+    return f"app/static/{name}" if name else None
+
+
 def library_path() -> str:
     """Where the browser finds the library, relative to the app's root.
 
     Where static serving is off or the app's folder is read-only, Streamlit serves the file from memory
     instead, which costs a hash of its 4.8 MB on every rerun.
     """
-    if st.get_option("server.enableStaticServing") and (name := install_library()):
-        return f"app/static/{name}"
+    if path := static_path():
+        return path
     url = get_instance().media_file_mgr.add(str(SOURCE), "text/javascript", "nncore-plotly")
     return url.lstrip("/")

@@ -28,6 +28,16 @@ def test_pages_are_drawn_under_the_policy(served_url: str, new_page: Callable[..
     assert answer.headers["content-security-policy"] == HEADERS["content-security-policy"]
 
 
+def test_the_library_is_asked_for_with_the_page_and_only_once(served_url: str, new_page: Callable[..., Page]) -> None:
+    page = new_page()
+    page.goto(served_url)
+    wait_painted(page, "chart_flow")
+    asked = page.evaluate(
+        "() => performance.getEntriesByType('resource').filter(({ name }) => name.includes('plotly'))"
+    )
+    assert [entry["initiatorType"] for entry in asked] == ["link"]
+
+
 def test_another_name_opens_no_session_and_metrics_are_hidden(served_url: str) -> None:
     with pytest.raises(urllib.error.HTTPError, match="404"):
         urllib.request.urlopen(f"{served_url}/_stcore/metrics")
