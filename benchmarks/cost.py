@@ -17,7 +17,7 @@ from nncore.diagnosis.hessian import curvature, curvature_seconds
 from nncore.diagnosis.trials import trial
 from nncore.history.untrusted import read_history, reading_seconds
 from nncore.measures import landscape, units
-from nncore.measures.layers import SUMMARY_PASSES
+from nncore.measures.passes import seconds_per_record
 from nncore.measures.spread import affordable
 from nncore.numerics.blas import blas_threads
 from nncore.seeds import SeedRuns, run_seeds
@@ -81,11 +81,16 @@ def _measurements() -> Work:
     found: Work = {}
     for name, config in LOOKED_AT.items():
         history = run(config)
-        records = affordable(history)
-        per_pass = cost.pass_seconds(config)
+        records = affordable(history, "performance")
         found |= {
-            f"performance, {name}": (len(records) * per_pass, partial(measures.performance, history)),
-            f"summary, {name}": (SUMMARY_PASSES * len(history) * per_pass, partial(measures.summary, history)),
+            f"performance, {name}": (
+                len(records) * seconds_per_record(history, "performance"),
+                partial(measures.performance, history),
+            ),
+            f"summary, {name}": (
+                len(history) * seconds_per_record(history, "summary"),
+                partial(measures.summary, history),
+            ),
             f"sharpness at 2 steps, {name}": (
                 curvature_seconds(config, 2),
                 partial(curvature, history, [0, len(history) - 1]),

@@ -17,7 +17,7 @@ SECONDS_PER_BYTE = 6e-10
 estimate beside the same runs."""
 
 
-SECONDS_PER_DRAW = 1.4e-8
+SECONDS_PER_DRAW = 1e-8
 SECONDS_PER_STREAM = 3e-5
 SECONDS_PER_MATRIX = 7e-5
 SECONDS_PER_ROTATION = 1.2e-10
@@ -78,12 +78,21 @@ def initialization_seconds(config: RunConfig) -> float:
     return seconds
 
 
-def pass_seconds(config: RunConfig) -> float:
-    """Time of what is measured on all rows, training and test, at one record: about that of a step on them."""
-    fans = config.layout().fans
-    elements = config.n_samples * sum(fan_out for _, fan_out in fans)
-    products = config.n_samples * sum(fan_in * fan_out for fan_in, fan_out in fans)
-    return SECONDS_PER_LAYER * len(fans) + SECONDS_PER_ELEMENT * elements + 3 * SECONDS_PER_PRODUCT * products
+def pass_seconds(
+    config: RunConfig, forward: int = 1, backward: int = 1, rows: int | None = None, at_once: int = 1
+) -> float:
+    """Time of so many ways of these rows forward and back at one record; all rows, training and test, unless said otherwise.
+
+    One of each is about a training step on these rows, of which the way forward is a third. `at_once`: records that go
+    together, and share what a layer costs however small it is.
+    """
+    fans, rows = config.layout().fans, config.n_samples if rows is None else rows
+    elements = rows * sum(fan_out for _, fan_out in fans)
+    products = rows * sum(fan_in * fan_out for fan_in, fan_out in fans)
+    a_third = (
+        SECONDS_PER_LAYER * len(fans) / at_once + SECONDS_PER_ELEMENT * elements
+    ) / 3 + SECONDS_PER_PRODUCT * products
+    return (forward + 2 * backward) * a_third
 
 
 def units_seconds(config: RunConfig) -> float:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nncore.config.cost import SECONDS_PER_BYTE, SECONDS_PER_PRODUCT, pass_seconds
+from nncore.config.cost import SECONDS_PER_BYTE, SECONDS_PER_PRODUCT
 from nncore.history.history import BLOCK_BYTES, History, block_length, replay
 from nncore.measures.measurement import Measurement
+from nncore.measures.passes import seconds_per_record
 from nncore.model.initializers import StoppedEarly
 from nncore.model.layout import Array
 from nncore.numerics.blas import blas_threads
@@ -159,9 +160,8 @@ def line_points(history: History, n_lines: int) -> int:
 
 
 def seconds_per_point(history: History) -> float:
-    """About what the loss at one θ costs: a third of a pass over all rows, on the probe rows, and the θ itself."""
-    forward = pass_seconds(history.config) / 3 * len(history.probe_x) / history.config.n_samples
-    return forward + SECONDS_PER_PARAMETER * history.layout.n_params
+    """About what the loss at one θ costs: the probe rows' way forward, and the θ itself."""
+    return seconds_per_record(history, "loss_at") + SECONDS_PER_PARAMETER * history.layout.n_params
 
 
 def _odd(points: float, least: int, most: int) -> int:

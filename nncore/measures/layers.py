@@ -17,9 +17,6 @@ from nncore.measures.spread import OVER_TIME, affordable, caveats
 from nncore.numerics.blas import blas_threads
 from nncore.numerics.choices import choose
 
-SUMMARY_PASSES = 1.5
-"""Passes over all rows that a record of `summary` costs, scores and quantities together."""
-
 
 def per_layer(history: History, names: str | Iterable[str], records: np.ndarray | None = None) -> Measurement:
     """The named quantities for every layer and record, from one replay. Axes: step, layer (1 ... L).
@@ -71,7 +68,7 @@ def summary(history: History, seconds: float = math.inf) -> Measurement:
     So it does where all of them would take longer than these estimated seconds.
     """
     n_layers = history.layout.n_layers
-    records = affordable(history, (SPREADSHEET_ROWS - 1) // n_layers, seconds / SUMMARY_PASSES)
+    records = affordable(history, "summary", (SPREADSHEET_ROWS - 1) // n_layers, seconds)
     layers = per_layer(history, LAYER_QUANTITIES, records)
     scores = performance(history, records)
     columns = {"loss": ("step", history.loss[records])}

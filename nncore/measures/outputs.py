@@ -30,7 +30,7 @@ def performance(history: History, records: np.ndarray | None = None) -> Measurem
     without penalty. NaN where there are no test rows or no classes. Evenly spread records unless some are given, as many
     as `nncore.measures.spread.affordable` says.
     """
-    records = affordable(history) if records is None else np.asarray(records)
+    records = affordable(history, "performance") if records is None else np.asarray(records)
     config, loss = history.config, history.config.loss_function()
     data = config.data()
     train = (data.x_train.astype(config.dtype), config.targets(data.y_train))

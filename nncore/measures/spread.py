@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import numpy as np
 
-from nncore.config.cost import pass_seconds
 from nncore.history.history import History
+from nncore.measures.passes import seconds_per_record
 
 OVER_TIME = 200
 """Records that a chart over time uses at most, spread evenly over the run."""
 
 
-SECONDS = 3.0
+SECONDS = 1.0
 """Estimated time that a chart over time may take where it needs all rows at every record."""
 
-FEWEST, LONGEST_SECONDS = 20, 10.0
-"""Records that it has even where they take longer, up to so long; two where one pass takes that."""
+FEWEST, LONGEST_SECONDS = 20, 3.5
+"""Records that it has even where they take longer, up to so long; two where one record takes that."""
 
 
-def affordable(history: History, at_most: int = OVER_TIME, seconds: float = SECONDS) -> np.ndarray:
-    """Evenly spread records, so many that a pass over all rows at each takes about these seconds, and more up to FEWEST."""
-    each = pass_seconds(history.config)
+def affordable(history: History, measure: str, at_most: int = OVER_TIME, seconds: float = SECONDS) -> np.ndarray:
+    """Evenly spread records, so many that a measure of `nncore.measures.passes` takes about these seconds, and more up to FEWEST."""
+    each = seconds_per_record(history, measure)
     fewest = min(FEWEST, max(int(LONGEST_SECONDS / each), 2))
     return history.even_records(min(max(int(min(seconds / each, at_most)), fewest), at_most))
 

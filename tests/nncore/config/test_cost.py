@@ -6,11 +6,12 @@ import time
 import pytest
 
 from nncore import MLP, RunConfig, run, run_many
-from nncore.config.cost import Cost, check_budget, estimate, initialization_seconds, pass_seconds
+from nncore.config.cost import Cost, check_budget, estimate, initialization_seconds
 from nncore.diagnosis import remedy
 from nncore.diagnosis.candidates import Candidate
 from nncore.diagnosis.trials import TRIAL_SECONDS
 from nncore.measures import performance, summary
+from nncore.measures.passes import seconds_per_record
 from nncore.measures.spread import SECONDS
 from nncore.model.initializers import StoppedEarly
 from nncore.seeds import SeedRuns, run_seeds
@@ -171,5 +172,5 @@ def test_a_measurement_on_many_rows_takes_fewer_records() -> None:
     many = run(RunConfig(hidden=(64,) * 3, n_samples=20_000, steps=300, batch_size=4, record_every=2))
     assert len(performance(few).axes["step"]) == 200
     steps = performance(many).axes["step"]
-    assert len(steps) * pass_seconds(many.config) < 2 * SECONDS and steps[-1] == 300
+    assert len(steps) * seconds_per_record(many, "performance") < 2 * SECONDS and steps[-1] == 300
     assert len(summary(many, seconds=0.1).axes["step"]) < len(many)

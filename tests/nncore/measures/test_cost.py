@@ -32,6 +32,6 @@ def test_pictures_and_theory_of_the_largest_runs_take_seconds(config: RunConfig)
 
 def test_a_chart_over_time_has_fewer_records_where_a_single_one_takes_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     history = run(RunConfig(hidden=(4,), n_samples=40, steps=60))
-    for each, count in ((1e-9, len(history)), (0.2, FEWEST), (1.0, int(LONGEST_SECONDS)), (60.0, 2)):
-        monkeypatch.setattr(spread, "pass_seconds", lambda config, each=each: each)
-        assert len(affordable(history)) == count
+    for each, count in ((1e-9, len(history)), (0.1, FEWEST), (1.0, int(LONGEST_SECONDS)), (60.0, 2)):
+        monkeypatch.setattr(spread, "seconds_per_record", lambda history, measure, each=each: each)
+        assert len(affordable(history, "performance")) == count
