@@ -1,5 +1,9 @@
 """Multilayer perceptrons trained by hand-written back propagation, with every theta and gradient kept."""
 
+from nncore.display import interrupted_import as _interrupted_import  # noqa: F401  before all that takes a while
+
+# isort: split
+
 from importlib import import_module
 from typing import TYPE_CHECKING
 

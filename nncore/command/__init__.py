@@ -13,11 +13,12 @@ from functools import cache
 from nncore import __version__
 from nncore.command.dashboard import add_dashboard, dashboard_command
 from nncore.command.export import add_export, export_command
-from nncore.command.run import FINE, INTERRUPTED, REFUSED, add_diagnose, add_run, diagnose_command, run_command
+from nncore.command.run import FINE, REFUSED, add_diagnose, add_run, diagnose_command, run_command
 from nncore.command.site import add_site, site_command
 from nncore.command.speech import Parser, plainly, tell
 from nncore.command.sweep import add_sweep, sweep_command
 from nncore.config.own import run_file, run_file_of_environment
+from nncore.display.interrupted_import import INTERRUPTED, as_usual
 
 CODES = """exit codes:
   0    done
@@ -90,11 +91,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Raises SystemExit with the code where the arguments cannot be read, or ask for help alone.
     """
-    _hold_the_standard_streams()
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # δ on a terminal that knows ASCII alone
     who = "nncore"
     try:
+        as_usual()
+        _hold_the_standard_streams()
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")  # δ on a terminal that knows ASCII alone
         try:
             _register_own(arguments)
             read = parser().parse_args(arguments)

@@ -28,6 +28,7 @@ from nncore.command.speech import tell
 from nncore.config.cost import check_budget
 from nncore.config.without_effect import in_a_sentence
 from nncore.diagnosis import Verdict, flow, verdict
+from nncore.display.interrupted_import import INTERRUPTED
 from nncore.display.progress import Interrupt, bar
 from nncore.history.history import History
 from nncore.measures import constant_loss
@@ -36,7 +37,7 @@ from nncore.training import run
 MOST_STEPS = 1_000_000_000
 """Steps beyond any run's end."""
 
-FINE, FOUND, REFUSED, INTERRUPTED = 0, 1, 2, 130
+FINE, FOUND, REFUSED = 0, 1, 2
 
 
 def add_run(parser: argparse.ArgumentParser) -> None:

@@ -11,10 +11,11 @@ import numpy as np
 
 from nncore.command.arguments import add_settings, add_table, grid_from, read_file, read_toml, table_notes, whole
 from nncore.command.export import write_file
-from nncore.command.run import FINE, FOUND, INTERRUPTED, MOST_STEPS, add_limits, add_manners, bytes_allowed, print_json
+from nncore.command.run import FINE, FOUND, MOST_STEPS, add_limits, add_manners, bytes_allowed, print_json
 from nncore.command.speech import tell
 from nncore.config.run_config import RunConfig
 from nncore.config.without_effect import without_effect
+from nncore.display.interrupted_import import INTERRUPTED
 from nncore.display.progress import Interrupt, bar
 from nncore.measures import LAYER_QUANTITIES
 from nncore.numerics.spacing import evenly_spaced
