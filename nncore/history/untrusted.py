@@ -29,7 +29,7 @@ _HEAD = 10_000
 
 def reading_seconds(size: int, is_parquet: bool) -> float:
     """What reading a history of so many bytes, decompressed, takes, to a factor of about three."""
-    return size * (7e-9 if is_parquet else 3e-9)
+    return 2e-3 + size * (2e-9 if is_parquet else 3e-9)
 
 
 def read_history(source: IO[bytes], memory_budget: int | None = None) -> History:

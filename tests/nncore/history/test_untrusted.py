@@ -18,7 +18,7 @@ from nncore import Fork, History, RunConfig, ScaleLayer, read_table, run
 from nncore import measures as m
 from nncore.data.table import TableNotHere
 from nncore.history import untrusted
-from nncore.history.untrusted import read_history
+from nncore.history.untrusted import read_history, reading_seconds
 from tests.nncore.history.test_files import assert_identical
 
 SMALL = RunConfig(hidden=(3, 2), steps=5, n_samples=12, probe_size=4)
@@ -304,3 +304,9 @@ def test_any_edit_of_a_history_is_a_history_or_a_sentence(contents, kind: str, e
 @settings(max_examples=150)
 def test_any_setting_is_a_history_or_a_sentence(contents, key: str, value: object) -> None:
     read_or_refused(hostile(contents["csv"], lambda facts: facts.update({key: value})))
+
+
+@pytest.mark.parametrize("is_parquet", [True, False])
+def test_the_estimate_of_reading_has_a_part_for_any_file_and_one_for_its_bytes(is_parquet: bool) -> None:
+    none, some, more = (reading_seconds(size, is_parquet) for size in (0, 10**6, 2 * 10**6))
+    assert none > 0 and more - some == pytest.approx(some - none)
