@@ -15,6 +15,7 @@ from dashboard.state.session import session
 from dashboard.words.markup import escape
 from dashboard.words.numbers import number
 from nncore import Measurement, RunConfig, read_table
+from nncore.data.read_csv import MAX_BYTES
 from nncore.data.table import Column, Table, TableChoice, TableNotHere, labels, look_in
 from nncore.measures.measurement import inert
 
@@ -33,6 +34,14 @@ HEADERS = {"recognise": None, "names": True, "values": False}
 """What may be said about a file's first line."""
 
 FILE_TYPES = ["csv", "tsv", "txt", "dat", "data", "tab"]
+
+
+def largest_mb() -> int:
+    """Megabytes of a file that a reader may upload: as many as are read, or the server's own limit where that is smaller.
+
+    The browser refuses a larger one before it is sent, in a sentence, and what was chosen before stays.
+    """
+    return max(min(MAX_BYTES // 2**20, int(st.get_option("server.maxUploadSize"))), 1)
 
 
 def keep(table: Table, name: str) -> None:
@@ -94,7 +103,7 @@ OF_A_LINK = (
 def ask_again(missing: TableNotHere, why: str = OF_A_LINK) -> None:
     """Say that the table of a run is not here, and take its file."""
     st.warning(why, icon=":material/lock:")
-    file = st.file_uploader("The CSV file of this run", FILE_TYPES, key="table_again")
+    file = st.file_uploader("The CSV file of this run", FILE_TYPES, key="table_again", max_upload_size=largest_mb())
     codes = st.text_input(
         "Cells that hold no value",
         key="missing_again",

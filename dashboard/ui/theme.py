@@ -86,7 +86,13 @@ def add_css() -> None:
         f"{group} {{ border: 0; background: none; }} {group} > summary {{ padding-left: 0; font-size: 1.125rem; background: none; }}"
         f"{group} > [data-testid=stExpanderDetails] {{ padding: 0.25rem 0 0; border: 0; }}"
     )
+    chip = "[data-testid=stFileChip][aria-invalid=true]"
+    refused = (  # why a file was not taken, which Streamlit says to those who hover or have it read out
+        f"{chip} {{ height: auto; max-width: none; flex-wrap: wrap; }}"
+        f"{chip} > [role=alert] {{ position: static; width: auto; height: auto; margin: 0; clip: auto; clip-path: none;"
+        " overflow: visible; white-space: normal; font-size: 0.875rem; }"
+    )
     buttons = f"{filled} {{ color: {DARK.background}; }}" if current().dark else ""
     st.html(
-        f"<style>{margins} {switch} {sidebar} {bar} {numbers} {captions} {edge} {links} {status} {groups} {phone} {size} {buttons}</style>"
+        f"<style>{margins} {switch} {sidebar} {bar} {numbers} {captions} {edge} {links} {status} {groups} {refused} {phone} {size} {buttons}</style>"
     )

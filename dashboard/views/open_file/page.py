@@ -11,7 +11,6 @@ from dashboard.state import opened_files, uploads
 from dashboard.words.markup import escape
 from dashboard.words.numbers import megabytes
 from nncore import History, RunConfig
-from nncore.data.read_csv import MAX_BYTES
 from nncore.data.table import TableNotHere
 
 OF_A_FILE = (
@@ -25,9 +24,9 @@ def upload() -> None:
     file = st.file_uploader(
         "A history, Parquet or CSV, compressed or not",
         key="history_file",
-        max_upload_size=MAX_BYTES // 2**20,
+        max_upload_size=uploads.largest_mb(),
         help="What “Take away” in the lab saved, or `to_csv` and `to_parquet` of nncore: all recorded steps, or every k-th. "
-        f"It is recognised by its content. At most {MAX_BYTES / 2**20:.0f} MB, and {limits.bytes_allowed() / 2**20:,.0f} MB once read.",
+        f"It is recognised by its content. At most {uploads.largest_mb()} MB, and {limits.bytes_allowed() / 2**20:,.0f} MB once read.",
     )
     if file is None:
         st.markdown("No file yet? *Take away*, at the end of the lab, saves the run that is open there.")

@@ -16,12 +16,9 @@ from dashboard.ui import card, theme
 from dashboard.views.your_data import canvas, charts
 from dashboard.words.markup import escape
 from nncore import read_table
-from nncore.data.read_csv import MAX_BYTES
 from nncore.data.table import MAX_CLASSES, Table, TableChoice
 
 SHOWN, PART = "table_shown", "own"
-
-LARGEST = f"{MAX_BYTES / 2**20:.0f} MB"
 
 
 # A file -----------------------------------------------------------------------------------------------------
@@ -34,7 +31,8 @@ def upload(look: Style) -> None:
         "A CSV file",
         uploads.FILE_TYPES,
         key="table_file",
-        help=f"Text with a column for each quantity and a row for each case, at most {LARGEST}. Comma, semicolon, tab, "
+        max_upload_size=uploads.largest_mb(),
+        help=f"Text with a column for each quantity and a row for each case, at most {uploads.largest_mb()} MB. Comma, semicolon, tab, "
         "| or blanks between columns, UTF-8, UTF-16 or Latin-1, decimal point or comma, thousands marks, units, percent and "
         "currency signs, comment lines on top: all recognised.",
     )
