@@ -107,8 +107,10 @@ class StreamWriter:
             self.abandon()
 
     def abandon(self) -> None:
-        """Close the file as it stands."""
+        """Close the file as it stands; one that has no whole header holds no recording, and goes."""
         self._file.close()
+        if self._written is None:
+            self.path.unlink(missing_ok=True)
 
     def _open_stream(self, header: Header) -> None:
         opening = schema().with_metadata({"nncore": header.to_json()}).serialize().to_pybytes()

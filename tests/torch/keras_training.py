@@ -1,7 +1,9 @@
 """A small training of Keras that is recorded or not; as a program, what both trained and recorded with the JAX back end."""
 
+import errno
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -53,6 +55,23 @@ def main(path: str) -> None:
     np.save(Path(path).with_suffix(".npy"), np.array(losses))
 
 
+def on_a_full_disk(path: str) -> None:
+    """The same where not even the file's header can be written; what was warned of, a line each."""
+    from nncore.recorders.keras import recorder
+    from nncore.recorders.stream import StreamWriter
+
+    def full(self: StreamWriter, content: bytes) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    _, _, alone, _ = train(lambda x, y: [])
+    StreamWriter._write = full  # type: ignore[method-assign]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        _, _, found, _ = train(lambda x, y: [recorder(path=path)])
+    assert all((mine == theirs).all() for mine, theirs in zip(found, alone, strict=True))
+    print(*(each.message for each in caught if "recording" in str(each.message)), sep="\n")
+
+
 if __name__ == "__main__":
     os.environ["KERAS_BACKEND"] = "jax"
-    main(sys.argv[1])
+    {"main": main, "on_a_full_disk": on_a_full_disk}[sys.argv[2]](sys.argv[1])

@@ -17,6 +17,7 @@ import torch
 from nncore.diagnosis import recorded_verdict
 from nncore.recorders import Recorded
 from nncore.recorders.keras import recorder
+from tests.patience import PATIENCE
 from tests.torch.keras_training import train
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
@@ -77,12 +78,23 @@ def test_where_keras_clips_the_gradient_as_used_is_blank_and_that_is_said(tmp_pa
     assert any("clips" in caveat for caveat in recorded.caveats)
 
 
+def with_jax(path: Path, program: str) -> str:
+    """What a function of tests.torch.keras_training prints under the JAX back end."""
+    command = [sys.executable, "-m", "tests.torch.keras_training", str(path), program]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_with_jax_a_disk_that_is_full_at_the_beginning_is_one_warning(tmp_path: Path) -> None:
+    said = with_jax(tmp_path / "run.arrows", "on_a_full_disk").splitlines()
+    assert len(said) == 1 and said[0].endswith("training goes on: OSError: [Errno 28] No space left on device")
+    assert not list(tmp_path.iterdir())
+
+
 def test_with_jax_the_same_bits_are_trained_and_weights_updates_and_probe_gradients_recorded(tmp_path: Path) -> None:
     path = tmp_path / "run.arrows"
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.torch.keras_training", str(path)], capture_output=True, text=True, timeout=300
-    )
-    assert done.returncode == 0, done.stderr
+    with_jax(path, "main")
     recorded, losses = Recorded.open(path), np.load(path.with_suffix(".npy"))
     assert recorded.finished and recorded.steps.tolist() == list(range(0, 12, 2))
     assert [recorded.modules[place].name for place in recorded.called] == ["conv", "norm", "dense", "inner.last"]

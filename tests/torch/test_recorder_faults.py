@@ -1,5 +1,6 @@
 """What goes wrong around a recording: refusals in a sentence, a killed process, a full disk, errors, several recorders."""
 
+import errno
 import os
 import pickle
 import subprocess
@@ -229,6 +230,46 @@ def test_a_full_disk_is_one_warning_and_training_goes_on(tmp_path: Path) -> None
     assert warning.startswith("1 recording to ") and "training goes on: OSError" in warning and same == "True"
     recorded = Recorded.open(path)
     assert 0 < len(recorded.steps) < 40 and not recorded.finished and np.isfinite(recorded.loss).all()
+
+
+@pytest.mark.parametrize("written", [0, 1, 4, "end", "Parquet"], ids=lambda each: f"after {each}")
+def test_wherever_the_disk_is_full_training_ends_as_without_a_recorder(
+    written: int | str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from nncore.recorders import recorded, stream
+
+    model, optimizer = made()
+    alone = trained(None, model, optimizer)
+    model, optimizer = made()
+    own, count, path = stream.StreamWriter._write, 0, tmp_path / "run.arrows"
+
+    def full(*ignored: Any) -> Any:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def write(self: stream.StreamWriter, content: bytes) -> None:
+        nonlocal count
+        if count == written or (written == "end" and content == stream.END):
+            own(self, content[: len(content) // 2])
+            full()
+        count += 1
+        own(self, content)
+
+    monkeypatch.setattr(stream, "LATEST", 0.0)
+    monkeypatch.setattr(stream.StreamWriter, "_write", write)
+    if written == "Parquet":
+        monkeypatch.setattr(recorded, "_parquet_writer", full)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with record(model, optimizer, every=1, path=path) as recorder:
+            found = trained(recorder, model, optimizer)
+    assert all(torch.equal(mine, theirs) for mine, theirs in zip(found, alone, strict=True))
+    (said,) = [str(each.message) for each in caught]
+    assert "training goes on: OSError: [Errno 28] No space left on device" in said and "\n" not in said
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
+    left = [] if written == 0 else ["run.arrows"]
+    assert [each.name for each in tmp_path.iterdir()] == left, "no half of a Parquet file, nor one without a header"
+    if left:
+        assert np.isfinite(Recorded.open(path).loss).all(), "what was whole before can be read"
 
 
 @pytest.mark.parametrize(

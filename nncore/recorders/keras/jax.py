@@ -45,10 +45,11 @@ class JaxRun:
             )
         self.header = Header(units, framework(), every, tuple(caveats))
         self.gradients = None if probe is None else _gradients(model, *probe)
-        self.writer: StreamWriter | None = StreamWriter(path)
-        self.writer.flush(self.header)
+        writer = StreamWriter(path)
+        self.writer: StreamWriter | None = writer
         self.began, self.step, self.loss = time.monotonic(), 0, BatchLoss(model)
         self.before: dict[int, NDArray[Any]] = {}
+        self._guarded(lambda: writer.flush(self.header))
 
     def begin(self) -> None:
         """A batch begins."""

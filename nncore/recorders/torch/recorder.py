@@ -121,12 +121,19 @@ class Recorder:
     # From beginning to end -------------------------------------------------------------------------------------------
 
     def start(self) -> Recorder:
-        """Open the file and wait for the first step. Raises FileExistsError where it, or its Parquet file, is there."""
+        """Open the file and wait for the first step; a disk that is full already is a warning, and nothing is recorded.
+
+        Raises FileExistsError where the file, or its Parquet file, is there.
+        """
         if self._began is not None:
             raise ValueError("this recording has been started already: call record again, with another path")
         self._writer = StreamWriter(self.path)
         self._began = time.monotonic()
-        self._writer.flush(self._header())
+        try:
+            self._writer.flush(self._header())
+        except OSError as error:
+            self._fail(error)
+            return self
         for each in self._optimizers:
             self._hooks.append(each.register_step_pre_hook(Hook(self._before, self._fail)))
             self._hooks.append(each.register_step_post_hook(Hook(self._after, self._fail)))
