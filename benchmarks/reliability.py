@@ -113,6 +113,15 @@ ANSWER_SECONDS = 300.0
 IDLE_SECONDS = 2.0
 """A server that computes next to nothing for so long is idle."""
 
+LONGEST_WRITE = 0.05
+"""Seconds after which a history that is being written is there, or nearly."""
+
+ALONE_SECONDS = 10.0
+"""What a session waits alone is measured for so long before a crowd, and again after it."""
+
+TABS = 4
+"""Tabs that open hostile addresses side by side: what one of them waits for, another uses."""
+
 
 @contextmanager
 def server(script: Path = ROOT / "dashboard" / "served.py") -> Iterator[tuple[int, psutil.Process]]:
@@ -244,10 +253,11 @@ def load(short: bool) -> list[str]:
 
     with server() as (port, process):
         asyncio.run(many(port, 1, time.monotonic() + 0.1, random.Random(2)))  # the first page loads the modules
-        alone = asyncio.run(many(port, 1, time.monotonic() + 10, random.Random(0)))
+        alone = asyncio.run(many(port, 1, time.monotonic() + ALONE_SECONDS, random.Random(0)))
         before, begun = sum(process.cpu_times()[:2]), time.monotonic()
         together = asyncio.run(many(port, sessions, time.monotonic() + seconds, random.Random(1)))
         cores = (sum(process.cpu_times()[:2]) - before) / (time.monotonic() - begun)
+        alone += asyncio.run(many(port, 1, time.monotonic() + ALONE_SECONDS, random.Random(3)))  # others come and go
     fair = sessions * statistics.median(each.seconds for each in alone)
     waits = sorted(each.seconds for each in together)
     errors = [error for each in (*alone, *together) for error in each.errors]
@@ -327,8 +337,8 @@ def memory(short: bool) -> list[str]:
 
 
 def kill(short: bool) -> list[str]:
-    """kill -9 of a command that writes over a history."""
-    tries, whole = (3, 0) if short else (60, 0)
+    """kill -9 of a command that writes over a history, as soon as its draft stands beside the old one, or a little later."""
+    tries, whole, amid = (3 if short else 60), 0, 0
     rng = random.Random(0)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "run.parquet"
@@ -336,11 +346,19 @@ def kill(short: bool) -> list[str]:
         subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
         for _ in range(tries):
             process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            time.sleep(rng.uniform(1.0, 4.0))
+            while process.poll() is None and not any(path.parent.glob(".*.tmp")):
+                time.sleep(0.001)
+            time.sleep(rng.uniform(0.0, LONGEST_WRITE))
             process.send_signal(signal.SIGKILL)
             process.wait()
+            left = list(path.parent.glob(".*.tmp"))
+            amid += bool(left)
+            for each in left:
+                each.unlink()
             whole += len(History.from_parquet(path)) == 1501
-    return [f"{tries} kills of a command that writes over a history: {whole} times the file was whole"]
+    return [
+        f"{tries} kills of a command that writes over a history, {amid} of them while it wrote: {whole} times the file was whole"
+    ]
 
 
 def history(short: bool) -> list[str]:
@@ -386,15 +404,25 @@ def addresses(short: bool) -> list[str]:
     tries, rng = (40, random.Random(0)) if short else (600, random.Random(0))
     keys = [*FIRST_SETTINGS, STEP, EXPERIMENT, *OTHER_KEYS]
 
+    asked = [
+        ([(rng.choice(keys), rng.choice(HOSTILE)) for _ in range(rng.randint(1, 4))], rng.choice(PAGES))
+        for _ in range(tries)
+    ]
+
     async def tried(port: int) -> list[str]:
         errors: list[str] = []
-        async with tab(port) as opened:
-            session = Session(opened)
-            for _ in range(tries):
-                asked = [(rng.choice(keys), rng.choice(HOSTILE)) for _ in range(rng.randint(1, 4))]
-                errors += await session.look(urlencode(asked), rng.choice(PAGES))
-            answer = await session.show(SMALL.format(seed=1))
-            return errors + answer.errors + ([] if answer.has_charts else ["no charts afterwards"])
+
+        async def one() -> None:
+            async with tab(port) as opened:
+                session = Session(opened)
+                while asked:
+                    parameters, page = asked.pop()
+                    errors.extend(await session.look(urlencode(parameters), page))
+                answer = await session.show(SMALL.format(seed=1))
+                errors.extend(answer.errors + ([] if answer.has_charts else ["no charts afterwards"]))
+
+        await asyncio.gather(*(one() for _ in range(TABS)))
+        return errors
 
     with server() as (port, _):
         errors = asyncio.run(tried(port))
