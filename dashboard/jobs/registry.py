@@ -42,6 +42,15 @@ class Runs:
         self.by_session: dict[str, dict[str, list[Work]]] = {}
         self.opened: OrderedDict[tuple[str, RunRequest], Opened] = OrderedDict()
         self.absent: dict[str, float] = {}
+        self.held: dict[str, Callable[[], None]] = {}
+
+    def hold(self, session: str, empty: Callable[[], None]) -> None:
+        """Have what a session holds besides emptied once its reader has left for good.
+
+        Streamlit lets go of a closed page only when another one opens or closes, and of the last one not even then.
+        """
+        with self.lock:
+            self.held[session] = empty
 
     def ask(self, session: str, requests: Sequence[Request[W]], purpose: str = PAGE) -> list[W]:
         """The work on these requests, in their order, for a session; what it asked for before for this purpose is given up.
@@ -270,8 +279,8 @@ class Runs:
         """End what nobody waits for any more and forget what nobody has looked at for a while; was there anything?"""
         now = time.monotonic()
         with self.lock:
-            before = len(self.by_session) + len(self.by_request) + len(self.opened)
-            known = {*self.by_session, *(key[0] for key in (*self.by_request, *self.opened) if key[0])}
+            before = len(self.by_session) + len(self.by_request) + len(self.opened) + len(self.held)
+            known = {*self.by_session, *self.held, *(key[0] for key in (*self.by_request, *self.opened) if key[0])}
             self.absent = {session: self.absent.get(session, now) for session in known if not _present(session)}
             for session in [each for each, since in self.absent.items() if now - since >= limits.GRACE_SECONDS]:
                 self._leave(session)
@@ -285,12 +294,18 @@ class Runs:
                     work.left = now
                 elif now - work.left >= limits.KEPT_SECONDS:
                     del self.by_request[key]
-            return len(self.by_session) + len(self.by_request) + len(self.opened) < before
+            for session in [each for each, since in self.absent.items() if now - since >= limits.KEPT_SECONDS]:
+                self.held.pop(session, _nothing)()
+            return len(self.by_session) + len(self.by_request) + len(self.opened) + len(self.held) < before
 
 
 def _key(session: str, request: Request[Any]) -> tuple[str, Request[Any]]:
     """What work is found by: its request, and the session that owns it, where one does."""
     return ("" if request.sharing == "all" else session, request)
+
+
+def _nothing() -> None:
+    """A session that holds nothing besides."""
 
 
 def _present(session: str) -> bool:

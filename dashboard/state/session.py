@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from dashboard.jobs import progress
 from dashboard.jobs.measurements import measurements
+from dashboard.jobs.registry import runs
 from dashboard.state import lessons
 from dashboard.state.lessons import Part
 
@@ -217,8 +219,25 @@ class Session:
 
 def session() -> Session:
     """What this session remembers."""
-    found: Session = st.session_state.setdefault(KEY, Session())
+    found: Session | None = st.session_state.get(KEY)
+    if found is None:
+        found = st.session_state.setdefault(KEY, Session())
+        _empty_when_left(found)
     return found
+
+
+def _empty_when_left(made: Session) -> None:
+    """Have all of it forgotten, uploaded files too, when its reader has left for good."""
+    context = get_script_run_ctx(suppress_warning=True)
+    if context is None:
+        return
+    files, own = context.uploaded_file_mgr, context.session_id
+
+    def empty() -> None:
+        vars(made).update(vars(Session()))
+        files.remove_session_files(own)
+
+    runs().hold(own, empty)
 
 
 def peek(

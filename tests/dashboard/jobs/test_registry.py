@@ -259,6 +259,21 @@ def test_memory_is_given_back_once_the_last_reader_has_left(shared, no_grace) ->
     assert not shared.by_request and not shared.by_session
 
 
+def test_what_a_session_holds_besides_is_emptied_once_its_reader_has_left_for_good(
+    shared, no_grace, monkeypatch
+) -> None:
+    emptied: list[str] = []
+    for session in ("a", "b"):
+        shared.hold(session, lambda session=session: emptied.append(session))
+    assert not shared.tidy() and not emptied
+    monkeypatch.setattr(limits, "KEPT_SECONDS", 1e9)
+    no_grace.discard("a")
+    assert not shared.tidy() and not emptied, "it may come back"
+    monkeypatch.setattr(limits, "KEPT_SECONDS", 0.0)
+    assert shared.tidy() and emptied == ["a"]
+    assert not shared.tidy() and emptied == ["a"]
+
+
 def test_a_thread_tidies_up_as_long_as_the_work_is_there(monkeypatch) -> None:
     looks = []
     monkeypatch.setattr(limits, "TIDY_SECONDS", 0.01)

@@ -2,11 +2,13 @@
 
 import dataclasses
 import re
+from collections.abc import Callable
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.charts.gradients import heat_maps
+from dashboard.jobs.registry import Runs
 from dashboard.state.address import FIRST_SIGHT
 from dashboard.state.pins import Pin, encoded
 from dashboard.state.session import KEY, Session
@@ -151,6 +153,18 @@ def test_parameters_named_as_the_session_leave_it_alone() -> None:
     in_browser(app, "gallery", **{KEY: "2"})
     assert isinstance(app.session_state[KEY], Session)
     assert app.session_state[KEY].pins == PINNED
+
+
+def test_all_that_a_session_remembers_is_emptied_when_its_reader_has_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    empties: dict[str, Callable[[], None]] = {}
+    monkeypatch.setattr(Runs, "hold", lambda self, session, empty: empties.update({session: empty}))
+    app = start_on(AppTest.from_file(APP, default_timeout=PATIENCE), "your_data").run()
+    table = b"a,b\n" + b"1,2\n3,4\n" * 20
+    app.file_uploader(key="table_file").set_value(("own.csv", table, "text/csv")).run()
+    assert app.session_state[KEY].tables and app.session_state[KEY].table_read
+    (empty,) = empties.values()
+    empty()
+    assert app.session_state[KEY] == Session()
 
 
 def test_history_that_was_read_and_not_opened_is_let_go() -> None:
