@@ -231,10 +231,12 @@ def _empty_when_left(made: Session) -> None:
     context = get_script_run_ctx(suppress_warning=True)
     if context is None:
         return
-    files, own = context.uploaded_file_mgr, context.session_id
+    files, state, own = context.uploaded_file_mgr, context.session_state, context.session_id
 
     def empty() -> None:
         vars(made).update(vars(Session()))
+        for key in list(state.filtered_state):  # a widget's value may be a file
+            del state[key]
         files.remove_session_files(own)
 
     runs().hold(own, empty)

@@ -161,10 +161,12 @@ def test_all_that_a_session_remembers_is_emptied_when_its_reader_has_left(monkey
     app = start_on(AppTest.from_file(APP, default_timeout=PATIENCE), "your_data").run()
     table = b"a,b\n" + b"1,2\n3,4\n" * 20
     app.file_uploader(key="table_file").set_value(("own.csv", table, "text/csv")).run()
-    assert app.session_state[KEY].tables and app.session_state[KEY].table_read
+    own = app.session_state[KEY]
+    assert own.tables and own.table_read and app.session_state["table_file"]
     (empty,) = empties.values()
     empty()
-    assert app.session_state[KEY] == Session()
+    assert own == Session()
+    assert KEY not in app.session_state and "table_file" not in app.session_state
 
 
 def test_history_that_was_read_and_not_opened_is_let_go() -> None:
