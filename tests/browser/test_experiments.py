@@ -130,7 +130,7 @@ def test_lesson_in_parts_is_made_without_code_and_gone_through_with_a_clicker(ne
     wait_painted(hall, "chart_flow")
     expect(hall.get_by_text("It vanishes.")).to_be_visible()
     hall.keyboard.press("PageDown")
-    expect(hall.get_by_test_id("stRadio").get_by_text("And with tanh?")).to_be_visible()
+    expect(hall.get_by_role("radiogroup", name="And with tanh?")).to_be_visible()
     hall.get_by_text("it flows", exact=True).click()
     hall.keyboard.press("PageDown")
     expect(hall.get_by_text("As you predicted")).to_be_visible()
