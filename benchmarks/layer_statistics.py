@@ -35,10 +35,9 @@ def layer_statistics(layout: Layout, theta: Array, grad: Array, passes: Passes) 
     result = np.empty((*lead, layout.n_layers, 7, 2), theta.dtype)
     mean, spread = result[..., 0], result[..., 1]
     counts, ones, starts, lengths = _shape(layout, n_samples, theta.dtype)
-    for index, values in enumerate(passes):
-        for place, each in enumerate(values):
-            dot(each, ones[: each.shape[-1]], out=mean[..., index, place])
-            dot(each, each, out=spread[..., index, place])
+    whole = [each for layer in passes for each in layer]
+    found = np.array([(dot(each, one), dot(each, each)) for each, one in zip(whole, ones, strict=True)])
+    result[..., :3, :] = np.moveaxis(found, (0, 1), (-2, -1)).reshape(*lead, layout.n_layers, 3, 2)
     for place, vector in ((3, theta), (5, grad)):
         _sum_segments(vector, starts, mean[..., place : place + 2])
         _sum_segments(vector * vector, starts, spread[..., place : place + 2])
@@ -46,6 +45,7 @@ def layer_statistics(layout: Layout, theta: Array, grad: Array, passes: Passes) 
     squares = mean * mean
     spread -= squares
     cancelled = np.logical_not(squares <= CANCELS * spread)
+    cancelled &= counts > 1.0  # of one number the spread is 0 already
     for index, place in np.argwhere(cancelled.reshape(-1, layout.n_layers, 7).any(axis=0)):
         if place < 3:
             chosen = passes[index][place]
@@ -66,11 +66,12 @@ def _sum_segments(vector: Array, starts: np.ndarray, out: Array) -> None:
 
 
 @lru_cache(maxsize=64)
-def _shape(layout: Layout, n_samples: int, dtype: np.dtype) -> tuple[Array, Array, np.ndarray, np.ndarray]:
-    """Entries of each quantity, (n_layers, 7); ones for the longest; where bias and weight start in theta,
-    and their lengths.
+def _shape(layout: Layout, n_samples: int, dtype: np.dtype) -> tuple[Array, list[Array], np.ndarray, np.ndarray]:
+    """Entries of each quantity, (n_layers, 7); ones for z, a and delta of each layer; where bias and weight start in
+    theta, and their lengths.
     """
     counts = [[fan_out * n_samples] * 3 + [fan_in * fan_out, fan_out] * 2 for fan_in, fan_out in layout.fans]
     lengths = np.array([length for row in counts for length in (row[4], row[3])])
-    ones = np.ones(max(layout.widths[1:]) * n_samples, dtype)
+    longest = np.ones(max(layout.widths[1:]) * n_samples, dtype)
+    ones = [longest[:length] for row in counts for length in row[:3]]
     return np.array(counts, dtype), ones, np.cumsum(lengths) - lengths, lengths
