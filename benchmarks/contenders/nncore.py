@@ -20,6 +20,12 @@ KEPT_BYTES = 2**19
 
 RUNS_AT_ONCE = 4
 
+history_rows = np.empty
+"""Memory of theta, gradients and statistics; a breakdown gives some that has been written to before."""
+
+concatenate = np.concatenate
+"""What puts a step's passes beside those of other steps."""
+
 
 def prepare(problem: Problem) -> Callable[[], Recording]:
     work = problem.workload
@@ -66,9 +72,9 @@ def _train(problem: Problem, first: np.ndarray, x: np.ndarray, y: np.ndarray) ->
     per_step = 3 * sum(layout.widths) * x[..., 0].size * first.itemsize
     keep = max(1, min(n, KEPT_BYTES // per_step))
     padded = -(-n // keep) * keep
-    theta = np.empty((padded, *lead, layout.n_params), first.dtype)
-    grad, loss = np.empty_like(theta), np.empty((n, *lead))
-    statistics = np.empty((padded, *lead, layout.n_layers, 14), first.dtype)
+    theta = history_rows((padded, *lead, layout.n_params), first.dtype)
+    grad, loss = history_rows(theta.shape, theta.dtype), np.empty((n, *lead))
+    statistics = history_rows((padded, *lead, layout.n_layers, 14), first.dtype)
     steps = train(
         network,
         LOSSES["mse"],
@@ -92,7 +98,7 @@ def _train(problem: Problem, first: np.ndarray, x: np.ndarray, y: np.ndarray) ->
             if keep == 1:
                 statistics[step.index] = layer_statistics(layout, step.theta, step.grad, seen)
                 continue
-            np.concatenate(flat, axis=-1, out=kept[step.index % keep])
+            concatenate(flat, axis=-1, out=kept[step.index % keep])
             if (step.index + 1) % keep == 0 or step.index == n - 1:
                 block = slice(step.index // keep * keep, (step.index // keep + 1) * keep)
                 statistics[block] = layer_statistics(layout, theta[block], grad[block], kept_passes)
