@@ -14,6 +14,7 @@ from nncore.model.losses import Loss
 from nncore.model.network import MLP, Tape, Views
 from nncore.model.optimizers import Optimizer, Schedule, State, clipped, scheduled
 from nncore.model.penalty import Penalty
+from nncore.numerics.pages import blocks_ahead
 from nncore.numerics.quiet import quiet
 
 Storage = tuple[Array, Array]
@@ -157,15 +158,19 @@ def _theta_rows(
     """Without end: a row for theta, and each layer's part of it as `forward_pass` and `backward_pass` want it."""
     while True:
         rows = np.moveaxis(_fresh_rows(theta) if storage is None else storage[0], -2, 0)
-        layers = Views(layout, rows)
-        yield from zip(rows, zip(*layers.transposed, strict=True), zip(*layers.weights, strict=True), strict=True)
+        for block in blocks_ahead(rows):
+            layers = Views(layout, rows[block])
+            yield from zip(
+                rows[block], zip(*layers.transposed, strict=True), zip(*layers.weights, strict=True), strict=True
+            )
 
 
 def _grad_rows(layout: Layout, storage: Storage | None, theta: Array) -> Iterator[tuple[Array, tuple[Array, ...]]]:
     """Without end: a row for the gradient, and each layer's part of it."""
     while True:
         rows = np.moveaxis(_fresh_rows(theta) if storage is None else storage[1], -2, 0)
-        yield from zip(rows, zip(*layout.blocks(rows), strict=True), strict=True)
+        for block in blocks_ahead(rows):
+            yield from zip(rows[block], zip(*layout.blocks(rows[block]), strict=True), strict=True)
 
 
 def _fresh_rows(theta: Array) -> Array:
