@@ -1,4 +1,4 @@
-"""`python -m benchmarks [T M D D32 L E first cost sweep scale] [--rounds N]`: measure, print, write RESULTS.md."""
+"""`python -m benchmarks [T M D D32 L E first cost sweep scale breakdown] [--rounds N]`: measure, print, write RESULTS.md."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import argparse
 import json
 from pathlib import Path
 
-from benchmarks import cost, report, scale, sweeps
+from benchmarks import breakdown, cost, report, scale, sweeps
 from benchmarks.measure import CONTENDERS, measure, measure_first
 
 
 def main() -> None:
     """Everything by default; RESULTS.md is written only then, so that it always holds one whole run."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    everything = [*CONTENDERS, "cost", "sweep", "scale"]
+    everything = [*CONTENDERS, "cost", "sweep", "scale", "breakdown"]
     parser.add_argument("what", nargs="*", metavar="WHAT", help=f"any of {', '.join(everything)}; default: all")
     parser.add_argument("--rounds", type=int, default=3, help="repetitions of each contender (3)")
     parser.add_argument("--fit", action="store_true", help="print the constants of nncore.config.cost that fit best")
@@ -48,8 +48,11 @@ def main() -> None:
     grown = scale.measure(arguments.rounds) if "scale" in chosen else {}
     if grown:
         print("\n".join(report.scale_table(grown)), flush=True)
+    broken = breakdown.measure_all(arguments.rounds) if "breakdown" in chosen else {}
+    if broken:
+        print("\n".join(report.breakdown_table(broken)), flush=True)
     if not arguments.what:
-        report.write(measured, costs, swept, grown, waited)
+        report.write(measured, costs, swept, grown, waited, broken)
         print(f"Written to benchmarks/{report.RESULTS.name}.")
 
 

@@ -2,40 +2,48 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from unittest.mock import patch
 
 import numpy as np
 
 from benchmarks.contenders import nncore
-from benchmarks.workloads import WORKLOADS, Problem
+from benchmarks.workloads import WORKLOADS
 from nncore import LOSSES, MLP, sgd
 from nncore.model.layout import Array
 from nncore.model.network import Tape
 from nncore.model.optimizers import Optimizer
 
 BROKEN_DOWN = ("T", "M", "D", "D32", "L", "E")
-"""E on one thread: what runs at the same time cannot be added up."""
 
 PARTS = {
     "products": "matrix products",
     "activations": "activations φ",
-    "slopes": "their slopes φ′",
-    "passes": "δ times φ′, and calls of the passes",
-    "loss": "loss and output δ",
+    "slopes": "slopes φ′",
+    "passes": "δ times φ′, calls of both passes",
+    "loss": "loss, δ of the output",
     "optimizer": "optimizer",
-    "statistics": "statistics of the records",
+    "statistics": "statistics of each record",
+    "rest": "steps, views, records, clock: the rest",
     "pages": "fresh pages of history",
-    "rest": "steps, views, records: rest",
 }
 """Part -> what the table calls it."""
 
+FIRST_PARTS = {"interpreter": "Python's start", "imports": "imports", "training": "training"}
+"""Parts of the first result of a fresh process."""
+
 Parts = dict[str, float]
 """Part -> its share of the run's time; they add up to 1."""
+
+now = time.perf_counter_ns
+"""Nanoseconds of the wall, as the contenders are timed."""
 
 
 class Clock:
@@ -48,7 +56,7 @@ class Clock:
 
     def timed(self, part: str, function: Callable[..., Any]) -> Callable[..., Any]:
         """The function, its own time noted under this part."""
-        now, spent, calls = time.thread_time_ns, self.nanoseconds, self.calls
+        spent, calls = self.nanoseconds, self.calls
 
         def call(*arguments: Any, **named: Any) -> Any:
             before, self.inside = self.inside, 0
@@ -100,31 +108,51 @@ class TouchedRows:
 
 
 def measure(workload: str, rounds: int) -> Parts:
-    """Shares of a run's time, each from its fastest round: the rounds of the whole, of it on memory that was touched
-    before, and of that with timed parts take turns.
+    """Shares of a run's time, medians over the rounds, in which a run on fresh memory and one with timed parts, on memory
+    that has been written to, take turns. Of an ensemble one block of runs on one thread.
     """
-    work = replace(WORKLOADS[workload], threads=1) if WORKLOADS[workload].runs > 1 else WORKLOADS[workload]
-    problem, rows = work.problem(), TouchedRows()
-    found: dict[str, list[float]] = {"whole": [], "touched": []}
-    for _ in range(rounds + 1):
-        found["whole"].append(_seconds(problem))
+    work = WORKLOADS[workload]
+    if work.runs > 1:
+        work = replace(work, runs=nncore.RUNS_AT_ONCE, threads=1)
+    nncore.prepare(work.to_check().problem())()
+    train, rows, found = nncore.prepare(work.problem()), TouchedRows(), []
+    for _ in range(rounds):
+        fresh = _nanoseconds(train)
         with patch.object(nncore, "history_rows", rows):
-            rows.begin()
-            found["touched"].append(_seconds(problem))
-            rows.begin()
-            for part, seconds in _timed_parts(problem).items():
-                found.setdefault(part, []).append(seconds)
-    fastest = {name: min(seconds[1:]) for name, seconds in found.items()}
-    whole, touched = fastest.pop("whole"), fastest.pop("touched")
-    whole = max(whole, touched)
-    parts = {name: seconds / whole for name, seconds in fastest.items()}
-    parts["pages"] = (whole - touched) / whole
-    parts["rest"] = 1.0 - sum(parts.values())
-    return {name: parts[name] for name in PARTS}
+            touched = _nanoseconds(train, rows.begin)
+            parts = _timed_parts(train, rows.begin)
+        share = min(1.0, touched / fresh)
+        found.append({**{part: share * each for part, each in parts.items()}, "pages": 1.0 - share})
+    medians = {part: float(np.median([each[part] for each in found])) for part in PARTS}
+    return {part: each / sum(medians.values()) for part, each in medians.items()}
 
 
-def _timed_parts(problem: Problem) -> dict[str, float]:
-    """Seconds of each part in one run with a clock in it, less what the clock itself takes inside of them."""
+def measure_first(rounds: int) -> Parts:
+    """Shares of the time from the start of a process to its first result: medians over the rounds."""
+    commands = {
+        "interpreter": ["-c", ""],
+        "imports": ["-c", "import benchmarks.worker, benchmarks.contenders.nncore"],
+        "training": ["-m", "benchmarks.worker", "first", "nncore"],
+    }
+    taken = {
+        part: [_nanoseconds(partial(subprocess.run, [sys.executable, *command], check=True)) for _ in range(rounds)]
+        for part, command in commands.items()
+    }
+    interpreter, imported, whole = (float(np.median(each)) for each in taken.values())
+    return {
+        "interpreter": interpreter / whole,
+        "imports": (imported - interpreter) / whole,
+        "training": (whole - imported) / whole,
+    }
+
+
+def measure_all(rounds: int) -> dict[str, Parts]:
+    """The parts of each workload, and of the first result."""
+    return {**{name: measure(name, rounds) for name in BROKEN_DOWN}, "first": measure_first(rounds)}
+
+
+def _timed_parts(train: Callable[[], object], begin: Callable[[], None]) -> Parts:
+    """Shares of a run with a clock in it, less what the clock takes; those that are not history's memory."""
     clock = Clock()
 
     def timed_sgd(learning_rate: float) -> Optimizer:
@@ -140,29 +168,40 @@ def _timed_parts(problem: Problem) -> dict[str, float]:
         patch.object(nncore, "layer_statistics", clock.timed("statistics", nncore.layer_statistics)),
         patch.object(nncore, "concatenate", clock.timed("statistics", nncore.concatenate)),
     ):
-        nncore.prepare(problem)()
-    own = _own_nanoseconds()
-    within = clock.calls["products"] + clock.calls["activations"] + clock.calls["slopes"]
-    spent = {part: clock.nanoseconds[part] - own[0] * clock.calls[part] for part in clock.nanoseconds}
-    spent["passes"] -= own[1] * within
-    return {part: max(0.0, nanoseconds / 1e9) for part, nanoseconds in spent.items()}
+        whole = _nanoseconds(train, begin)
+    inside, outside = _own_nanoseconds()
+    spent = {part: each - inside * clock.calls[part] for part, each in clock.nanoseconds.items()}
+    spent["passes"] -= outside * sum(clock.calls[part] for part in ("products", "activations", "slopes"))
+    whole -= (inside + outside) * clock.calls.total()
+    spent["rest"] = whole - sum(spent.values())
+    shares = {part: max(0.0, each) for part, each in spent.items()}
+    return {part: each / sum(shares.values()) for part, each in shares.items()}
 
 
 def _own_nanoseconds() -> tuple[float, float]:
-    """What a timed call of nothing takes: inside of what is noted, and outside of it."""
-    clock, n = Clock(), 20_000
-    nothing = clock.timed("", lambda *arguments, **named: None)
-    start = time.thread_time_ns()
-    for _ in range(n):
-        nothing(0, 1, out=2)
-    whole, inside = (time.thread_time_ns() - start) / n, clock.nanoseconds[""] / n
-    return inside, whole - inside
+    """What timing a call takes: inside of what is noted, and outside of it."""
+    clock, n = Clock(), 5_000
+    timed, found = clock.timed("", _nothing), []
+    for _ in range(20):
+        clock.nanoseconds.clear()
+        seconds = []
+        for function in (timed, _nothing):
+            start = now()
+            for _ in range(n):
+                function(0, 1, out=2)
+            seconds.append((now() - start) / n)
+        inside = clock.nanoseconds[""] / n - seconds[1]
+        found.append((inside, seconds[0] - seconds[1] - inside))
+    inside, outside = np.median(found, axis=0)
+    return float(inside), float(outside)
 
 
-def _seconds(problem: Problem) -> float:
-    """Processor seconds of a run: of its only thread, or where BLAS has several, of the one that waits for the others."""
-    clock = time.process_time if problem.workload.threads == 1 else time.thread_time
-    train = nncore.prepare(problem)
-    start = clock()
+def _nothing(*arguments: object, **named: object) -> None:
+    """What is timed to see what timing takes."""
+
+
+def _nanoseconds(train: Callable[[], object], begin: Callable[[], None] = lambda: None) -> float:
+    begin()
+    start = now()
     train()
-    return clock() - start
+    return now() - start

@@ -12,6 +12,7 @@ import numpy as np
 from threadpoolctl import threadpool_info
 
 from benchmarks import sweeps
+from benchmarks.breakdown import FIRST_PARTS, PARTS, Parts
 from benchmarks.contenders import LABELS
 from benchmarks.measure import Seconds
 from benchmarks.scale import BASE, Grown
@@ -79,29 +80,11 @@ PAGE_GOALS = (
 LEAST_FRAMES = 30.0
 """Frames a second in playback."""
 
-REASONS = {
-    "T": (
-        "Not broken down in this run. A step is many short calls from Python on arrays of a few "
-        "hundred numbers, which a compiled loop does not have."
-    ),
-    "M": ("Not broken down beyond the share below."),
-    "D": ("Not broken down beyond the share below."),
-    "D32": ("Not broken down beyond the share below."),
-    "L": (
-        "Not explained. Where the median and the fastest round disagree about who is faster, or the "
-        "share below exceeds 100 %, two BLAS threads were waiting for busy cores and the row "
-        "decides nothing."
-    ),
-    "E": (
-        "Blocks of 4, 8 and 16 runs on one and on two threads were tried by hand: 4 on two threads is the "
-        "fastest. Beyond that not explained."
-    ),
-    "first": (
-        "Training, not importing: after the interpreter's start, imports took about a quarter of "
-        "the time in three separate trials."
-    ),
+REMARKS = {
+    "T": "Each of these is a few calls from Python on arrays of a few hundred numbers, which a compiled loop does not have.",
+    "E": "That is one block of runs on one thread; two blocks at a time share the cache, the memory and Python's lock.",
 }
-"""What is known, and what is only likely, about a goal that is missed: written by hand, not measured."""
+"""What is known of a missed goal beside the largest parts of the time: written by hand."""
 
 
 def ratio(seconds: Seconds, contender: str, of: str = "nncore") -> tuple[float, float]:
@@ -116,11 +99,46 @@ def write(
     swept: dict[str, Seconds],
     grown: dict[str, Grown],
     waited: Milliseconds,
+    broken: dict[str, Parts],
 ) -> None:
     """RESULTS.md with what has been measured in this call."""
-    parts = [*_head(), *_table(measured), *_goals(measured), *_costs(costs)]
+    parts = [*_head(), *_table(measured), *_goals(measured, broken), *breakdown_table(broken), *_costs(costs)]
     parts += [*sweeps_table(swept), *scale_table(grown), *page_table(waited)]
     write_whole_text(RESULTS, "\n".join(parts) + "\n")
+
+
+def breakdown_table(broken: dict[str, Parts]) -> list[str]:
+    """The section on where nncore's time goes: shares of each workload's parts."""
+    if not broken:
+        return []
+    names = [name for name in broken if name != "first"]
+    lines = [
+        "## Where the time goes",
+        "",
+        "Shares of nncore's time in percent (`python -m benchmarks breakdown`): medians over rounds in which a run, the same",
+        "on memory that has been written to before, and that with a clock in each part take turns. The clock's own time is",
+        "taken off. Fresh pages are what the run takes longer than on used memory; E is one block of runs on one thread.",
+        "",
+        "| part | " + " | ".join(names) + " |",
+        "| --- |" + " --- |" * len(names),
+    ]
+    for part, label in PARTS.items():
+        lines.append(f"| {label} | " + " | ".join(f"{100 * broken[name][part]:.1f}" for name in names) + " |")
+    lines.append("| together | " + " | ".join(f"{100 * sum(broken[name].values()):.0f}" for name in names) + " |")
+    if "first" in broken:
+        lines += ["", f"The first result of a fresh process: {_shares(FIRST_PARTS, broken['first'])}."]
+    return [*lines, ""]
+
+
+def largest_parts(name: str, parts: Parts, at_most: int = 4) -> str:
+    """A sentence with the parts that take the most of a workload's time, the largest first."""
+    order = sorted(parts, key=lambda part: -parts[part])[:at_most]
+    labels = FIRST_PARTS if name == "first" else PARTS
+    return f"Of its time: {_shares({part: labels[part] for part in order}, parts)}."
+
+
+def _shares(labels: dict[str, str], parts: Parts) -> str:
+    return ", ".join(f"{label} {100 * parts[part]:.0f} %" for part, label in labels.items())
 
 
 def sweeps_table(swept: dict[str, Seconds]) -> list[str]:
@@ -241,7 +259,7 @@ def _table(measured: dict[str, Seconds]) -> list[str]:
     return [*lines, ""]
 
 
-def _goals(measured: dict[str, Seconds]) -> list[str]:
+def _goals(measured: dict[str, Seconds], broken: dict[str, Parts]) -> list[str]:
     lines = ["## Goals", "", "Judged by the smaller of the two numbers.", ""]
     lines += ["| workload | beside | goal | found | |", "| --- | --- | --- | --- | --- |"]
     missed = []
@@ -260,7 +278,8 @@ def _goals(measured: dict[str, Seconds]) -> list[str]:
         )
     lines.append("")
     for name in missed:
-        why = REASONS[name]
+        why = largest_parts(name, broken[name]) if name in broken else "Not broken down in this run."
+        why += f" {REMARKS[name]}" if name in REMARKS else ""
         if "floor" in measured[name]:
             why += f" Products and activations alone are {100 * ratio(measured[name], 'floor')[1]:.0f} % of its time."
         lines += [f"**{name}.** {why}", ""]

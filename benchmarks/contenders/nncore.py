@@ -41,8 +41,11 @@ def prepare(problem: Problem) -> Callable[[], Recording]:
     ]
 
     def ensemble() -> Recording:
-        with ThreadPoolExecutor(work.threads) as pool:
-            parts = list(pool.map(lambda block: _train(problem, *block), blocks))
+        if work.threads == 1:
+            parts = [_train(problem, *block) for block in blocks]
+        else:
+            with ThreadPoolExecutor(work.threads) as pool:
+                parts = list(pool.map(lambda block: _train(problem, *block), blocks))
         return Recording(
             sum(part.passes for part in parts),
             *(

@@ -1,12 +1,13 @@
 """The benchmark's own promises, as far as they need no peer installed."""
 
+import itertools
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from benchmarks import report, sweeps
+from benchmarks import breakdown, report, sweeps
 from benchmarks.contenders import LABELS, prepare
 from benchmarks.measure import CONTENDERS, check_agreement, difference
 from benchmarks.scale import GROWTHS, Grown
@@ -87,7 +88,9 @@ def test_results_name_every_contender_and_every_goal_reached_or_missed(
     grown = {each.name: Grown(each, (1.0,) * len(each.sizes), (100,) * len(each.sizes)) for each in GROWTHS}
     waited = {goal.waited: [60.0, 40.0, 50.0] for goal in report.PAGE_GOALS}
     waited |= {"floor depth headline": [25.0], "floor opened headline": [25.0], "lab frames a second": [15.0]}
-    report.write(measured, [("a run", 1.25)], swept, grown, waited)
+    broken = {"M": dict.fromkeys(breakdown.PARTS, 0.05) | {"products": 0.35, "statistics": 0.3}}
+    broken["first"] = {"interpreter": 0.1, "imports": 0.2, "training": 0.7}
+    report.write(measured, [("a run", 1.25)], swept, grown, waited, broken)
     text = (tmp_path / "RESULTS.md").read_text(encoding="utf-8")
     assert all(LABELS[who] in text for seconds in measured.values() for who in seconds)
     assert "| M | PyTorch eager with hooks | 6× | 6.5× (6×) | reached |" in text
@@ -98,7 +101,47 @@ def test_results_name_every_contender_and_every_goal_reached_or_missed(
     assert "| depth slider: flow chart | 50 | 2.0× | 2× | reached |" in text
     assert "| depth slider: headline | 50 | 2.0× | 1.5× | missed: 1.3 times the goal |" in text
     assert "15 frames a second of 30; missed: 50 % of it." in text
-    assert {goal.workload for goal in report.GOALS} == set(report.REASONS)
+    assert "| matrix products | 35.0 |" in text and "| together | 100 |" in text
+    assert "**M.** Of its time: matrix products 35 %, statistics of each record 30 %, " in text
+    assert "**first.** Of its time: training 70 %, imports 20 %, Python's start 10 %." in text
+    assert "**D.** Not broken down in this run." in text
+    assert set(report.REMARKS) <= {goal.workload for goal in report.GOALS}
+
+
+@pytest.mark.parametrize("name", ["T", "D32", "E"])
+def test_the_parts_of_a_workload_add_up(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(WORKLOADS, name, small(name).workload)
+    parts = breakdown.measure(name, 2)
+    assert set(parts) == set(breakdown.PARTS)
+    assert sum(parts.values()) == pytest.approx(1)
+    assert all(each >= 0 for each in parts.values())
+    assert all(parts[part] > 0 for part in ("products", "activations", "statistics"))
+
+
+def test_what_is_broken_down_is_every_workload_with_a_goal() -> None:
+    assert {*breakdown.BROKEN_DOWN, "first"} == {goal.workload for goal in report.GOALS}
+
+
+def test_a_clock_in_the_parts_changes_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    recorded = []
+    train = prepare("nncore", small("M"))
+    monkeypatch.setitem(WORKLOADS, "M", small("M").workload)
+    monkeypatch.setattr(
+        breakdown, "_nanoseconds", lambda train, begin=bool: (begin(), recorded.append(train()))[1] or 1.0
+    )
+    breakdown.measure("M", 1)
+    for found in recorded[1:]:
+        for name in ("theta", "loss", "grad", "statistics"):
+            np.testing.assert_array_equal(getattr(found, name), getattr(train(), name))
+
+
+def test_a_part_inside_of_another_is_not_counted_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks = itertools.count()
+    monkeypatch.setattr(breakdown, "now", lambda: next(ticks))
+    clock = breakdown.Clock()
+    inner = clock.timed("products", lambda: None)
+    clock.timed("passes", lambda: (inner(), inner()))()
+    assert clock.nanoseconds == {"products": 2, "passes": 3}
 
 
 def test_every_goal_is_about_a_contender_that_takes_part() -> None:
