@@ -46,13 +46,14 @@ def main() -> None:
             cost_of_them = f"{each.core_seconds:.3g} s of one core, {each.megabytes:.2g} MB of table"
             print(f"1,000 runs like {name}: {cost_of_them}")
     grown = scale.measure(arguments.rounds) if "scale" in chosen else {}
+    large = scale.measure_large(arguments.rounds) if "scale" in chosen else None
     if grown:
-        print("\n".join(report.scale_table(grown)), flush=True)
+        print("\n".join(report.scale_table(grown, large)), flush=True)
     broken = breakdown.measure_all(arguments.rounds) if "breakdown" in chosen else {}
     if broken:
         print("\n".join(report.breakdown_table(broken)), flush=True)
     if not arguments.what:
-        report.write(measured, costs, swept, grown, waited, broken)
+        report.write(measured, costs, swept, grown, large, waited, broken)
         print(f"Written to benchmarks/{report.RESULTS.name}.")
 
 

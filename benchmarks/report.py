@@ -15,7 +15,7 @@ from benchmarks import sweeps
 from benchmarks.breakdown import FIRST_PARTS, PARTS, Parts
 from benchmarks.contenders import LABELS
 from benchmarks.measure import Seconds
-from benchmarks.scale import BASE, Grown
+from benchmarks.scale import BASE, LARGE, Grown, Large
 from benchmarks.workloads import WORKLOADS
 from nncore.history.whole_file import write_whole_text
 
@@ -98,12 +98,13 @@ def write(
     costs: list[tuple[str, float]],
     swept: dict[str, Seconds],
     grown: dict[str, Grown],
+    large: Large | None,
     waited: Milliseconds,
     broken: dict[str, Parts],
 ) -> None:
     """RESULTS.md with what has been measured in this call."""
     parts = [*_head(), *_table(measured), *_goals(measured, broken), *breakdown_table(broken), *_costs(costs)]
-    parts += [*sweeps_table(swept), *scale_table(grown), *page_table(waited)]
+    parts += [*sweeps_table(swept), *scale_table(grown, large), *page_table(waited)]
     write_whole_text(RESULTS, "\n".join(parts) + "\n")
 
 
@@ -161,7 +162,7 @@ def sweeps_table(swept: dict[str, Seconds]) -> list[str]:
     return [*lines, ""]
 
 
-def scale_table(grown: dict[str, Grown]) -> list[str]:
+def scale_table(grown: dict[str, Grown], large: Large | None) -> list[str]:
     """The section on growth: exponents, and where a product becomes dearer."""
     if not grown:
         return []
@@ -182,6 +183,14 @@ def scale_table(grown: dict[str, Grown]) -> list[str]:
         dear = ", ".join(f"{value:.2g}" for value in each.per_product)
         time, memory = each.exponent(each.seconds), each.exponent(each.bytes)
         lines.append(f"| {name} | {sizes} | {time:.2f} | {memory:.2f} | {dear} |")
+    if large is not None:
+        lines += [
+            "",
+            f"{LARGE.depth} layers of {LARGE.hidden[0]:,} units, {LARGE.hidden[0]:,} × {LARGE.hidden[0]:,} weights each, on {LARGE.n_train} "
+            f"rows: {1e3 * large.seconds:.0f} ms of one core a step, of",
+            f"which the matrix products alone take {100 * large.products / large.seconds:.0f} %, and "
+            f"{large.bytes / 2**20:,.0f} MB at most for {LARGE.steps} steps.",
+        ]
     return [*lines, ""]
 
 

@@ -6,6 +6,7 @@ import time
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -14,6 +15,10 @@ from nncore.numerics.blas import blas_threads
 
 BASE = RunConfig(n_samples=320, hidden=(64,) * 8, activation="tanh", steps=50)
 """256 training rows, 8 layers of 64 units, 50 steps: one of its settings grows at a time."""
+
+
+LARGE = BASE.replace(hidden=(1000,) * 4, steps=8)
+"""Layers of 1,000 × 1,000 weights."""
 
 
 @dataclass(frozen=True)
@@ -58,27 +63,62 @@ class Grown:
         return float(slope)
 
 
+@dataclass(frozen=True)
+class Large:
+    """A run of `LARGE`: seconds of one core for each of its steps, and of their matrix products alone; its peak of memory in bytes."""
+
+    seconds: float
+    products: float
+    bytes: int
+
+
+def measure_large(rounds: int) -> Large:
+    """The fastest rounds, of the run and of its products in turns, on one BLAS thread."""
+    layout, rows, passes = LARGE.layout(), LARGE.n_train, LARGE.steps + 1
+    rng = np.random.default_rng(0)
+    layers = [
+        (rng.normal(size=(1 + fan_in, fan_out)), rng.normal(size=(1 + fan_in, rows)), rng.normal(size=(fan_out, rows)))
+        for fan_in, fan_out in layout.fans
+    ]
+
+    def products() -> None:
+        for _ in range(passes):
+            for index, (block, a, delta) in enumerate(layers):
+                np.dot(block.T, a)
+                np.dot(a, delta.T)
+                if index:
+                    np.dot(block[1:], delta)
+
+    with blas_threads(1):
+        peak = _peak(lambda: run(LARGE))
+        taken = [(_seconds(lambda: run(LARGE)), _seconds(products)) for _ in range(rounds)]
+    whole, alone = np.min(taken, axis=0) / passes
+    return Large(float(whole), float(alone), peak)
+
+
 def measure(rounds: int) -> dict[str, Grown]:
     """Setting -> what its sizes took: processor seconds of the fastest round on one BLAS thread, and the peak of memory."""
     found = {}
     with blas_threads(1):
         for growth in GROWTHS:
-            peaks = tuple(_peak(growth, size) for size in growth.sizes)  # before the clock: it slows allocation down
-            seconds = [[_seconds(growth, size) for size in growth.sizes] for _ in range(rounds)]
+            peaks = tuple(
+                _peak(partial(growth.work, size)) for size in growth.sizes
+            )  # before the clock: it slows allocation down
+            seconds = [[_seconds(partial(growth.work, size)) for size in growth.sizes] for _ in range(rounds)]
             fastest = tuple(float(each) for each in np.min(seconds, axis=0))
             found[growth.name] = Grown(growth, fastest, peaks)
     return found
 
 
-def _seconds(growth: Growth, size: int) -> float:
+def _seconds(work: Callable[[], object]) -> float:
     start = time.process_time()
-    growth.work(size)
+    work()
     return time.process_time() - start
 
 
-def _peak(growth: Growth, size: int) -> int:
+def _peak(work: Callable[[], object]) -> int:
     tracemalloc.start()
-    growth.work(size)
+    work()
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     return peak

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import breakdown, report, sweeps
+from benchmarks import breakdown, report, scale, sweeps
 from benchmarks.contenders import LABELS, prepare
 from benchmarks.measure import CONTENDERS, check_agreement, difference
-from benchmarks.scale import GROWTHS, Grown
+from benchmarks.scale import GROWTHS, Grown, Large
 from benchmarks.worker import save, timed
 from benchmarks.workloads import WORKLOADS, Problem, Recording
 from nncore import RunConfig
@@ -90,7 +90,7 @@ def test_results_name_every_contender_and_every_goal_reached_or_missed(
     waited |= {"floor depth headline": [25.0], "floor opened headline": [25.0], "lab frames a second": [15.0]}
     broken = {"M": dict.fromkeys(breakdown.PARTS, 0.05) | {"products": 0.35, "statistics": 0.3}}
     broken["first"] = {"interpreter": 0.1, "imports": 0.2, "training": 0.7}
-    report.write(measured, [("a run", 1.25)], swept, grown, waited, broken)
+    report.write(measured, [("a run", 1.25)], swept, grown, Large(0.25, 0.2, 2**29), waited, broken)
     text = (tmp_path / "RESULTS.md").read_text(encoding="utf-8")
     assert all(LABELS[who] in text for seconds in measured.values() for who in seconds)
     assert "| M | PyTorch eager with hooks | 6× | 6.5× (6×) | reached |" in text
@@ -98,6 +98,7 @@ def test_results_name_every_contender_and_every_goal_reached_or_missed(
     assert "| a run | 1.25 |" in text
     assert "| a plain loop of `run` | 2× (2×) |" in text
     assert "| steps | 25, 50, 100, 200, 400 | 0.00 | 0.00 | 16, 8, 4, 2, 1 |" in text
+    assert "250 ms of one core a step" in text and "products alone take 80 %, and 512 MB at most" in text
     assert "| depth slider: flow chart | 50 | 2.0× | 2× | reached |" in text
     assert "| depth slider: headline | 50 | 2.0× | 1.5× | missed: 1.3 times the goal |" in text
     assert "15 frames a second of 30; missed: 50 % of it." in text
@@ -163,6 +164,12 @@ def test_an_exponent_is_that_of_the_power_that_was_measured() -> None:
     assert grown.exponent(grown.seconds) == pytest.approx(2)
     assert grown.exponent(grown.bytes) == pytest.approx(3)
     assert grown.per_product == pytest.approx([1] * len(growth.sizes))
+
+
+def test_a_large_run_is_measured_beside_its_products(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scale, "LARGE", RunConfig(n_samples=20, hidden=(3, 3), steps=2))
+    large = scale.measure_large(1)
+    assert large.bytes > 0 and large.seconds > 0 and large.products >= 0
 
 
 def test_every_growth_trains_at_its_smallest_size() -> None:
