@@ -1,7 +1,7 @@
-"""`python -m benchmarks.page [--rounds N] [--out FILE]`: key press to painted in the real app, beside an app of one line of text.
+"""`python -m benchmarks.page [--rounds N] [--out FILE] [--playback]`: key press to painted in the real app, beside an app of one line of text.
 
 Both servers and both pages stay open, and take turns within each round. FILE holds what was measured as JSON, for
-`python -m benchmarks --page FILE`.
+`python -m benchmarks --page FILE`. With --playback only the frames a second are measured, N times.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from benchmarks.reliability import server
 from benchmarks.report import Milliseconds, page_table
 from nncore.history.whole_file import write_whole_text
 from tests.browser import chromium
-from tests.browser.helpers import set_speed, wait_idle, wait_painted
+from tests.browser.helpers import set_speed, show_all, wait_idle, wait_painted
 
 FLOOR = Path(__file__).with_name("page_floor.py")
 SIZE = {"width": 1400, "height": 900}
@@ -125,16 +125,32 @@ def _press(page: Page, slider: str, key: str, awaited: tuple[str, ...]) -> None:
     page.wait_for_function("awaited => awaited.every(name => name in window.bench.at)", arg=list(awaited))
 
 
+def playback(rounds: int) -> list[float]:
+    """Frames a second of as many playbacks on one page."""
+    with server() as (port, _), sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium.find(), args=list(chromium.FLAGS))
+        page = _opened(browser, f"http://127.0.0.1:{port}", _settled)
+        found = [_frames(page) for _ in range(rounds)]
+        browser.close()
+    return found
+
+
 def _frames(page: Page) -> float:
-    """Frames that the flow chart draws in a second, from the first to the last of a playback at its fastest."""
+    """Frames that the flow chart draws in a second, from the first to the last of a playback at its fastest.
+
+    The window is as high as the page: all charts are in sight.
+    """
+    _settled(page)
+    page.bring_to_front()
+    show_all(page)
     _settled(page)
     page.evaluate(
         """() => { window.drawn = [];
+            window.drawing?.disconnect();
             const chart = document.querySelector("[data-testid=plot-chart_flow]");
-            new MutationObserver(() => window.drawn.push(performance.now()))
-                .observe(chart, { attributes: true, attributeFilter: ["data-frame"] }); }"""
+            window.drawing = new MutationObserver(() => chart.dataset.frame && window.drawn.push(performance.now()));
+            window.drawing.observe(chart, { attributes: true, attributeFilter: ["data-frame"] }); }"""
     )
-    page.locator(".st-key-chart_flow").scroll_into_view_if_needed()
     set_speed(page, "8")
     player = page.get_by_role("group", name="Play the training")
     player.get_by_role("button", name="Play", exact=True).press("Enter")
@@ -148,7 +164,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.page", description=__doc__)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--playback", action="store_true")
     arguments = parser.parse_args()
+    if arguments.playback:
+        print(*(f"{frames:.1f} frames a second" for frames in playback(arguments.rounds)), sep="\n")
+        return
     found = measure(arguments.rounds)
     print("\n".join(page_table(found)))
     if arguments.out:

@@ -35,9 +35,14 @@ const raised = (whole) => [...String(whole)].map((letter) => SUPERSCRIPT[letter]
 const power = (whole) => (whole ? `10${raised(whole)}` : "1");
 const plain = (value) => `${value < 0 ? "−" : ""}${Math.abs(Number(value.toPrecision(3)))}`;
 
+const arrays = new WeakMap(); // packed array -> what it holds: all frames of a playing share those that stay
+
 function array(values) {
-  const bytes = Uint8Array.from(atob(values.bdata), (letter) => letter.charCodeAt(0));
-  return new TYPES[values.dtype](bytes.buffer);
+  if (!arrays.has(values)) {
+    const bytes = Uint8Array.from(atob(values.bdata), (letter) => letter.charCodeAt(0));
+    arrays.set(values, new TYPES[values.dtype](bytes.buffer));
+  }
+  return arrays.get(values);
 }
 
 const unpacked = (trace) =>
@@ -157,22 +162,36 @@ function points(network, logs, from = 1) {
 
 const joined = (found) => found.map((point) => point.join(",")).join(" ");
 
+// An attribute that has this value already costs nothing: from frame to frame of a playing most stay.
+const given = new WeakMap(); // element -> the attributes that `give` gave it
+
+function give(element, attributes) {
+  const had = given.get(element) ?? {};
+  for (const [name, value] of Object.entries(attributes)) if (had[name] !== value) element.setAttribute(name, value);
+  given.set(element, attributes);
+}
+
 // Everything that a record changes.
 function paint(network) {
   const { scene } = network, { edges, units, colours } = scene;
   network.lines.forEach((line, edge) => {
     const weight = edges.weight[edge], size = Math.abs(weight);
-    line.setAttribute("stroke", weight < 0 ? colours.negative : colours.positive);
-    line.setAttribute("stroke-width", Number.isFinite(size) ? (0.6 + (2.4 * size) / (1 + size)).toFixed(2) : 3);
-    line.setAttribute("stroke-opacity", (DARKEST + (1 - DARKEST) * light(scene, edges.log[edge])).toFixed(3));
-    if (weight < 0) line.setAttribute("stroke-dasharray", "5 4");
-    else line.removeAttribute("stroke-dasharray");
+    give(line, {
+      stroke: weight < 0 ? colours.negative : colours.positive,
+      "stroke-width": Number.isFinite(size) ? (0.6 + (2.4 * size) / (1 + size)).toFixed(2) : 3,
+      "stroke-opacity": (DARKEST + (1 - DARKEST) * light(scene, edges.log[edge])).toFixed(3),
+    });
+    const isDashed = weight < 0;
+    if (isDashed && !line.hasAttribute("stroke-dasharray")) line.setAttribute("stroke-dasharray", "5 4");
+    if (!isDashed && line.hasAttribute("stroke-dasharray")) line.removeAttribute("stroke-dasharray");
   });
   network.rings.forEach((ring, unit) => {
     const bright = light(scene, units.log[unit]);
-    ring.setAttribute("stroke", bright ? colours.delta : colours.muted);
-    ring.setAttribute("stroke-width", (1 + 2.5 * bright).toFixed(2));
-    ring.setAttribute("stroke-opacity", (0.35 + 0.65 * bright).toFixed(3));
+    give(ring, {
+      stroke: bright ? colours.delta : colours.muted,
+      "stroke-width": (1 + 2.5 * bright).toFixed(2),
+      "stroke-opacity": (0.35 + 0.65 * bright).toFixed(3),
+    });
   });
   network.ghost.setAttribute("points", joined(points(network, scene.ghost)));
 }

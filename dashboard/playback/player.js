@@ -6,7 +6,7 @@ const SETTLE = 600; // milliseconds without a move of the track until the page s
 
 const players = new WeakMap(); // root element -> its player
 
-const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+const nextPicture = () => new Promise(requestAnimationFrame); // of the browser; it paints none of a page that is out of sight
 
 // All charts that follow the run draw this frame; resolves when those in sight have.
 async function show(player, frame) {
@@ -29,15 +29,14 @@ async function play(player) {
   const mine = (player.clock = {});
   const isMine = () => player.clock === mine && player.playing === playing;
   draw(player);
-  let place = player.frame, then = performance.now();
   await show(player, player.frame);
+  let place = player.frame, then = performance.now();
   while (isMine() && player.frame < last) {
-    const rate = (FRAMES_A_SECOND * Number(player.speed.value)) / (isStill() ? 4 : 1);
-    await pause(Math.max(0, then + 1000 / rate - performance.now()));
-    const now = performance.now();
-    place = Math.min(place + Math.min(Math.max(1, ((now - then) / 1000) * rate), MOST_LEFT_OUT + 1), last);
+    await nextPicture();
+    const now = performance.now(), rate = (FRAMES_A_SECOND * Number(player.speed.value)) / (isStill() ? 4 : 1);
+    place = Math.min(place + Math.min(((now - then) / 1000) * rate, MOST_LEFT_OUT + 1), last);
     then = now;
-    if (isMine()) await show(player, Math.floor(place));
+    if (isMine() && Math.floor(place) > player.frame) await show(player, Math.floor(place));
   }
   if (isMine()) settle(player);
 }

@@ -17,7 +17,7 @@ _FOLDER = Path(__file__).parent
 FRAMES_JS = (_FOLDER / "frames.js").read_text(encoding="utf-8")
 """What a component needs to read the frames of a playing: its own script follows it."""
 
-PLOT = source(_FOLDER / "plot", MOTION_JS + FRAMES_JS)
+PLOT = source(_FOLDER / "plot", MOTION_JS + FRAMES_JS + (_FOLDER / "changes.js").read_text(encoding="utf-8"))
 _mount = st.components.v2.component(
     "nncore_plot",
     **asdict(PLOT),

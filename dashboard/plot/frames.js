@@ -43,5 +43,19 @@ async function readFrames({ run, at, builds }) {
     }
     return made;
   };
-  return { run, figure };
+  // What a frame changes in the figure of another, [{path, from, to}, ...]; null where it is a figure of another build.
+  const changes = (before, frame) => {
+    const [[old, from], [build, to]] = [before, frame].map((each) => at[Math.min(each, at.length - 1)]);
+    if (old !== build) return null;
+    return ready[build].changes
+      .map(({ path, values }) => ({ path, from: values[from], to: values[to] }))
+      .filter((change) => !isSame(change.from, change.to));
+  };
+  return { run, figure, changes };
+}
+
+function isSame(one, other) {
+  if (Object.is(one, other)) return true;
+  if (Array.isArray(one)) return one.length === other.length && one.every((part, index) => isSame(part, other[index]));
+  return ArrayBuffer.isView(one) && one.length === other.length && one.every((number, index) => Object.is(number, other[index]));
 }

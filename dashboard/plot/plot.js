@@ -159,6 +159,7 @@ async function paintAll(chart) {
         break;
       }
       if (chart.failed) Plotly.purge(graph);
+      chart.drawn = null;
       graph.hidden = false;
       const isFirst = !graph.on;
       const playing = window.nncorePlaying;
@@ -178,13 +179,29 @@ async function paintAll(chart) {
       makeToolbarOneTabStop(chart);
       chart.failed = false;
       chart.message.hidden = true;
-      graph.dataset.painted = Number(graph.dataset.painted ?? 0) + 1;
-      graph.dataset.frame = isFollowing ? playing.frame : "";
+      note(chart, isFollowing ? { frames: chart.frames, frame: playing.frame } : null);
     } catch (problem) {
       fail(chart, problem);
     }
   }
   chart.busy = false;
+}
+
+function note(chart, drawn) {
+  const { graph } = chart;
+  chart.drawn = drawn;
+  graph.dataset.painted = Number(graph.dataset.painted ?? 0) + 1;
+  graph.dataset.frame = drawn?.frame ?? "";
+}
+
+// Where a frame of the same playing stands, the next one is drawn upon it; false where it takes a whole figure.
+function paintUpon(chart, frame) {
+  const { drawn, frames, graph } = chart;
+  if (chart.busy || chart.next || drawn?.frames !== frames) return false;
+  const changes = frames.changes(drawn.frame, frame);
+  if (!changes || (changes.length && !drawChanges(graph, changes))) return false;
+  note(chart, { frames, frame });
+  return true;
 }
 
 // Layers lie along an axis of some charts (meta.along, meta.layers). One of them may be marked, for all charts at once; and
@@ -217,6 +234,7 @@ function follow(chart, event) {
     if (isToCome) event.detail.wait(new Promise((resolve) => chart.waiting.push(resolve)));
     return;
   }
+  if (chart.inSight && paintUpon(chart, event.detail.frame)) return;
   chart.next = chart.data;
   if (chart.inSight) event.detail.wait(paint(chart));
 }

@@ -3,6 +3,7 @@
 import re
 
 import numpy as np
+import pytest
 from playwright.sync_api import Page, expect
 
 from nncore import measures as m
@@ -122,6 +123,83 @@ def test_frame_is_the_figure_of_its_record_and_can_be_scrubbed_back(page: Page, 
     assert step <= 3  # a busy machine may come to rest between two presses
     assert_flow_is_exact(page, step)
     expect(slider(page, "step")).to_be_focused()
+
+
+WATCH_DRAWINGS = """() => {
+    window.drawn_whole = new Set();
+    const react = Plotly.react;
+    Plotly.react = (graph, ...given) => { window.drawn_whole.add(graph.dataset.testid); return react(graph, ...given); };
+}"""
+
+# Everything of a drawing that numbers decide: paths, places of markers, images of heat maps, words of the legend.
+DRAWING = """graph => [
+    ...Array.from(graph.querySelectorAll(".plot path, .shapelayer path"), path => ["path", path.getAttribute("d") ?? "",
+        path.getAttribute("transform") ?? "", path.style.fill, path.style.stroke]),
+    ...Array.from(graph.querySelectorAll(".plot image"), image => ["image", image.getAttribute("href") ?? image.getAttribute("xlink:href"),
+        ...["x", "y", "width", "height"].map(side => image.getAttribute(side))]),
+    ...Array.from(graph.querySelectorAll(".legendtext"), text => ["text", text.textContent]),
+]"""
+
+DRAWN_WHOLE = f"""async graph => {{
+    const copy = value => ArrayBuffer.isView(value) ? value.slice() : Array.isArray(value) ? value.map(copy)
+        : value && typeof value === "object" ? Object.fromEntries(Object.entries(value).map(([key, part]) => [key, copy(part)])) : value;
+    await Plotly.react(graph, copy(graph.data), copy(graph.layout));
+    return ({DRAWING})(graph);
+}}"""
+
+NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e-?\d+)?")
+
+
+def assert_same_drawing(drawn: list, expected: list) -> None:
+    """The same elements in the same order, with the same words, and numbers that agree to a twentieth of a pixel."""
+    assert [NUMBER.sub("0", "|".join(part)) for part in drawn] == [NUMBER.sub("0", "|".join(part)) for part in expected]
+    for got, wanted in zip(drawn, expected, strict=True):
+        if got[0] == "image":
+            assert got == wanted
+            continue
+        numbers = [[float(number) for number in NUMBER.findall("|".join(part))] for part in (got, wanted)]
+        np.testing.assert_allclose(*numbers, atol=0.05, err_msg=str(got))
+
+
+SCRUB = """([frame, follow]) => new Promise(resolve => {
+    const charts = follow.map(key => document.querySelector(`[data-testid='plot-${key}']`));
+    const look = () => charts.every(chart => chart.dataset.frame === String(frame)) ? resolve() : setTimeout(look, 5);
+    const track = document.querySelector(".nncore-player input");
+    track.value = frame;
+    track.dispatchEvent(new Event("input", { bubbles: true }));
+    look();
+})"""
+
+ALL_IN_SIGHT = """window.IntersectionObserver = class {
+    constructor(see) { this.see = see; }
+    observe(target) { this.see([{ target, isIntersecting: true, intersectionRatio: 1 }], this); }
+    unobserve() {}
+    disconnect() {}
+};"""
+
+FOLLOW = (
+    *("chart_learned", "chart_flow", "chart_heatmap", "chart_loss", "chart_total", "chart_activation", "chart_delta"),
+    *("chart_signal", "chart_updates", "chart_theta"),
+)
+
+
+@pytest.mark.parametrize("more", [{"dataset": "xor"}, {"dataset": "sine", "activation": "relu"}])
+def test_frame_drawn_upon_another_is_its_whole_drawing(page: Page, app_url: str, more: dict[str, str]) -> None:
+    page.add_init_script(ALL_IN_SIGHT)
+    shown(page, app_url, **more)
+    play_slowly(page)
+    for key in FOLLOW:
+        wait_for_frame(page, 1, key)
+    page.evaluate(SCRUB, [12, FOLLOW])  # two letters of a step need another room in the legend than one: drawn whole
+    page.evaluate(WATCH_DRAWINGS)
+    for frame in (13, 29, 21):
+        page.evaluate(SCRUB, [frame, FOLLOW])
+        drawn_whole = page.evaluate("() => [...window.drawn_whole]")
+        assert not {f"plot-{key}" for key in FOLLOW} & set(drawn_whole)
+        for key in FOLLOW:
+            drawn = chart(page, key).evaluate(DRAWING)
+            assert_same_drawing(drawn, chart(page, key).evaluate(DRAWN_WHOLE))
+        page.evaluate("() => window.drawn_whole.clear()")
 
 
 def test_keyboard_alone_plays_pauses_and_steps(page: Page, app_url: str) -> None:
