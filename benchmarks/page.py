@@ -75,6 +75,7 @@ def measure(rounds: int) -> Milliseconds:
                 _press(page, "depth", key, ("headline", "idle") if name == "floor" else ("headline", "flow", "idle"))
                 for what, milliseconds in page.evaluate("() => window.bench.at").items():
                     note(f"{name} depth {what}", milliseconds)
+            _load_frames(pages["lab"])
             _press(pages["lab"], "step", "ArrowRight" if turn % 2 else "ArrowLeft", ("flow", "idle"))
             for what, milliseconds in pages["lab"].evaluate("() => window.bench.at").items():
                 note(f"lab step {what}", milliseconds)
@@ -123,6 +124,13 @@ def _press(page: Page, slider: str, key: str, awaited: tuple[str, ...]) -> None:
     page.locator(f".st-key-{slider} [role=slider], .st-key-{slider} input[type=range]").first.focus()
     page.keyboard.press(key)
     page.wait_for_function("awaited => awaited.every(name => name in window.bench.at)", arg=list(awaited))
+
+
+def _load_frames(page: Page) -> None:
+    """Bring the flow chart into sight and the step slider under the keyboard, and wait for the frames that follow it."""
+    page.get_by_test_id("plot-chart_flow").scroll_into_view_if_needed()
+    page.locator(".st-key-step input[type=range]").evaluate("input => input.focus({preventScroll: true})")
+    page.locator(".nncore-player:not([data-ahead=''])").wait_for()
 
 
 def playback(rounds: int) -> list[float]:

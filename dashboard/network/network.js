@@ -417,10 +417,10 @@ function draw(network) {
 }
 
 async function takeFrames(network, frames) {
-  const read = frames && (await readFrames(frames));
-  if (network.data.frames !== frames) return;
+  const read = await readFrames(frames);
+  if (network.taken !== frames) return;
   network.playing = read;
-  if (read) window.dispatchEvent(new CustomEvent("nncore-ready", { detail: { run: frames.run } }));
+  window.dispatchEvent(new CustomEvent("nncore-ready", { detail: { run: frames.run } }));
 }
 
 function create(root) {
@@ -454,7 +454,12 @@ function create(root) {
     network.axis = axis;
     draw(network);
   };
+  network.showExact = () => {
+    take(network, network.data.figure);
+    draw(network);
+  };
   window.addEventListener("nncore-frame", network.follow);
+  window.addEventListener("nncore-exact", network.showExact);
   window.addEventListener("nncore-painted", network.align);
   return network;
 }
@@ -472,8 +477,9 @@ export default function ({ data, parentElement, setTriggerValue }) {
     const before = network.data;
     network.data = data;
     network.width ||= root.clientWidth;
-    take(network, data.figure);
-    if (data.frames !== before?.frames) takeFrames(network, data.frames);
+    const { run, frame } = window.nncorePlaying ?? {};
+    take(network, run && run === network.playing?.run ? network.playing.figure(frame) : data.figure);
+    if (data.frames && data.frames !== network.taken) takeFrames(network, (network.taken = data.frames));
     draw(network);
     if (data.figure.layout.meta.pulse !== before?.figure.layout.meta.pulse) pulse(network);
   }
@@ -482,6 +488,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     network.walking = null;
     network.observer.disconnect();
     window.removeEventListener("nncore-frame", network.follow);
+    window.removeEventListener("nncore-exact", network.showExact);
     window.removeEventListener("nncore-painted", network.align);
   };
 }

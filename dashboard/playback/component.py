@@ -27,11 +27,13 @@ def player(
     on_play: Callable[[Any], None],
     on_stop: Callable[[Any], None],
     on_go: Callable[[Any], None],
+    on_load: Callable[[Any], None],
 ) -> None:
-    """Draw the bar. `data` is what player.js reads: "record", "last", "step", "lastStep", "said" and "playing".
+    """Draw the bar. `data` is what player.js reads: "record", "last", "step", "lastStep", "said", "playing" and "ahead".
 
     `on_play(record)` is called before the rerun when Play is pressed, `on_stop(step)` when the playing has come
-    to rest on a step, `on_go(record)` for first, back, forward and last.
+    to rest on a step, `on_go(record)` for first, back, forward and last, `on_load(record)` when the browser wants the
+    frames without playing them.
     """
 
     def told(event: str, answer: Callable[[Any], None]) -> Callable[[], None]:
@@ -47,4 +49,5 @@ def player(
         on_play_change=told("play", on_play),
         on_stop_change=told("stop", on_stop),
         on_go_change=told("go", on_go),
+        on_load_change=told("load", on_load),
     )

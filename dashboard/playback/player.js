@@ -3,6 +3,7 @@
 const FRAMES_A_SECOND = 5;
 const MOST_LEFT_OUT = 3; // frames between two that are shown
 const SETTLE = 600; // milliseconds without a move of the track until the page shows that step exactly
+const REST = 400; // milliseconds that the page stands still until the server is asked for frames that are not played
 
 const players = new WeakMap(); // root element -> its player
 
@@ -12,15 +13,19 @@ const nextPicture = () => new Promise(requestAnimationFrame); // of the browser;
 async function show(player, frame) {
   const { run, steps, facts } = player.playing;
   player.frame = frame;
-  window.nncorePlaying = { run, frame };
   player.track.value = frame;
   player.track.setAttribute("aria-valuetext", `step ${steps[frame]}`);
   player.output.textContent = `${steps[frame]} of ${player.data.lastStep}`;
   player.said.textContent = facts[frame];
+  await name(run, frame);
+}
+
+function name(run, frame) {
+  window.nncorePlaying = { run, frame };
   const painted = [];
   const detail = { run, frame, wait: (promise) => painted.push(promise) };
   window.dispatchEvent(new CustomEvent("nncore-frame", { detail }));
-  await Promise.all(painted);
+  return Promise.all(painted);
 }
 
 // The frame follows from the time that has passed: a browser too slow for the speed leaves frames out, a few at a time.
@@ -58,6 +63,7 @@ function settle(player) {
 
 function stop(player) {
   clearTimeout(player.settling);
+  player.isAhead = false;
   window.removeEventListener("nncore-ready", player.begin);
   player.playing = player.clock = null;
   window.nncorePlaying = null;
@@ -119,6 +125,58 @@ function scrub(player) {
   show(player, Number(player.track.value));
 }
 
+// The step slider's thumb: where the browser has the frames, the charts follow it at once. The server is told as ever; its
+// records are drawn when it has answered where the thumb stands, and no answer to an older step is drawn before.
+
+const stepBox = (player) => player.root.closest(".st-key-timeline")?.querySelector(".st-key-step_box");
+const thumb = (player) => Number(stepBox(player)?.querySelector("input[type=range]")?.value ?? NaN);
+const isAnswering = () => document.querySelector("[data-testid=stApp]")?.dataset.testScriptState !== "notRunning";
+
+const nearest = (steps, step) =>
+  steps.reduce((best, each, frame) => (Math.abs(each - step) < Math.abs(steps[best] - step) ? frame : best), 0);
+
+function move(player) {
+  ask(player);
+  player.moving ||= requestAnimationFrame(() => {
+    player.moving = 0;
+    const { playing, isWaiting, isAhead, data: { ahead } } = player, step = thumb(player);
+    if (!ahead?.run || playing || isWaiting || (step === ahead.thumb && !isAhead)) return;
+    const frame = nearest(ahead.steps, step);
+    if (!isAhead || frame !== window.nncorePlaying?.frame) name(ahead.run, frame);
+    player.isAhead = true;
+    if (!isAhead) wait(player);
+  });
+}
+
+function wait(player) {
+  if (!player.isAhead || player.playing) return;
+  const { ahead } = player.data;
+  if (ahead?.run && (thumb(player) !== ahead.thumb || isAnswering())) return void requestAnimationFrame(() => wait(player));
+  player.isAhead = false;
+  window.nncorePlaying = null;
+  window.dispatchEvent(new CustomEvent("nncore-exact"));
+}
+
+// The frames are asked for when somebody points at the slider, or has it under the keyboard, and the page stands still.
+function ask(player) {
+  clearTimeout(player.asking);
+  player.asking = setTimeout(() => {
+    const { playing, isWaiting, data: { ahead, record } } = player;
+    if (!ahead || ahead.run || playing || isWaiting || !stepBox(player)?.matches(":hover, :focus-within")) return;
+    const isMeasuring = document.querySelector(".nncore-look-again"); // in the background: charts are still to change
+    if (isAnswering() || isMeasuring || thumb(player) !== ahead.thumb) return ask(player);
+    player.tell("load", record);
+  }, REST);
+}
+
+function watchThumb(player) {
+  const timeline = player.root.closest(".st-key-timeline");
+  const isSlider = ({ target }) => target.closest(".st-key-step_box");
+  player.watch = new MutationObserver((changes) => changes.some(isSlider) && move(player));
+  player.watch.observe(timeline, { subtree: true, attributes: true, attributeFilter: ["aria-valuetext"] });
+  for (const event of ["pointerover", "focusin"]) timeline.addEventListener(event, (each) => isSlider(each) && ask(player));
+}
+
 function create(root) {
   const find = (selector) => root.querySelector(selector);
   const player = {
@@ -149,6 +207,9 @@ export default function ({ data, parentElement, setTriggerValue }) {
   if (data !== player.data) {
     player.data = data;
     player.target = undefined;
+    root.dataset.ahead = data.ahead?.run ?? ""; // the playing whose frames follow the thumb
+    if (data.ahead && !player.watch) watchThumb(player);
+    ask(player);
     const { playing } = data;
     if (playing && playing.run === player.playing?.run) {
       player.playing.facts = playing.facts; // the page was drawn anew while playing: it goes on
@@ -165,6 +226,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
   }
   return () => {
     if (root.isConnected) return;
+    clearTimeout(player.asking);
+    player.watch?.disconnect();
     stop(player);
   };
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -13,7 +13,7 @@ import streamlit as st
 from dashboard.charts.style import Figure
 from dashboard.playback.component import player
 from dashboard.plot import fitting
-from dashboard.state.session import session
+from dashboard.state.session import session, values
 from dashboard.ui import theme
 from nncore.numerics.spacing import evenly_spaced
 
@@ -32,7 +32,7 @@ Measure = Callable[..., Any]
 
 @dataclass(frozen=True)
 class Playback:
-    """The frames' records, and what makes a chart follow them. `run` is "" when nothing is played.
+    """The frames' records, and what makes a chart follow them. `run` is "" when the browser needs no frames.
 
     `steps` are the steps of all records of the run, not only of those that are played.
 
@@ -45,7 +45,8 @@ class Playback:
 
         frames=play.marks(partial(update_ratio, measured, look))
 
-    Both are None unless the run is being played, and then nothing is measured or drawn.
+    Both are None unless the run is being played, or the browser wants to be ahead when the step slider moves; else
+    nothing is measured or drawn.
     """
 
     measure: Measure
@@ -53,6 +54,13 @@ class Playback:
     records: tuple[int, ...]
     run: str = ""
     every: tuple[int, ...] = ()
+    is_played: bool = False
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    def sent(self) -> None:
+        """Every chart has been drawn: the browser has all frames, until any of the `settings` changes."""
+        if self.run:
+            session().loaded = self.run, self.settings
 
     def measured(self, batch: Callable[..., Sequence[T]], record: int, *arguments: Any) -> T:
         """What `batch(run, records, *arguments)` says of one record; all of them are measured together."""
@@ -97,12 +105,18 @@ def timeline(
     facts: Callable[..., Sequence[str]],
     slider: Callable[[], int],
     key: str,
+    *,
+    is_ahead: bool = False,
 ) -> tuple[int, Playback]:
     """The player beside the step slider: the record that the page stands on, and what charts follow.
 
     The records 0 ... `last` of a run with these `steps` are played, while `facts(run, records)` says each in words.
     `slider` draws the step slider, whose widget has this `key`, and gives the record that it stands on. There is
     no player for a single record.
+
+    With `is_ahead` the charts follow the slider's thumb in the browser, before the server answers: for a fragment of a
+    page, which calls `Playback.sent` when it has drawn all of them. The browser asks for the frames once somebody
+    points at the slider.
     """
     records = records_to_play(last)
     if len(records) < 2:
@@ -111,8 +125,14 @@ def timeline(
         place = st.container(key="player_box", width=round(WIDTH * theme.current().scale))
         with st.container(key="step_box"):
             record = slider()
-    run = session().playing
-    session().playing_is_drawn = True
+    now = session()
+    run, settings = now.playing, values(but=key) | {"style": theme.current()}
+    loaded = now.loaded[0] if now.loaded and now.loaded[1] == settings else ""
+    if now.loading and not run:
+        now.playings += 1
+        run = f"playing {now.playings}"
+    now.loading, now.loaded = False, now.loaded if loaded and not run else None
+    now.playing_is_drawn = True
     data: dict[str, Any] = {
         "record": record,
         "last": last,
@@ -121,7 +141,10 @@ def timeline(
         "said": count_in_words(last + 1, len(records)),
         "playing": None,
     }
-    if run:
+    if is_ahead:
+        steps_played = [int(steps[each]) for each in records]
+        data["ahead"] = {"run": run or loaded, "steps": steps_played, "thumb": int(st.session_state[key])}
+    if now.playing:
         data["playing"] = {
             "run": run,
             "start": _start(records, record),
@@ -130,8 +153,10 @@ def timeline(
             "facts": measure(facts, records),
         }
     with place:
-        player(data, on_play=_play, on_stop=partial(_stop, key), on_go=partial(_go, key, steps[: last + 1]))
-    return record, Playback(measure, steps, records, run)
+        player(
+            data, on_play=_play, on_stop=partial(_stop, key), on_go=partial(_go, key, steps[: last + 1]), on_load=_load
+        )
+    return record, Playback(measure, steps, records, run, is_played=bool(now.playing), settings=settings)
 
 
 def count_in_words(total: int, played: int) -> str:
@@ -150,6 +175,10 @@ def _play(_: Any) -> None:
     now = session()
     now.playings += 1
     now.playing, now.playing_is_drawn = f"playing {now.playings}", False
+
+
+def _load(_: Any) -> None:
+    session().loading = True
 
 
 def _stop(key: str, step: Any) -> None:

@@ -162,9 +162,8 @@ async function paintAll(chart) {
       chart.drawn = null;
       graph.hidden = false;
       const isFirst = !graph.on;
-      const playing = window.nncorePlaying;
-      const isFollowing = playing && playing.run === chart.frames?.run;
-      const { data: traces, layout = {}, frames } = isFollowing ? chart.frames.figure(playing.frame) : fresh(data.figure);
+      const playing = isFollowing(chart) ? window.nncorePlaying : null;
+      const { data: traces, layout = {}, frames } = playing ? chart.frames.figure(playing.frame) : fresh(data.figure);
       const figure = { data: traces, layout: themed(layout, data, root), frames };
       keepZoom(graph, figure.layout);
       // A config draws everything anew, zoom and all: it is handed over only when it is another one.
@@ -179,7 +178,7 @@ async function paintAll(chart) {
       makeToolbarOneTabStop(chart);
       chart.failed = false;
       chart.message.hidden = true;
-      note(chart, isFollowing ? { frames: chart.frames, frame: playing.frame } : null);
+      note(chart, playing && { frames: chart.frames, frame: playing.frame });
     } catch (problem) {
       fail(chart, problem);
     }
@@ -239,23 +238,35 @@ function follow(chart, event) {
   if (chart.inSight) event.detail.wait(paint(chart));
 }
 
-// Frames are unpacked beside the drawing; the player starts when the first chart is ready.
+// The charts are to show what the server says: it has answered where the step slider's thumb stands.
+function showExact(chart) {
+  if (!chart.drawn && !chart.busy && !chart.next) return;
+  chart.next = chart.data;
+  paint(chart);
+}
+
+const isFollowing = ({ frames }) => Boolean(frames) && window.nncorePlaying?.run === frames.run;
+
+const showsFrame = (chart) =>
+  isFollowing(chart) && chart.drawn?.frames === chart.frames && chart.drawn.frame === window.nncorePlaying.frame;
+
+// Frames are unpacked beside the drawing; the player starts when the first chart is ready. They stay when the server sends
+// none: it says by their run's name whether they are still true.
 async function take(chart, frames) {
   chart.isReading = true;
   try {
-    const read = frames && (await readFrames(frames));
-    if (chart.data.frames !== frames) return;
+    const read = await readFrames(frames);
+    if (chart.taken !== frames) return;
     chart.frames = read;
-    if (!read) return;
     window.dispatchEvent(new CustomEvent("nncore-ready", { detail: { run: frames.run } }));
-    if (window.nncorePlaying?.run === frames.run) {
+    if (isFollowing(chart)) {
       chart.next = chart.data;
       if (chart.inSight) paint(chart);
     }
   } catch (problem) {
     fail(chart, problem, "played");
   } finally {
-    if (chart.data.frames === frames) arrive(chart);
+    if (chart.taken === frames) arrive(chart);
   }
 }
 
@@ -291,7 +302,9 @@ function create(root) {
   chart.sight.observe(root);
   chart.follow = (event) => follow(chart, event);
   chart.markLayer = () => markLayer(chart);
+  chart.showExact = () => showExact(chart);
   window.addEventListener("nncore-frame", chart.follow);
+  window.addEventListener("nncore-exact", chart.showExact);
   window.addEventListener("nncore-layer", chart.markLayer);
   root.addEventListener("keydown", walkToolbar);
   return chart;
@@ -313,11 +326,13 @@ export default function ({ data, parentElement, setTriggerValue }) {
   chart.background = background;
   if (isNewTheme) setTriggerValue("theme", background);
   if (data !== chart.data || isNewTheme) {
-    const frames = chart.data?.frames;
-    chart.data = chart.next = data;
-    if (data.frames !== frames) take(chart, data.frames);
-    else arrive(chart);
-    paint(chart);
+    chart.data = data;
+    if (data.frames && data.frames !== chart.taken) take(chart, (chart.taken = data.frames));
+    else if (!chart.isReading) arrive(chart);
+    if (isNewTheme || !showsFrame(chart)) {
+      chart.next = data;
+      if (chart.inSight || !isFollowing(chart)) paint(chart);
+    }
   }
   return () => {
     if (root.isConnected) return; // an earlier call's farewell: the chart itself stays
@@ -325,6 +340,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     chart.observer.disconnect();
     chart.sight.disconnect();
     window.removeEventListener("nncore-frame", chart.follow);
+    window.removeEventListener("nncore-exact", chart.showExact);
     window.removeEventListener("nncore-layer", chart.markLayer);
     if (chart.graph.on) window.Plotly.purge(chart.graph);
   };

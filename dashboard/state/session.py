@@ -187,6 +187,10 @@ class Session:
     """Name of the playing that the page shows, each another; "" while nothing is played."""
     playing_is_drawn: bool = False
     playings: int = 0
+    loading: bool = False
+    """Has the browser asked for the frames, to draw them itself when the step slider moves?"""
+    loaded: tuple[str, dict[str, Any]] | None = None
+    """Name of the playing whose frames the browser has, and the widgets' values that they were drawn with."""
 
     tables: Shelf | None = None
     table_read: tuple[tuple[str, bool | None, str], Table | str] | None = None
@@ -242,6 +246,15 @@ def _empty_when_left(made: Session) -> None:
     runs().hold(own, empty)
 
 
+def values(but: str) -> dict[str, Any]:
+    """What the page's widgets stand on, without one of them: numbers, words, switches and choices."""
+    return {
+        str(key): value
+        for key, value in st.session_state.items()
+        if key != but and isinstance(value, str | int | float | list | tuple | None)
+    }
+
+
 def peek(
     key: str, default: T, options: Mapping[str, T] | None = None, bounds: tuple[float, float] = (-math.inf, math.inf)
 ) -> T:
@@ -284,6 +297,7 @@ def begin_page(page: str, comes_back: bool = False) -> None:
     has_changed = now.page not in (None, page)
     if has_changed or now.playing_is_drawn:  # settings may have changed
         now.playing = ""
+    now.loaded = None
     if has_changed:
         progress.leave_others()
         now.dialog = ""

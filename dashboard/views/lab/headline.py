@@ -42,7 +42,7 @@ def show(training: Training, record: int, play: Playback) -> st.delta_generator.
     with st.container(border=True, key="headline", gap="xsmall"):
         words, mend = st.columns([4, 1.2], vertical_alignment="center")
         remedy_check.show(training)
-    if play.run:
+    if play.is_played:
         played = play.fewer(FOLLOWED)
         with words:
             following(
@@ -115,7 +115,7 @@ class Tile:
 
 def metrics(training: Training, record: int, play: Playback) -> None:
     """Four numbers at the record chosen, or of each that is played."""
-    if play.run:
+    if play.is_played:
         played = play.fewer(FOLLOWED)
         numbers = played.said(lambda each: [read_tile(tile) for tile in played.measured(judged, each)[1]], record)
         following(numbers, "numbers", key="numbers_played")

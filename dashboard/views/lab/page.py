@@ -58,6 +58,7 @@ def charts(training: Training) -> None:
                 headline.facts,
                 partial(sidebar_run.step_slider, history),
                 STEP,
+                is_ahead=True,
             )
         n_seeds = seed_study.control()
         pins.button(training.config)
@@ -98,6 +99,7 @@ def charts(training: Training) -> None:
         parameters(training, look, step, play)
     if place:
         headline.mend(place, training, record)
+    play.sent()
 
 
 def happens(

@@ -1,0 +1,145 @@
+"""The step slider's thumb: charts follow it from what the browser has, and the server's answer is drawn where it stands."""
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page, WebSocketRoute, expect
+
+from nncore import run
+from nncore.diagnosis import flow
+from tests.browser.helpers import chart, play_slowly, player_button, wait_for_frame, wait_idle, wait_painted
+from tests.browser.test_lab import SMALL, line, open_lab, slider
+
+HISTORY = run(SMALL)
+
+
+class Wire:
+    """A page's websocket, whose messages either way can be held back for a while."""
+
+    def __init__(self, page: Page) -> None:
+        self.held: dict[str, list[str | bytes] | None] = {"up": None, "down": None}
+        page.route_web_socket("**/_stcore/stream", self.join)
+
+    def join(self, socket: WebSocketRoute) -> None:
+        self.ends = {"up": socket.connect_to_server(), "down": socket}
+        socket.on_message(lambda message: self.pass_on("up", message))
+        self.ends["up"].on_message(lambda message: self.pass_on("down", message))
+
+    def pass_on(self, way: str, message: str | bytes) -> None:
+        held = self.held[way]
+        if held is None:
+            self.ends[way].send(message)
+        else:
+            held.append(message)
+
+    def hold(self, way: str) -> None:
+        self.held[way] = []
+
+    def let_go(self, way: str) -> None:
+        held, self.held[way] = self.held[way], None
+        for message in held or []:
+            self.ends[way].send(message)
+
+
+def opened(page: Page, url: str) -> Wire:
+    """The lab with the charts of its first group."""
+    wire = Wire(page)
+    open_lab(page, url, why="false", parameters="false")
+    wait_painted(page, "chart_flow")
+    wait_painted(page, "chart_total")
+    wait_idle(page)
+    return wire
+
+
+def opened_with_frames(page: Page, url: str) -> Wire:
+    """The lab with its step slider under the keyboard, and the frames in the browser."""
+    wire = opened(page, url)
+    chart(page, "chart_flow").scroll_into_view_if_needed()
+    slider(page, "step").evaluate("input => input.focus({preventScroll: true})")
+    page.wait_for_function("() => document.querySelector('.nncore-player').dataset.ahead")
+    wait_idle(page)
+    return wire
+
+
+def wait_for_exact(page: Page, step: int) -> None:
+    """Wait until every chart shows what the server says of the step."""
+    page.wait_for_function(
+        """step => { const graph = document.querySelector("[data-testid='plot-chart_flow']");
+            return graph.dataset.frame === "" && graph.data.some(trace => trace.name === `δ at step ${step}`); }""",
+        arg=step,
+    )
+    wait_idle(page)
+    np.testing.assert_array_equal(line(page, f"δ at step {step}"), flow(HISTORY, step).delta)
+    expect(slider(page, "step")).to_have_value(str(step))
+
+
+@pytest.mark.parametrize(("key", "step"), [("ArrowLeft", 39), ("Home", 0)])
+def test_charts_follow_a_key_before_the_server_is_told(page: Page, app_url: str, key: str, step: int) -> None:
+    wire = opened_with_frames(page, app_url)
+    wire.hold("up")
+    page.keyboard.press(key)
+    page.wait_for_function(
+        "frame => document.querySelector(`[data-testid='plot-chart_flow']`).dataset.frame === frame", arg=str(step)
+    )
+    np.testing.assert_array_equal(line(page, f"δ at step {step}"), flow(HISTORY, step).delta)
+    expect(page.locator(".st-key-headline")).to_contain_text("At step 40:")
+    wire.let_go("up")
+    wait_for_exact(page, step)
+    expect(page.locator(".st-key-headline")).to_contain_text(f"At step {step}:")
+
+
+def test_charts_follow_a_drag_before_the_server_is_told(page: Page, app_url: str) -> None:
+    wire = opened_with_frames(page, app_url)
+    wire.hold("up")
+    box = page.locator(".st-key-step [role=group]").bounding_box()
+    height = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] - 1, height)
+    page.mouse.down()
+    seen = []
+    for share in (0.75, 0.5, 0.25):
+        page.mouse.move(box["x"] + box["width"] * share, height, steps=3)
+        seen.append(int(slider(page, "step").input_value()))
+        page.wait_for_function(
+            "frame => document.querySelector(`[data-testid='plot-chart_flow']`).dataset.frame === frame",
+            arg=str(seen[-1]),
+        )
+    assert 40 > seen[0] > seen[1] > seen[2] > 0
+    page.mouse.up()
+    wire.let_go("up")
+    wait_for_exact(page, int(slider(page, "step").input_value()))
+
+
+def test_answer_to_an_older_step_is_not_drawn_over_a_newer_thumb(page: Page, app_url: str) -> None:
+    wire = opened_with_frames(page, app_url)
+    page.evaluate(
+        """() => { window.steps_shown = [];
+            const graph = document.querySelector("[data-testid='plot-chart_flow']");
+            new MutationObserver(() => window.steps_shown.push(graph.data.map(trace => trace.name).find(name => /^δ at step [1-9]/.test(name))))
+                .observe(graph, {attributes: true, attributeFilter: ["data-painted"]}); }"""
+    )
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_function("() => document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'running'")
+    wire.hold("up")
+    page.keyboard.press("ArrowLeft")
+    wait_for_frame(page, 38)
+    expect(page.locator(".st-key-headline")).to_contain_text("At step 39:")
+    wait_idle(page)
+    wire.let_go("up")
+    wait_for_exact(page, 38)
+    shown_steps = page.evaluate("() => window.steps_shown")
+    newer = shown_steps.index("δ at step 38")
+    assert set(shown_steps[newer:]) == {"δ at step 38"}
+
+
+def test_pause_leaves_the_frames_to_the_thumb(page: Page, app_url: str) -> None:
+    wire = opened(page, app_url)
+    play_slowly(page)
+    player_button(page, "Pause").press("Enter")
+    expect(page.locator(".nncore-following")).to_have_count(0)
+    wait_idle(page)
+    step = int(slider(page, "step").input_value())
+    slider(page, "step").evaluate("input => input.focus({preventScroll: true})")
+    wire.hold("up")
+    page.keyboard.press("ArrowRight")
+    wait_for_frame(page, step + 1)
+    wire.let_go("up")
+    wait_for_exact(page, step + 1)
