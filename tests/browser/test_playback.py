@@ -183,8 +183,17 @@ FOLLOW = (
 )
 
 
-@pytest.mark.parametrize("more", [{"dataset": "xor"}, {"dataset": "sine", "activation": "relu"}])
-def test_frame_drawn_upon_another_is_its_whole_drawing(page: Page, app_url: str, more: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("more", "whole"),
+    [
+        ({"dataset": "xor"}, set()),
+        # the axes of the curve are plotly.js's own, and notes count the zeros
+        ({"dataset": "sine", "activation": "relu"}, {"chart_learned", "chart_activation", "chart_delta"}),
+    ],
+)
+def test_frame_drawn_upon_another_is_its_whole_drawing(
+    page: Page, app_url: str, more: dict[str, str], whole: set[str]
+) -> None:
     page.add_init_script(ALL_IN_SIGHT)
     shown(page, app_url, **more)
     play_slowly(page)
@@ -195,7 +204,7 @@ def test_frame_drawn_upon_another_is_its_whole_drawing(page: Page, app_url: str,
     for frame in (13, 29, 21):
         page.evaluate(SCRUB, [frame, FOLLOW])
         drawn_whole = page.evaluate("() => [...window.drawn_whole]")
-        assert not {f"plot-{key}" for key in FOLLOW} & set(drawn_whole)
+        assert not {f"plot-{key}" for key in FOLLOW if key not in whole} & set(drawn_whole)
         for key in FOLLOW:
             drawn = chart(page, key).evaluate(DRAWING)
             assert_same_drawing(drawn, chart(page, key).evaluate(DRAWN_WHOLE))
