@@ -146,6 +146,8 @@ class Session:
     """Has the page still to take them? It does where the sidebar is drawn for the first time."""
     told: list[str] = field(default_factory=list)
     """Parameters with which the address was told of them in this run."""
+    stands: dict[str, tuple[Any, tuple[float, float] | None]] = field(default_factory=dict)
+    """Key -> the default and the range that its widget had when it was drawn last, as far as they follow the run."""
     comes_back: bool = False
     """Has the browser gone back or forth to what this run draws?"""
     endless: dict[str, list[str]] = field(default_factory=dict)
@@ -279,6 +281,30 @@ def peek(
             number = type(default)(float(texts[-1]))
             found = number if bounds[0] <= number <= bounds[1] else default
     return cast(T, found)
+
+
+def settle(key: str, default: Any, bounds: tuple[float, float] | None = None) -> None:
+    """Let a widget that nobody has moved go along with its default, and one that was moved stay within its range.
+
+    Call it before a widget bound to the address whose default or range depends on the run. Streamlit would keep the value
+    and not tell the address of it, or take one that an earlier range left behind, on which a slider stops.
+    """
+    state, stands = st.session_state, session().stands
+    before, now = stands.get(key), (default, bounds)
+    stands[key] = now
+    if key not in state:
+        return
+    value = state[key]
+    is_inside = bounds is None or bounds[0] <= value <= bounds[1]
+    if before != now or not is_inside:
+        was_moved = before is None or value != before[0]
+        state[key] = value if was_moved and is_inside else default
+
+
+def stand_on(step: int) -> None:
+    """Let the page show this step, be it the last one or not. Call it from a callback."""
+    session().stands.pop(STEP, None)
+    st.session_state[STEP] = step
 
 
 # A page begins ----------------------------------------------------------------------------------------------

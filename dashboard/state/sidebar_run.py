@@ -8,7 +8,7 @@ from dashboard.jobs import limits
 from dashboard.jobs.progress import finished_run
 from dashboard.jobs.work import Training
 from dashboard.state import opened_files, sidebar, uploads
-from dashboard.state.session import STEP, peek, session
+from dashboard.state.session import STEP, peek, session, settle
 from dashboard.words.markup import escape
 from nncore import History, RunConfig
 from nncore.config.run_config import TABLE
@@ -55,14 +55,13 @@ def step_slider(history: History) -> int:
     first, last = int(history.step[0]), int(history.step[-1])
     if last == first:
         return 0
-    stands = st.session_state.get(STEP, first)
-    if not first <= stands <= last:  # brought along from a page whose run was longer, or began earlier
-        st.session_state[STEP] = first if stands < first else int(history.step[history.last_finite])
+    default = int(history.step[history.last_finite])
+    settle(STEP, default, (first, last))
     chosen = st.slider(
         "Step",
         first,
         last,
-        int(history.step[history.last_finite]),
+        default,
         key=STEP,
         bind="query-params",
         help="The step of training that the page shows. The arrow keys move it.",

@@ -73,6 +73,8 @@ def bring() -> None:
     if run is None or not brings or now.comes_back:
         return
     st.session_state.update(now.widgets)
+    for key in now.widgets:
+        now.stands.pop(key, None)
     told = {key: text for key, value in now.widgets.items() if (text := _told(now, key, value)) is not None}
     with run.session_state.query_params() as parameters:
         for binding in filter(None, map(parameters.get_binding_for_param, told)):  # to a widget of the page before

@@ -75,3 +75,15 @@ def test_the_chosen_point_of_signal_propagation_comes_back(reader: Walk) -> None
     reader.go(1)
     reader.act("lab")
     reader.retrace()
+
+
+def test_the_steps_of_a_fork_follow_a_run_that_grows_and_shrinks(reader: Walk) -> None:
+    for name in ("fork", "long run", "width", "short run"):
+        reader.act(name)
+    assert reader.settled()["widgets"]["f_step"] == ["15"]  # where it stands by itself: on the last step
+    reader.act("fork's charts")
+    reader.act("fork's learning rate")
+    reader.act("long run")
+    assert reader.settled()["widgets"]["f_step"] == ["14"]  # where it was moved to
+    reader.act("lab")
+    reader.retrace()

@@ -91,9 +91,11 @@ def _number(key: str, values: range) -> Callable[[Page, random.Random], bool]:
         field = page.locator(f".st-key-{key} input")
         if not field.count():
             return False
-        field.fill(str(rng.choice([value for value in values if str(value) != field.input_value()])))
-        field.press("Enter")
-        return True
+        others = [value for value in values if str(value) != field.input_value()]
+        if others:
+            field.fill(str(rng.choice(others)))
+            field.press("Enter")
+        return bool(others)
 
     return type_in
 
@@ -130,6 +132,8 @@ ACTIONS: dict[str, Callable[[Page, random.Random], bool]] = {
     "activation": _select("activation", "relu", "tanh", "sigmoid"),
     "init": _select("init", "he_normal", "orthogonal", "zeros"),
     "seed": _number("seed", range(5)),
+    "short run": _number("steps", range(15, 16)),
+    "long run": _number("steps", range(40, 41)),
     "heat": _press(lambda page: page.locator(".st-key-heat [aria-checked=false]")),
     "pin": _press(lambda page: page.locator(".st-key-pin_this button")),
     "undo": _press(lambda page: page.locator(".st-key-sidebar_undo button")),
@@ -144,6 +148,8 @@ ACTIONS: dict[str, Callable[[Page, random.Random], bool]] = {
     "θ of every layer": _slider("v_theta"),
     "layers": _slider("v_depth"),
     "layer": _slider("n_layer"),
+    "fork's learning rate": _slider("f_learning_rate"),
+    "fork's charts": _slider("f_step"),
     "weight variance": _number("p_sigma_w2", range(2, 6)),
     "lab": _menu("Gradient lab"),
     "experiments": _menu("Experiments"),
@@ -179,6 +185,8 @@ class Walk:
             if not self.talk.is_answered or self.page.locator(UNFINISHED).count():
                 continue
             wait_idle(self.page)
+            if (broken := self.page.get_by_test_id("stException")).count():
+                raise AssertionError(f"{self.done[-8:]} broke the page: {broken.first.inner_text()}")
             now = self.page.evaluate(SHOWN)
             if now == before:
                 return now

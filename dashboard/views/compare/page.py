@@ -14,7 +14,7 @@ from dashboard.jobs.progress import finished_runs, over_budget, session_id
 from dashboard.jobs.registry import PINS, runs
 from dashboard.state import pins, sidebar
 from dashboard.state.address import nearest
-from dashboard.state.session import peek
+from dashboard.state.session import peek, settle
 from dashboard.ui import card, tables, theme
 from dashboard.views.compare import charts, pinned_runs
 from dashboard.words.markup import escape
@@ -191,6 +191,7 @@ def step_of_all(found: pinned_runs.Runs) -> list[int]:
             return pinned_runs.records_at(found, share / 100, 0)
         if longest == 0:
             return [0] * len(found)
+        settle("at_step", longest, (0, longest))
         step = st.slider(
             "Step of all runs",
             0,

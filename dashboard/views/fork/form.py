@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.state.session import STEP, session
+from dashboard.state.session import STEP, session, settle
 from dashboard.state.sidebar import CONTROLS
 from dashboard.ui import heading
 from dashboard.words import labels
@@ -77,10 +77,9 @@ def _fork_point(history: History, suggested: Fork) -> int:
         st.markdown(f"The run has one step, {history.step[0]}: the fork begins there.")
         return int(history.step[0])
     first, last = int(history.step[0]), int(history.step[-1]) - 1
-    if not first <= st.session_state.get(STEP, first) <= last:  # brought along from another page
-        st.session_state[STEP] = suggested.at
     step = first
     if last > first:
+        settle(STEP, suggested.at, (first, last))
         step = st.slider(
             "Fork at step: the change is made here",
             first,

@@ -16,7 +16,7 @@ from dashboard.jobs.progress import INLINE_SECONDS, finished_run, session_id
 from dashboard.jobs.registry import FORK, runs
 from dashboard.jobs.work import Training
 from dashboard.state import sidebar, sidebar_run
-from dashboard.state.session import session
+from dashboard.state.session import session, settle
 from dashboard.ui import card, downloads, theme
 from dashboard.views import learned
 from dashboard.views.fork import charts, charts_learned, fork_words, form
@@ -172,6 +172,7 @@ def over_time(parent: Training, fork: Training) -> None:
     record = 0
     if last > first:
         stand = min(int(history.step[history.last_finite]), int(parent.history.step[parent.history.last_finite]))
+        settle(LOOK_AT, max(stand, first), (first, last))
         chosen = st.slider(
             "Charts at step: what they show below, from the fork on",
             first,

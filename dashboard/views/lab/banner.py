@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard.state import lessons, pins, sidebar
-from dashboard.state.session import CAME_FOR, EXPERIMENT, STEP, session
+from dashboard.state.session import CAME_FOR, EXPERIMENT, session, stand_on
 from dashboard.ui import layout
 from dashboard.views.lab import lesson_parts
 from dashboard.words.sentences import unbroken
@@ -98,4 +98,4 @@ def _claim(experiment: Experiment) -> None:
 
 def _set_up(experiment: Experiment, config: RunConfig) -> None:
     sidebar.apply(config)
-    st.session_state[STEP] = experiment.step
+    stand_on(experiment.step)

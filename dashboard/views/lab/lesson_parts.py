@@ -9,7 +9,7 @@ import streamlit as st
 from dashboard.state import sidebar
 from dashboard.state.address import from_link
 from dashboard.state.lessons import STAGE, Lesson, Part
-from dashboard.state.session import STEP, session
+from dashboard.state.session import session, stand_on
 from dashboard.words.markup import escape
 from nncore import RunConfig
 
@@ -80,7 +80,7 @@ def _go(lesson: Lesson, stage: int) -> None:
     config = config_of(part)
     if isinstance(config, RunConfig):
         sidebar.apply(config)
-        st.session_state[STEP] = part.step
+        stand_on(part.step)
     st.query_params[STAGE] = str(stage)
 
 

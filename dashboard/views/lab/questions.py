@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard.state import sidebar
 from dashboard.state.address import FIRST_SETTINGS, FIRST_SIGHT, experiment_link, from_link, link
-from dashboard.state.session import EXPERIMENT, SEE, STEP
+from dashboard.state.session import EXPERIMENT, SEE, stand_on
 from dashboard.ui import sight
 from dashboard.ui.whole_page import then_whole_page
 from dashboard.views.lab import banner
@@ -155,7 +155,7 @@ def _set_up(question: StudentQuestion) -> None:
     config = from_link({name: each for name, each in texts.items() if name in FIRST_SETTINGS})
     sidebar.apply(config)
     banner.leave()
-    st.session_state[STEP] = config.steps
+    stand_on(config.steps)
     for name, (text, *_) in texts.items():
         if name == EXPERIMENT:
             st.query_params[EXPERIMENT] = text

@@ -9,7 +9,7 @@ import streamlit as st
 from dashboard.jobs import limits
 from dashboard.jobs.work import Training
 from dashboard.state import sidebar
-from dashboard.state.session import STEP, session
+from dashboard.state.session import session, stand_on
 from dashboard.ui.whole_page import then_whole_page
 from dashboard.words.markup import escape
 from dashboard.words.runs import Badge
@@ -21,7 +21,7 @@ from nncore.diagnosis import Outcome, Remedy, Verdict, check_prediction, trial_s
 def take(remedy: Remedy, before: RunConfig) -> None:
     """Set the sidebar to a remedy, the step to its last, and remember what it predicts. A callback."""
     sidebar.apply(remedy.config)
-    st.session_state[STEP] = remedy.config.steps
+    stand_on(remedy.config.steps)
     session().remedy = (remedy, before)
 
 
@@ -83,4 +83,4 @@ def _outcome(history: History, remedy: Remedy) -> Outcome:
 def _undo(before: RunConfig) -> None:
     """A callback; the remedy is remembered, so that it is held to its prediction when it is taken again."""
     sidebar.apply(before)
-    st.session_state[STEP] = before.steps
+    stand_on(before.steps)

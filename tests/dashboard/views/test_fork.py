@@ -135,6 +135,21 @@ def test_the_labs_step_is_the_fork_point_unless_it_is_the_end_and_the_fork_is_th
     assert "**Learning rate** 0.1 → 0.5; unit 2 of layer 1 is killed" in words(app)
 
 
+def test_steps_follow_a_run_that_grows_and_shrinks_and_those_moved_stay() -> None:
+    app = open_page(steps="20")
+    for steps, at in ((40, 12), (15, 4), (30, 9)):
+        element(app, "steps").set_value(steps).run()
+        finished(app)
+        assert (element(app, "step").value, element(app, "f_step").value) == (at, steps)
+        assert drawn(app) == CHARTS
+    for key, value in (("step", 3), ("f_step", 14), ("steps", 40)):
+        element(app, key).set_value(value).run()
+        finished(app)
+    assert (element(app, "step").value, element(app, "f_step").value) == (3, 14)
+    element(app, "steps").set_value(10).run()
+    assert (element(finished(app), "step").value, element(app, "f_step").value) == (3, 10)
+
+
 def test_a_diverged_run_is_forked_before_it_diverges() -> None:
     app = open_page(learning_rate="1000", dataset="parabola", activation="relu", gain="3.0", steps="60", depth="3")
     assert "does not diverge" in words(app) and drawn(app) == CHARTS
