@@ -7,7 +7,7 @@ import streamlit as st
 from dashboard.jobs import limits
 from dashboard.jobs.progress import finished_run
 from dashboard.jobs.work import Training
-from dashboard.state import opened_files, sidebar, uploads
+from dashboard.state import opened_files, sidebar, uploads, visits
 from dashboard.state.session import STEP, peek, session, settle
 from dashboard.words.markup import escape
 from nncore import History, RunConfig
@@ -67,6 +67,8 @@ def step_slider(history: History) -> int:
         help="The step of training that the page shows. The arrow keys move it.",
     )
     session().widgets[STEP] = chosen
+    if chosen != default:
+        visits.tell(STEP, str(chosen))
     return history.nearest(chosen)
 
 

@@ -73,8 +73,7 @@ def bring() -> None:
     if run is None or not brings or now.comes_back:
         return
     st.session_state.update(now.widgets)
-    for key in now.widgets:
-        now.stands.pop(key, None)
+    now.stands.pop(STEP, None)  # of another slider
     told = {key: text for key, value in now.widgets.items() if (text := _told(now, key, value)) is not None}
     with run.session_state.query_params() as parameters:
         for binding in filter(None, map(parameters.get_binding_for_param, told)):  # to a widget of the page before
@@ -93,6 +92,22 @@ def rest() -> None:
         idle = [key for key in told if key in parameters and key not in FIRST_SETTINGS and not parameters.is_bound(key)]
     for key in idle:
         del st.query_params[key]
+
+
+def tell(key: str, text: str | list[str]) -> None:
+    """Tell the address of a widget that was drawn with another value than its default, where it says something else.
+
+    Streamlit does not tell it where another page brought the value, nor of any move of a widget that has been drawn in
+    another place than before.
+    """
+    run = get_script_run_ctx()
+    if run is None:
+        return
+    with run.session_state.query_params() as parameters:
+        said = parameters.get_all(key) if parameters.has_param(key) else None
+        if said != ([text] if isinstance(text, str) else text):
+            kind = "string_value" if isinstance(text, str) else "string_array_value"
+            parameters.set_corrected_value(key, text, kind)
 
 
 def _told(now: Session, key: str, value: Any) -> str | list[str] | None:

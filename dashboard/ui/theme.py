@@ -76,6 +76,10 @@ def add_css() -> None:
         ".st-key-numbers [data-testid=stMetric] > div:not([role]) { display: flex; flex-wrap: wrap; align-items: center; gap: 0 0.5rem; }"
         ".st-key-numbers [data-testid=stMetricValue] { font-size: 1.375rem; padding: 0; }"
     )
+    pairs = (
+        "@media (min-width: 641px) { .st-key-f_settings { display: grid; align-items: start;"
+        " grid-template-columns: repeat(auto-fit, minmax(calc(50% - 1rem), 1fr)); } }"
+    )
     captions = f"[data-testid=stCaptionContainer] {{ color: {current().muted}; opacity: 1; }}"
     edge = f":is({CONTROLS}):not(:hover, :focus, :focus-within) {{ border-color: {current().control}; }}"
     links = f":is({LINKS}):focus-visible {{ outline: 2px solid {current().primary}; outline-offset: -2px; }}"
@@ -94,5 +98,5 @@ def add_css() -> None:
     )
     buttons = f"{filled} {{ color: {DARK.background}; }}" if current().dark else ""
     st.html(
-        f"<style>{margins} {switch} {sidebar} {bar} {numbers} {captions} {edge} {links} {status} {groups} {refused} {phone} {size} {buttons}</style>"
+        f"<style>{margins} {switch} {sidebar} {bar} {numbers} {pairs} {captions} {edge} {links} {status} {groups} {refused} {phone} {size} {buttons}</style>"
     )

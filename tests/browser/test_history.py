@@ -87,3 +87,15 @@ def test_the_steps_of_a_fork_follow_a_run_that_grows_and_shrinks(reader: Walk) -
     assert reader.settled()["widgets"]["f_step"] == ["14"]  # where it was moved to
     reader.act("lab")
     reader.retrace()
+
+
+def test_what_the_form_of_a_fork_was_changed_to_comes_back(reader: Walk) -> None:
+    for name in ("fork", "changed settings", "fork's learning rate", "lab"):
+        reader.act(name)  # a setting more gives the learning rate another place
+    reader.go(-1)
+    reader.go(1)
+    for name in ("fork", "neurons"):  # the menu brings along what the form was changed to
+        reader.act(name)
+    reader.go(-1)
+    shown = reader.settled()["widgets"]
+    assert shown["f_change"][1:] == ["Learning rate", "Optimizer"] and shown["f_optimizer"] == ["sgd"]

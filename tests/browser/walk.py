@@ -22,7 +22,7 @@ SHOWN = """() => {
     for (const box of document.querySelectorAll('.stElementContainer[class*="st-key-"]')) {
         const key = [...box.classList].find(name => name.startsWith("st-key-")).slice(7);
         const inputs = [...box.querySelectorAll("input:not([type=file]), textarea")];
-        const chosen = [...box.querySelectorAll("[aria-checked=true]")].map(each => each.textContent);
+        const chosen = [...box.querySelectorAll("[aria-checked=true], [data-tag]")].map(each => each.textContent);
         const values = inputs.map(each => ["checkbox", "radio"].includes(each.type) ? each.checked : each.value);
         if (values.length + chosen.length) shown[key] = [...values, ...chosen];
     }
@@ -100,6 +100,18 @@ def _number(key: str, values: range) -> Callable[[Page, random.Random], bool]:
     return type_in
 
 
+def _add(key: str, option: str) -> Callable[[Page, random.Random], bool]:
+    def add(page: Page, rng: random.Random) -> bool:
+        field = page.locator(f".st-key-{key}")
+        if not field.count() or field.locator("[data-tag]").filter(has_text=option).count():
+            return False
+        choose(field.locator("input"), option, typed=option)
+        page.keyboard.press("Escape")
+        return True
+
+    return add
+
+
 def _press(found: Callable[[Page], Locator]) -> Callable[[Page, random.Random], bool]:
     def press(page: Page, rng: random.Random) -> bool:
         buttons = found(page).locator("visible=true")
@@ -148,6 +160,7 @@ ACTIONS: dict[str, Callable[[Page, random.Random], bool]] = {
     "θ of every layer": _slider("v_theta"),
     "layers": _slider("v_depth"),
     "layer": _slider("n_layer"),
+    "changed settings": _add("f_change", "Optimizer"),
     "fork's learning rate": _slider("f_learning_rate"),
     "fork's charts": _slider("f_step"),
     "weight variance": _number("p_sigma_w2", range(2, 6)),

@@ -6,6 +6,8 @@ from typing import Any
 
 import streamlit as st
 
+from dashboard.state import visits
+from dashboard.state.address import written
 from dashboard.state.session import STEP, session, settle
 from dashboard.state.sidebar import CONTROLS
 from dashboard.ui import heading
@@ -50,6 +52,8 @@ def chosen(history: History, suggested: Fork) -> Fork:
                 "separated by semicolons. Units are counted from 0.",
             )
             session().widgets[EDITS] = text
+            if text:
+                visits.tell(EDITS, text)
             edits = edits_from_text(text)
             before = Fork(config, at, edits)
             _list_of(edits)
@@ -91,6 +95,8 @@ def _fork_point(history: History, suggested: Fork) -> int:
             "The arrow keys move it.",
         )
         session().widgets[STEP] = step
+        if step != suggested.at:
+            visits.tell(STEP, str(step))
     return int(history.step[min(history.nearest(step), len(history) - 2)])
 
 
@@ -106,18 +112,22 @@ def _changes(config: RunConfig, suggested: Fork) -> dict[str, Any]:
         help="Everything that leaves θ its shape. Each starts at the parent's value.",
     )
     session().widgets[CHANGES] = names
+    if names != [LABELS[name] for name in suggested.changes]:
+        visits.tell(CHANGES, names or "")
     one = config.activation if isinstance(config.activation, str) else next(iter(config.activation), "tanh")
     biases = config.biases if isinstance(config.biases, str) else config.biases[0]
     start = config.replace(activation=one, biases=biases).replace(**suggested.changes)
     so_far = {field.name: getattr(config, field.name) for field in RunConfig.fields()}
     changes = {}
-    picked = [name for name in LABELS if LABELS[name] in names]
-    columns = st.columns(min(2, len(picked))) if picked else []
-    for place, name in enumerate(picked):
-        with columns[place % 2]:
+    place = st.container(key="f_settings")  # one for all: a widget that moves to another is lost to the address
+    for name in (name for name in LABELS if LABELS[name] in names):
+        with place:
             control = CONTROLS[name].again(PREFIX, start)
+            settle(PREFIX + name, control.default)
             so_far[name] = changes[name] = control.draw(control, so_far)
         session().widgets[PREFIX + name] = changes[name]
+        if changes[name] != control.default and PREFIX + name not in st.query_params:  # in the browser's own digits
+            visits.tell(PREFIX + name, written(name, changes[name]))
     return changes
 
 

@@ -15,7 +15,7 @@ from dashboard.jobs.measurements import BackgroundMeasurement, measurements, wat
 from dashboard.jobs.progress import INLINE_SECONDS, finished_run, session_id
 from dashboard.jobs.registry import FORK, runs
 from dashboard.jobs.work import Training
-from dashboard.state import sidebar, sidebar_run
+from dashboard.state import sidebar, sidebar_run, visits
 from dashboard.state.session import session, settle
 from dashboard.ui import card, downloads, theme
 from dashboard.views import learned
@@ -182,6 +182,8 @@ def over_time(parent: Training, fork: Training) -> None:
             bind="query-params",
             help="The step at which gradient flow and what was learned are shown. The arrow keys move it.",
         )
+        if chosen != max(stand, first):
+            visits.tell(LOOK_AT, str(chosen))
         record = history.nearest(chosen)
     step = int(history.step[record])
 
