@@ -189,7 +189,8 @@ def test_a_long_search_for_a_suggestion_goes_on_beside_the_page_and_ends_by_hand
     monkeypatch.setattr(diagnosis, "suggestion_seconds", lambda history: 2.0)
     monkeypatch.setattr(progress, "INLINE_SECONDS", 0.01)
     app = open_page(n_samples="43", activation="sigmoid", depth="10")
-    assert asked.is_set() and not drawn(app) and "Trying out changes" in words(app)
+    until(asked.is_set)
+    assert not drawn(app) and "Trying out changes" in words(app)
     element(app, "f_untried").click().run()
     assert drawn(finished(app)) == CHARTS and "**Learning rate** 0.1 → 0.3" in words(app)
     (measurement,) = [
