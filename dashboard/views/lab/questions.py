@@ -88,7 +88,14 @@ QUESTIONS = (
     ),
     shown_by("he_relu", "Xavier or He: why is there a 2?"),
     shown_by("near_zero", "How near to 0 must the first weights be?"),
-    shown_by("constant", "Why may biases start at 0, and weights not all alike?"),
+    StudentQuestion(
+        "Why may biases start at 0, and weights not all alike?",
+        "Units of a layer that begin alike get the same gradient at every step and stay alike: eight are worth one. Weights drawn "
+        "at random already make them differ, so that the biases need not: all of them may start at 0.",
+        LAB,
+        "experiment",
+        experiment_link(EXPERIMENTS["constant"], EXPERIMENTS["constant"].config),
+    ),
     shown_by("sigmoid_zeros", "What happens when all weights start at 0?"),
     shown_by("fell_first", "My loss fell nicely, then it became NaN: what happened?"),
     StudentQuestion(

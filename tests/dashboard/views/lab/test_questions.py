@@ -62,15 +62,18 @@ def test_questions_and_answers_are_whole_sentences_and_all_differ() -> None:
 
 
 def test_a_question_about_the_lab_sets_all_of_it_up_whatever_it_was_before() -> None:
-    question = next(each for each in QUESTIONS if each.state.get(EXPERIMENT) == "constant")
-    experiment = EXPERIMENTS["constant"]
+    question = next(each for each in QUESTIONS if each.state.get(EXPERIMENT) == "sigmoid_zeros")
+    experiment = EXPERIMENTS["sigmoid_zeros"]
     app = opened(**SMALL, gain="2.5", optimizer="adam")
     element(app, "question").set_value(question).run()
     assert question.answer in [text.value.replace("\u00a0", " ") for text in app.main.get("markdown")]
     element(app, "show_here").click().run()
     assert not app.exception
     assert app.session_state["session"].undo.now == settings_of(experiment.config)
-    assert (app.session_state["step"], app.session_state["theta_layer"]) == (experiment.step, 2)
+    assert (app.session_state["step"], app.session_state["theta_layer"]) == (
+        experiment.step,
+        int(dict(experiment.view)["theta_layer"]),
+    )
     assert (app.query_params[EXPERIMENT], app.query_params[SEE]) == (experiment.name, "experiment")
     assert not [button for button in app.button if button.key == "show_here"], "the claim stands on the page"
 
