@@ -26,7 +26,7 @@ CHARTS = ("learned", "flow", "heatmap", "loss", "total")
 
 WATCH = """() => {
   const look = () => ({
-    headline: document.querySelector(".st-key-headline")?.innerText,
+    headline: document.querySelector(".st-key-headline")?.textContent,
     flow: document.querySelector("[data-testid=plot-chart_flow]")?.dataset.painted,
     isRunning: document.querySelector("[data-testid=stApp]").dataset.testScriptState !== "notRunning",
   });
@@ -79,7 +79,7 @@ def measure(rounds: int) -> Milliseconds:
             _press(pages["lab"], "step", "ArrowRight" if turn % 2 else "ArrowLeft", ("flow", "idle"))
             for what, milliseconds in pages["lab"].evaluate("() => window.bench.at").items():
                 note(f"lab step {what}", milliseconds)
-        note("lab frames a second", _frames(pages["lab"]))
+        note("lab frames a second", _frames(_opened(browser, addresses["lab"], _settled)))  # that nobody watches
         browser.close()
     return found
 
@@ -128,6 +128,7 @@ def _press(page: Page, slider: str, key: str, awaited: tuple[str, ...]) -> None:
 
 def _load_frames(page: Page) -> None:
     """Bring the flow chart into sight and the step slider under the keyboard, and wait for the frames that follow it."""
+    _settled(page)
     page.get_by_test_id("plot-chart_flow").scroll_into_view_if_needed()
     page.locator(".st-key-step input[type=range]").evaluate("input => input.focus({preventScroll: true})")
     page.locator(".nncore-player:not([data-ahead=''])").wait_for()
