@@ -6,7 +6,7 @@ from pathlib import Path
 _FOLDER = Path(__file__).parent
 
 MOTION_JS = (_FOLDER / "motion.js").read_text(encoding="utf-8")
-"""`isStill()`: whether the reader wants nothing to move."""
+"""`isStill()`: whether the reader wants nothing to move; `whenAtRest(action)`: when the browser has nothing else to do."""
 
 CONTROLS_JS = MOTION_JS + (_FOLDER / "controls.js").read_text(encoding="utf-8")
 """`makeControls` and `showMoving`: the icons and the keys of whatever is played."""

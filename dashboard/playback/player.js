@@ -4,6 +4,7 @@ const FRAMES_A_SECOND = 5;
 const MOST_LEFT_OUT = 3; // frames between two that are shown
 const SETTLE = 600; // milliseconds without a move of the track until the page shows that step exactly
 const REST = 400; // milliseconds that the page stands still until the server is asked for frames that are not played
+const HANDED_OVER = 50; // milliseconds in which Streamlit collects what it hands over, and more
 
 const players = new WeakMap(); // root element -> its player
 
@@ -148,10 +149,20 @@ function move(player) {
   });
 }
 
+const isToCome = (player) => {
+  const { ahead } = player.data;
+  return ahead?.run && (thumb(player) !== ahead.thumb || isAnswering());
+};
+
+// Streamlit says that its run has ended before it hands over what came last: the charts are drawn when they have got it.
 function wait(player) {
   if (!player.isAhead || player.playing) return;
-  const { ahead } = player.data;
-  if (ahead?.run && (thumb(player) !== ahead.thumb || isAnswering())) return void requestAnimationFrame(() => wait(player));
+  if (isToCome(player)) return void requestAnimationFrame(() => wait(player));
+  setTimeout(() => whenAtRest(() => (isToCome(player) ? wait(player) : showExact(player))), HANDED_OVER);
+}
+
+function showExact(player) {
+  if (!player.isAhead || player.playing) return;
   player.isAhead = false;
   window.nncorePlaying = null;
   window.dispatchEvent(new CustomEvent("nncore-exact"));

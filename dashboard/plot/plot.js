@@ -15,10 +15,8 @@ function address(path) {
   return new URL(path, new URL(script ? script.src.replace(/static\/js\/.*$/, "") : ".", document.baseURI)).href;
 }
 
-// What is drawn without the library is drawn first: reading it keeps the browser busy for a third of a second.
-const whenAtRest = (action) => (window.requestIdleCallback ? requestIdleCallback(action, { timeout: 1000 }) : setTimeout(action));
-
-// The library is loaded once for all charts of the page; a failed load is tried again by the next chart.
+// The library is loaded once for all charts of the page; a failed load is tried again by the next chart. What is drawn
+// without it is drawn first: reading it keeps the browser busy for a third of a second.
 function library(path) {
   const url = address(path);
   window.nncorePlotly ??= new Promise((resolve, reject) => {
