@@ -106,9 +106,9 @@ class FilesFromMemory:
             return
 
         async def with_library(message: Any) -> None:
-            if message["type"] == "http.response.start" and (path := library.static_path()):
+            if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                if headers.get("content-type", "").startswith("text/html"):
+                if headers.get("content-type", "").startswith("text/html") and (path := library.static_path()):
                     headers.append("link", f"<{path}>; rel=preload; as=script; fetchpriority=low")
             await send(message)
 

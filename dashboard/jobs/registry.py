@@ -295,17 +295,14 @@ class Runs:
                 elif now - work.left >= limits.KEPT_SECONDS:
                     del self.by_request[key]
             for session in [each for each, since in self.absent.items() if now - since >= limits.KEPT_SECONDS]:
-                self.held.pop(session, _nothing)()
+                if empty := self.held.pop(session, None):
+                    empty()
             return len(self.by_session) + len(self.by_request) + len(self.opened) + len(self.held) < before
 
 
 def _key(session: str, request: Request[Any]) -> tuple[str, Request[Any]]:
     """What work is found by: its request, and the session that owns it, where one does."""
     return ("" if request.sharing == "all" else session, request)
-
-
-def _nothing() -> None:
-    """A session that holds nothing besides."""
 
 
 def _present(session: str) -> bool:

@@ -167,7 +167,11 @@ const given = new WeakMap(); // element -> the attributes that `give` gave it
 
 function give(element, attributes) {
   const had = given.get(element) ?? {};
-  for (const [name, value] of Object.entries(attributes)) if (had[name] !== value) element.setAttribute(name, value);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (had[name] === value) continue;
+    if (value === null) element.removeAttribute(name);
+    else element.setAttribute(name, value);
+  }
   given.set(element, attributes);
 }
 
@@ -180,10 +184,8 @@ function paint(network) {
       stroke: weight < 0 ? colours.negative : colours.positive,
       "stroke-width": Number.isFinite(size) ? (0.6 + (2.4 * size) / (1 + size)).toFixed(2) : 3,
       "stroke-opacity": (DARKEST + (1 - DARKEST) * light(scene, edges.log[edge])).toFixed(3),
+      "stroke-dasharray": weight < 0 ? "5 4" : null,
     });
-    const isDashed = weight < 0;
-    if (isDashed && !line.hasAttribute("stroke-dasharray")) line.setAttribute("stroke-dasharray", "5 4");
-    if (!isDashed && line.hasAttribute("stroke-dasharray")) line.removeAttribute("stroke-dasharray");
   });
   network.rings.forEach((ring, unit) => {
     const bright = light(scene, units.log[unit]);

@@ -252,7 +252,7 @@ def values(but: str) -> dict[str, Any]:
     """What the page's widgets stand on, without one of them: numbers, words, switches and choices."""
     return {
         str(key): value
-        for key, value in st.session_state.items()
+        for key, value in st.session_state.to_dict().items()
         if key != but and isinstance(value, str | int | float | list | tuple | None)
     }
 
