@@ -13,6 +13,7 @@ import numpy as np
 from benchmarks.layer_statistics import Passes, layer_statistics, passes
 from benchmarks.workloads import Problem, Recording
 from nncore import LOSSES, MLP, sgd, train
+from nncore.model.layout import Array
 from nncore.numerics.blas import blas_threads
 
 KEPT_BYTES = 2**19
@@ -94,10 +95,9 @@ def _train(problem: Problem, first: np.ndarray, x: np.ndarray, y: np.ndarray) ->
             loss[step.index] = step.loss
             if not seen:  # in full batches every step is on the same tape
                 seen = passes(step.tape)
-                flat = [each for layer in seen for each in layer]
+                flat = [layer for stack in seen for each in stack for layer in each]
                 kept = np.zeros((keep, *lead, sum(each.shape[-1] for each in flat)), first.dtype)
-                parts = iter(np.split(kept, np.cumsum([each.shape[-1] for each in flat[:-1]]), axis=-1))
-                kept_passes: Passes = list(zip(parts, parts, parts, strict=True))
+                kept_passes = _as_passes(kept, seen)
             if keep == 1:
                 statistics[step.index] = layer_statistics(layout, step.theta, step.grad, seen)
                 continue
@@ -106,3 +106,17 @@ def _train(problem: Problem, first: np.ndarray, x: np.ndarray, y: np.ndarray) ->
                 block = slice(step.index // keep * keep, (step.index // keep + 1) * keep)
                 statistics[block] = layer_statistics(layout, theta[block], grad[block], kept_passes)
     return Recording((step.index + 1) * loss[0].size, theta[:n], loss, grad[:n], statistics[:n])
+
+
+def _as_passes(kept: Array, like: Passes) -> Passes:
+    """The passes of several steps, side by side in kept (n_steps, ..., n), each array with the steps before its runs."""
+    found, start = [], 0
+    for stack in like:
+        arrays = []
+        for each in stack:
+            n_layers, length = each.shape[0], each.shape[-1]
+            part = kept[..., start : start + n_layers * length]
+            arrays.append(np.moveaxis(part.reshape(*kept.shape[:-1], n_layers, length), -2, 0))
+            start += n_layers * length
+        found.append(tuple(arrays))
+    return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import reprlib
 from collections.abc import Callable, Sequence
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from nncore.model.layout import Array, Layout
 from nncore.model.normalization import NORMALIZATIONS, Statistics
 from nncore.numerics.choices import choose
 from nncore.numerics.dot import product_of_one_row
+from nncore.numerics.one_piece import one_piece
 
 
 class Tape:
@@ -25,27 +27,34 @@ class Tape:
 
     In memory the samples run along the last axis, (..., 1 + width, n_samples), with a row of ones on top of
     the activations: the bias is then inside the matrix product, forward and backward, and everything
-    elementwise runs over contiguous memory. The public arrays are transposed views of these columns. A tape
-    that is handed to `forward` again is overwritten.
+    elementwise runs over contiguous memory. The public arrays are transposed views of these columns. Hidden
+    layers that follow each other and are equally wide lie in one array, a stack (n_layers, ..., width, n_samples),
+    and the output layer in one of its own: `z_stacks`, `a_stacks` and, once `backward` has run, `delta_stacks`
+    are all layers with few calls. A tape that is handed to `forward` again is overwritten.
     """
 
     def __init__(
         self, network: MLP, lead: tuple[int, ...], x_lead: tuple[int, ...], n_samples: int, dtype: np.dtype
     ) -> None:
         widths = network.layout.widths
+        hidden = [(len(list(layers)), width) for width, layers in groupby(widths[1:-1])]
 
-        def columns(width: int) -> Array:
-            return np.empty((*lead, width, n_samples), dtype)
+        def stacks(plus: int, layers: list[tuple[int, int]]) -> list[Array]:
+            return one_piece([(number, *lead, plus + width, n_samples) for number, width in layers], dtype)
 
-        self.ones_and_a = [np.empty((*x_lead, 1 + widths[0], n_samples), dtype)]
-        self.ones_and_a += [columns(1 + width) for width in widths[1:-1]]
-        for ones_and_a in self.ones_and_a:
-            ones_and_a[..., 0, :] = 1.0
-        self.a_columns = [ones_and_a[..., 1:, :] for ones_and_a in self.ones_and_a]
-        self.z_columns = [columns(width) for width in widths[1:]]
+        ones_and_a = stacks(1, hidden)
+        self.z_stacks = stacks(0, [*hidden, (1, widths[-1])])
+        self.a_stacks = [*(stack[..., 1:, :] for stack in ones_and_a), self.z_stacks[-1]]
+        self.delta_stacks: list[Array] = []
+
+        self.ones_and_a = [np.empty((*x_lead, 1 + widths[0], n_samples), dtype), *_layers(ones_and_a)]
+        for each in self.ones_and_a:
+            each[..., 0, :] = 1.0
+        self.a_columns = [each[..., 1:, :] for each in self.ones_and_a]
+        self.z_columns = _layers(self.z_stacks)
         self.z_hat_columns = list(self.z_columns)
         if network.normalization is not None:
-            self.z_hat_columns[:-1] = [columns(width) for width in widths[1:-1]]
+            self.z_hat_columns[:-1] = _layers(stacks(0, hidden))
         self.delta_columns: list[Array] = []
         self.slope_columns: list[Array] = []
         self.statistics: Statistics = []
@@ -62,7 +71,8 @@ class Tape:
 
     def prepare_backward(self) -> None:
         """Make the buffers of the backward pass, once: a delta per layer, and a slope per width."""
-        self.delta_columns = [np.empty_like(z) for z in self.z_columns]
+        self.delta_stacks = one_piece([stack.shape for stack in self.z_stacks], self.z_stacks[0].dtype)
+        self.delta_columns = _layers(self.delta_stacks)
         self.deltas = [_rows(delta) for delta in self.delta_columns]
         by_width = {z.shape[-2]: np.empty_like(z) for z in self.z_columns[:-1]}
         self.slope_columns = [by_width[z.shape[-2]] for z in self.z_columns[:-1]]
@@ -244,6 +254,11 @@ def _product(lead: tuple[int, ...], n_samples: int, dtype: np.dtype) -> Callable
     if n_samples == 1:
         return product_of_one_row
     return np.matmul if lead or dtype.char not in "fd" else np.ndarray.dot
+
+
+def _layers(stacks: Sequence[Array]) -> list[Array]:
+    """The arrays of each layer, from the first stack's first to the last one's last."""
+    return [layer for stack in stacks for layer in stack]
 
 
 def _rows(columns: Array) -> Array:

@@ -63,7 +63,7 @@ def test_a_runs_numbers_do_not_depend_on_its_block(lead: tuple[int, ...]) -> Non
     theta, grad, tape = backward_pass("sigmoid", lead)
     together = layer_statistics(LAYOUT, theta, grad, passes(tape))
     for place in np.ndindex(*lead):
-        one = [tuple(each[place] for each in layer) for layer in passes(tape)]
+        one = [tuple(each[:, *place] for each in stack) for stack in passes(tape)]
         np.testing.assert_array_equal(together[place], layer_statistics(LAYOUT, theta[place], grad[place], one))
 
 

@@ -337,6 +337,21 @@ def test_the_tape_has_the_promised_shapes() -> None:
     assert [delta.shape for delta in deltas] == [(4, 7, 5), (4, 7, 3), (4, 7, 1)]
 
 
+@pytest.mark.parametrize("lead", [(), (3,)])
+def test_layers_that_follow_each_other_and_are_equally_wide_lie_in_one_stack(lead: tuple[int, ...]) -> None:
+    layout, rng = Layout((2, 4, 4, 3, 4, 1)), np.random.default_rng(0)
+    network, theta = MLP(layout, "tanh"), rng.normal(size=(*lead, layout.n_params))
+    tape = network.forward(theta, rng.normal(size=(5, 2)))
+    network.backward(theta, tape, rng.normal(size=(*lead, 5, 1)))
+    shapes = [(number, *lead, width, 5) for number, width in ((2, 4), (1, 3), (1, 4), (1, 1))]
+    for stacks, layers in ((tape.z_stacks, tape.z), (tape.a_stacks, tape.a[1:]), (tape.delta_stacks, tape.deltas)):
+        assert [stack.shape for stack in stacks] == shapes
+        stacked = [each.swapaxes(-1, -2) for stack in stacks for each in stack]
+        for layer, each in zip(layers, stacked, strict=True):
+            np.testing.assert_array_equal(layer, each)
+            assert np.shares_memory(layer, each)
+
+
 def test_an_activation_of_ones_own_needs_no_registration() -> None:
     sine = Activation(name="sine", phi=np.sin, dphi=np.cos)
     network = MLP(Layout((2, 3, 3, 1)), [sine, "tanh"])
