@@ -7,15 +7,16 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
+from math import nan
 from typing import Any
 from unittest.mock import patch
 
 import numpy as np
 
 from benchmarks.contenders import nncore
-from benchmarks.workloads import WORKLOADS
+from benchmarks.workloads import WORKLOADS, Workload
 from nncore import LOSSES, MLP, sgd
 from nncore.model.layout import Array
 from nncore.model.network import Tape
@@ -107,15 +108,26 @@ class TouchedRows:
         return self.kept[self.given - 1]
 
 
-def measure(workload: str, rounds: int) -> Parts:
-    """Shares of a run's time, medians over the rounds, in which a run on fresh memory and one with timed parts, on memory
-    that has been written to, take turns. Of an ensemble one block of runs on one thread.
+@dataclass(frozen=True)
+class Broken:
+    """Where a run's time goes: the parts' shares, and 10⁹ multiplications and additions in a second of its products.
+
+    The first result of a process has no rate.
+    """
+
+    parts: Parts
+    rate: float = nan
+
+
+def measure(workload: str, rounds: int) -> Broken:
+    """Medians over the rounds, in which a run on fresh memory and one with timed parts, on memory that has been written
+    to, take turns. Of an ensemble one block of runs on one thread.
     """
     work = WORKLOADS[workload]
     if work.runs > 1:
         work = replace(work, runs=nncore.RUNS_AT_ONCE, threads=1)
     nncore.prepare(work.to_check().problem())()
-    train, rows, found = nncore.prepare(work.problem()), TouchedRows(), []
+    train, rows, found, rates = nncore.prepare(work.problem()), TouchedRows(), [], []
     for _ in range(rounds):
         fresh = _nanoseconds(train)
         with patch.object(nncore, "history_rows", rows):
@@ -123,11 +135,20 @@ def measure(workload: str, rounds: int) -> Parts:
             parts = _timed_parts(train, rows.begin)
         share = min(1.0, touched / fresh)
         found.append({**{part: share * each for part, each in parts.items()}, "pages": 1.0 - share})
+        rates.append(_operations(work) / (parts["products"] * touched))
     medians = {part: float(np.median([each[part] for each in found])) for part in PARTS}
-    return {part: each / sum(medians.values()) for part, each in medians.items()}
+    return Broken({part: each / sum(medians.values()) for part, each in medians.items()}, float(np.median(rates)))
 
 
-def measure_first(rounds: int) -> Parts:
+def _operations(work: Workload) -> int:
+    """Multiplications and additions in a repetition's matrix products: forward, of the gradient, and of each delta but the last."""
+    fans = work.layout.fans
+    products = sum(2 * (1 + fan_in) * fan_out for fan_in, fan_out in fans)
+    products += sum(fan_in * fan_out for fan_in, fan_out in fans[1:])
+    return 2 * work.passes * work.n_rows * products
+
+
+def measure_first(rounds: int) -> Broken:
     """Shares of the time from the start of a process to its first result: medians over the rounds."""
     commands = {
         "interpreter": ["-c", ""],
@@ -139,15 +160,17 @@ def measure_first(rounds: int) -> Parts:
         for part, command in commands.items()
     }
     interpreter, imported, whole = (float(np.median(each)) for each in taken.values())
-    return {
-        "interpreter": interpreter / whole,
-        "imports": (imported - interpreter) / whole,
-        "training": (whole - imported) / whole,
-    }
+    return Broken(
+        {
+            "interpreter": interpreter / whole,
+            "imports": (imported - interpreter) / whole,
+            "training": (whole - imported) / whole,
+        }
+    )
 
 
-def measure_all(rounds: int) -> dict[str, Parts]:
-    """The parts of each workload, and of the first result."""
+def measure_all(rounds: int) -> dict[str, Broken]:
+    """Each workload, and the first result."""
     return {**{name: measure(name, rounds) for name in BROKEN_DOWN}, "first": measure_first(rounds)}
 
 

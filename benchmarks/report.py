@@ -12,7 +12,7 @@ import numpy as np
 from threadpoolctl import threadpool_info
 
 from benchmarks import sweeps
-from benchmarks.breakdown import FIRST_PARTS, PARTS, Parts
+from benchmarks.breakdown import FIRST_PARTS, PARTS, Broken, Parts
 from benchmarks.contenders import LABELS
 from benchmarks.measure import Seconds
 from benchmarks.scale import BASE, LARGE, Grown, Large
@@ -100,7 +100,7 @@ def write(
     grown: dict[str, Grown],
     large: Large | None,
     waited: Milliseconds,
-    broken: dict[str, Parts],
+    broken: dict[str, Broken],
 ) -> None:
     """RESULTS.md with what has been measured in this call."""
     parts = [*_head(), *_table(measured), *_goals(measured, broken), *breakdown_table(broken), *_costs(costs)]
@@ -108,7 +108,7 @@ def write(
     write_whole_text(RESULTS, "\n".join(parts) + "\n")
 
 
-def breakdown_table(broken: dict[str, Parts]) -> list[str]:
+def breakdown_table(broken: dict[str, Broken]) -> list[str]:
     """The section on where nncore's time goes: shares of each workload's parts."""
     if not broken:
         return []
@@ -124,10 +124,15 @@ def breakdown_table(broken: dict[str, Parts]) -> list[str]:
         "| --- |" + " --- |" * len(names),
     ]
     for part, label in PARTS.items():
-        lines.append(f"| {label} | " + " | ".join(f"{100 * broken[name][part]:.1f}" for name in names) + " |")
-    lines.append("| together | " + " | ".join(f"{100 * sum(broken[name].values()):.0f}" for name in names) + " |")
+        lines.append(f"| {label} | " + " | ".join(f"{100 * broken[name].parts[part]:.1f}" for name in names) + " |")
+    lines.append("| together | " + " | ".join(f"{100 * sum(broken[name].parts.values()):.0f}" for name in names) + " |")
+    lines.append(
+        "| matrix products: 10⁹ operations a second | "
+        + " | ".join(f"{broken[name].rate:.0f}" for name in names)
+        + " |"
+    )
     if "first" in broken:
-        lines += ["", f"The first result of a fresh process: {_shares(FIRST_PARTS, broken['first'])}."]
+        lines += ["", f"The first result of a fresh process: {_shares(FIRST_PARTS, broken['first'].parts)}."]
     return [*lines, ""]
 
 
@@ -268,7 +273,7 @@ def _table(measured: dict[str, Seconds]) -> list[str]:
     return [*lines, ""]
 
 
-def _goals(measured: dict[str, Seconds], broken: dict[str, Parts]) -> list[str]:
+def _goals(measured: dict[str, Seconds], broken: dict[str, Broken]) -> list[str]:
     lines = ["## Goals", "", "Judged by the smaller of the two numbers.", ""]
     lines += ["| workload | beside | goal | found | |", "| --- | --- | --- | --- | --- |"]
     missed = []
@@ -287,7 +292,7 @@ def _goals(measured: dict[str, Seconds], broken: dict[str, Parts]) -> list[str]:
         )
     lines.append("")
     for name in missed:
-        why = largest_parts(name, broken[name]) if name in broken else "Not broken down in this run."
+        why = largest_parts(name, broken[name].parts) if name in broken else "Not broken down in this run."
         why += f" {REMARKS[name]}" if name in REMARKS else ""
         if "floor" in measured[name]:
             why += f" Products and activations alone are {100 * ratio(measured[name], 'floor')[1]:.0f} % of its time."

@@ -88,8 +88,9 @@ def test_results_name_every_contender_and_every_goal_reached_or_missed(
     grown = {each.name: Grown(each, (1.0,) * len(each.sizes), (100,) * len(each.sizes)) for each in GROWTHS}
     waited = {goal.waited: [60.0, 40.0, 50.0] for goal in report.PAGE_GOALS}
     waited |= {"floor depth headline": [25.0], "floor opened headline": [25.0], "lab frames a second": [15.0]}
-    broken = {"M": dict.fromkeys(breakdown.PARTS, 0.05) | {"products": 0.35, "statistics": 0.3}}
-    broken["first"] = {"interpreter": 0.1, "imports": 0.2, "training": 0.7}
+    parts = dict.fromkeys(breakdown.PARTS, 0.05) | {"products": 0.35, "statistics": 0.3}
+    broken = {"M": breakdown.Broken(parts, 91.6)}
+    broken["first"] = breakdown.Broken({"interpreter": 0.1, "imports": 0.2, "training": 0.7})
     report.write(measured, [("a run", 1.25)], swept, grown, Large(0.25, 0.2, 2**29), waited, broken)
     text = (tmp_path / "RESULTS.md").read_text(encoding="utf-8")
     assert all(LABELS[who] in text for seconds in measured.values() for who in seconds)
@@ -103,6 +104,7 @@ def test_results_name_every_contender_and_every_goal_reached_or_missed(
     assert "| depth slider: headline | 50 | 2.0× | 1.5× | missed: 1.3 times the goal |" in text
     assert "15 frames a second of 30; missed: 50 % of it." in text
     assert "| matrix products | 35.0 |" in text and "| together | 100 |" in text
+    assert "| matrix products: 10⁹ operations a second | 92 |" in text
     assert "**M.** Of its time: matrix products 35 %, statistics of each record 30 %, " in text
     assert "**first.** Of its time: training 70 %, imports 20 %, Python's start 10 %." in text
     assert "**D.** Not broken down in this run." in text
@@ -112,11 +114,19 @@ def test_results_name_every_contender_and_every_goal_reached_or_missed(
 @pytest.mark.parametrize("name", ["T", "D32", "E"])
 def test_the_parts_of_a_workload_add_up(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(WORKLOADS, name, small(name).workload)
-    parts = breakdown.measure(name, 2)
+    parts = breakdown.measure(name, 2).parts
     assert set(parts) == set(breakdown.PARTS)
     assert sum(parts.values()) == pytest.approx(1)
     assert all(each >= 0 for each in parts.values())
     assert all(parts[part] > 0 for part in ("products", "activations", "statistics"))
+
+
+def test_the_rate_of_products_counts_the_operations_of_each_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(breakdown, "_nanoseconds", lambda train, begin=bool: 1_000.0)
+    monkeypatch.setattr(breakdown, "_timed_parts", lambda train, begin: dict.fromkeys(breakdown.PARTS, 0.25))
+    work = replace(WORKLOADS["T"], records=2)  # 1-2-1 on 100 rows: 4 + 3 into z, 4 + 3 into the gradient, 2 into delta
+    monkeypatch.setitem(WORKLOADS, "T", work)
+    assert breakdown.measure("T", 1).rate == 2 * 2 * 100 * (7 + 7 + 2) / (0.25 * 1_000)
 
 
 def test_what_is_broken_down_is_every_workload_with_a_goal() -> None:
