@@ -16,7 +16,7 @@ from nncore import LOSSES, MLP, sgd, train
 from nncore.model.layout import Array
 from nncore.numerics.blas import blas_threads
 
-KEPT_BYTES = 2**19
+KEPT_BYTES = 2**20
 """The passes of so many steps stay in the cache together."""
 
 RUNS_AT_ONCE = 4
