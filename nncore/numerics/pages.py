@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cache
+from typing import cast
 
 import numpy as np
 
@@ -38,7 +39,9 @@ def blocks_ahead(rows: np.ndarray) -> Iterator[slice]:
 
 
 def ask_for(rows: np.ndarray) -> None:
-    """Have rows (n_rows, ..., n) backed with memory on another thread, and return at once."""
+    """Have rows (n_rows, ..., n) backed with memory on another thread, and return at once; without one where it cannot be."""
+    if _madvise() is None:
+        return
     with suppress(RuntimeError):  # no thread can be started, or the interpreter is about to end
         _submit()(_populate, rows)
 
@@ -74,6 +77,10 @@ def _madvise() -> Callable[[int, int, int], int] | None:
         return None
     import ctypes
 
-    madvise = ctypes.CDLL(None).madvise
+    madvise = getattr(ctypes.CDLL(None), "madvise", None)
+    if madvise is None:
+        return None
     madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
-    return madvise
+    if madvise(None, 0, MADV_POPULATE_WRITE):  # an older Linux refuses it, of no bytes too
+        return None
+    return cast(Callable[[int, int, int], int], madvise)

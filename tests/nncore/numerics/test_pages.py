@@ -1,6 +1,7 @@
 """Memory asked for ahead: a hint that changes no number."""
 
 import os
+import sys
 from collections.abc import Callable
 
 import numpy as np
@@ -71,6 +72,26 @@ def test_a_run_goes_on_where_no_thread_can_be_started(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(pages, "_submit", lambda: refuse)
     assert len(run(CONFIG)) == CONFIG.steps + 1
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("system", ["another system", "no such call", "an older Linux"])
+def test_no_thread_is_started_where_the_system_cannot_do_it(system: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Library:
+        """The C library: without the call, or with one that refuses what it does not know."""
+
+        def __init__(self, name: None) -> None:
+            if system == "an older Linux":
+                self.madvise = type("Call", (), {"__call__": lambda *arguments: -1})()
+
+    monkeypatch.setattr(sys, "platform", "darwin" if system == "another system" else "linux")
+    monkeypatch.setattr("ctypes.CDLL", Library)
+    monkeypatch.setattr(pages, "_submit", lambda: pytest.fail("a thread was started"))
+    pages._madvise.cache_clear()
+    try:
+        assert len(run(CONFIG)) == CONFIG.steps + 1
+    finally:
+        pages._madvise.cache_clear()
 
 
 def test_a_forked_process_starts_a_thread_of_its_own() -> None:
