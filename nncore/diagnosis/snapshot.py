@@ -25,12 +25,19 @@ class Snapshot:
     """The measurements of `history` at `record` and at its first record; everything (n_layers,)."""
 
     def __init__(
-        self, history: History, record: int, measured: Mapping[str, Array] | None = None, sentences: bool = True
+        self,
+        history: History,
+        record: int,
+        measured: Mapping[str, Array] | None = None,
+        sentences: bool = True,
+        without_zeros: bool = False,
     ) -> None:
         """`measured`: LAYER_NAMES at the first record and at this one, (2, n_layers) each, if taken already.
 
-        Without `sentences` what is read for the words alone is left out: for sweeps, which keep none.
+        Without `sentences` what is read for the words alone is left out: for sweeps, which keep none. `without_zeros`: no
+        δ of this record is 0, as somebody who has replayed it knows.
         """
+        self._without_zeros = without_zeros
         self.sentences = sentences
         self.history, self.record = history, range(len(history))[record]
         self.n_layers = history.layout.n_layers
@@ -85,18 +92,35 @@ class Snapshot:
     @cached_property
     def underflow(self) -> Array:
         """Share of each layer's δ that is 0 only because it is too small for its float type."""
-        return underflow(self.history, self.record)
+        return np.zeros(self.n_layers) if self._without_zeros else underflow(self.history, self.record)
 
     @cached_property
     def recent_updates(self) -> Array:
         """Median update ratio of the last WINDOW recorded updates before this record; NaN for fewer."""
-        return self._updates(np.arange(max(self.record - WINDOW, 0), self.record), np.median, np.nanmedian)
+        return self._updates(self._recent, np.median, np.nanmedian)
 
     @cached_property
     def largest_updates(self) -> Array:
         """Largest update ratio before this record, on evenly spread records; NaN for fewer than WINDOW."""
-        count = min(self.record, OVER_TIME)
-        return self._updates(np.unique(np.linspace(0, self.record - 1, count).astype(int)), np.max, np.nanmax)
+        return self._updates(self._spread, np.max, np.nanmax)
+
+    @property
+    def _recent(self) -> np.ndarray:
+        """The last WINDOW records before this one."""
+        return np.arange(max(self.record - WINDOW, 0), self.record)
+
+    @property
+    def _spread(self) -> np.ndarray:
+        """Records before this one, evenly spread."""
+        return np.unique(np.linspace(0, self.record - 1, min(self.record, OVER_TIME)).astype(int))
+
+    @cached_property
+    def _update_ratios(self) -> tuple[np.ndarray, Array]:
+        """(records, ratios): those of both, measured together; (n,) and (n, n_layers)."""
+        records = np.union1d(self._recent, self._spread)
+        if not len(records):
+            return records, np.full((0, self.n_layers), np.nan)
+        return records, per_layer(self.history, "update_ratio", records)["update_ratio"]
 
     @cached_property
     def twins(self) -> Array:
@@ -110,9 +134,8 @@ class Snapshot:
 
     def _updates(self, records: np.ndarray, pooled: Callable[..., Array], known_ones: Callable[..., Array]) -> Array:
         """Per layer over the records; `known_ones` leaves NaN out, and is much slower where there is none."""
-        ratios = np.full((0, self.n_layers), np.nan)
-        if len(records):
-            ratios = per_layer(self.history, "update_ratio", records)["update_ratio"]
+        there, measured = self._update_ratios
+        ratios = measured[np.searchsorted(there, records)]
         known = np.isfinite(ratios).sum(axis=0)
         found = np.full(self.n_layers, np.nan)
         enough = known >= WINDOW

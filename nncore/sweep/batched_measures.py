@@ -11,28 +11,40 @@ from nncore.history.history import History
 from nncore.measures.outputs import scores
 from nncore.measures.quantities import Block, measured
 from nncore.model.layout import Array
+from nncore.model.network import Tape
 from nncore.numerics.blas import blas_threads
 from nncore.numerics.read_only import read_only
 from nncore.training.many_runs import runs_at_once
 from nncore.training.start import first_theta
 
-PASS_ELEMENTS = 2**13
-"""Entries of the widest z in one block of a single pass. Smaller than in training, where a block's memory is
-used again at every step: the memory of a single pass is new, and asking for much of it costs a third of the time."""
+PASS_ELEMENTS = 2**14
+"""Entries of the widest z in one block of a single pass: two runs of 32 units and 256 rows. Smaller than in training,
+because all quantities of a block are taken from it before the next one, each with arrays of its own."""
+
+WITHOUT_ZEROS = "without_zeros"
+"""Beside the quantities of a layer: is δ of each unit and probe row another number than 0?"""
 
 
-def per_layer(histories: Sequence[History], names: Iterable[str], records: np.ndarray) -> dict[str, Array]:
+def per_layer(
+    histories: Sequence[History], names: Iterable[str], records: np.ndarray, zeros: bool = False
+) -> dict[str, Array]:
     """`measures.per_layer` of each history at its own records (n_runs, n): name -> (n_runs, n, n_layers).
 
-    The histories are of one shape, with as many probe rows each.
+    The histories are of one shape, with as many probe rows each. With `zeros` WITHOUT_ZEROS is among them.
     """
     names, first = list(names), histories[0]
     runs = [history for history in histories for _ in range(records.shape[1])]
     found: list[dict[str, Array]] = []
+    room: Tape | None = None
     with blas_threads(1):
         for part in _parts(len(runs), first.config):
-            found.append(measured(Block(runs[part], records.ravel()[part]), names))
-    return {name: np.concatenate([each[name] for each in found]).reshape(*records.shape, -1) for name in names}
+            block = Block(runs[part], records.ravel()[part], room)
+            found.append(measured(block, names))
+            if zeros:
+                whole = [each.all(axis=(-2, -1)) for each in block.backward[1]]
+                found[-1][WITHOUT_ZEROS] = np.stack(whole, axis=-1)
+            room = vars(block).get("tape")
+    return {name: np.concatenate([each[name] for each in found]).reshape(*records.shape, -1) for name in found[0]}
 
 
 def initial_per_layer(

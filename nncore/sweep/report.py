@@ -125,7 +125,7 @@ def note(histories: Sequence[History], report: Report) -> list[Row]:
     records, column_of = np.unique(np.stack(columns, axis=1), axis=1, return_inverse=True)
     verdict_names = LAYER_NAMES if report.verdict else ()
     names = [*dict.fromkeys(["delta_norm", *report.quantities, *verdict_names])]
-    measured = batched_measures.per_layer(histories, names, records)
+    measured = batched_measures.per_layer(histories, names, records, zeros=report.verdict)
     rows: list[Row] = [dict.fromkeys(report.columns()) for _ in histories]
     for index, (row, history) in enumerate(zip(rows, histories, strict=True)):
         row["ending"] = "diverged" if history.divergence else "finished"
@@ -137,7 +137,8 @@ def note(histories: Sequence[History], report: Report) -> list[Row]:
                 _note_layers(row, report, step, {name: measured[name][index, column_index] for name in names})
         if report.verdict:
             first_and_last = {name: measured[name][index, column_of[:2]] for name in LAYER_NAMES}
-            _note_verdict(row, Snapshot(history, int(last[index]), first_and_last, sentences=False))
+            without_zeros = bool(measured[batched_measures.WITHOUT_ZEROS][index, column_of[1]].all())
+            _note_verdict(row, Snapshot(history, int(last[index]), first_and_last, False, without_zeros))
     if report.scores:
         for row, history, scores in zip(rows, histories, batched_measures.final_scores(histories, last), strict=True):
             row.update(scores)

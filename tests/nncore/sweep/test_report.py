@@ -81,6 +81,14 @@ def test_a_row_says_what_the_measurements_say(grid: Grid) -> None:
                 assert found[name] == value, name
 
 
+def test_a_delta_that_is_too_small_for_its_type_is_found_in_the_run_that_has_it() -> None:
+    small = BASE.replace(activation="sigmoid", init="normal", dtype="float32", hidden=(5,) * 20, steps=3)
+    grid = Grid(small, {"init_scale": (1e-3, 1.0)}, seeds=range(2))
+    found = [row["verdicts"] for row in rows(grid)]
+    assert found == [[each.rule for each in verdict(run(config))] for config in grid]
+    assert ["underflow" in rules for rules in found] == [True, True, False, False]
+
+
 def test_a_step_after_the_end_of_a_run_is_empty() -> None:
     (row,) = rows([DIVERGING.replace(gain=30.0)], Report(steps=(0, 59)))
     assert row["ending"] == "diverged" and row["last_step"] < 59
