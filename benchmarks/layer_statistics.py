@@ -51,7 +51,8 @@ def layer_statistics(layout: Layout, theta: Array, grad: Array, passes: Passes) 
     cancelled &= counts > 1.0  # of one number the spread is 0 already
     for index, place in np.argwhere(cancelled.reshape(-1, layout.n_layers, 7).any(axis=0)):
         if place < 3:
-            chosen = _layer(passes, index)[place]
+            stack, layer = _stack_of(passes, index)
+            chosen = stack[place][layer]
         else:
             part = 2 * index + place % 2
             chosen = (theta if place < 5 else grad)[..., starts[part] : starts[part] + lengths[part]]
@@ -62,9 +63,13 @@ def layer_statistics(layout: Layout, theta: Array, grad: Array, passes: Passes) 
     return result.reshape(*lead, layout.n_layers, 14)
 
 
-def _layer(passes: Passes, index: int) -> tuple[Array, Array, Array]:
-    """(z, a, delta) of one layer, 0 the first."""
-    return [layer for stack in passes for layer in zip(*stack, strict=True)][index]
+def _stack_of(passes: Passes, index: int) -> tuple[tuple[Array, Array, Array], int]:
+    """The stack that holds a layer, 0 the first, and the layer's place in it."""
+    for stack in passes:
+        if index < len(stack[0]):
+            break
+        index -= len(stack[0])
+    return stack, index
 
 
 def _sum_segments(vector: Array, starts: np.ndarray, out: Array) -> None:
