@@ -11,7 +11,6 @@ from nncore import run
 from nncore.diagnosis import flow
 from tests.browser.helpers import (
     chart,
-    figure_data,
     play_slowly,
     player_button,
     record_frames,
@@ -82,7 +81,9 @@ def test_pause_in_the_middle_shows_the_exact_record_and_keeps_zoom_and_legend(pa
     assert 1 <= step < 40
     assert_flow_is_exact(page, step)
     page.wait_for_url(re.compile(f"step={step}"))
-    assert figure_data(page, "chart_loss")["layout"]["shapes"][0]["x0"] == step
+    page.wait_for_function(
+        "step => document.querySelector(`[data-testid='plot-chart_loss']`).layout.shapes[0].x0 === step", arg=step
+    )
     assert chart(page, "chart_flow").evaluate(view) == zoomed
     assert chart(page, "chart_flow").evaluate(hidden) == uid
 
