@@ -48,6 +48,12 @@ def figure_data(page: Page, key: str) -> dict[str, Any]:
     return page.wait_for_function(_FIGURE, arg=key).json_value()
 
 
+def wait_at_rest(page: Page) -> None:
+    """Wait until the browser, too, has nothing left to do: only then does Streamlit listen for the keys of a new button."""
+    wait_idle(page)
+    page.evaluate("() => new Promise(requestIdleCallback)")
+
+
 def wait_idle(page: Page) -> None:
     """Wait until Streamlit has finished its run, and what it has drawn is there: it loads a widget's code when it needs it."""
     page.wait_for_function(

@@ -10,8 +10,8 @@ from dashboard.state.address import experiment_link, link
 from nncore import run
 from nncore.diagnosis import flow
 from nncore.experiments import EXPERIMENTS
-from tests.browser.helpers import chart, choose, wait_idle, wait_painted
-from tests.browser.test_lab import SMALL, line, open_lab, overflow, shown, slider, wait_for_line
+from tests.browser.helpers import chart, choose, wait_at_rest, wait_idle, wait_painted
+from tests.browser.test_lab import SMALL, line, open_lab, overflow, shown, slider, wait_for_layers, wait_for_line
 
 ZEROS = EXPERIMENTS["zeros"]
 
@@ -157,15 +157,13 @@ def test_undo_and_redo_by_keyboard_alone_move_widgets_charts_and_address(page: P
     slider(page, "depth").focus()
     page.keyboard.press("ArrowRight")  # once: several are one change only on a machine that is quick enough
     page.wait_for_url(re.compile("depth=7"))
-    wait_idle(page)
+    wait_for_layers(page, "δ at step 40", 8)
     expect(page.locator(".st-key-sidebar_undo button").first).to_be_enabled()
+    wait_at_rest(page)
     page.keyboard.press("Alt+z")
     expect(slider(page, "depth")).to_have_value("6")
     page.wait_for_url(re.compile(r"depth=6\b"))
-    page.wait_for_function(
-        "() => document.querySelector(`[data-testid='plot-chart_flow']`)?._fullData?.some("
-        "trace => trace.name === 'δ at step 40' && trace.x.length === 7)"
-    )
+    wait_for_layers(page, "δ at step 40", 7)
     wait_idle(page)
     np.testing.assert_array_equal(line(page, "δ at step 40"), flow(run(SMALL), 40).delta)
     expect(page.locator(".st-key-sidebar_undo button").first).to_be_disabled()

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page
 
-from tests.browser.helpers import DEEP_LINK
+from tests.browser.helpers import DEEP_LINK, wait_at_rest
 from tests.browser.walk import Walk
 
 ACTIONS_OF_A_TEST = 30
@@ -35,6 +35,7 @@ def test_a_slider_on_its_way_is_one_change_for_back_and_for_undo(reader: Walk) -
     assert (reader.number(), moved["widgets"]["depth"]) == (1, ["7"])
     assert moved["title"] == "sigmoid 7 × 4 · Gradient lab"
 
+    wait_at_rest(reader.page)
     reader.page.keyboard.press("Alt+z")
     reader.page.wait_for_function("() => location.search.includes('depth=3')")
     assert reader.settled()["widgets"] == first["widgets"]

@@ -51,6 +51,15 @@ def wait_for_line(page: Page, name: str) -> None:
     )
 
 
+def wait_for_layers(page: Page, name: str, n_layers: int) -> None:
+    """Wait until the flow chart's trace of this name has so many layers."""
+    page.wait_for_function(
+        "([name, n]) => document.querySelector(`[data-testid='plot-chart_flow']`)?._fullData?.some("
+        "trace => trace.name === name && trace.x.length === n)",
+        arg=[name, n_layers],
+    )
+
+
 def zoom(page: Page, key: str) -> list[float]:
     """Drag a box in the middle of a chart; returns the range of x that is left."""
     graph = chart(page, key)
@@ -123,10 +132,7 @@ def test_eight_quick_key_presses_end_on_the_last(page: Page, app_url: str) -> No
     for _ in range(8):
         page.keyboard.press("ArrowRight")
     deep = SMALL.replace(hidden=(6,) * 14)
-    page.wait_for_function(
-        "() => document.querySelector(`[data-testid='plot-chart_flow']`)?._fullData?.some("
-        "trace => trace.name === 'δ at step 40' && trace.x.length === 15)"
-    )
+    wait_for_layers(page, "δ at step 40", 15)
     wait_idle(page)
     np.testing.assert_array_equal(line(page, "δ at step 40"), flow(run(deep), 40).delta)
 

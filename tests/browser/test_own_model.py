@@ -140,7 +140,9 @@ def test_a_run_before_a_change_is_laid_beside_and_a_log_of_tensorboard_opens(
     page.locator("input[type=file]").nth(1).set_input_files(before)
     expect(page.locator(".st-key-o_differs")).to_contain_text("“Gradients vanish” is gone")
     wait_painted(page, "chart_o_map_before")
-    assert {trace["name"] for trace in figure_data(page, "chart_o_flow")["data"]} >= {"δ of before.arrows"}
+    page.wait_for_function(
+        "() => document.querySelector(`[data-testid='plot-chart_o_flow']`).data.some(trace => trace.name === 'δ of before.arrows')"
+    )
     wait_idle(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
