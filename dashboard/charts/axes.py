@@ -108,3 +108,19 @@ def step_axis(steps: np.ndarray, **changes: Any) -> dict[str, Any]:
     """An axis of training steps, which are whole numbers."""
     few = {"dtick": 1} if steps[-1] - steps[0] < 10 else {}
     return merge({"title": {"text": "step"}} | few, changes)
+
+
+EDGE = 0.004
+"""Room beside the first and the last step, as a share of all: the line that marks one of them is seen whole."""
+
+
+def all_steps(steps: np.ndarray, *, cells: bool = False) -> dict[str, Any]:
+    """What makes `step_axis` show these steps and no more, wherever the line stands that marks one: lines, or `cells`.
+
+    A single step is left to plotly.js.
+    """
+    if len(steps) < 2:
+        return {}
+    room = EDGE * (steps[-1] - steps[0])
+    before, after = (0.5 * (steps[1] - steps[0]), 0.5 * (steps[-1] - steps[-2])) if cells else (0, 0)
+    return {"range": [float(steps[0] - before - room), float(steps[-1] + after + room)]}

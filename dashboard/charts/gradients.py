@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dashboard.charts.axes import DECADES, drawable, layer_axis, layers_along, log_axis, log_ticks, step_axis
+from dashboard.charts.axes import DECADES, all_steps, drawable, layer_axis, layers_along, log_axis, log_ticks, step_axis
 from dashboard.charts.marks import (
     Line,
     band,
@@ -181,7 +181,7 @@ def layer_by_step(measured: Measurement, name: str, style: Style, step: int) -> 
         ],
         "layout": style.layout(
             f"{name}_by_step",
-            xaxis=step_axis(steps, showgrid=False),
+            xaxis=step_axis(steps, **all_steps(steps, cells=True), showgrid=False),
             yaxis=layer_axis(len(layers), "layer", showgrid=False),
             meta=layers_along("y", len(layers)),
             shapes=[halo(style, step), step_line(style, step)],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dashboard.charts.axes import loss_axis, step_axis
+from dashboard.charts.axes import all_steps, loss_axis, step_axis
 from dashboard.charts.marks import Line, bands, line, step_line
 from dashboard.charts.style import Figure, Style, fade, merge
 from dashboard.charts.text import Text
@@ -51,7 +51,7 @@ def performance(measured: Measurement, style: Style, step: int) -> Figure:
                     showlegend=quantity == "loss",
                 )
             )
-    layout = style.layout("loss", xaxis=step_axis(steps), shapes=[step_line(style, step)])
+    layout = style.layout("loss", xaxis=step_axis(steps, **all_steps(steps)), shapes=[step_line(style, step)])
     if has_accuracy:
         layout["yaxis2"] = layout["yaxis"] | {
             "title": {"text": "accuracy", "font": layout["yaxis"]["title"]["font"], "standoff": 6},

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dashboard.charts.axes import drawable, shade_range, step_axis
+from dashboard.charts.axes import all_steps, drawable, shade_range, step_axis
 from dashboard.charts.style import CIVIDIS, Figure, Style, fade, merge
 from nncore import Measurement
 from nncore.numerics.spacing import evenly_spaced
@@ -142,7 +142,9 @@ def layer_lines(measured: Measurement, name: str, style: Style, step: int, dash:
     ]
     return {
         "data": traces,
-        "layout": style.layout(name, xaxis=step_axis(steps), shapes=[step_line(style, step)], showlegend=True),
+        "layout": style.layout(
+            name, xaxis=step_axis(steps, **all_steps(steps)), shapes=[step_line(style, step)], showlegend=True
+        ),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dashboard.charts.axes import step_axis
+from dashboard.charts.axes import all_steps, step_axis
 from dashboard.charts.marks import band, line, step_line
 from dashboard.charts.style import Figure, Style, fade
 from dashboard.charts.text import Text
@@ -50,7 +50,7 @@ def layer_bands(measured: Measurement, style: Style, step: int) -> Figure:
 
 def _two_panels(measured: Measurement, style: Style, step: int) -> dict[str, Any]:
     steps = measured.axes["step"]
-    layout = style.layout("theta", xaxis=step_axis(steps), shapes=[step_line(style, step)])
+    layout = style.layout("theta", xaxis=step_axis(steps, **all_steps(steps)), shapes=[step_line(style, step)])
     axis = layout["yaxis"]
     layout["yaxis"] = axis | {"domain": [0.56, 1], "title": axis["title"] | {"text": "θ"}}
     layout["yaxis2"] = axis | {

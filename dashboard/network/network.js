@@ -481,7 +481,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     network.width ||= root.clientWidth;
     const { run, frame } = window.nncorePlaying ?? {};
     take(network, run && run === network.playing?.run ? network.playing.figure(frame) : data.figure);
-    if (data.frames && data.frames !== network.taken) takeFrames(network, (network.taken = data.frames));
+    if (data.frames?.builds && data.frames !== network.taken) takeFrames(network, (network.taken = data.frames));
     draw(network);
     if (data.figure.layout.meta.pulse !== before?.figure.layout.meta.pulse) pulse(network);
   }

@@ -46,7 +46,7 @@ class Playback:
         frames=play.marks(partial(update_ratio, measured, look))
 
     Both are None unless the run is being played, or the browser wants to be ahead when the step slider moves; else
-    nothing is measured or drawn.
+    nothing is measured or drawn. Where the browser has the frames already they name the run `loaded` and nothing more.
     """
 
     measure: Measure
@@ -54,6 +54,7 @@ class Playback:
     records: tuple[int, ...]
     run: str = ""
     every: tuple[int, ...] = ()
+    loaded: str = ""
     is_played: bool = False
     settings: dict[str, Any] = field(default_factory=dict)
 
@@ -70,7 +71,7 @@ class Playback:
     def frames(self, draw: Callable[[int], Figure]) -> dict[str, Any] | None:
         """The frames of a chart of one record, which `draw` makes."""
         if not self.run:
-            return None
+            return {"run": self.loaded} if self.loaded else None
         frames = fitting(lambda place: draw(self.records[place]), len(self.records))
         return {"run": self.run, "at": [frames["at"][place] for place in self._places()], "builds": frames["builds"]}
 
@@ -156,7 +157,8 @@ def timeline(
         player(
             data, on_play=_play, on_stop=partial(_stop, key), on_go=partial(_go, key, steps[: last + 1]), on_load=_load
         )
-    return record, Playback(measure, steps, records, run, is_played=bool(now.playing), settings=settings)
+    known = "" if run else loaded
+    return record, Playback(measure, steps, records, run, loaded=known, is_played=bool(now.playing), settings=settings)
 
 
 def count_in_words(total: int, played: int) -> str:

@@ -1,5 +1,5 @@
-// What one frame changes in the figure of another is drawn by those parts of plotly.js that draw just that; axes, legend,
-// colour bars and notes stay as they are. What would move one of them takes the whole figure.
+// What differs between two figures is drawn by those parts of plotly.js that draw just that; axes, legend, colour bars and
+// notes stay as they are. What would move one of them takes the whole figure.
 
 const DRAWN = [
   { // the numbers of a trace
@@ -100,4 +100,33 @@ function placeLine(graph, shape) {
   const [start, end] = [x0, x1].map((x) => axis._offset + axis.d2p(x));
   for (const path of graph.querySelectorAll(`.shapelayer path[data-index="${shape}"]`))
     path.setAttribute("d", path.getAttribute("d").replace(/^M[^,]+,([^L]+)L[^,]+,(.+)$/, `M${start},$1L${end},$2`));
+}
+
+// What turns one figure into another: [{path, from, to}, ...].
+function differences(from, to, path = []) {
+  if (Object.is(from, to)) return [];
+  if (isParts(from) && isParts(to) && from.length === to.length)
+    return from.flatMap((part, index) => differences(part, to[index], [...path, index]));
+  if (isPart(from) && isPart(to))
+    return [...new Set([...Object.keys(from), ...Object.keys(to)])].flatMap((key) => differences(from[key], to[key], [...path, key]));
+  if (from?.bdata && from.bdata === to?.bdata && from.dtype === to.dtype) return [];
+  const [one, other] = [from, to].map(decoded);
+  return isSame(one, other) ? [] : [{ path, from: one, to: other }];
+}
+
+const isPart = (value) =>
+  Boolean(value) && typeof value === "object" && !Array.isArray(value) && !ArrayBuffer.isView(value) && !("bdata" in value);
+const isParts = (value) => Array.isArray(value) && value.every(isPart);
+
+// An array of numbers as plotly.js takes it from JSON, as the numbers themselves; everything else as it is.
+function decoded(value) {
+  if (!value?.bdata) return value;
+  const bytes = Uint8Array.from(atob(value.bdata), (letter) => letter.charCodeAt(0));
+  return shaped(new TYPES[value.dtype](bytes.buffer), value.shape?.split(",").map(Number) ?? []);
+}
+
+function isSame(one, other) {
+  if (Object.is(one, other)) return true;
+  if (Array.isArray(one)) return Array.isArray(other) && one.length === other.length && one.every((part, index) => isSame(part, other[index]));
+  return ArrayBuffer.isView(one) && ArrayBuffer.isView(other) && one.length === other.length && one.every((number, index) => Object.is(number, other[index]));
 }

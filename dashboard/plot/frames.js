@@ -34,28 +34,29 @@ async function readFrames({ run, at, builds }) {
     return { figure, changes: changes.map(({ path }, index) => ({ path, values: values[index] })) };
   };
   const ready = await Promise.all(builds.map(read));
+  // What the figures of a playing have in common they share: whoever writes into one takes it `fresh`.
   const figure = (frame) => {
     const [build, row] = at[Math.min(frame, at.length - 1)];
-    const made = fresh(ready[build].figure);
-    for (const { path, values } of ready[build].changes) {
-      const owner = path.slice(0, -1).reduce((part, key) => part[key], made);
-      owner[path.at(-1)] = fresh(values[row]);
-    }
-    return made;
+    return ready[build].changes.reduce((made, { path, values }) => withPart(made, path, values[row]), ready[build].figure);
   };
-  // What a frame changes in the figure of another, [{path, from, to}, ...]; null where it is a figure of another build.
-  const changes = (before, frame) => {
-    const [[old, from], [build, to]] = [before, frame].map((each) => at[Math.min(each, at.length - 1)]);
-    if (old !== build) return null;
-    return ready[build].changes
-      .map(({ path, values }) => ({ path, from: values[from], to: values[to] }))
-      .filter((change) => !isSame(change.from, change.to));
-  };
-  return { run, figure, changes };
+  return { run, figure, hold: (exact) => onAxes(ready[0].figure, exact) };
 }
 
-function isSame(one, other) {
-  if (Object.is(one, other)) return true;
-  if (Array.isArray(one)) return one.length === other.length && one.every((part, index) => isSame(part, other[index]));
-  return ArrayBuffer.isView(one) && one.length === other.length && one.every((number, index) => Object.is(number, other[index]));
+function withPart(part, [key, ...path], value) {
+  const copy = Array.isArray(part) ? [...part] : { ...part };
+  copy[key] = path.length ? withPart(part[key], path, value) : value;
+  return copy;
+}
+
+// A figure on the axes of the frames, which hold still while it is played, where they hold what it shows.
+function onAxes(held, figure) {
+  const layout = { ...figure.layout };
+  for (const [name, { range, dtick }] of Object.entries(held.layout).filter(([key]) => /^[xy]axis\d*$/.test(key))) {
+    const own = layout[name];
+    if (!range || !own?.range) continue;
+    const [low, high] = range, [lowest, highest] = own.range;
+    const isWithin = low <= lowest && lowest <= highest && highest <= high;
+    if (isWithin) layout[name] = { ...own, range, ...(dtick ? { dtick } : {}) };
+  }
+  return { ...figure, layout };
 }

@@ -77,6 +77,7 @@ const config = (chart, Plotly, given) => ({
 
 function fail(chart, problem, what = "drawn") {
   console.error(problem);
+  if (what === "drawn") chart.shown = null;
   chart.message.textContent = `This chart could not be ${what}: ${problem?.message ?? problem}.`;
   chart.message.hidden = false;
   chart.failed = what === "drawn";
@@ -157,25 +158,9 @@ async function paintAll(chart) {
         break;
       }
       if (chart.failed) Plotly.purge(graph);
-      chart.drawn = null;
-      graph.hidden = false;
-      const isFirst = !graph.on;
       const playing = isFollowing(chart) ? window.nncorePlaying : null;
-      const { data: traces, layout = {}, frames } = playing ? chart.frames.figure(playing.frame) : fresh(data.figure);
-      const figure = { data: traces, layout: themed(layout, data, root), frames };
-      keepZoom(graph, figure.layout);
-      // A config draws everything anew, zoom and all: it is handed over only when it is another one.
-      const wanted = JSON.stringify(data.figure.config);
-      if (isFirst || wanted !== chart.config) figure.config = config(chart, Plotly, data.figure.config);
-      chart.config = wanted;
-      await Plotly.react(graph, figure);
-      if (isFirst) {
-        listen(chart);
-        layersDrawn(chart); // the first painting is over before anybody could listen
-      }
-      makeToolbarOneTabStop(chart);
-      chart.failed = false;
-      chart.message.hidden = true;
+      const figure = playing ? chart.frames.figure(playing.frame) : exact(chart, data);
+      if (!paintUpon(chart, figure)) await paintWhole(chart, Plotly, data, figure);
       note(chart, playing && { frames: chart.frames, frame: playing.frame });
     } catch (problem) {
       fail(chart, problem);
@@ -184,21 +169,45 @@ async function paintAll(chart) {
   chart.busy = false;
 }
 
+async function paintWhole(chart, Plotly, data, figure) {
+  const { root, graph } = chart, isFirst = !graph.on;
+  chart.shown = null;
+  graph.hidden = false;
+  const { data: traces, layout = {}, frames } = fresh(figure);
+  const given = { data: traces, layout: themed(layout, data, root), frames };
+  keepZoom(graph, given.layout);
+  // A config draws everything anew, zoom and all: it is handed over only when it is another one.
+  const wanted = JSON.stringify(data.figure.config);
+  if (isFirst || wanted !== chart.config) given.config = config(chart, Plotly, data.figure.config);
+  chart.config = wanted;
+  await Plotly.react(graph, given);
+  if (isFirst) {
+    listen(chart);
+    layersDrawn(chart); // the first painting is over before anybody could listen
+  }
+  makeToolbarOneTabStop(chart);
+  chart.failed = false;
+  chart.message.hidden = true;
+  chart.shown = figure;
+}
+
+// Upon what the chart shows only what differs is drawn; false where that takes a whole figure.
+function paintUpon(chart, figure) {
+  if (!chart.shown) return false;
+  const changes = differences(chart.shown, figure);
+  if (changes.length && !drawChanges(chart.graph, changes)) return false;
+  chart.shown = figure;
+  return true;
+}
+
+// What the server says of its record, on the frames' axes while they are true: the thumb's next move changes no axis.
+const exact = ({ frames }, data) => (frames && data.frames?.run === frames.run ? frames.hold(data.figure) : data.figure);
+
 function note(chart, drawn) {
   const { graph } = chart;
   chart.drawn = drawn;
   graph.dataset.painted = Number(graph.dataset.painted ?? 0) + 1;
   graph.dataset.frame = drawn?.frame ?? "";
-}
-
-// Where a frame of the same playing stands, the next one is drawn upon it; false where it takes a whole figure.
-function paintUpon(chart, frame) {
-  const { drawn, frames, graph } = chart;
-  if (chart.busy || chart.next || drawn?.frames !== frames) return false;
-  const changes = frames.changes(drawn.frame, frame);
-  if (!changes || (changes.length && !drawChanges(graph, changes))) return false;
-  note(chart, { frames, frame });
-  return true;
 }
 
 // Layers lie along an axis of some charts (meta.along, meta.layers). One of them may be marked, for all charts at once; and
@@ -231,7 +240,8 @@ function follow(chart, event) {
     if (isToCome) event.detail.wait(new Promise((resolve) => chart.waiting.push(resolve)));
     return;
   }
-  if (chart.inSight && paintUpon(chart, event.detail.frame)) return;
+  const { frames, inSight, busy } = chart, { frame } = event.detail;
+  if (inSight && !busy && !chart.next && paintUpon(chart, frames.figure(frame))) return note(chart, { frames, frame });
   chart.next = chart.data;
   if (chart.inSight) event.detail.wait(paint(chart));
 }
@@ -257,10 +267,10 @@ async function take(chart, frames) {
     if (chart.taken !== frames) return;
     chart.frames = read;
     window.dispatchEvent(new CustomEvent("nncore-ready", { detail: { run: frames.run } }));
+    chart.next = chart.data;
     if (isFollowing(chart)) {
-      chart.next = chart.data;
       if (chart.inSight) paint(chart);
-    }
+    } else whenAtRest(() => paint(chart));
   } catch (problem) {
     fail(chart, problem, "played");
   } finally {
@@ -289,6 +299,7 @@ function create(root) {
     if (!hasRoom(chart) || (width === chart.width && height === chart.height)) return;
     Object.assign(chart, { width, height });
     // Drawn anew from its own layout: after a mere resize the room that plotly left for a wrapped legend stays.
+    chart.shown = null;
     chart.next ??= chart.graph.on && !chart.failed ? chart.data : null;
     paint(chart);
   });
@@ -325,7 +336,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
   if (isNewTheme) setTriggerValue("theme", background);
   if (data !== chart.data || isNewTheme) {
     chart.data = data;
-    if (data.frames && data.frames !== chart.taken) take(chart, (chart.taken = data.frames));
+    if (isNewTheme) chart.shown = null;
+    if (data.frames?.builds && data.frames !== chart.taken) take(chart, (chart.taken = data.frames));
     else if (!chart.isReading) arrive(chart);
     if (isNewTheme || !showsFrame(chart)) {
       chart.next = data;

@@ -166,7 +166,7 @@ async function draw() {
   find(".st-key-step_box output").textContent = `${steps[frame]} of ${steps[last]}`;
   for (const chart of host.shown) {
     const isNetwork = chart === "network", { title, height } = catalogue.charts[chart];
-    const figure = (await reader(chart)).figure(frame);
+    const figure = fresh((await reader(chart)).figure(frame));
     if (mine !== host.drawing) return;
     if (isNetwork) figure.data[1].ghost = host.before;
     if (isNetwork) figure.layout.meta.pulse = host.id;

@@ -7,7 +7,16 @@ from playwright.sync_api import Page, WebSocketRoute, expect
 from nncore import run
 from nncore.diagnosis import flow
 from tests.browser.helpers import chart, play_slowly, player_button, wait_for_frame, wait_idle, wait_painted
-from tests.browser.test_lab import SMALL, line, open_lab, slider
+from tests.browser.test_lab import SMALL, line, open_lab, shown, slider
+from tests.browser.test_playback import (
+    ALL_IN_SIGHT,
+    DRAWING,
+    DRAWN_WHOLE,
+    FOLLOW,
+    WATCH_DRAWINGS,
+    assert_same_drawing,
+    settle,
+)
 
 HISTORY = run(SMALL)
 
@@ -54,10 +63,15 @@ def opened_with_frames(page: Page, url: str) -> Wire:
     """The lab with its step slider under the keyboard, and the frames in the browser."""
     wire = opened(page, url)
     chart(page, "chart_flow").scroll_into_view_if_needed()
+    look_for_frames(page)
+    return wire
+
+
+def look_for_frames(page: Page) -> None:
+    """Put the step slider under the keyboard, and wait for the frames."""
     slider(page, "step").evaluate("input => input.focus({preventScroll: true})")
     page.wait_for_function("() => document.querySelector('.nncore-player').dataset.ahead")
     wait_idle(page)
-    return wire
 
 
 def wait_for_exact(page: Page, step: int) -> None:
@@ -70,6 +84,38 @@ def wait_for_exact(page: Page, step: int) -> None:
     wait_idle(page)
     np.testing.assert_array_equal(line(page, f"δ at step {step}"), flow(HISTORY, step).delta)
     expect(slider(page, "step")).to_have_value(str(step))
+
+
+WIDER = ("chart_activation", "chart_delta")
+"""Charts whose axis is wider for all steps than for the last."""
+
+RANGES = """keys => keys.map(key => document.querySelector(`[data-testid='plot-${key}']`).layout.xaxis.range.join())"""
+
+SHOWN = """([keys, frame]) => keys.every(key => document.querySelector(`[data-testid='plot-${key}']`).dataset.frame === frame)"""
+
+
+def test_move_and_answer_draw_only_what_differs(page: Page, app_url: str) -> None:
+    wire = Wire(page)
+    page.add_init_script(ALL_IN_SIGHT)
+    shown(page, app_url, dataset="xor")
+    ranges = page.evaluate(RANGES, WIDER)
+    look_for_frames(page)
+    page.wait_for_function(
+        f"([keys, before]) => ({RANGES})(keys).every((range, place) => range !== before[place])", arg=[WIDER, ranges]
+    )
+    wait_idle(page)
+    settle(page)
+    page.evaluate(WATCH_DRAWINGS)
+    wire.hold("up")
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_function(SHOWN, arg=[FOLLOW, "39"])
+    wire.let_go("up")
+    page.wait_for_function(SHOWN, arg=[FOLLOW, ""])
+    wait_idle(page)
+    expect(page.locator(".st-key-headline")).to_contain_text("At step 39:")
+    assert not {f"plot-{key}" for key in FOLLOW} & set(page.evaluate("() => [...window.drawn_whole]"))
+    for key in FOLLOW:
+        assert_same_drawing(chart(page, key).evaluate(DRAWING), chart(page, key).evaluate(DRAWN_WHOLE))
 
 
 @pytest.mark.parametrize(("key", "step"), [("ArrowLeft", 39), ("Home", 0)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dashboard.charts.axes import DECADES, drawable, log_axis, log_ticks, step_axis
+from dashboard.charts.axes import DECADES, all_steps, drawable, log_axis, log_ticks, step_axis
 from dashboard.charts.marks import guide_line, line, note, step_line
 from dashboard.charts.style import Figure, Style
 from dashboard.charts.text import Text
@@ -29,7 +29,7 @@ def total(measured: Measurement, limit: float | None, style: Style, step: int) -
     drawn = line(steps, norms, "‖∂E/∂θ‖", style.weight, "step %{x}<br>norm %{y:.3e}<extra></extra>")
     figure = style.layout(
         "total_gradient",
-        xaxis=step_axis(steps),
+        xaxis=step_axis(steps, **all_steps(steps)),
         yaxis=log_axis("norm", **log_ticks(shown, DECADES)),
         shapes=[step_line(style, step), *([guide_line(limit, style)] if limit else [])],
         showlegend=False,

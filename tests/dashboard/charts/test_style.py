@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from dashboard.charts.axes import layer_axis, log_axis, log_ticks, step_axis
+from dashboard.charts.axes import all_steps, layer_axis, log_axis, log_ticks, step_axis
 from dashboard.charts.style import DARK, DIVERGING, LIGHT, Style, fade, merge, parted
 from dashboard.words.numbers import number, percent
 from nncore.diagnosis import PARTS
@@ -128,6 +128,12 @@ def test_layer_ticks_are_whole_layers_inside_the_range(n_layers: int) -> None:
 def test_few_steps_are_ticked_one_by_one() -> None:
     assert step_axis(np.arange(4))["dtick"] == 1
     assert "dtick" not in step_axis(np.arange(401))
+
+
+def test_axis_of_all_steps_has_room_for_a_line_at_either_end_and_for_whole_cells() -> None:
+    assert all_steps(np.array([0, 100, 250])) == {"range": [-1.0, 251.0]}
+    assert all_steps(np.array([0, 100, 250]), cells=True) == {"range": [-51.0, 326.0]}
+    assert all_steps(np.array([7])) == {}
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,14 @@
 """The player's states in Streamlit's test harness: what is sent when, and what Pause and the buttons lead to."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from dashboard.charts.style import Figure
 from dashboard.jobs.work import Training
-from dashboard.playback import AT_MOST
+from dashboard.playback import AT_MOST, Playback
 from dashboard.playback.playing import records_to_play
 from dashboard.views.lab.headline import FOLLOWED, facts
 from dashboard.words.runs import headline
@@ -187,3 +189,12 @@ def test_frames_are_measured_once_for_all_readers() -> None:
     }
     assert names == once | {"distributions"}
     assert len(batches) == len(once) + 3
+
+
+def test_frames_that_the_browser_has_are_named_and_neither_measured_nor_sent_again() -> None:
+    def draw(record: int) -> Figure:
+        raise AssertionError(record)
+
+    playback = Playback(run, range(3), (0, 1, 2), loaded="playing 1")
+    assert playback.frames(draw) == playback.marks(draw) == {"run": "playing 1"}
+    assert replace(playback, loaded="").frames(draw) is None
