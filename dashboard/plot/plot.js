@@ -151,6 +151,7 @@ async function paintAll(chart) {
     chart.next = null;
     try {
       const Plotly = await library(data.library);
+      if (chart.inSight === false) await new Promise(whenAtRest); // charts in sight come first
       if (!window.nncorePlaying) await turn();
       if (!root.isConnected) break;
       if (!hasRoom(chart)) {
