@@ -11,7 +11,9 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 from playwright.sync_api import Browser, Page, sync_playwright
+from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from benchmarks.reliability import server
 from benchmarks.report import Milliseconds, page_table
@@ -79,6 +81,8 @@ def measure(rounds: int) -> Milliseconds:
             _press(pages["lab"], "step", "ArrowRight" if turn % 2 else "ArrowLeft", ("flow", "idle"))
             for what, milliseconds in pages["lab"].evaluate("() => window.bench.at").items():
                 note(f"lab step {what}", milliseconds)
+        for seed in range(2 * max(2, rounds // 3)):
+            _drag(browser, f"{addresses['lab']}/?seed={seed + 1}", "dragged" if seed % 2 else "jumped", note)
         note("lab frames a second", _frames(_opened(browser, addresses["lab"], _settled)))  # that nobody watches
         browser.close()
     return found
@@ -115,6 +119,58 @@ def _first(browser: Browser, name: str, address: str, note: Callable[[str, float
             note("lab opened charts", page.evaluate("() => performance.now()"))
 
     _opened(browser, address, seen).context.close()
+
+
+def _drag(browser: Browser, address: str, how: str, note: Callable[[str, float], None]) -> None:
+    """Take the depth slider's thumb from one end to the other within a second, or put it there at once, in a run that nobody has asked for.
+
+    What is noted counts from letting it go; and how many depths the server was told, each of which begins a training.
+    """
+    page = browser.new_context(viewport=SIZE).new_page()
+    page.set_default_timeout(300_000)
+    told: set[float] = set()
+    page.on("websocket", lambda socket: socket.on("framesent", lambda message: told.update(_depths(message))))
+    page.goto(address)
+    _settled(page)
+    page.get_by_test_id("plot-chart_flow").scroll_into_view_if_needed()
+    _settled(page)
+    page.evaluate(
+        """() => {
+            addEventListener("pointerup", () => (window.letGo = performance.now()), true);
+            window.flows = [];
+            new MutationObserver((changes) => {
+                for (const { target } of changes)
+                    if (target.dataset.testid === "plot-chart_flow") window.flows.push([target.layout.meta.layers, performance.now()]);
+            }).observe(document.body, { subtree: true, attributes: true, attributeFilter: ["data-painted"] }); }"""
+    )
+    box = page.locator(".st-key-depth [role=group]").bounding_box()
+    assert box
+    shares = np.linspace(0.1, 0.9, 41) if how == "dragged" else [0.9]
+    places = [(box["x"] + box["width"] * share, box["y"] + 0.75 * box["height"]) for share in shares]
+    page.mouse.move(*places[0])
+    told.clear()
+    page.mouse.down()
+    for place in places[1:]:
+        page.mouse.move(*place)
+        page.wait_for_timeout(25)
+    page.mouse.up()
+    page.wait_for_function(
+        """() => { const depth = Number(document.querySelector(".st-key-depth input[type=range]").value);
+            window.painted = window.flows.find(([layers, at]) => layers === depth + 1 && at > window.letGo)?.[1];
+            return window.painted; }"""
+    )
+    _settled(page)
+    note(f"lab depth {how} told", len(told))
+    note(f"lab depth {how} flow", page.evaluate("() => window.painted - window.letGo"))
+    page.context.close()
+
+
+def _depths(message: str | bytes) -> list[float]:
+    """The depth in what the browser tells the server: one, or none where it tells something else."""
+    if isinstance(message, str):
+        return []
+    states = BackMsg.FromString(message).rerun_script.widget_states.widgets
+    return [state.double_array_value.data[0] for state in states if state.id.endswith("-depth")]
 
 
 def _press(page: Page, slider: str, key: str, awaited: tuple[str, ...]) -> None:

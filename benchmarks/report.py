@@ -79,6 +79,10 @@ PAGE_GOALS = (
 )
 LEAST_FRAMES = 30.0
 """Frames a second in playback."""
+MOST_TRAININGS = 2
+"""That one drag of a slider may begin."""
+MOST_BESIDE_A_CHANGE = 2.0
+"""Times what a single change takes, from the end of a drag to what is painted."""
 
 REMARKS = {
     "T": "Each of these is a few calls from Python on arrays of a few hundred numbers, which a compiled loop does not have.",
@@ -222,9 +226,24 @@ def page_table(waited: Milliseconds) -> list[str]:
         most = f"{goal.most:g}×" if goal.floor else f"{goal.most:g} ms"
         verdict = "reached" if share >= 1 else f"missed: {1 / share:.2g} times the goal"
         lines.append(f"| {goal.about} | {found:.0f} | {beside:.1f}× | {most} | {verdict} |")
+    told = max(waited["lab depth dragged told"])
+    beside = float(np.median(waited["lab depth dragged flow"]) / np.median(waited["lab depth jumped flow"]))
+    dragged = (
+        f"The depth slider's thumb taken from end to end within a second: {told:.0f} training{'s' * (told != 1)} began of {MOST_TRAININGS} "
+        f"at most; {'reached' if told <= MOST_TRAININGS else 'missed'}. Its flow chart was painted "
+        f"{beside:.1f}× as long after the thumb was let go as after a single change to the same depth, of {MOST_BESIDE_A_CHANGE:g}×; "
+        f"{'reached' if beside <= MOST_BESIDE_A_CHANGE else 'missed'}."
+    )
     (frames,) = waited["lab frames a second"]
     verdict = "reached" if frames >= LEAST_FRAMES else f"missed: {100 * frames / LEAST_FRAMES:.0f} % of it"
-    return [*lines, "", f"Playback at its fastest: {frames:.0f} frames a second of {LEAST_FRAMES:g}; {verdict}.", ""]
+    return [
+        *lines,
+        "",
+        dragged,
+        "",
+        f"Playback at its fastest: {frames:.0f} frames a second of {LEAST_FRAMES:g}; {verdict}.",
+        "",
+    ]
 
 
 def _head() -> list[str]:

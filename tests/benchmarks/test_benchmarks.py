@@ -88,6 +88,7 @@ def test_results_name_every_contender_and_every_goal_reached_or_missed(
     grown = {each.name: Grown(each, (1.0,) * len(each.sizes), (100,) * len(each.sizes)) for each in GROWTHS}
     waited = {goal.waited: [60.0, 40.0, 50.0] for goal in report.PAGE_GOALS}
     waited |= {"floor depth headline": [25.0], "floor opened headline": [25.0], "lab frames a second": [15.0]}
+    waited |= {"lab depth dragged told": [1.0, 3.0], "lab depth dragged flow": [90.0], "lab depth jumped flow": [60.0]}
     parts = dict.fromkeys(breakdown.PARTS, 0.05) | {"products": 0.35, "statistics": 0.3}
     broken = {"M": breakdown.Broken(parts, 91.6)}
     broken["first"] = breakdown.Broken({"interpreter": 0.1, "imports": 0.2, "training": 0.7})
@@ -102,6 +103,7 @@ def test_results_name_every_contender_and_every_goal_reached_or_missed(
     assert "250 ms of one core a step" in text and "products alone take 80 %, and 512 MB at most" in text
     assert "| depth slider: flow chart | 50 | 2.0× | 2× | reached |" in text
     assert "| depth slider: headline | 50 | 2.0× | 1.5× | missed: 1.3 times the goal |" in text
+    assert "3 trainings began of 2 at most; missed. Its flow chart was painted 1.5× as long" in text
     assert "15 frames a second of 30; missed: 50 % of it." in text
     assert "| matrix products | 35.0 |" in text and "| together | 100 |" in text
     assert "| matrix products: 10⁹ operations a second | 92 |" in text
