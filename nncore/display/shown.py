@@ -6,12 +6,7 @@ Both know every room of nncore, and every thing is shown by them: here is the on
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
-
-PACKAGE = Path(__file__).parents[2]
-"""Where nncore is, and the dashboard beside it."""
 
 
 def html(thing: Any) -> str:
@@ -33,6 +28,9 @@ def plotted(thing: Any, name: str, step: int | None, dark: bool) -> Any:
 
     Raises ValueError, one sentence, where Plotly or the dashboard is not there, and as `dashboard.notebook.plotted` does.
     """
+    from importlib.util import find_spec
+    from pathlib import Path
+
     if find_spec("plotly") is None:
         raise ValueError("a chart needs Plotly: pip install 'nncore[plot]'")
     try:
@@ -42,7 +40,7 @@ def plotted(thing: Any, name: str, step: int | None, dark: bool) -> Any:
     else:
         reason = ""
     place = None if notebook is None else Path(str(notebook.__file__)).parents[1]
-    if notebook is None or place != PACKAGE:
+    if notebook is None or place != Path(__file__).parents[2]:
         raise ValueError(
             f"the charts are in the package dashboard that comes with nncore, and another one is in its place{reason}"
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import reprlib
 from collections.abc import Collection, Mapping
-from difflib import get_close_matches
 from typing import TypeVar, overload
 
 Entry = TypeVar("Entry")
@@ -65,4 +64,8 @@ def _near(name: str, choices: Collection[str]) -> list[str]:
     first, underscore, rest = name.partition("_")
     known = ALSO_CALLED.get(first, first) + underscore + rest
     begun = [choice for choice in choices if choice == known or choice.startswith(f"{known}_")]
-    return begun[:1] or get_close_matches(name, choices, n=1)
+    if begun:
+        return begun[:1]
+    from difflib import get_close_matches
+
+    return get_close_matches(name, choices, n=1)

@@ -87,7 +87,7 @@ def test_a_config_is_the_call_that_makes_it() -> None:
     for config in (RunConfig(), DEEP, SOUND, DEEP.replace(hidden=(3, 4), activation=("relu", "tanh"), clip_norm=1.0)):
         assert eval(repr(config), {"RunConfig": RunConfig}) == config
     fork = THINGS["fork"]()
-    assert eval(repr(fork), vars(nncore)) == fork
+    assert eval(repr(fork), {name: getattr(nncore, name) for name in nncore.__all__}) == fork
     assert repr(RunConfig()) == "RunConfig()"
 
 

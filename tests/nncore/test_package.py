@@ -165,9 +165,27 @@ def test_every_module_and_what_it_offers_say_what_they_are_for(name: str) -> Non
     assert not [node.name for node in offered if not ast.get_docstring(node)]
 
 
+STANDARD_LIBRARY_LATER = {
+    "pathlib",
+    "difflib",
+    "importlib.util",
+    "zipfile",
+    "csv",
+    "json",
+    "logging",
+    "concurrent.futures",
+}
+"""What takes as long to import as a part of nncore, and what training does without."""
+
+
 def loaded(code: str) -> set[str]:
     """Top-level modules that a fresh process has loaded after running the code."""
-    command = [sys.executable, "-c", f"{code}\nimport sys\nprint(*{{name.split('.')[0] for name in sys.modules}})"]
+    return {name.split(".")[0] for name in loaded_modules(code)}
+
+
+def loaded_modules(code: str) -> set[str]:
+    """Modules that a fresh process has loaded after running the code, named in full, and what the code has printed."""
+    command = [sys.executable, "-c", f"{code}\nimport sys\nprint(*sys.modules)"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT.parent)}
     return set(subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout.split())
 
@@ -181,6 +199,33 @@ def test_importing_nncore_leaves_files_tables_and_measures_to_those_who_ask() ->
     later += ["nncore.data.read_csv", "nncore.data.arrays", "nncore.model.gradcheck"]
     code = f"from nncore import run\nimport sys\nfound = [name for name in {later} if name in sys.modules]\nprint('found', *found)"
     assert loaded(code) >= {"found"} and not loaded(code) & set(later)
+
+
+def test_every_public_name_is_loaded_by_the_first_who_asks() -> None:
+    assert set(nncore.LATER) == set(nncore.__all__)
+    assert {name for name in loaded_modules("import nncore") if name.startswith("nncore.")} == {
+        "nncore.display",
+        "nncore.display.interrupted_import",
+        "nncore.numerics",
+        "nncore.numerics.later",
+    }
+
+
+@pytest.mark.parametrize("name", [*nncore.MODULES, *nncore.PACKAGES])
+def test_a_module_is_found_by_its_name_after_importing_nncore_alone(name: str) -> None:
+    assert f"nncore.{name}" in loaded_modules(f"import nncore; nncore.{name}")
+
+
+def test_who_trains_by_train_alone_loads_no_settings_and_no_files() -> None:
+    found = loaded_modules("from nncore import LOSSES, MLP, Layout, sgd, train")
+    rooms = {name.split(".")[1] for name in found if name.startswith("nncore.")}
+    assert rooms == {"display", "model", "numerics", "training"}
+    assert not found & STANDARD_LIBRARY_LATER - loaded_modules("import numpy")
+
+
+def test_importing_run_leaves_the_standard_library_to_those_who_need_it() -> None:
+    found = loaded_modules("from nncore import run, run_many")
+    assert not found & STANDARD_LIBRARY_LATER - loaded_modules("import numpy")
 
 
 def test_training_on_a_toy_loads_nothing_heavy() -> None:
