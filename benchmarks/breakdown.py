@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from math import nan
 from typing import Any
 from unittest.mock import patch
@@ -16,6 +13,7 @@ from unittest.mock import patch
 import numpy as np
 
 from benchmarks.contenders import nncore
+from benchmarks.measure import fresh_processes
 from benchmarks.workloads import WORKLOADS, Workload
 from nncore import LOSSES, MLP, sgd
 from nncore.model.layout import Array
@@ -37,7 +35,12 @@ PARTS = {
 }
 """Part -> what the table calls it."""
 
-FIRST_PARTS = {"interpreter": "Python's start", "imports": "imports", "training": "training"}
+FIRST_PARTS = {
+    "interpreter": "Python's start and end",
+    "numpy": "import of NumPy",
+    "imports": "import of nncore and the benchmark",
+    "training": "training",
+}
 """Parts of the first result of a fresh process."""
 
 Parts = dict[str, float]
@@ -152,21 +155,13 @@ def measure_first(rounds: int) -> Broken:
     """Shares of the time from the start of a process to its first result: medians over the rounds."""
     commands = {
         "interpreter": ["-c", ""],
-        "imports": ["-c", "import benchmarks.worker, benchmarks.contenders.nncore"],
+        "numpy": ["-c", "import numpy.random"],
+        "imports": ["-c", "import numpy.random, benchmarks.worker, benchmarks.contenders.nncore"],
         "training": ["-m", "benchmarks.worker", "first", "nncore"],
     }
-    taken = {
-        part: [_nanoseconds(partial(subprocess.run, [sys.executable, *command], check=True)) for _ in range(rounds)]
-        for part, command in commands.items()
-    }
-    interpreter, imported, whole = (float(np.median(each)) for each in taken.values())
-    return Broken(
-        {
-            "interpreter": interpreter / whole,
-            "imports": (imported - interpreter) / whole,
-            "training": (whole - imported) / whole,
-        }
-    )
+    taken = [float(np.median(each)) for each in fresh_processes(commands, rounds).values()]
+    steps = np.diff([0.0, *taken]) / taken[-1]
+    return Broken(dict(zip(commands, (float(step) for step in steps), strict=True)))
 
 
 def measure_all(rounds: int) -> dict[str, Broken]:

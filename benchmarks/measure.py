@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -87,12 +88,24 @@ def measure(workload: str, rounds: int) -> Seconds:
 
 def measure_first(rounds: int) -> Seconds:
     """Seconds from the start of a process to its first result, the first 200 recorded steps of M."""
-    seconds: Seconds = {name: [] for name in CONTENDERS["first"]}
-    for _ in range(rounds):
-        for name in seconds:
+    commands = {name: ["-m", "benchmarks.worker", "first", name] for name in CONTENDERS["first"]}
+    return fresh_processes(commands, rounds)
+
+
+def fresh_processes(commands: dict[str, list[str]], rounds: int) -> Seconds:
+    """Seconds that Python takes with each of these arguments, from start to end, in turns.
+
+    Each runs once before the clock starts and leaves its modules' byte code, as an installer does: reading it is
+    what a start costs, and not compiling the sources, which only the one that runs from a checkout would do.
+    """
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    seconds: Seconds = {name: [] for name in commands}
+    for turn in range(rounds + 1):
+        for name, arguments in commands.items():
             start = time.perf_counter()
-            subprocess.run([sys.executable, "-m", "benchmarks.worker", "first", name], check=True)
-            seconds[name].append(time.perf_counter() - start)
+            subprocess.run([sys.executable, *arguments], check=True, env=environment)
+            if turn > 0:
+                seconds[name].append(time.perf_counter() - start)
     return seconds
 
 

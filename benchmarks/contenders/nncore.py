@@ -6,7 +6,6 @@ Those of small networks are copied and taken of several steps at once.
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -45,6 +44,8 @@ def prepare(problem: Problem) -> Callable[[], Recording]:
         if work.threads == 1:
             parts = [_train(problem, *block) for block in blocks]
         else:
+            from concurrent.futures import ThreadPoolExecutor
+
             with ThreadPoolExecutor(work.threads) as pool:
                 parts = list(pool.map(lambda block: _train(problem, *block), blocks))
         return Recording(

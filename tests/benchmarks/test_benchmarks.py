@@ -91,7 +91,7 @@ def test_results_name_every_contender_and_every_goal_reached_or_missed(
     waited |= {"lab depth dragged told": [1.0, 3.0], "lab depth dragged flow": [90.0], "lab depth jumped flow": [60.0]}
     parts = dict.fromkeys(breakdown.PARTS, 0.05) | {"products": 0.35, "statistics": 0.3}
     broken = {"M": breakdown.Broken(parts, 91.6)}
-    broken["first"] = breakdown.Broken({"interpreter": 0.1, "imports": 0.2, "training": 0.7})
+    broken["first"] = breakdown.Broken({"interpreter": 0.1, "numpy": 0.25, "imports": 0.05, "training": 0.6})
     report.write(measured, [("a run", 1.25)], swept, grown, Large(0.25, 0.2, 2**29), waited, broken)
     text = (tmp_path / "RESULTS.md").read_text(encoding="utf-8")
     assert all(LABELS[who] in text for seconds in measured.values() for who in seconds)
@@ -108,7 +108,7 @@ def test_results_name_every_contender_and_every_goal_reached_or_missed(
     assert "| matrix products | 35.0 |" in text and "| together | 100 |" in text
     assert "| matrix products: 10⁹ operations a second | 92 |" in text
     assert "**M.** Of its time: matrix products 35 %, statistics of each record 30 %, " in text
-    assert "**first.** Of its time: training 70 %, imports 20 %, Python's start 10 %." in text
+    assert "**first.** Of its time: training 60 %, import of NumPy 25 %, Python's start and end 10 %, " in text
     assert "**D.** Not broken down in this run." in text
     assert set(report.REMARKS) <= {goal.workload for goal in report.GOALS}
 
