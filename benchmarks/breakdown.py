@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -42,6 +43,14 @@ FIRST_PARTS = {
     "training": "training",
 }
 """Parts of the first result of a fresh process."""
+
+THREAD_PARTS = {
+    "alone": "what the same blocks take on one thread",
+    "slower": "the same arithmetic beside another thread, which shares cache and memory",
+    "system": "more time of the system, to wake each other and for fresh pages",
+    "waiting": "waiting for Python's lock or for a core",
+}
+"""Parts of the time that an ensemble's threads have together."""
 
 Parts = dict[str, float]
 """Part -> its share of the run's time; they add up to 1."""
@@ -164,9 +173,39 @@ def measure_first(rounds: int) -> Broken:
     return Broken(dict(zip(commands, (float(step) for step in steps), strict=True)))
 
 
+def measure_threads(rounds: int) -> Broken:
+    """Shares of the time that E's threads have together, medians over rounds in which they and one thread take turns."""
+    work = WORKLOADS["E"]
+    alone, together = (nncore.prepare(replace(work, threads=n).problem()) for n in (1, work.threads))
+    nncore.prepare(work.to_check().problem())()
+    found = []
+    for _ in range(rounds):
+        (user_alone, system_alone), _ = _processor_seconds(alone)
+        (user, system), wall = _processor_seconds(together)
+        found.append(
+            {
+                "alone": user_alone + system_alone,
+                "slower": max(0.0, user - user_alone),
+                "system": max(0.0, system - system_alone),
+                "waiting": max(0.0, work.threads * wall - user - system),
+            }
+        )
+    medians = {part: float(np.median([each[part] for each in found])) for part in THREAD_PARTS}
+    return Broken({part: each / sum(medians.values()) for part, each in medians.items()})
+
+
+def _processor_seconds(train: Callable[[], object]) -> tuple[tuple[float, float], float]:
+    """Seconds of the process' threads (in programs, in the system), and of the wall."""
+    before, start = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
+    train()
+    wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF)
+    return (after.ru_utime - before.ru_utime, after.ru_stime - before.ru_stime), wall
+
+
 def measure_all(rounds: int) -> dict[str, Broken]:
-    """Each workload, and the first result."""
-    return {**{name: measure(name, rounds) for name in BROKEN_DOWN}, "first": measure_first(rounds)}
+    """Each workload, the threads of E, and the first result."""
+    workloads = {name: measure(name, rounds) for name in BROKEN_DOWN}
+    return {**workloads, "threads": measure_threads(rounds), "first": measure_first(rounds)}
 
 
 def _timed_parts(train: Callable[[], object], begin: Callable[[], None]) -> Parts:

@@ -92,6 +92,7 @@ def test_results_name_every_contender_and_every_goal_reached_or_missed(
     parts = dict.fromkeys(breakdown.PARTS, 0.05) | {"products": 0.35, "statistics": 0.3}
     broken = {"M": breakdown.Broken(parts, 91.6)}
     broken["first"] = breakdown.Broken({"interpreter": 0.1, "numpy": 0.25, "imports": 0.05, "training": 0.6})
+    broken["threads"] = breakdown.Broken({"alone": 0.6, "slower": 0.1, "system": 0.1, "waiting": 0.2})
     report.write(measured, [("a run", 1.25)], swept, grown, Large(0.25, 0.2, 2**29), waited, broken)
     text = (tmp_path / "RESULTS.md").read_text(encoding="utf-8")
     assert all(LABELS[who] in text for seconds in measured.values() for who in seconds)
@@ -109,6 +110,7 @@ def test_results_name_every_contender_and_every_goal_reached_or_missed(
     assert "| matrix products: 10⁹ operations a second | 92 |" in text
     assert "**M.** Of its time: matrix products 35 %, statistics of each record 30 %, " in text
     assert "**first.** Of its time: training 60 %, import of NumPy 25 %, Python's start and end 10 %, " in text
+    assert text.count("what the same blocks take on one thread 60 %, ") == 2
     assert "**D.** Not broken down in this run." in text
     assert set(report.REMARKS) <= {goal.workload for goal in report.GOALS}
 
@@ -129,6 +131,13 @@ def test_the_rate_of_products_counts_the_operations_of_each_pass(monkeypatch: py
     work = replace(WORKLOADS["T"], records=2)  # 1-2-1 on 100 rows: 4 + 3 into z, 4 + 3 into the gradient, 2 into delta
     monkeypatch.setitem(WORKLOADS, "T", work)
     assert breakdown.measure("T", 1).rate == 2 * 2 * 100 * (7 + 7 + 2) / (0.25 * 1_000)
+
+
+def test_the_time_of_an_ensemble_s_threads_adds_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(WORKLOADS, "E", small("E").workload)
+    parts = breakdown.measure_threads(1).parts
+    assert set(parts) == set(breakdown.THREAD_PARTS) and sum(parts.values()) == pytest.approx(1)
+    assert all(each >= 0 for each in parts.values())
 
 
 def test_what_is_broken_down_is_every_workload_with_a_goal() -> None:
