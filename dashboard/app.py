@@ -10,7 +10,7 @@ if str(ROOT) not in sys.path:  # `streamlit run` puts only this script's folder 
 import streamlit as st  # noqa: E402
 
 from dashboard.jobs import garbage, limits  # noqa: E402
-from dashboard.state import undo, visits  # noqa: E402
+from dashboard.state import sidebar, undo, visits  # noqa: E402
 from dashboard.state.session import begin_page  # noqa: E402
 from dashboard.ui import projector, sight, theme  # noqa: E402
 from dashboard.words.markup import escape  # noqa: E402
@@ -77,4 +77,5 @@ try:
     visits.rest()
     garbage.leave_out_loaded(shown.url_path)
 finally:
+    sidebar.draw_folded()
     undo.rest()

@@ -176,13 +176,18 @@ def is_drawn(key: str) -> bool:
 def setting(key: str) -> Any:
     """The value of a widget, be it drawn or not: what it or a button has set, else what the address says."""
     if key in st.session_state:
-        return st.session_state[key]
+        value = st.session_state[key]
+        return value.strip() if key in TEXTS else value
     texts = st.query_params.get_all(key)
     texts = [text for text in texts if text in FEATURE_OF] if key == "features" else texts[-1:]
     try:
-        return _read(key, texts) if texts else FIRST_SETTINGS[key]
+        value = _read(key, texts) if texts else FIRST_SETTINGS[key]
     except ValueError:
         return FIRST_SETTINGS[key]
+    if key in REACH:
+        low, high = REACH[key]
+        return value if low <= value <= high else FIRST_SETTINGS[key]
+    return value
 
 
 def asked() -> dict[str, list[str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -18,6 +18,8 @@ from dashboard.state import lessons
 from dashboard.state.lessons import Part
 
 if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
     from dashboard.charts.style import Figure
     from dashboard.jobs.measurements import BackgroundMeasurement
     from dashboard.state.undo import Trail
@@ -144,6 +146,8 @@ class Session:
     """Key -> value of the widgets with which the next page opens: the set-up, the step, and more that pages share."""
     brings: bool = False
     """Has the page still to take them? It does where the sidebar is drawn for the first time."""
+    folded: list[tuple[DeltaGenerator, Callable[[], None]]] = field(default_factory=list)
+    """Folded parts of the sidebar that this run has not drawn yet, and what draws each."""
     told: list[str] = field(default_factory=list)
     """Parameters with which the address was told of them in this run."""
     stands: dict[str, tuple[Any, tuple[float, float] | None]] = field(default_factory=dict)

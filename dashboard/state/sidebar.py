@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from dashboard.state import address, lessons, undo, uploads, visits
 from dashboard.state.address import FIELDS, FIRST_SETTINGS, FIRST_SIGHT, REACH, is_drawn, setting, settings_of
@@ -137,7 +139,7 @@ def _number(control: Control, so_far: Values) -> float | None:
 
 def _hidden(control: Control, so_far: Values) -> tuple[int, ...]:
     """Depth and width; a list of widths, folded away below, takes their place."""
-    common = {"bind": "query-params", "disabled": bool(setting("widths").strip())}
+    common = {"bind": "query-params", "disabled": bool(setting("widths"))}
     depth, width = setting("depth"), setting("width")
     if is_drawn("depth"):
         depth = st.slider(
@@ -332,8 +334,12 @@ UNFOLDED = {
 
 
 def sidebar() -> RunConfig:
-    """Draw the sidebar and return what it describes; raises ValueError when the choices do not go together."""
+    """Draw the sidebar and return what it describes; raises ValueError when the choices do not go together.
+
+    What is folded away in it is drawn by `draw_folded`.
+    """
     values: Values = {}
+    session().folded = []
     visits.bring()
     wanted = address.asked()
     undo.hold()
@@ -347,18 +353,20 @@ def sidebar() -> RunConfig:
             for control in controls:
                 if control.field in UNFOLDED:
                     values[control.field] = _drawn(control, values)
-            own_table = st.empty() if group == "data" and values["dataset"] == TABLE else None
-            with _more(group) if remaining - UNFOLDED else nullcontext():
-                for control in controls:
-                    if control.field not in UNFOLDED:
-                        values[control.field] = _drawn(control, values)
-                if own_table is not None:
-                    own_table.caption(
-                        escape(uploads.sentence(values["table"]))
-                        or "A file, clicked points or a function: see the page Your data."
-                    )
-                if group == "network":
-                    _layer_lists()
+            remaining -= UNFOLDED
+            more = [control for control in controls if control.field not in UNFOLDED]
+            for control in more:
+                values[control.field] = _known(control, values)
+            if group == "data" and values["dataset"] == TABLE:
+                st.caption(
+                    escape(uploads.sentence(values["table"]))
+                    or "A file, clicked points or a function: see the page Your data."
+                )
+            if remaining and lessons.read(st.query_params):  # a lesson's few controls are not folded away
+                _draw_more(more, values)
+            elif remaining:
+                place = st.expander(f"More about {title.lower()}", key=f"more_{group}")
+                session().folded.append((place, partial(_draw_more, more, values)))
     settings = {key: setting(key) for key in FIRST_SETTINGS}
     address.follow(settings)
     _say_what_was_not_taken(address.not_taken(wanted, settings), settings)
@@ -389,11 +397,25 @@ def idle_settings(config: RunConfig, idle: dict[str, str]) -> str:
     return f":material/info: Without effect in this run: {'; '.join(said)}."
 
 
-def _more(group: str) -> st.delta_generator.DeltaGenerator:
-    """What is folded away; a lesson's few controls are not."""
-    if lessons.read(st.query_params):
-        return st.container()
-    return st.expander(f"More about {GROUPS[group].lower()}", key=f"more_{group}")
+def draw_folded() -> None:
+    """Draw what is folded away in the sidebar. Call it when the page has been drawn: its numbers and pictures go first.
+
+    The widgets are the page's, as those that it draws itself: Streamlit forgets them when it is left.
+    """
+    now, run = session(), get_script_run_ctx()
+    folded, now.folded = now.folded, []
+    with run.run_with_active_hash(run.page_script_hash) if run else nullcontext():
+        for place, draw in folded:
+            with place:
+                draw()
+
+
+def _draw_more(controls: list[Control], values: Values) -> None:
+    for control in controls:
+        if is_drawn(control.field):
+            control.draw(control, values)
+    if any(control.facts["group"] == "network" for control in controls):
+        _layer_lists()
 
 
 def _keys(group: str) -> list[str]:
@@ -406,6 +428,11 @@ def _drawn(control: Control, so_far: Values) -> Any:
     """A control's value, its widget drawn where it remains."""
     if control.field == "hidden" or is_drawn(control.field):
         return control.draw(control, so_far)
+    return _known(control, so_far)
+
+
+def _known(control: Control, so_far: Values) -> Any:
+    """A control's value without its widget, or before that is drawn."""
     value = setting(control.field)
     if control.field == "features":
         return tuple(value) if control.active(so_far) else ()

@@ -25,6 +25,7 @@ def sidebar() -> None:
         st.session_state["config"] = sidebar.sidebar()
     except ValueError as problem:
         st.error(str(problem))
+    sidebar.draw_folded()
 
 
 def config_of(app) -> RunConfig:
