@@ -218,6 +218,8 @@ class Session:
 
     fork_suggested: tuple[RunConfig, dict[str, Any]] | None = None
     """The run for which the fork page has suggested changes, and these."""
+    fork_unknown: list[str] = field(default_factory=list)
+    """Settings that the fork page's address changes and that a fork has not, until a reader chooses others."""
     fork_untried: RunConfig | None = None
     """The run for which the search for a suggestion was stopped."""
     network_point: tuple[float, float] | None = None

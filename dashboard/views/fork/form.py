@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from typing import Any
 
 import streamlit as st
@@ -12,6 +13,7 @@ from dashboard.state.session import STEP, session, settle
 from dashboard.state.sidebar import CONTROLS
 from dashboard.ui import heading
 from dashboard.words import labels
+from dashboard.words.markup import escape
 from dashboard.words.numbers import number
 from nncore import Edit, Fork, History, KillUnit, RunConfig, ScaleLayer, SetParameter, edits_from_text
 from nncore.config.fork import CHANGEABLE
@@ -102,6 +104,9 @@ def _fork_point(history: History, suggested: Fork) -> int:
 
 def _changes(config: RunConfig, suggested: Fork) -> dict[str, Any]:
     """The settings to change: a menu of them, and for each one chosen the sidebar's own widget."""
+    now = session()
+    if CHANGES not in st.session_state:
+        now.fork_unknown = [name for name in st.query_params.get_all(CHANGES) if name not in ("", *LABELS.values())]
     names = st.multiselect(
         "Settings to change",
         list(LABELS.values()),
@@ -110,8 +115,12 @@ def _changes(config: RunConfig, suggested: Fork) -> dict[str, Any]:
         bind="query-params",
         placeholder="none: the fork repeats its parent",
         help="Everything that leaves θ its shape. Each starts at the parent's value.",
+        on_change=now.fork_unknown.clear,
     )
-    session().widgets[CHANGES] = names
+    if now.fork_unknown:
+        unknown = ", ".join(reprlib.repr(name) for name in now.fork_unknown)
+        st.warning(escape(f"The address changes {unknown}, which is no setting of a fork."), icon=":material/link_off:")
+    now.widgets[CHANGES] = names
     if names != [LABELS[name] for name in suggested.changes]:
         visits.tell(CHANGES, names or "")
     one = config.activation if isinstance(config.activation, str) else next(iter(config.activation), "tanh")

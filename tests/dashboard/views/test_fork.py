@@ -317,6 +317,16 @@ def test_a_change_without_effect_is_called_one() -> None:
     assert "The change has no effect" in words(app)
 
 
+def test_a_setting_that_no_fork_has_is_named_until_others_are_chosen() -> None:
+    app = open_page(step="5", f_change=["Momentum", "Speed <b>"], f_momentum="0.5")
+    (warning,) = app.warning
+    assert warning.value.startswith("The address changes 'Speed ") and "no setting of a fork" in warning.value
+    assert element(app, "f_change").value == ["Momentum"]
+    assert len(app.run().warning) == 1
+    element(app, "f_change").set_value(["Optimizer"]).run()
+    assert not app.warning and not open_page(step="5", f_change="").warning
+
+
 def test_choosing_a_setting_brings_its_widget_and_moving_it_another_fork() -> None:
     app = open_page(step="5", f_change="")
     element(app, "f_change").set_value(["Optimizer"]).run()
