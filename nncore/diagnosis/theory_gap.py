@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from nncore.history.history import History
 from nncore.measures.measurement import Measurement
-from nncore.theory import Prediction, predict_config
+from nncore.theory import Prediction, delta_lines, predict_config
+from nncore.theory.moments import Array
 
 ROWS = 48
 """Probe rows that enter the prediction; pairs of rows cost their square."""
@@ -32,6 +34,15 @@ def prediction(history: History) -> Prediction:
     if history.step[0] > 0:
         raise ValueError(f"theory speaks of step 0, and this run begins at step {history.step[0]}")
     return predict_config(history.config, rows=ROWS)
+
+
+def lines_elsewhere(history: History, depths: Sequence[int], gains: Sequence[float]) -> Array:
+    """log10 of the predicted δ norms of the same network at other depths and gains, (n_gains, n_depths, n_layers).
+
+    NaN beyond a network's output layer. Relative to the last layer, as `prediction` is, and from the same rows. Raises
+    ValueError where `delta_lines` does.
+    """
+    return delta_lines(history.config, depths, gains, rows=ROWS)
 
 
 def beside_theory(measured: Measurement, predicted: Prediction) -> Measurement:

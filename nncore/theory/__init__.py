@@ -10,6 +10,7 @@ from nncore.theory.criticality import (
     critical_sigma_w2,
     pytorch_gain,
 )
+from nncore.theory.delta_lines import delta_lines
 from nncore.theory.finite_width import NormSamples, accumulated_beta, layer_beta, sample_norms
 from nncore.theory.hidden_jacobian import Spectrum, hidden_spectrum
 from nncore.theory.kernels import Kernel, two_point
@@ -54,6 +55,7 @@ __all__ = [
     "critical_line",
     "critical_point",
     "critical_sigma_w2",
+    "delta_lines",
     "depth_scale",
     "first_q",
     "fixed_point",

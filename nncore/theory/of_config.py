@@ -125,20 +125,10 @@ def predict_config(config: RunConfig, rows: int = ROWS, n_draws: int | None = No
     >>> predict_config(config).q[1:4].round(6).tolist() == predict_config(config).q[1:2].round(6).tolist() * 3
     True
     """
-    if isinstance(config, Fork):
-        raise ValueError(f"theory speaks of random weights; a fork begins with those of step {config.at}")
-    if config.theta:
-        raise ValueError("theory speaks of random weights; this run begins with a theta that is given")
-    ends = config.init_ends
-    if ends is not None and ends[0] != -ends[1]:
-        raise ValueError(f"theory speaks of weights around 0; these are drawn between {ends[0]:g} and {ends[1]:g}")
-    if config.init in SAME_UNITS:
-        raise ValueError(f"init must draw at random for theory to hold; {config.init} makes all units of a layer equal")
+    check_random(config)
     lsuv = isinstance(INITIALIZERS[config.init], LayerSequentialUnitVariance)
     weight, bias = variances(config)
-    x, y = config.probe()
-    picked = evenly_spaced(0, len(x) - 1, rows)
-    x = x[picked].astype(np.float64)
+    x, output_gram = probe_rows(config, rows)
     return predict(
         config.layout(),
         config.activations(),
@@ -148,11 +138,32 @@ def predict_config(config: RunConfig, rows: int = ROWS, n_draws: int | None = No
         skip=config.skip,
         normalization=config.normalization,
         orthogonal=lsuv or config.init == "orthogonal",
-        output_gram=_output_gram(config, x, y[picked]),
+        output_gram=output_gram,
         input_mean=x.mean(axis=1),
         target_q=config.gain**2 if lsuv else None,
         n_draws=n_draws,
     )
+
+
+def check_random(config: RunConfig) -> None:
+    """Raise ValueError where the initial weights are not drawn at random around 0, of which alone theory speaks."""
+    if isinstance(config, Fork):
+        raise ValueError(f"theory speaks of random weights; a fork begins with those of step {config.at}")
+    if config.theta:
+        raise ValueError("theory speaks of random weights; this run begins with a theta that is given")
+    ends = config.init_ends
+    if ends is not None and ends[0] != -ends[1]:
+        raise ValueError(f"theory speaks of weights around 0; these are drawn between {ends[0]:g} and {ends[1]:g}")
+    if config.init in SAME_UNITS:
+        raise ValueError(f"init must draw at random for theory to hold; {config.init} makes all units of a layer equal")
+
+
+def probe_rows(config: RunConfig, rows: int) -> tuple[Array, Array]:
+    """At most so many rows x of the probe, evenly picked, and their `output_gram` in `predict`."""
+    x, y = config.probe()
+    picked = evenly_spaced(0, len(x) - 1, rows)
+    x = x[picked].astype(np.float64)
+    return x, _output_gram(config, x, y[picked])
 
 
 def prediction_seconds(config: RunConfig) -> float:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import nncore
-from nncore.diagnosis.theory_gap import beside_theory, distance, prediction
+from nncore.diagnosis.theory_gap import beside_theory, distance, lines_elsewhere, prediction
 from nncore.measures import gradient_flow
 
 
@@ -46,3 +46,10 @@ def test_theory_refuses_initializers_without_randomness() -> None:
     history = nncore.run(nncore.RunConfig(init="zeros", steps=0))
     with pytest.raises(ValueError, match="must draw at random"):
         prediction(history)
+
+
+def test_lines_elsewhere_agree_with_the_prediction_where_the_run_stands() -> None:
+    history = nncore.run(nncore.RunConfig(dataset="moons", steps=0, hidden=(16,) * 4, gain=1.5))
+    line = lines_elsewhere(history, range(9), (1.0, 1.5))[1, 4]
+    np.testing.assert_allclose(line[:5], np.log10(prediction(history).delta_norm_ratio), atol=2e-3)
+    assert np.isnan(line[5:]).all()
