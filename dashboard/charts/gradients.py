@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -118,6 +119,23 @@ def _ghost(ghost: Ghost, style: Style) -> dict[str, object]:
     )
 
 
+THEORY, THEORY_BAND = "theory", "theory_band"
+"""The uid of the predicted line and of its band."""
+
+
+def theory_ahead(courses: Mapping[str, tuple[float, Sequence[float], np.ndarray]]) -> dict[str, Any]:
+    """What lets the predicted line of `gradient_flow` move with the thumbs of sliders, for `plot`.
+
+    Of each slider, by its key: where it stands, its stops, and log10 of the line at each of them, (n_stops, n_layers)
+    with NaN beyond a network's end. The band, which is simulated, is hidden meanwhile.
+    """
+    sliders = {
+        key: {"at": at, "stops": list(stops), "logs": np.float32(logs), "name": f"δ, theory at {key} {{}}"}
+        for key, (at, stops, logs) in courses.items()
+    }
+    return {"line": THEORY, "hidden": THEORY_BAND, "sliders": sliders}
+
+
 def _theory(measured: Measurement, style: Style, floor: float) -> list[dict[str, object]]:
     """The predicted δ norm at step 0, dashed, and the band that 95 % of networks of these widths fall into.
 
@@ -135,7 +153,7 @@ def _theory(measured: Measurement, style: Style, floor: float) -> list[dict[str,
             fade(style.theory, 0.14),
             "theory band",
             showlegend=False,
-            uid="theory_band",
+            uid=THEORY_BAND,
         ),
         line(
             layers,
@@ -144,7 +162,7 @@ def _theory(measured: Measurement, style: Style, floor: float) -> list[dict[str,
             style.theory,
             "layer %{x}<br>theory %{y:.2e}<extra></extra>",
             dash="dash",
-            uid="theory",
+            uid=THEORY,
             legendrank=2,
         ),
     ]

@@ -9,11 +9,11 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.controls import CONTROLS_CSS, CONTROLS_JS, source
+from dashboard.controls import CONTROLS_CSS, CONTROLS_JS, SLIDERS_JS, source
 
 KEY = "player"
 
-PLAYER = source(Path(__file__).with_name("player"), CONTROLS_JS, CONTROLS_CSS)
+PLAYER = source(Path(__file__).with_name("player"), CONTROLS_JS + SLIDERS_JS, CONTROLS_CSS)
 _mount = st.components.v2.component(
     "nncore_player",
     **asdict(PLAYER),

@@ -130,7 +130,7 @@ function scrub(player) {
 // records are drawn when it has answered where the thumb stands, and no answer to an older step is drawn before.
 
 const stepBox = (player) => player.root.closest(".st-key-timeline")?.querySelector(".st-key-step_box");
-const thumb = (player) => Number(stepBox(player)?.querySelector("input[type=range]")?.value ?? NaN);
+const thumb = (player) => thumbOf(stepBox(player));
 const isAnswering = () => document.querySelector("[data-testid=stApp]")?.dataset.testScriptState !== "notRunning";
 
 const nearest = (steps, step) =>
@@ -138,15 +138,12 @@ const nearest = (steps, step) =>
 
 function move(player) {
   ask(player);
-  player.moving ||= requestAnimationFrame(() => {
-    player.moving = 0;
-    const { playing, isWaiting, isAhead, data: { ahead } } = player, step = thumb(player);
-    if (!ahead?.run || playing || isWaiting || (step === ahead.thumb && !isAhead)) return;
-    const frame = nearest(ahead.steps, step);
-    if (!isAhead || frame !== window.nncorePlaying?.frame) name(ahead.run, frame);
-    player.isAhead = true;
-    if (!isAhead) wait(player);
-  });
+  const { playing, isWaiting, isAhead, data: { ahead } } = player, step = thumb(player);
+  if (!ahead?.run || playing || isWaiting || (step === ahead.thumb && !isAhead)) return;
+  const frame = nearest(ahead.steps, step);
+  if (!isAhead || frame !== window.nncorePlaying?.frame) name(ahead.run, frame);
+  player.isAhead = true;
+  if (!isAhead) wait(player);
 }
 
 const isToCome = (player) => {
@@ -183,8 +180,7 @@ function ask(player) {
 function watchThumb(player) {
   const timeline = player.root.closest(".st-key-timeline");
   const isSlider = ({ target }) => target.closest(".st-key-step_box");
-  player.watch = new MutationObserver((changes) => changes.some(isSlider) && move(player));
-  player.watch.observe(timeline, { subtree: true, attributes: true, attributeFilter: ["aria-valuetext"] });
+  player.watch = watchThumbs(timeline, ".st-key-step_box", () => move(player));
   for (const event of ["pointerover", "focusin"]) timeline.addEventListener(event, (each) => isSlider(each) && ask(player));
 }
 

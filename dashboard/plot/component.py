@@ -7,7 +7,7 @@ from typing import Any, TypedDict
 
 import streamlit as st
 
-from dashboard.controls import MOTION_JS, source
+from dashboard.controls import MOTION_JS, SLIDERS_JS, source
 from dashboard.plot.encoding import encode
 from dashboard.plot.library import library_path
 
@@ -17,7 +17,11 @@ _FOLDER = Path(__file__).parent
 FRAMES_JS = (_FOLDER / "frames.js").read_text(encoding="utf-8")
 """What a component needs to read the frames of a playing: its own script follows it."""
 
-PLOT = source(_FOLDER / "plot", MOTION_JS + FRAMES_JS + (_FOLDER / "changes.js").read_text(encoding="utf-8"))
+_PARTS = (_FOLDER / name for name in ("changes.js", "ahead.js"))
+PLOT = source(
+    _FOLDER / "plot",
+    "".join([MOTION_JS, SLIDERS_JS, FRAMES_JS, *(part.read_text(encoding="utf-8") for part in _PARTS)]),
+)
 _mount = st.components.v2.component(
     "nncore_plot",
     **asdict(PLOT),
@@ -44,6 +48,7 @@ def plot(
     height: int | None = None,
     on_click: bool | Callable[[Point], None] = False,
     frames: dict[str, Any] | None = None,
+    ahead: dict[str, Any] | None = None,
 ) -> Point | None:
     """Draw a figure, and keep zoom, pan and hidden legend entries when it comes again with other data.
 
@@ -58,6 +63,10 @@ def plot(
         where it may still set the value of a widget.
     frames: what `dashboard.plot.frames` makes of a series of figures, with the "run" of the player that
         they follow; without a server they are drawn on the same node, zoom and hidden entries kept.
+    ahead: a line that moves with the thumb of a slider while it is held: {"line": its trace's uid, "hidden": the uid of a
+        trace that is not drawn meanwhile, "sliders"}. Of each slider, by its key: "at", where it stood for the figure;
+        "stops", settings along it, and "logs" (n_stops, n), log10 of the line at x = 1, 2, ... for each of them, NaN
+        beyond its end; "name", the line's, with "{}" for the setting.
 
     Returns the point whose click caused this run, None in every other run or without `on_click`. Raises
     ValueError for a figure or key of the wrong form and TypeError for a value that a figure cannot hold.
@@ -81,6 +90,7 @@ def plot(
         "click": bool(on_click),
         "library": library_path(),
         "frames": frames,
+        "ahead": encode(ahead),
     }
     clicked = {"on_click_change": call_back} if on_click else {}
     result = _mount(key=key, data=data, height=height, **clicked)

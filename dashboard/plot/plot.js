@@ -160,9 +160,11 @@ async function paintAll(chart) {
       }
       if (chart.failed) Plotly.purge(graph);
       const playing = isFollowing(chart) ? window.nncorePlaying : null;
-      const figure = playing ? chart.frames.figure(playing.frame) : exact(chart, data);
+      const moved = playing ? undefined : movedThumb(data.ahead);
+      const figure = playing ? chart.frames.figure(playing.frame) : exact(chart, data, moved);
       if (!paintUpon(chart, figure)) await paintWhole(chart, Plotly, data, figure);
-      note(chart, playing && { frames: chart.frames, frame: playing.frame });
+      chart.graph.dataset.thumb = moved ? `${moved.key} ${moved.value}` : "";
+      if (!moved) note(chart, playing && { frames: chart.frames, frame: playing.frame });
     } catch (problem) {
       fail(chart, problem);
     }
@@ -201,8 +203,18 @@ function paintUpon(chart, figure) {
   return true;
 }
 
-// What the server says of its record, on the frames' axes while they are true: the thumb's next move changes no axis.
-const exact = ({ frames }, data) => (frames && data.frames?.run === frames.run ? frames.hold(data.figure) : data.figure);
+// What the server says of its record, on the frames' axes while they are true: the thumb's next move changes no axis. Where the
+// thumb of another slider has moved on, a line goes with it.
+function exact({ frames }, data, moved) {
+  const figure = frames && data.frames?.run === frames.run ? frames.hold(data.figure) : data.figure;
+  return moved ? figureAhead(figure, data.ahead, moved) : figure;
+}
+
+function moveAhead(chart) {
+  if (!movedThumb(chart.data.ahead) && !chart.graph.dataset.thumb) return;
+  chart.next = chart.data;
+  paint(chart);
+}
 
 function note(chart, drawn) {
   const { graph } = chart;
@@ -338,6 +350,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   if (data !== chart.data || isNewTheme) {
     chart.data = data;
     if (isNewTheme) chart.shown = null;
+    if (data.ahead) chart.thumbs ??= watchThumbs(document.body, ".stSlider", () => moveAhead(chart));
     if (data.frames?.builds && data.frames !== chart.taken) take(chart, (chart.taken = data.frames));
     else if (!chart.isReading) arrive(chart);
     if (isNewTheme || !showsFrame(chart)) {
@@ -350,6 +363,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     arrive(chart);
     chart.observer.disconnect();
     chart.sight.disconnect();
+    chart.thumbs?.disconnect();
     window.removeEventListener("nncore-frame", chart.follow);
     window.removeEventListener("nncore-exact", chart.showExact);
     window.removeEventListener("nncore-layer", chart.markLayer);

@@ -11,6 +11,7 @@ from nncore.history.history import History
 from nncore.measures.measurement import Measurement
 from nncore.theory import Prediction, delta_lines, predict_config
 from nncore.theory.moments import Array
+from nncore.theory.of_config import probe_rows
 
 ROWS = 48
 """Probe rows that enter the prediction; pairs of rows cost their square."""
@@ -36,13 +37,15 @@ def prediction(history: History) -> Prediction:
     return predict_config(history.config, rows=ROWS)
 
 
-def lines_elsewhere(history: History, depths: Sequence[int], gains: Sequence[float]) -> Array:
-    """log10 of the predicted δ norms of the same network at other depths and gains, (n_gains, n_depths, n_layers).
+def lines_elsewhere(history: History, depths: Sequence[int], gains: Sequence[float]) -> tuple[Array, Array]:
+    """log10 of the predicted δ norms of the same network at other depths, and at other gains.
 
-    NaN beyond a network's output layer. Relative to the last layer, as `prediction` is, and from the same rows. Raises
-    ValueError where `delta_lines` does.
+    (n_depths, 1 + max(depths)), NaN beyond a network's output layer, and (n_gains, n_layers). Relative to the last
+    layer, as `prediction` is, and from the same rows. Raises ValueError where `delta_lines` does.
     """
-    return delta_lines(history.config, depths, gains, rows=ROWS)
+    config, probe = history.config, probe_rows(history.config, ROWS)
+    along_depth = delta_lines(config, depths, (config.gain,), probe)[0]
+    return along_depth, delta_lines(config, (config.depth,), gains, probe)[:, 0]
 
 
 def beside_theory(measured: Measurement, predicted: Prediction) -> Measurement:

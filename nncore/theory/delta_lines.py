@@ -19,7 +19,9 @@ from nncore.theory.recursion import LARGEST_Q
 LOW, HIGH, PER_DECADE = -8, 12, 32  # of the table of moments, in log10 q; beyond it they are near their limits
 
 
-def delta_lines(config: RunConfig, depths: Sequence[int], gains: Sequence[float], rows: int = ROWS) -> Array:
+def delta_lines(
+    config: RunConfig, depths: Sequence[int], gains: Sequence[float], probe: tuple[Array, Array] | None = None
+) -> Array:
     """log10 of |delta_l| / |delta_L| at initialization, (n_gains, n_depths, 1 + max(depths)), layer 1 first.
 
     What `predict_config` says of `config` with so many hidden layers of its width and so many times the initializer's
@@ -29,7 +31,7 @@ def delta_lines(config: RunConfig, depths: Sequence[int], gains: Sequence[float]
         |delta_l|^2 = N_{L-1} Var(W_L) s_l prod_{k=l+1}^{L-1} (N_{k-1} Var(W_k) s_k + 1 across a skip) |delta_L|^2
         s_l = E[phi'(u)^2],  u ~ N(0, q_l)                over Var z under layer normalization
 
-    so that the deepest network serves all, row by row of the probe. Two things are approximate: the rows weigh as in
+    so that the deepest network serves all, row by row of the probe: `probe` is what `probe_rows` makes of it. Two things are approximate: the rows weigh as in
     the output layer of `config` itself, and moments are interpolated in a table. Raises ValueError where
     `predict_config` does, for widths that differ, and for LSUV and batch normalization, whose factors hang on pairs
     of rows. Source: Poole et al. 2016; Schoenholz et al. 2017.
@@ -44,7 +46,7 @@ def delta_lines(config: RunConfig, depths: Sequence[int], gains: Sequence[float]
     if isinstance(INITIALIZERS[config.init], LayerSequentialUnitVariance) or config.normalization == "batch":
         raise ValueError("other depths and gains of LSUV and of batch normalization take a prediction each")
     deepest = config.replace(hidden=config.hidden[:1] * max(depths))
-    x, output_gram = probe_rows(config, rows)
+    x, output_gram = probe or probe_rows(config, ROWS)
     widths, n_hidden = np.array(deepest.layout().widths), deepest.depth
     (weight, bias), (_, given) = (variances(deepest.replace(gain=gain)) for gain in (1.0, 0.0))
     gain2 = np.square(np.asarray(gains, dtype=np.float64))[:, None]
@@ -65,18 +67,17 @@ def delta_lines(config: RunConfig, depths: Sequence[int], gains: Sequence[float]
 
 def _lines(depths: Sequence[int], slopes: Array, factors: Array, weights: Array, output: Array) -> Array:
     """From s_l and each layer's factor, (n_gains, n_hidden, n_rows), and what the output layer passes on, (n_gains, 1)."""
-    lines = np.full((len(slopes), len(depths), 1 + max(depths)), np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
         so_far = np.log(factors).cumsum(axis=1)
         begin = np.log(slopes) - so_far + np.log(weights / weights.sum())
-        for place, depth in enumerate(depths):
-            if depth:
-                each = begin[:, :depth] + so_far[:, depth - 1 : depth]
-                most = each.max(axis=-1)
-                total = np.log(output) + most + np.log(np.exp(each - most[..., None]).sum(axis=-1))
-                lines[:, place, :depth] = np.nan_to_num(total / np.log(100), nan=-np.inf, neginf=-np.inf)
-            lines[:, place, depth] = 0.0
-    return lines
+        end = so_far[:, np.maximum(depths, 1) - 1]
+        most, most_end = begin.max(axis=-1, keepdims=True), end.max(axis=-1, keepdims=True)
+        total = np.log(np.exp(end - most_end) @ np.exp(begin - most).swapaxes(1, 2))
+        total += most.swapaxes(1, 2) + most_end + np.log(output[..., None])
+    lines = np.zeros((*end.shape[:2], 1 + max(depths)))
+    lines[..., :-1] = np.nan_to_num(total / np.log(100), nan=-np.inf, neginf=-np.inf)
+    lines[:, np.arange(len(depths)), depths] = 0.0
+    return np.where(np.arange(1 + max(depths)) > np.reshape(depths, (-1, 1)), np.nan, lines)
 
 
 class _Tabled(NamedTuple):

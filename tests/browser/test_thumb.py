@@ -1,4 +1,4 @@
-"""The step slider's thumb: charts follow it from what the browser has, and the server's answer is drawn where it stands."""
+"""Thumbs of sliders: charts follow them from what the browser has, and the server's answer is drawn where they stand."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,16 @@ from playwright.sync_api import Page, WebSocketRoute, expect
 
 from nncore import run
 from nncore.diagnosis import flow
-from tests.browser.helpers import chart, play_slowly, player_button, wait_for_frame, wait_idle, wait_painted
+from nncore.diagnosis.theory_gap import prediction
+from tests.browser.helpers import (
+    chart,
+    figure_data,
+    play_slowly,
+    player_button,
+    wait_for_frame,
+    wait_idle,
+    wait_painted,
+)
 from tests.browser.test_lab import SMALL, line, open_lab, shown, slider
 from tests.browser.test_playback import (
     ALL_IN_SIGHT,
@@ -189,3 +198,114 @@ def test_pause_leaves_the_frames_to_the_thumb(page: Page, app_url: str) -> None:
     wait_for_frame(page, step + 1)
     wire.let_go("up")
     wait_for_exact(page, step + 1)
+
+
+# Theory's line along the sliders of the sidebar ----------------------------------------------------------------
+
+
+def take_thumb(page: Page, key: str) -> None:
+    """Take the thumb of a slider by the mouse, and hold it."""
+    slider(page, key).scroll_into_view_if_needed()
+    page.mouse.move(*place(page, key, float(slider(page, key).input_value())))
+    page.mouse.down()
+
+
+def move_thumb(page: Page, key: str, value: float) -> None:
+    """Move the thumb that is held to a value of its slider, or near it."""
+    page.mouse.move(*place(page, key, value), steps=5)
+
+
+def place(page: Page, key: str, value: float) -> tuple[float, float]:
+    """Where the thumb of a slider stands for a value."""
+    box = page.locator(f".st-key-{key} [role=group] > div").bounding_box()
+    low, high = (float(slider(page, key).get_attribute(end)) for end in ("min", "max"))
+    return box["x"] + box["width"] * (value - low) / (high - low), box["y"] + 0.75 * box["height"]
+
+
+def wait_for_thumb(page: Page, key: str) -> dict[str, dict]:
+    """Wait until the flow chart is drawn for where a slider's thumb stands; its traces by their uid."""
+    at = f"{key} {float(slider(page, key).input_value()):g}"
+    page.wait_for_function(
+        "at => document.querySelector(`[data-testid='plot-chart_flow']`).dataset.thumb === at", arg=at
+    )
+    return traces(page)
+
+
+def traces(page: Page) -> dict[str, dict]:
+    """The flow chart's traces by their uid."""
+    return {trace["uid"]: trace for trace in figure_data(page, "chart_flow")["data"] if "uid" in trace}
+
+
+def wait_for_answer(page: Page) -> dict[str, dict]:
+    """Wait until the flow chart is what the server has answered; its traces by their uid."""
+    page.wait_for_function(
+        """() => { const graph = document.querySelector("[data-testid='plot-chart_flow']");
+            return graph?.dataset.thumb === "" && graph.data.some(({name, x}) => name === "δ, theory at step 0"); }"""
+    )
+    wait_idle(page)
+    return traces(page)
+
+
+@pytest.mark.parametrize(("key", "values"), [("depth", (9, 30, 3)), ("gain", (1.5, 0.5, 12))])
+def test_theory_line_follows_the_thumb_that_is_held(page: Page, app_url: str, key: str, values: tuple) -> None:
+    wire = opened(page, app_url)
+    chart(page, "chart_flow").scroll_into_view_if_needed()
+    before, ranges = traces(page), figure_data(page, "chart_flow")["layout"]
+    wire.hold("up")
+    take_thumb(page, key)
+    for value in values:
+        move_thumb(page, key, value)
+        moved = wait_for_thumb(page, key)
+        stands = SMALL.replace(**set_to(key, slider(page, key).input_value()))
+        wanted = before["delta_norm_first"]["y"][-1] * prediction(run(stands.replace(steps=0))).delta_norm_ratio
+        assert moved["theory"]["x"] == list(range(1, stands.depth + 2))
+        np.testing.assert_allclose(np.log10(moved["theory"]["y"]), np.log10(wanted), atol=0.1)
+        assert moved["theory_band"]["visible"] is False
+        assert moved["delta_norm_now"] == before["delta_norm_now"]
+        axes = figure_data(page, "chart_flow")["layout"]
+        assert axes["xaxis"]["range"] == [0.5, max(stands.depth, SMALL.depth) + 1.5]
+        low, high = axes["yaxis"]["range"]
+        assert low <= min(np.log10(wanted)) + 0.1 and max(np.log10(wanted)) - 0.1 <= high
+        assert low <= ranges["yaxis"]["range"][0] and ranges["yaxis"]["range"][1] <= high
+    assert wire.held["up"] == []
+    page.mouse.up()
+    wire.let_go("up")
+    after = wait_for_answer(page)
+    answer = run(stands.replace(steps=40))
+    assert after["theory"]["y"][-1] == flow(answer, 0).delta[-1]
+    np.testing.assert_array_equal(after["delta_norm_now"]["y"], flow(answer, 40).delta)
+    assert after["theory_band"].get("visible", True) is True
+
+
+def set_to(key: str, value: str) -> dict:
+    """The setting that a slider stands on, as changes of a config."""
+    return {"hidden": (6,) * int(value)} if key == "depth" else {key: float(value)}
+
+
+def test_theory_line_goes_back_with_the_thumb(page: Page, app_url: str) -> None:
+    opened(page, app_url)
+    chart(page, "chart_flow").scroll_into_view_if_needed()
+    before = figure_data(page, "chart_flow")
+    take_thumb(page, "depth")
+    move_thumb(page, "depth", 20)
+    wait_for_thumb(page, "depth")
+    move_thumb(page, "depth", SMALL.depth)
+    page.wait_for_function("() => document.querySelector(`[data-testid='plot-chart_flow']`).dataset.thumb === ''")
+    assert figure_data(page, "chart_flow") == before
+    page.mouse.up()
+
+
+def test_without_theory_nothing_follows_the_thumb(page: Page, app_url: str) -> None:
+    wire = Wire(page)
+    open_lab(page, app_url, why="false", parameters="false", theory="false")
+    wait_painted(page, "chart_flow")
+    wait_idle(page)
+    before = figure_data(page, "chart_flow")
+    wire.hold("up")
+    take_thumb(page, "depth")
+    move_thumb(page, "depth", 20)
+    assert slider(page, "depth").input_value() != str(SMALL.depth)
+    page.evaluate("() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
+    assert figure_data(page, "chart_flow") == before
+    page.mouse.up()
+    wire.let_go("up")

@@ -14,6 +14,7 @@ from dashboard.charts import activations, gradients, loss, style, weights
 from dashboard.charts.text import Text
 from dashboard.jobs.work import SeedTraining, Training
 from dashboard.playback import Playback
+from dashboard.plot import plot
 from dashboard.state import lessons, pins, sidebar_run
 from dashboard.state.session import STEP, peek, session
 from dashboard.ui import card, downloads, heading, layout, symbols, theme
@@ -30,6 +31,7 @@ from dashboard.views.lab import (
     questions,
     report,
     seed_study,
+    theory_ahead,
 )
 from dashboard.words import runs as words
 from dashboard.words.runs import flow_sentence
@@ -181,11 +183,12 @@ def gradient_flow(
     """δ and weight-gradient norms per layer, with what theory predicts for step 0 and the bands of many seeds."""
     measured = training.measured(m.gradient_flow, record)
     finding = f"At step {training.history.step[record]:,}: {flow_sentence(seen)}"
-    distance, problem, predicted = None, "", None
+    distance, problem, predicted, ahead = None, "", None, None
     if peek("theory", True) and training.config.depth:
         try:
             predicted = training.measured(theory_gap.prediction)
             measured = theory_gap.beside_theory(measured, predicted)
+            ahead = theory_ahead.ahead(training, measured)
             distance = theory_gap.distance(measured)
             if distance is None:
                 finding += " δ is zero or not finite at step 0, so theory cannot be laid beside it."
@@ -210,6 +213,7 @@ def gradient_flow(
         finding=f"{finding} {problem}".strip(),
         above=switch,
         frames=play.frames(drawn),
+        draw=partial(plot, ahead=ahead),
     )
 
 

@@ -50,6 +50,8 @@ def test_theory_refuses_initializers_without_randomness() -> None:
 
 def test_lines_elsewhere_agree_with_the_prediction_where_the_run_stands() -> None:
     history = nncore.run(nncore.RunConfig(dataset="moons", steps=0, hidden=(16,) * 4, gain=1.5))
-    line = lines_elsewhere(history, range(9), (1.0, 1.5))[1, 4]
-    np.testing.assert_allclose(line[:5], np.log10(prediction(history).delta_norm_ratio), atol=2e-3)
-    assert np.isnan(line[5:]).all()
+    along_depth, along_gain = lines_elsewhere(history, range(9), (1.0, 1.5))
+    wanted = np.log10(prediction(history).delta_norm_ratio)
+    np.testing.assert_allclose(along_depth[4, :5], wanted, atol=2e-3)
+    np.testing.assert_allclose(along_gain[1], wanted, atol=2e-3)
+    assert np.isnan(along_depth[4, 5:]).all() and np.isfinite(along_depth[8]).all()

@@ -48,7 +48,7 @@ def one_by_one(config: RunConfig, output_gram: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_depth_is_what_its_own_prediction_says(kind: str, depth: int) -> None:
     config = DEEP.replace(**KINDS[kind])
-    lines = delta_lines(config, (0, depth, 50), (config.gain,), ROWS)
+    lines = delta_lines(config, (0, depth, 50), (config.gain,), probe_rows(config, ROWS))
     other = config.replace(hidden=config.hidden[:1] * depth)
     own = one_by_one(other, probe_rows(config, ROWS)[1])
     np.testing.assert_allclose(lines[0, 1, : depth + 1], own, atol=TABLE)
@@ -61,7 +61,7 @@ def test_each_depth_is_what_its_own_prediction_says(kind: str, depth: int) -> No
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_gain_is_what_its_own_prediction_says(kind: str, gain: float) -> None:
     config = DEEP.replace(**KINDS[kind])
-    line = delta_lines(config, (config.depth,), (0.5, gain), ROWS)[1, 0]
+    line = delta_lines(config, (config.depth,), (0.5, gain), probe_rows(config, ROWS))[1, 0]
     np.testing.assert_allclose(line, one_by_one(config.replace(gain=gain), probe_rows(config, ROWS)[1]), atol=TABLE)
 
 
@@ -70,7 +70,7 @@ def test_lines_of_a_neighbour_are_close_to_its_prediction(kind: str) -> None:
     config = DEEP.replace(**KINDS[kind])
     for depth, gain in ((12, config.gain), (5, config.gain), (30, config.gain), (12, 1.2 * config.gain)):
         other = config.replace(hidden=config.hidden[:1] * depth, gain=gain)
-        line = delta_lines(config, (depth,), (gain,), ROWS)[0, 0]
+        line = delta_lines(config, (depth,), (gain,), probe_rows(config, ROWS))[0, 0]
         wanted = np.log10(predict_config(other, ROWS, n_draws=2).delta_norm_ratio)
         np.testing.assert_allclose(line, wanted, atol=TABLE if other == config else WEIGHTS, err_msg=f"{depth} {gain}")
 
@@ -79,16 +79,16 @@ def test_lines_of_a_neighbour_are_close_to_its_prediction(kind: str) -> None:
 def test_every_activation_has_its_lines(activation: str) -> None:
     config = DEEP.replace(activation=activation)
     wanted = one_by_one(config, probe_rows(config, ROWS)[1])
-    np.testing.assert_allclose(delta_lines(config, (12,), (1.0,), ROWS)[0, 0], wanted, atol=TABLE)
+    np.testing.assert_allclose(delta_lines(config, (12,), (1.0,), probe_rows(config, ROWS))[0, 0], wanted, atol=TABLE)
 
 
 def test_activations_of_each_layer_have_lines_at_other_gains_only() -> None:
     config = DEEP.replace(activation=("tanh", "relu") * 6)
-    line = delta_lines(config, (12,), (1.3,), ROWS)[0, 0]
+    line = delta_lines(config, (12,), (1.3,), probe_rows(config, ROWS))[0, 0]
     wanted = one_by_one(config.replace(gain=1.3), probe_rows(config, ROWS)[1])
     np.testing.assert_allclose(line, wanted, atol=TABLE)
     with pytest.raises(ValueError, match="activation"):
-        delta_lines(config, (12, 13), (1.3,), ROWS)
+        delta_lines(config, (12, 13), (1.3,), probe_rows(config, ROWS))
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from nncore import DATASETS, RunConfig, run
 from nncore import measures as m
 from nncore.diagnosis import flow, ledger, precision
 from nncore.measures.by_parameter import by_tensor
-from tests.conftest import plots
+from tests.conftest import decode, plots
 from tests.dashboard.lab import SMALL, element, opened
 from tests.dashboard.state.test_address import HOSTILE, KEYS
 from tests.dashboard.state.test_sidebar import ENABLING, OTHER
@@ -280,6 +280,40 @@ def test_link_says_whether_theory_is_drawn(theory: str) -> None:
     app = opened(**SMALL, theory=theory)
     names = [trace.get("name", "") for trace in plots(app)["chart_flow"]["figure"]["data"]]
     assert any("theory" in name for name in names) == (theory == "true")
+
+
+def test_theory_is_sent_ahead_along_the_sliders_of_depth_and_gain() -> None:
+    chart = plots(opened(**SMALL, gain="1.5"))["chart_flow"]
+    sent, traces = decode(chart["ahead"]), {trace["uid"]: trace for trace in chart["figure"]["data"] if "uid" in trace}
+    depth, gain = sent["sliders"]["depth"], sent["sliders"]["gain"]
+    assert (depth["at"], gain["at"]) == (2, 1.5)
+    assert (depth["stops"], len(depth["logs"])) == ([*range(51)], 51)
+    drawn = np.log10(traces[sent["line"]]["y"])
+    np.testing.assert_allclose(depth["logs"][2][:3], drawn, atol=2e-3)
+    np.testing.assert_allclose(gain["logs"][gain["stops"].index(1.5)], drawn, atol=2e-3)
+    assert sent["hidden"] in traces
+    assert len(json.dumps(chart["ahead"])) < 40_000
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"theory": "false"},
+        {"init": "zeros"},
+        {"init": "lsuv"},
+        {"normalization": "batch"},
+        {"depth": "0"},
+        {"widths": "4, 8"},
+        {"lesson": "Widths", "only": "width", "show": "flow"},
+    ],
+)
+def test_nothing_is_sent_ahead_where_no_line_could_follow(query: dict[str, str]) -> None:
+    assert plots(opened(**SMALL | query))["chart_flow"]["ahead"] is None
+
+
+def test_a_lesson_that_hides_a_slider_sends_nothing_along_it() -> None:
+    app = opened(**SMALL, lesson="Depth", only="depth", show="flow")
+    assert plots(app)["chart_flow"]["ahead"]["sliders"].keys() == {"depth"}
 
 
 @pytest.mark.parametrize("place", range(0, len(HOSTILE), 4))

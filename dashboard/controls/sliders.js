@@ -1,0 +1,18 @@
+// The thumb of one of Streamlit's sliders moves in the browser; the server is told where it stands when it is let go.
+
+// Where it stands; NaN where the slider is not on the page.
+const thumbOf = (slider) => Number(slider?.querySelector("input[type=range]")?.value || NaN);
+
+// Does something, once a picture at most, when a thumb has moved below root in an element that the selector matches.
+function watchThumbs(root, selector, moved) {
+  let isToCome = 0;
+  const watch = new MutationObserver((changes) => {
+    if (!changes.some(({ target }) => target.closest(selector))) return;
+    isToCome ||= requestAnimationFrame(() => {
+      isToCome = 0;
+      moved();
+    });
+  });
+  watch.observe(root, { subtree: true, attributes: true, attributeFilter: ["aria-valuetext"] });
+  return watch;
+}
