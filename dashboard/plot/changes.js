@@ -74,14 +74,15 @@ function drawTraces(graph, traces) {
     const subplot = trace.xaxis + trace.yaxis;
     parts.set(`${subplot} ${part.name}`, [subplot, part]);
   }
-  for (const [name, part] of parts.values()) {
-    const subplot = graph._fullLayout._plots[name];
-    part.crossTraceCalc?.(graph, subplot, name);
-    for (const { __data__: layer } of subplot.plot.node().querySelectorAll(".mlayer")) {
-      if (layer.plotMethod !== part.plot) continue;
+  for (const [name, part] of parts.values()) part.crossTraceCalc?.(graph, graph._fullLayout._plots[name], name);
+  // Traces of another zorder have a subplot of their own upon the same axes.
+  for (const subplot of Object.values(graph._fullLayout._plots)) {
+    const layers = subplot.plot.selectAll("g.mlayer"); // `select` would hand them the data of what is around them
+    layers.each((layer) => {
+      if (!layer.cdModule.some(([{ trace }]) => seen.includes(trace.index))) return;
       layer.cdModule = layer.cdModule.map(([{ trace }]) => graph.calcdata[trace.index]);
-      part.plot(graph, subplot, layer.cdModule, subplot.plot.select(`.${layer.className}`));
-    }
+      layer.plotMethod(graph, subplot, layer.cdModule, layers.filter((each) => each === layer));
+    });
   }
   for (const part of new Set([...parts.values()].map(([, each]) => each))) part.style(graph);
 }
