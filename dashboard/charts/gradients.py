@@ -130,8 +130,7 @@ def theory_ahead(courses: Mapping[str, tuple[float, Sequence[float], np.ndarray]
     with NaN beyond a network's end. The band, which is simulated, is hidden meanwhile.
     """
     sliders = {
-        key: {"at": at, "stops": list(stops), "logs": np.float32(logs), "name": f"δ, theory at {key} {{}}"}
-        for key, (at, stops, logs) in courses.items()
+        key: {"at": at, "stops": list(stops), "logs": np.float32(logs)} for key, (at, stops, logs) in courses.items()
     }
     return {"line": THEORY, "hidden": THEORY_BAND, "sliders": sliders}
 

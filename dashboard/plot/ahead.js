@@ -3,17 +3,18 @@
 
 const NEAR = 1e-9;
 
-// The slider whose thumb stands elsewhere than the run of the figure, and where: {slider, value}.
+// The slider whose thumb stands elsewhere than for the figure, and where; null where all stand as they did.
 function movedThumb(ahead) {
   for (const [key, slider] of Object.entries(ahead?.sliders ?? {})) {
     const value = thumbOf(document.querySelector(`.st-key-${key}`));
     if (Math.abs(value - slider.at) > NEAR) return { key, slider, value };
   }
+  return null;
 }
 
 function figureAhead(figure, { line, hidden }, { slider, value }) {
   const logs = lineAt(slider, value);
-  const moved = { x: logs.map((_, index) => index + 1), y: logs.map((log) => 10 ** log), name: slider.name.replace("{}", value) };
+  const moved = { x: logs.map((_, index) => index + 1), y: logs.map((log) => 10 ** log) };
   const data = figure.data.map((trace) => {
     if (trace.uid === hidden) return { ...trace, visible: false };
     return trace.uid === line ? { ...trace, ...moved } : trace;

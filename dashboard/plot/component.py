@@ -66,7 +66,7 @@ def plot(
     ahead: a line that moves with the thumb of a slider while it is held: {"line": its trace's uid, "hidden": the uid of a
         trace that is not drawn meanwhile, "sliders"}. Of each slider, by its key: "at", where it stood for the figure;
         "stops", settings along it, and "logs" (n_stops, n), log10 of the line at x = 1, 2, ... for each of them, NaN
-        beyond its end; "name", the line's, with "{}" for the setting.
+        beyond its end.
 
     Returns the point whose click caused this run, None in every other run or without `on_click`. Raises
     ValueError for a figure or key of the wrong form and TypeError for a value that a figure cannot hold.

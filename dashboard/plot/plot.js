@@ -160,11 +160,10 @@ async function paintAll(chart) {
       }
       if (chart.failed) Plotly.purge(graph);
       const playing = isFollowing(chart) ? window.nncorePlaying : null;
-      const moved = playing ? undefined : movedThumb(data.ahead);
-      const figure = playing ? chart.frames.figure(playing.frame) : exact(chart, data, moved);
+      chart.moved = playing ? null : movedThumb(data.ahead);
+      const figure = playing ? chart.frames.figure(playing.frame) : exact(chart, data);
       if (!paintUpon(chart, figure)) await paintWhole(chart, Plotly, data, figure);
-      chart.graph.dataset.thumb = moved ? `${moved.key} ${moved.value}` : "";
-      if (!moved) note(chart, playing && { frames: chart.frames, frame: playing.frame });
+      if (!noteThumb(chart)) note(chart, playing && { frames: chart.frames, frame: playing.frame });
     } catch (problem) {
       fail(chart, problem);
     }
@@ -205,15 +204,21 @@ function paintUpon(chart, figure) {
 
 // What the server says of its record, on the frames' axes while they are true: the thumb's next move changes no axis. Where the
 // thumb of another slider has moved on, a line goes with it.
-function exact({ frames }, data, moved) {
+function exact({ frames, moved }, data) {
   const figure = frames && data.frames?.run === frames.run ? frames.hold(data.figure) : data.figure;
   return moved ? figureAhead(figure, data.ahead, moved) : figure;
 }
 
 function moveAhead(chart) {
-  if (!movedThumb(chart.data.ahead) && !chart.graph.dataset.thumb) return;
+  if (!movedThumb(chart.data.ahead) && !chart.moved) return;
   chart.next = chart.data;
   paint(chart);
+}
+
+// Says where the thumb stands that the chart is drawn for; such a picture is none that the server has sent or a frame.
+function noteThumb({ graph, moved }) {
+  graph.dataset.thumb = moved ? `${moved.key} ${moved.value}` : "";
+  return Boolean(moved);
 }
 
 function note(chart, drawn) {
@@ -224,11 +229,11 @@ function note(chart, drawn) {
 }
 
 // Layers lie along an axis of some charts (meta.along, meta.layers). One of them may be marked, for all charts at once; and
-// whoever draws columns above such a chart hears where its first and last layer stand.
+// whoever draws columns above such a chart hears where its first and last layer stand, unless they move with a thumb.
 function layersDrawn(chart) {
   const { root, graph, key } = chart, { xaxis, meta } = graph._fullLayout;
   markLayer(chart);
-  if (meta?.along !== "x") return;
+  if (meta?.along !== "x" || chart.moved) return;
   const [first, last] = [1, meta.layers].map((layer) => Math.round(xaxis._offset + xaxis.l2p(layer)));
   const axis = { first, last, layers: meta.layers, width: root.clientWidth };
   window.dispatchEvent(new CustomEvent("nncore-painted", { detail: { key, axis } }));
