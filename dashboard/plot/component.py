@@ -63,10 +63,10 @@ def plot(
         where it may still set the value of a widget.
     frames: what `dashboard.plot.frames` makes of a series of figures, with the "run" of the player that
         they follow; without a server they are drawn on the same node, zoom and hidden entries kept.
-    ahead: a line that moves with the thumb of a slider while it is held: {"line": its trace's uid, "hidden": the uid of a
-        trace that is not drawn meanwhile, "sliders"}. Of each slider, by its key: "at", where it stood for the figure;
-        "stops", settings along it, and "logs" (n_stops, n), log10 of the line at x = 1, 2, ... for each of them, NaN
-        beyond its end.
+    ahead: a line that moves with the thumb of a slider while it is held: {"line": its trace's uid, "hidden": the uid
+        of a trace that is not drawn meanwhile, "sliders"}. Of each slider, by its key: "at", where it stood for the
+        figure; "stops", settings along it, and "logs" (n_stops, n), log10 of the line at x = 1, 2, ... for each of
+        them, NaN beyond its end.
 
     Returns the point whose click caused this run, None in every other run or without `on_click`. Raises
     ValueError for a figure or key of the wrong form and TypeError for a value that a figure cannot hold.

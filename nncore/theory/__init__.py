@@ -10,7 +10,7 @@ from nncore.theory.criticality import (
     critical_sigma_w2,
     pytorch_gain,
 )
-from nncore.theory.delta_lines import delta_lines
+from nncore.theory.depth_and_gain import delta_lines
 from nncore.theory.finite_width import NormSamples, accumulated_beta, layer_beta, sample_norms
 from nncore.theory.hidden_jacobian import Spectrum, hidden_spectrum
 from nncore.theory.kernels import Kernel, two_point

@@ -14,8 +14,8 @@ from nncore.diagnosis.theory_gap import lines_elsewhere
 
 DEPTHS = tuple(range(int(REACH["depth"][1]) + 1))
 GAINS = (*np.arange(1, 61) / 20, *np.geomspace(3.5, REACH["gain"][1], 11))
-"""Where theory's line is computed: every place of the depth slider's thumb, and of the gain slider's up to 3, where phases
-change, with some beyond. At a gain of 0 there is no line."""
+"""Where theory's line is computed: every place of the depth slider's thumb, and of the gain slider's up to 3, where
+phases change, with some beyond. At a gain of 0 there is no line."""
 
 
 def ahead(training: Training, measured: Measurement) -> dict[str, Any] | None:

@@ -25,16 +25,17 @@ def delta_lines(
     """log10 of |delta_l| / |delta_L| at initialization, (n_gains, n_depths, 1 + max(depths)), layer 1 first.
 
     What `predict_config` says of `config` with so many hidden layers of its width and so many times the initializer's
-    standard deviation; NaN beyond a network's output layer and -inf where no gradient arrives. q of a layer and
-    its slope do not depend on what comes after:
+    standard deviation; NaN beyond a network's output layer, and -inf at a gain of 0. q of a layer and its slope do not
+    depend on what comes after:
 
         |delta_l|^2 = N_{L-1} Var(W_L) s_l prod_{k=l+1}^{L-1} (N_{k-1} Var(W_k) s_k + 1 across a skip) |delta_L|^2
         s_l = E[phi'(u)^2],  u ~ N(0, q_l)                over Var z under layer normalization
 
-    so that the deepest network serves all, row by row of the probe: `probe` is what `probe_rows` makes of it. Two things are approximate: the rows weigh as in
-    the output layer of `config` itself, and moments are interpolated in a table. Raises ValueError where
-    `predict_config` does, for widths that differ, and for LSUV and batch normalization, whose factors hang on pairs
-    of rows. Source: Poole et al. 2016; Schoenholz et al. 2017.
+    so that the deepest network serves all, row by row of the probe: `probe` is what `probe_rows` makes of it, for who
+    asks more than once. Two things are approximate: the rows weigh as in the output layer of `config` itself, and
+    moments are interpolated in a table. Raises ValueError where `predict_config` does, for widths that differ, for
+    sign, which no gradient passes, and for LSUV and batch normalization, whose factors hang on pairs of rows. Source:
+    Poole et al. 2016; Schoenholz et al. 2017.
 
     >>> config = RunConfig(hidden=(32,) * 8, activation="relu", init="he_normal")
     >>> delta_lines(config, depths=(1, 3), gains=(1.0, 2.0))[:, 1].round(3).tolist()
@@ -45,6 +46,8 @@ def delta_lines(
         raise ValueError(f"hidden widths must be equal for other depths to be known; got {config.hidden}")
     if isinstance(INITIALIZERS[config.init], LayerSequentialUnitVariance) or config.normalization == "batch":
         raise ValueError("other depths and gains of LSUV and of batch normalization take a prediction each")
+    if any(phi.kind == "threshold" for phi in config.activations()):
+        raise ValueError("no gradient passes a threshold, at any depth and gain")
     deepest = config.replace(hidden=config.hidden[:1] * max(depths))
     x, output_gram = probe or probe_rows(config, ROWS)
     widths, n_hidden = np.array(deepest.layout().widths), deepest.depth
@@ -66,7 +69,7 @@ def delta_lines(
 
 
 def _lines(depths: Sequence[int], slopes: Array, factors: Array, weights: Array, output: Array) -> Array:
-    """From s_l and each layer's factor, (n_gains, n_hidden, n_rows), and what the output layer passes on, (n_gains, 1)."""
+    """From s_l and the layers' factors, (n_gains, n_hidden, n_rows), and what the output layer passes, (n_gains, 1)."""
     with np.errstate(divide="ignore", invalid="ignore"):
         so_far = np.log(factors).cumsum(axis=1)
         begin = np.log(slopes) - so_far + np.log(weights / weights.sum())
