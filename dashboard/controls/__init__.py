@@ -9,7 +9,7 @@ MOTION_JS = (_FOLDER / "motion.js").read_text(encoding="utf-8")
 """`isStill()`: whether the reader wants nothing to move; `whenAtRest(action)`: when the browser has nothing else to do."""
 
 SLIDERS_JS = (_FOLDER / "sliders.js").read_text(encoding="utf-8")
-"""`thumbOf` and `watchThumbs`: where the thumb of a slider of the page stands while it is held."""
+"""`thumbOf`, `isThumbAt` and `watchThumbs`: where the thumb of a slider of the page stands while it is held."""
 
 CONTROLS_JS = MOTION_JS + (_FOLDER / "controls.js").read_text(encoding="utf-8")
 """`makeControls` and `showMoving`: the icons and the keys of whatever is played."""

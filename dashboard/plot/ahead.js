@@ -6,8 +6,8 @@ const NEAR = 1e-9;
 // The slider whose thumb stands elsewhere than for the figure, and where; null where all stand as they did.
 function movedThumb(ahead) {
   for (const [key, slider] of Object.entries(ahead?.sliders ?? {})) {
-    const value = thumbOf(document.querySelector(`.st-key-${key}`));
-    if (Math.abs(value - slider.at) > NEAR) return { key, slider, value };
+    const box = document.querySelector(`.st-key-${key}`), value = thumbOf(box);
+    if (!Number.isNaN(value) && !isThumbAt(box, slider.at)) return { key, slider, value };
   }
   return null;
 }
