@@ -112,7 +112,7 @@ def test_lesson_in_parts_is_made_without_code_and_gone_through_with_a_clicker(ne
         dialog.get_by_role("textbox", name="Question to predict first").fill(ask)
         dialog.get_by_role("textbox", name=re.compile("^Answers to choose from")).fill(choices)
         teacher.keyboard.press("Tab")
-        wait_idle(teacher)
+        wait_at_rest(teacher)
         dialog.get_by_role("button", name="Add this run as a part").click()
         expect(dialog.get_by_text(f"Parts ({number})")).to_be_visible()
         wait_idle(teacher)
