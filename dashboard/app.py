@@ -77,5 +77,7 @@ try:
     visits.rest()
     garbage.leave_out_loaded(shown.url_path)
 finally:
-    sidebar.draw_folded()
-    undo.rest()
+    try:
+        sidebar.draw_folded()
+    finally:  # a run that another one interrupts has ended, too
+        undo.rest()
