@@ -53,6 +53,11 @@ class Block:
         with np.errstate(all="ignore"):
             return self.network.forward(self.theta, self._of_each("probe_x"), room)
 
+    @property
+    def used_tape(self) -> Tape | None:
+        """The tape of its forward pass, if a quantity has asked for that: the `room` of a next block."""
+        return vars(self).get("tape")
+
     @cached_property
     def backward(self) -> tuple[Array, list[Array]]:
         """dE/dtheta, (n, n_params), and each layer's dE/dz, (n, width, n_samples); penalty excluded."""
@@ -107,7 +112,7 @@ def blocks(history: History, records: np.ndarray, replayed: bool = True) -> Iter
     for start in range(0, len(records), size):
         block = Block((history,), records[start : start + size], room)
         yield block
-        room = vars(block).get("tape")
+        room = block.used_tape
 
 
 class LayerView:

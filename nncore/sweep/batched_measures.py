@@ -43,7 +43,7 @@ def per_layer(
             if zeros:
                 whole = [each.all(axis=(-2, -1)) for each in block.backward[1]]
                 found[-1][WITHOUT_ZEROS] = np.stack(whole, axis=-1)
-            room = vars(block).get("tape")
+            room = block.used_tape
     return {name: np.concatenate([each[name] for each in found]).reshape(*records.shape, -1) for name in found[0]}
 
 

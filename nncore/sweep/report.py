@@ -138,7 +138,9 @@ def note(histories: Sequence[History], report: Report) -> list[Row]:
         if report.verdict:
             first_and_last = {name: measured[name][index, column_of[:2]] for name in LAYER_NAMES}
             without_zeros = bool(measured[batched_measures.WITHOUT_ZEROS][index, column_of[1]].all())
-            _note_verdict(row, Snapshot(history, int(last[index]), first_and_last, False, without_zeros))
+            _note_verdict(
+                row, Snapshot(history, int(last[index]), first_and_last, sentences=False, without_zeros=without_zeros)
+            )
     if report.scores:
         for row, history, scores in zip(rows, histories, batched_measures.final_scores(histories, last), strict=True):
             row.update(scores)
