@@ -148,8 +148,13 @@ def measure(workload: str, rounds: int) -> Broken:
         share = min(1.0, touched / fresh)
         found.append({**{part: share * each for part, each in parts.items()}, "pages": 1.0 - share})
         rates.append(_operations(work) / (parts["products"] * touched))
-    medians = {part: float(np.median([each[part] for each in found])) for part in PARTS}
-    return Broken({part: each / sum(medians.values()) for part, each in medians.items()}, float(np.median(rates)))
+    return Broken(_shares(found), float(np.median(rates)))
+
+
+def _shares(found: list[Parts]) -> Parts:
+    """Of each part the median over the rounds, as a share of all medians."""
+    medians = {part: float(np.median([each[part] for each in found])) for part in found[0]}
+    return {part: each / sum(medians.values()) for part, each in medians.items()}
 
 
 def _operations(work: Workload) -> int:
@@ -190,8 +195,7 @@ def measure_threads(rounds: int) -> Broken:
                 "waiting": max(0.0, work.threads * wall - user - system),
             }
         )
-    medians = {part: float(np.median([each[part] for each in found])) for part in THREAD_PARTS}
-    return Broken({part: each / sum(medians.values()) for part, each in medians.items()})
+    return Broken(_shares(found))
 
 
 def _processor_seconds(train: Callable[[], object]) -> tuple[tuple[float, float], float]:
