@@ -17,11 +17,9 @@ _FOLDER = Path(__file__).parent
 FRAMES_JS = (_FOLDER / "frames.js").read_text(encoding="utf-8")
 """What a component needs to read the frames of a playing: its own script follows it."""
 
-_PARTS = (_FOLDER / name for name in ("changes.js", "ahead.js"))
-PLOT = source(
-    _FOLDER / "plot",
-    "".join([MOTION_JS, SLIDERS_JS, FRAMES_JS, *(part.read_text(encoding="utf-8") for part in _PARTS)]),
-)
+_CHANGES_JS, _AHEAD_JS = ((_FOLDER / name).read_text(encoding="utf-8") for name in ("changes.js", "ahead.js"))
+
+PLOT = source(_FOLDER / "plot", MOTION_JS + SLIDERS_JS + FRAMES_JS + _CHANGES_JS + _AHEAD_JS)
 _mount = st.components.v2.component(
     "nncore_plot",
     **asdict(PLOT),

@@ -354,19 +354,19 @@ def sidebar() -> RunConfig:
                 if control.field in UNFOLDED:
                     values[control.field] = _drawn(control, values)
             remaining -= UNFOLDED
-            more = [control for control in controls if control.field not in UNFOLDED]
-            for control in more:
-                values[control.field] = _known(control, values)
+            for control in controls:
+                if control.field not in UNFOLDED:
+                    values[control.field] = _known(control, values)
             if group == "data" and values["dataset"] == TABLE:
                 st.caption(
                     escape(uploads.sentence(values["table"]))
                     or "A file, clicked points or a function: see the page Your data."
                 )
             if remaining and lessons.read(st.query_params):  # a lesson's few controls are not folded away
-                _draw_more(more, values)
+                _draw_more(group, values)
             elif remaining:
                 place = st.expander(f"More about {title.lower()}", key=f"more_{group}")
-                session().folded.append((place, partial(_draw_more, more, values)))
+                session().folded.append((place, partial(_draw_more, group, values)))
     settings = {key: setting(key) for key in FIRST_SETTINGS}
     address.follow(settings)
     _say_what_was_not_taken(address.not_taken(wanted, settings), settings)
@@ -410,11 +410,12 @@ def draw_folded() -> None:
                 draw()
 
 
-def _draw_more(controls: list[Control], values: Values) -> None:
-    for control in controls:
-        if is_drawn(control.field):
+def _draw_more(group: str, values: Values) -> None:
+    """Draw the widgets of a group that do not always stand in the sidebar."""
+    for control in CONTROLS.values():
+        if control.facts["group"] == group and control.field not in UNFOLDED and is_drawn(control.field):
             control.draw(control, values)
-    if any(control.facts["group"] == "network" for control in controls):
+    if group == "network":
         _layer_lists()
 
 

@@ -112,8 +112,8 @@ def theory_switch(found: Distance | None, flags: tuple[str, ...], problem: str) 
             bind="query-params",
             help="Dashed: the δ norm that signal-propagation theory predicts for step 0, placed at the last layer's "
             "measured norm (mean-field recursion over the real widths: Poole et al. 2016, Schoenholz et al. 2017); the "
-            "band holds 95 % of networks of these widths (Hanin & Nica 2018). Training leaves it behind. While the thumb of depth or gain is held, "
-            "the line moves with it; its level and the band come with the run.",
+            "band holds 95 % of networks of these widths (Hanin & Nica 2018). Training leaves it behind. "
+            "While the thumb of depth or gain is held, the line moves with it; its level and the band come with the run.",
         )
         if found is not None:
             colour = "blue" if found.inside >= 0.9 * found.n_layers else "orange"
