@@ -43,11 +43,11 @@ def slider(page: Page, key: str) -> Locator:
     return page.locator(f".st-key-{key} input[type=range]")
 
 
-def wait_for_line(page: Page, name: str) -> None:
-    """Wait until the flow chart has a trace of this name."""
+def wait_for_line(page: Page, name: str, key: str = "chart_flow") -> None:
+    """Wait until a chart has a trace of this name."""
     page.wait_for_function(
-        "name => document.querySelector(`[data-testid='plot-chart_flow']`)?.data?.some(trace => trace.name === name)",
-        arg=name,
+        "([key, name]) => document.querySelector(`[data-testid='plot-${key}']`)?.data?.some(trace => trace.name === name)",
+        arg=[key, name],
     )
 
 

@@ -13,6 +13,7 @@ from nncore.recorders.example import example
 from nncore.recorders.stream import pieces
 from tests.browser.conftest import ROOT, streamlit_server
 from tests.browser.helpers import DEEP_LINK, figure_data, wait_idle, wait_painted
+from tests.browser.test_lab import wait_for_line
 
 CASES = Path(__file__).parents[1] / "cases"
 
@@ -140,9 +141,7 @@ def test_a_run_before_a_change_is_laid_beside_and_a_log_of_tensorboard_opens(
     page.locator("input[type=file]").nth(1).set_input_files(before)
     expect(page.locator(".st-key-o_differs")).to_contain_text("“Gradients vanish” is gone")
     wait_painted(page, "chart_o_map_before")
-    page.wait_for_function(
-        "() => document.querySelector(`[data-testid='plot-chart_o_flow']`).data.some(trace => trace.name === 'δ of before.arrows')"
-    )
+    wait_for_line(page, "δ of before.arrows", "chart_o_flow")
     wait_idle(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
