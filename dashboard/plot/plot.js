@@ -209,8 +209,9 @@ function exact({ frames, moved }, data) {
   return moved ? figureAhead(figure, data.ahead, moved) : figure;
 }
 
+// Out of sight no line goes with the thumb: it would only keep the server's answer waiting.
 function moveAhead(chart) {
-  if (!movedThumb(chart.data.ahead) && !chart.moved) return;
+  if (movedThumb(chart.data?.ahead) ? !chart.inSight : !chart.moved) return;
   chart.next = chart.data;
   paint(chart);
 }
@@ -325,6 +326,7 @@ function create(root) {
   chart.sight = new IntersectionObserver(([entry]) => {
     chart.inSight = entry.isIntersecting;
     if (chart.inSight && chart.next) paint(chart);
+    else moveAhead(chart);
   });
   chart.sight.observe(root);
   chart.follow = (event) => follow(chart, event);

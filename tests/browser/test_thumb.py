@@ -295,6 +295,28 @@ def test_theory_line_goes_back_with_the_thumb(page: Page, app_url: str) -> None:
     page.mouse.up()
 
 
+def test_theory_line_follows_the_thumb_from_when_its_chart_is_in_sight(page: Page, app_url: str) -> None:
+    wire = opened(page, app_url)
+    flow_chart = chart(page, "chart_flow")
+    page.set_viewport_size({"width": 1400, "height": 600})
+    flow_chart.evaluate("graph => graph.scrollIntoView({block: 'center'})")
+    page.get_by_test_id("stMain").evaluate("main => main.scrollTo(0, 0)")
+    expect(flow_chart).not_to_be_in_viewport()
+    wire.hold("up")
+    take_thumb(page, "depth")
+    move_thumb(page, "depth", 20)
+    page.evaluate(
+        """async () => { for (let turn = 0; turn < 3; turn++) {
+            await new Promise(requestAnimationFrame); await new Promise(requestIdleCallback); } }"""
+    )
+    expect(flow_chart).to_have_attribute("data-thumb", "")
+    flow_chart.evaluate("graph => graph.scrollIntoView({block: 'center'})")
+    assert len(wait_for_thumb(page, "depth")["theory"]["x"]) == int(slider(page, "depth").input_value()) + 1
+    page.mouse.up()
+    wire.let_go("up")
+    wait_for_answer(page)
+
+
 def test_without_theory_nothing_follows_the_thumb(page: Page, app_url: str) -> None:
     wire = Wire(page)
     open_lab(page, app_url, why="false", parameters="false", theory="false")
