@@ -11,7 +11,7 @@ import streamlit as st
 
 from dashboard.state import lessons
 from dashboard.state.session import EXPERIMENT, STEP, session
-from dashboard.words.labels import label, option
+from dashboard.words.labels import LAYERS, label, option
 from nncore import RunConfig
 from nncore.config.settings import LEARNING_RATES, number, number_within
 from nncore.data.features import FEATURES
@@ -37,6 +37,26 @@ TEXTS = ("rows", "table", "theta", "widths", "layer_activations", "layer_biases"
 
 FEATURE_OF = {option(name): name for name in FEATURES}
 """Label of an extra input, which is what the address calls it -> its name."""
+
+UNFOLDED = {
+    "dataset",
+    "hidden",
+    "depth",
+    "width",
+    "activation",
+    "init",
+    "gain",
+    "optimizer",
+    "learning_rate",
+    "steps",
+    "seed",
+}
+"""Controls and widgets that always stand in the sidebar; the others are folded away."""
+
+GROUP_OF = {
+    key: field.metadata["group"] for name, field in FIELDS.items() for key in (LAYERS if name == "hidden" else (name,))
+}
+"""Key of a widget -> the group of the sidebar that it belongs to."""
 
 
 # A config and the widgets that describe it ------------------------------------------------------------------
@@ -167,10 +187,17 @@ def _whole(key: str, text: str) -> int:
 # The address of the page ------------------------------------------------------------------------------------
 
 
-def is_drawn(key: str) -> bool:
-    """Is the widget drawn? A lesson hides those it is not about; their settings still apply."""
+def is_offered(key: str) -> bool:
+    """Has the sidebar the widget? A lesson hides those it is not about; their settings still apply."""
     lesson = lessons.read(st.query_params)
     return lesson is None or lesson.has_control(key)
+
+
+def is_drawn(key: str) -> bool:
+    """Is the widget drawn? One that is folded away is not before its group has been unfolded once."""
+    if lesson := lessons.read(st.query_params):
+        return lesson.has_control(key)
+    return key in UNFOLDED or GROUP_OF[key] in session().unfolded
 
 
 def setting(key: str) -> Any:
@@ -201,11 +228,7 @@ def not_taken(wanted: Mapping[str, Sequence[str]], settings: Mapping[str, Any]) 
     """A sentence for each setting that the address asked for and that is another one now, because it cannot be that."""
     sentences = []
     for key, texts in wanted.items():
-        try:
-            is_taken = _read(key, texts) == settings[key]
-        except ValueError:
-            is_taken = False
-        if not is_taken:
+        if not _say(key, texts, settings[key]):
             value = written(key, settings[key])
             taken = ", ".join(value) if isinstance(value, list) else value
             asked_for = reprlib.repr(", ".join(texts))
@@ -218,10 +241,17 @@ def not_taken(wanted: Mapping[str, Sequence[str]], settings: Mapping[str, Any]) 
 def follow(settings: Mapping[str, Any]) -> None:
     """Let the address tell the settings of widgets that are not drawn, as bound widgets do by themselves."""
     for key, value in settings.items():
-        text = written(key, value)
         if is_drawn(key):
             continue
         if value == FIRST_SETTINGS[key]:
             st.query_params.pop(key, None)
-        elif st.query_params.get_all(key) != ([text] if isinstance(text, str) else text):
-            st.query_params[key] = text
+        elif not _say(key, st.query_params.get_all(key), value):
+            st.query_params[key] = written(key, value)
+
+
+def _say(key: str, texts: Sequence[str], value: Any) -> bool:
+    """Do a query parameter's values say this value of its widget?"""
+    try:
+        return bool(texts) and bool(_read(key, texts) == value)
+    except ValueError:
+        return False

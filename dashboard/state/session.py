@@ -146,8 +146,10 @@ class Session:
     """Key -> value of the widgets with which the next page opens: the set-up, the step, and more that pages share."""
     brings: bool = False
     """Has the page still to take them? It does where the sidebar is drawn for the first time."""
+    unfolded: set[str] = field(default_factory=set)
+    """Groups of the sidebar that have been unfolded once: from then on their widgets are drawn."""
     folded: list[tuple[DeltaGenerator, Callable[[], None]]] = field(default_factory=list)
-    """Folded parts of the sidebar that this run has not drawn yet, and what draws each."""
+    """What this run has still to draw in them: the place of each, and what draws it."""
     told: list[str] = field(default_factory=list)
     """Parameters with which the address was told of them in this run."""
     stands: dict[str, tuple[Any, tuple[float, float] | None]] = field(default_factory=dict)

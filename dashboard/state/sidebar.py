@@ -12,7 +12,18 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from dashboard.state import address, lessons, undo, uploads, visits
-from dashboard.state.address import FIELDS, FIRST_SETTINGS, FIRST_SIGHT, REACH, is_drawn, setting, settings_of
+from dashboard.state.address import (
+    FIELDS,
+    FIRST_SETTINGS,
+    FIRST_SIGHT,
+    GROUP_OF,
+    REACH,
+    UNFOLDED,
+    is_drawn,
+    is_offered,
+    setting,
+    settings_of,
+)
 from dashboard.state.session import STEP, session
 from dashboard.words.labels import GROUPS, LABELS, LAYERS, option
 from dashboard.words.markup import escape
@@ -314,21 +325,6 @@ CONTROLS = {
 }
 """Every field of RunConfig, in the order of the sidebar."""
 
-UNFOLDED = {
-    "dataset",
-    "hidden",
-    "depth",
-    "width",
-    "activation",
-    "init",
-    "gain",
-    "optimizer",
-    "learning_rate",
-    "steps",
-    "seed",
-}
-"""Controls and widgets that always stand in the sidebar; the others are folded away."""
-
 
 # The sidebar ------------------------------------------------------------------------------------------------
 
@@ -336,10 +332,12 @@ UNFOLDED = {
 def sidebar() -> RunConfig:
     """Draw the sidebar and return what it describes; raises ValueError when the choices do not go together.
 
-    What is folded away in it is drawn by `draw_folded`.
+    What is folded away in it is drawn by `draw_folded`, from the first time on that it is unfolded.
     """
     values: Values = {}
-    session().folded = []
+    now = session()
+    now.folded = []
+    now.unfolded |= {group for group in GROUPS if st.session_state.get(f"more_{group}")}
     visits.bring()
     wanted = address.asked()
     undo.hold()
@@ -347,7 +345,7 @@ def sidebar() -> RunConfig:
         buttons = st.container(horizontal=True, key="undo_buttons")
         for group, title in GROUPS.items():
             controls = [control for control in CONTROLS.values() if control.facts["group"] == group]
-            remaining = {key for key in _keys(group) if is_drawn(key)}
+            remaining = {key for key, its in GROUP_OF.items() if its == group and is_offered(key)}
             if remaining:
                 st.markdown(f"**{title}**")
             for control in controls:
@@ -365,8 +363,9 @@ def sidebar() -> RunConfig:
             if remaining and lessons.read(st.query_params):  # a lesson's few controls are not folded away
                 _draw_more(group, values)
             elif remaining:
-                place = st.expander(f"More about {title.lower()}", key=f"more_{group}")
-                session().folded.append((place, partial(_draw_more, group, values)))
+                place = st.expander(f"More about {title.lower()}", key=f"more_{group}", on_change="rerun")
+                if group in now.unfolded:
+                    now.folded.append((place, partial(_draw_more, group, values)))
     settings = {key: setting(key) for key in FIRST_SETTINGS}
     address.follow(settings)
     _say_what_was_not_taken(address.not_taken(wanted, settings), settings)
@@ -376,7 +375,7 @@ def sidebar() -> RunConfig:
     if idle := without_effect(config):
         with st.sidebar:
             st.caption(idle_settings(config, idle))
-    session().widgets.update(settings_of(config))
+    now.widgets.update(settings_of(config))
     return config
 
 
@@ -411,18 +410,15 @@ def draw_folded() -> None:
 
 
 def _draw_more(group: str, values: Values) -> None:
-    """Draw the widgets of a group that do not always stand in the sidebar."""
+    """Draw the widgets of a group that do not always stand in the sidebar, on what they were set to without being drawn."""
+    for key, its in GROUP_OF.items():
+        if its == group and key not in UNFOLDED and is_drawn(key) and key not in st.session_state:
+            st.session_state[key] = setting(key)
     for control in CONTROLS.values():
         if control.facts["group"] == group and control.field not in UNFOLDED and is_drawn(control.field):
             control.draw(control, values)
     if group == "network":
         _layer_lists()
-
-
-def _keys(group: str) -> list[str]:
-    """Keys of a group's widgets."""
-    fields = [control.field for control in CONTROLS.values() if control.facts["group"] == group]
-    return [key for field in fields for key in (LAYERS if field == "hidden" else (field,))]
 
 
 def _drawn(control: Control, so_far: Values) -> Any:

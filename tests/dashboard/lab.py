@@ -8,6 +8,7 @@ from streamlit.components.v2.bidi_component.main import _make_trigger_id
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
+from dashboard.words.labels import GROUPS
 from tests.patience import PATIENCE
 
 APP = Path(__file__).parents[2] / "dashboard" / "app.py"
@@ -19,13 +20,16 @@ UNFOLDED = {"why": "true", "parameters": "true"}
 """Query parameters with which every group of the lab's charts is unfolded."""
 
 
-def opened(script: object = APP, **query: object) -> AppTest:
-    """The page after its first run, with these query parameters; the lab with all its charts, unless they say otherwise."""
+def opened(script: object = APP, *, is_unfolded: bool = True, **query: object) -> AppTest:
+    """The page after its first run, with these query parameters; the lab with all its charts, unless they say otherwise.
+
+    The whole sidebar is unfolded, or none of what can be folded away in it.
+    """
     app = AppTest.from_file(script) if isinstance(script, Path) else AppTest.from_function(script)
     app.default_timeout = PATIENCE
     for name, value in (UNFOLDED | query if script is APP else query).items():
         app.query_params[name] = value
-    return app.run()
+    return (unfold(app) if is_unfolded else app).run()
 
 
 def opened_on(address: str, /, **query: object) -> AppTest:
@@ -33,12 +37,19 @@ def opened_on(address: str, /, **query: object) -> AppTest:
     app = AppTest.from_file(APP, default_timeout=PATIENCE)
     for name, value in query.items():
         app.query_params[name] = value
-    return start_on(app, address).run()
+    return unfold(start_on(app, address)).run()
 
 
 def start_on(app: AppTest, address: str) -> AppTest:
     """Let the first run be that of the page at this address, which the harness otherwise learns from a first run."""
     app._page_hash = calc_hash(address)
+    return app
+
+
+def unfold(app: AppTest) -> AppTest:
+    """Let the next run draw the whole sidebar."""
+    for group in GROUPS:
+        app.session_state[f"more_{group}"] = True
     return app
 
 

@@ -4,12 +4,12 @@ import re
 
 import pytest
 
-from dashboard.state.address import FIELDS, FIRST_SIGHT, REACH, link, settings_of
+from dashboard.state.address import FIELDS, FIRST_SIGHT, GROUP_OF, REACH, UNFOLDED, link, settings_of
 from dashboard.state.sidebar import CONTROLS
 from dashboard.words.labels import GROUPS, LABELS, WIDGETS
 from nncore import RunConfig
 from nncore.config.settings import LEARNING_RATES
-from tests.dashboard.lab import element, opened
+from tests.dashboard.lab import element, opened, unfold
 
 
 def sidebar() -> None:
@@ -258,3 +258,51 @@ def test_settings_name_every_widget_of_the_sidebar() -> None:
         "layer_biases",
     }
     assert set(settings_of(FIRST_SIGHT)) == set(WIDGETS)
+
+
+# What is folded away ----------------------------------------------------------------------------------------
+
+
+def keys(app) -> set[str]:
+    kinds = ("slider", "select_slider", "selectbox", "toggle", "number_input", "text_input", "button_group")
+    return {widget.key for kind in kinds for widget in app.get(kind)} & settings_of(FIRST_SIGHT).keys()
+
+
+def test_what_is_folded_away_is_not_drawn_before_it_is_unfolded() -> None:
+    app = opened(sidebar, is_unfolded=False)
+    assert keys(app) == UNFOLDED - {"hidden"}
+    app.session_state["more_data"] = True
+    app.run()
+    assert keys(app) == UNFOLDED - {"hidden"} | {key for key, group in GROUP_OF.items() if group == "data"}
+    app.session_state["more_data"] = False
+    app.run()
+    assert "noise" in keys(app), "folded again, a part is drawn at once when it is unfolded the next time"
+
+
+def test_the_address_sets_what_is_folded_away() -> None:
+    app = opened(sidebar, is_unfolded=False, momentum="0.5", l2="0.1", features=["x₁²"], n_samples="9e9")
+    assert (config_of(app).momentum, config_of(app).l2, config_of(app).features) == (0.5, 0.1, ("x1_squared",))
+    assert "The address sets Samples to '9e9'" in app.warning[0].value
+    asked = dict(app.query_params)
+    assert asked == {"momentum": "0.5", "l2": "0.1", "features": "x₁²"}
+    config = config_of(app)
+    unfold(app).run()
+    assert config_of(app) == config
+    assert (element(app, "momentum").value, element(app, "l2").value) == (0.5, 0.1)
+    assert app.query_params == asked
+    app.slider(key="momentum").set_value(0.9).run()
+    assert config_of(app).momentum == 0.9
+
+
+def test_a_button_sets_what_is_folded_away() -> None:
+    app = opened(sidebar, is_unfolded=False)
+    app.session_state["to_apply"] = FIRST_SIGHT.replace(l2=0.1, momentum=0.5)
+    app.run()
+    assert config_of(app) == FIRST_SIGHT.replace(l2=0.1, momentum=0.5)
+    assert app.query_params == {"l2": "0.1", "momentum": "0.5"}
+    unfold(app).run()
+    assert element(app, "l2").value == 0.1
+    app.session_state["to_apply"] = FIRST_SIGHT
+    app.run()
+    assert config_of(app) == FIRST_SIGHT
+    assert element(app, "l2").value == 0.0
