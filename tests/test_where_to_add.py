@@ -23,6 +23,8 @@ def opened(address="lab", **query):
     app = AppTest.from_file(Path.cwd() / "dashboard" / "app.py", default_timeout=300)
     for name, value in {"depth": "2", "width": "4", "steps": "4", "n_samples": "40", **query}.items():
         app.query_params[name] = value
+    for group in ("data", "network", "initialization", "training"):
+        app.session_state[f"more_{group}"] = True  # unfolded
     app.run()
     if address != "lab":
         app.switch_page(f"views/{address}/page.py").run()

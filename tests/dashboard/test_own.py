@@ -13,12 +13,13 @@ OPENED = """
 from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
+from tests.dashboard.lab import unfold
 from tests.nncore.own import NAMES
 
 app = AppTest.from_file(Path.cwd() / "dashboard" / "app.py", default_timeout=300)
 for name, value in {"depth": "2", "width": "4", "steps": "4", "n_samples": "40", **NAMES}.items():
     app.query_params[name] = value
-app.run()
+unfold(app).run()
 assert not app.exception
 """
 
