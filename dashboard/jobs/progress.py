@@ -74,9 +74,9 @@ def over_budget(configs: Sequence[RunConfig]) -> dict[RunConfig, str]:
 def finished(works: Sequence[Work], purpose: str, patience: float | None = None) -> bool:
     """Wait a little for all of them, INLINE_SECONDS by default; then show progress and a Stop until they are done."""
     patience = INLINE_SECONDS if patience is None else patience
+    place = st.empty()  # also where nothing is said: what follows keeps its place, and with it the browser its charts
     if wait(works, min(QUIET_SECONDS, patience), lambda: None):
         return True
-    place = st.empty()
     done = wait(works, patience - QUIET_SECONDS, lambda: bar(works, place))
     place.empty()
     if not done:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.jobs import progress
+from dashboard.jobs import progress, work
 from dashboard.jobs.registry import Runs, runs, wait
 from dashboard.jobs.work import Abandoned, RunRequest, Work
-from nncore import RunConfig
+from nncore import RunConfig, run
 from tests.conftest import plots
 from tests.dashboard.lab import SMALL, element, opened
 from tests.patience import PATIENCE, until
@@ -31,6 +31,19 @@ def test_quick_run_is_there_at_once() -> None:
     app = opened(**SMALL)
     assert plots(app)
     assert not app.get("progress")
+
+
+def test_a_run_that_is_waited_for_leaves_what_follows_in_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Streamlit builds anew what stands in another place than before, and a chart would be made anew."""
+    app = opened(**SMALL)
+    places = [element.key for element in app.main.children.values()]
+    monkeypatch.setattr(progress, "QUIET_SECONDS", 0.0)
+    said: list[object] = []
+    monkeypatch.setattr(progress, "bar", lambda works, place: said.append(place.progress(0.5)))
+    monkeypatch.setattr(work, "run", lambda *given, **more: time.sleep(0.1) or run(*given, **more))
+    element(app, "seed").set_value(1).run()
+    assert said and not app.exception
+    assert [element.key for element in app.main.children.values()] == places
 
 
 @pytest.mark.usefixtures("in_a_hurry")
