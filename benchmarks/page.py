@@ -15,11 +15,13 @@ import numpy as np
 from playwright.sync_api import Browser, Page, sync_playwright
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
+from benchmarks.page_parts import NOTE_TOLD, Replay, Told, replay, with_seed
 from benchmarks.reliability import server
 from benchmarks.report import Milliseconds, page_table
+from benchmarks.uninspected import Chromium, uninspected
 from nncore.history.whole_file import write_whole_text
 from tests.browser import chromium
-from tests.browser.helpers import set_speed, show_all, wait_idle, wait_painted
+from tests.browser.helpers import set_speed, show_all, wait_idle
 
 FLOOR = Path(__file__).with_name("page_floor.py")
 SIZE = {"width": 1400, "height": 900}
@@ -27,19 +29,27 @@ CHARTS = ("learned", "flow", "heatmap", "loss", "total")
 """The lab's charts that are drawn at first sight."""
 
 WATCH = """() => {
-  const look = () => ({
-    headline: document.querySelector(".st-key-headline")?.textContent,
-    flow: document.querySelector("[data-testid=plot-chart_flow]")?.dataset.painted,
-    isRunning: document.querySelector("[data-testid=stApp]").dataset.testScriptState !== "notRunning",
-  });
+  const look = () => {
+    const chart = document.querySelector("[data-testid=plot-chart_flow]");
+    return {
+      headline: document.querySelector(".st-key-headline")?.textContent,
+      chart,
+      painted: chart?.dataset.painted,
+      isRunning: document.querySelector("[data-testid=stApp]").dataset.testScriptState !== "notRunning",
+    };
+  };
+  const isNew = {
+    headline: (now, before) => now.headline && now.headline !== before.headline,
+    flow: (now, before) => now.painted && (now.painted !== before.painted || now.chart !== before.chart),
+  };
   const bench = (window.bench = { at: {} });
   addEventListener("keydown", () => {
-    const from = performance.now(), before = look(), at = (bench.at = {});
+    const from = (bench.from = performance.now()), before = look(), at = (bench.at = {});
     let hasBegun = false;
     const frame = () => {
       if (at !== bench.at) return;
       const now = look(), seen = [];
-      for (const name of ["headline", "flow"]) if (now[name] !== before[name]) seen.push(name);
+      for (const name of ["headline", "flow"]) if (isNew[name](now, before)) seen.push(name);
       hasBegun ||= now.isRunning || seen.includes("headline"); // the browser may draw the flow chart by itself
       if (hasBegun && !now.isRunning) seen.push("idle");
       setTimeout(() => {  // a task after the frame: it has been painted
@@ -52,6 +62,29 @@ WATCH = """() => {
 }"""
 """Keeps in `bench.at` how long after the last key press the headline, the flow chart and the end of the run were painted."""
 
+OPENED = {
+    "headline": ".st-key-headline",
+    "network": ".nncore-network",
+    **{f"chart_{key}": f"[data-testid=plot-chart_{key}][data-painted]" for key in CHARTS},
+}
+"""What is waited for while a page is opened -> its elements."""
+
+WATCH_OPENED = """(() => {
+  const opened = (window.opened = {}), elements = %s;
+  const frame = () => {
+    const seen = Object.keys(elements).filter(name => document.querySelector(elements[name]));
+    setTimeout(() => {  // a task after the frame: it has been painted
+      for (const name of seen) opened[name] ??= performance.now();
+      if (seen.length < Object.keys(elements).length) requestAnimationFrame(frame);
+    });
+  };
+  requestAnimationFrame(frame);
+})()"""
+"""Keeps in `window.opened` when each of some elements was painted first."""
+
+Note = Callable[[str, float], None]
+"""Takes what was waited for, and its milliseconds."""
+
 
 def measure(rounds: int) -> Milliseconds:
     """Everything, the floor and the lab in turns."""
@@ -60,32 +93,81 @@ def measure(rounds: int) -> Milliseconds:
     def note(name: str, milliseconds: float) -> None:
         found.setdefault(name, []).append(milliseconds)
 
-    with server() as (lab_port, _), server(FLOOR) as (floor_port, _), sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium.find(), args=list(chromium.FLAGS))
-        addresses = {"floor": f"http://127.0.0.1:{floor_port}", "lab": f"http://127.0.0.1:{lab_port}"}
-        for address in addresses.values():
-            _opened(browser, address, _settled).close()  # the server has been asked before
-        for _ in range(max(2, rounds // 3)):
-            for name, address in addresses.items():
-                _first(browser, name, address, note)
-        pages = {name: _opened(browser, address, _settled) for name, address in addresses.items()}
-        for page in pages.values():
-            page.evaluate(WATCH)
+    executable = chromium.find()
+    with (
+        server() as (lab_port, _),
+        server(FLOOR) as (floor_port, _),
+        sync_playwright() as playwright,
+        replay(floor_port, "floor") as floor_reader,
+        replay(lab_port, "lab") as lab_reader,
+    ):
+        browser = playwright.chromium.launch(executable_path=executable, args=list(chromium.FLAGS))
+        apps = {
+            "floor": App(browser, "floor", floor_port, floor_reader),
+            "lab": App(browser, "lab", lab_port, lab_reader),
+        }
+        with uninspected(executable) as bare:
+            for _ in range(max(2, rounds // 3)):
+                for app in apps.values():
+                    _first(bare, app, note)
         for turn in range(rounds):
-            key = "ArrowRight" if turn % 2 else "ArrowLeft"
-            for name, page in pages.items():
-                _press(page, "depth", key, ("headline", "idle") if name == "floor" else ("headline", "flow", "idle"))
-                for what, milliseconds in page.evaluate("() => window.bench.at").items():
-                    note(f"{name} depth {what}", milliseconds)
-            _load_frames(pages["lab"])
-            _press(pages["lab"], "step", "ArrowRight" if turn % 2 else "ArrowLeft", ("flow", "idle"))
-            for what, milliseconds in pages["lab"].evaluate("() => window.bench.at").items():
-                note(f"lab step {what}", milliseconds)
+            for app in apps.values():
+                app.press("ArrowLeft", "depth", note)
+            apps["lab"].take_seed(turn + 1)  # with which no run of the next depth has been asked for
+            apps["floor"].press("ArrowRight", "depth", note)
+            apps["lab"].press("ArrowRight", "new depth", note, seed=rounds + turn + 1)
+            apps["lab"].follow_step("ArrowRight" if turn % 2 else "ArrowLeft", note)
         for seed in range(2 * max(2, rounds // 3)):
-            _drag(browser, f"{addresses['lab']}/?seed={seed + 1}", "dragged" if seed % 2 else "jumped", note)
-        note("lab frames a second", _frames(_opened(browser, addresses["lab"], _settled)))  # that nobody watches
+            _drag(browser, lab_port, seed + 2 * rounds + 1, "dragged" if seed % 2 else "jumped", note)
+        note("lab frames a second", _frames(_opened(browser, lab_port)))  # that nobody watches
         browser.close()
     return found
+
+
+class App:
+    """An open page of the lab or of the floor, and beside it a reader of the same server who has no browser."""
+
+    def __init__(self, browser: Browser, name: str, port: int, reader: Replay) -> None:
+        self.name, self.port = name, port
+        self.awaited = ("headline", "idle") if name == "floor" else ("headline", "flow", "idle")
+        self.page = _blank(browser)
+        self.told = Told(self.page)
+        _open(self.page, port)
+        self.page.evaluate(WATCH)
+        self.reader = reader
+        reader.ask(self.told.messages[0])
+        for key in ("ArrowLeft", "ArrowRight"):
+            _press(self.page, "depth", key, self.awaited)
+
+    def press(self, key: str, what: str, note: Note, seed: int | None = None) -> None:
+        """Move the depth slider by a key, in the browser and without it; there under another seed, where one is given."""
+        before = len(self.told.messages)
+        _press(self.page, "depth", key, self.awaited)
+        for name, milliseconds in self.page.evaluate("() => window.bench.at").items():
+            note(f"{self.name} {what} {name}", milliseconds)
+        told = "() => window.told.find(at => at > window.bench.from) - window.bench.from"
+        note(f"{self.name} {what} told", self.page.evaluate(told))
+        _settled(self.page)
+        depth = float(self.page.locator(".st-key-depth input[type=range]").input_value())
+        message = next(each for each in self.told.messages[before:] if _depths(each) == [depth])
+        answers = self.reader.ask(message if seed is None else with_seed(message, seed))
+        for name in self.awaited:
+            note(f"{self.name} {what} {name} sent", answers[name])
+
+    def take_seed(self, seed: int) -> None:
+        """Set another seed, and wait until its run is shown."""
+        _settled(self.page)
+        field = self.page.locator(".st-key-seed input")
+        field.fill(str(seed))
+        field.press("Enter")
+        self.page.wait_for_url(f"**seed={seed}*")
+
+    def follow_step(self, key: str, note: Note) -> None:
+        """Move the step slider by a key, where the browser has the frames that follow it."""
+        _load_frames(self.page)
+        _press(self.page, "step", key, ("flow", "idle"))
+        for name, milliseconds in self.page.evaluate("() => window.bench.at").items():
+            note(f"lab step {name}", milliseconds)
 
 
 def _settled(page: Page) -> None:
@@ -97,41 +179,48 @@ def _settled(page: Page) -> None:
     wait_idle(page)
 
 
-def _opened(browser: Browser, address: str, until: Callable[[Page], None]) -> Page:
+def _blank(browser: Browser) -> Page:
     page = browser.new_context(viewport=SIZE).new_page()
     page.set_default_timeout(300_000)
-    page.goto(address)
-    until(page)
     return page
 
 
-def _first(browser: Browser, name: str, address: str, note: Callable[[str, float], None]) -> None:
+def _open(page: Page, port: int, query: str = "") -> None:
+    page.goto(f"http://127.0.0.1:{port}/{query}")
+    _settled(page)
+
+
+def _opened(browser: Browser, port: int) -> Page:
+    page = _blank(browser)
+    _open(page, port)
+    return page
+
+
+def _first(browser: Chromium, app: App, note: Note) -> None:
     """Milliseconds from the request of the page to its headline, and on the lab to its network and to all its charts."""
+    elements = OPENED if app.name == "lab" else {"headline": OPENED["headline"]}
+    script = NOTE_TOLD + ";" + WATCH_OPENED % json.dumps(elements)
+    value = f"Object.keys(opened).length === {len(elements)} ? {{ ...opened, told: told[0] }} : null"
+    opened = browser.measure(f"http://127.0.0.1:{app.port}", SIZE, script, value)
+    for name in ("told", "headline", "network"):
+        if name in opened:
+            note(f"{app.name} opened {name}", opened[name])
+    if app.name == "lab":
+        note("lab opened charts", max(opened[f"chart_{key}"] for key in CHARTS))
+    with replay(app.port, app.name) as reader:
+        for what, milliseconds in reader.ask(app.told.messages[0]).items():
+            note(f"{app.name} opened {what} sent", milliseconds)
 
-    def seen(page: Page) -> None:
-        page.locator(".st-key-headline").wait_for()
-        note(f"{name} opened headline", page.evaluate("() => performance.now()"))
-        if name == "lab":
-            page.locator(".nncore-network").wait_for()
-            note("lab opened network", page.evaluate("() => performance.now()"))
-            for key in CHARTS:
-                wait_painted(page, f"chart_{key}")
-            note("lab opened charts", page.evaluate("() => performance.now()"))
 
-    _opened(browser, address, seen).context.close()
-
-
-def _drag(browser: Browser, address: str, how: str, note: Callable[[str, float], None]) -> None:
+def _drag(browser: Browser, port: int, seed: int, how: str, note: Note) -> None:
     """Take the depth slider's thumb from one end to the other within a second, or put it there at once, in a run that nobody has asked for.
 
     What is noted counts from letting it go; and how many depths the server was told, each of which begins a training.
     """
-    page = browser.new_context(viewport=SIZE).new_page()
-    page.set_default_timeout(300_000)
+    page = _blank(browser)
     told: set[float] = set()
     page.on("websocket", lambda socket: socket.on("framesent", lambda message: told.update(_depths(message))))
-    page.goto(address)
-    _settled(page)
+    _open(page, port, f"?seed={seed}")
     page.get_by_test_id("plot-chart_flow").scroll_into_view_if_needed()
     _settled(page)
     page.evaluate(
@@ -192,9 +281,10 @@ def _load_frames(page: Page) -> None:
 
 def playback(rounds: int) -> list[float]:
     """Frames a second of as many playbacks on one page."""
+    executable = chromium.find()
     with server() as (port, _), sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium.find(), args=list(chromium.FLAGS))
-        page = _opened(browser, f"http://127.0.0.1:{port}", _settled)
+        browser = playwright.chromium.launch(executable_path=executable, args=list(chromium.FLAGS))
+        page = _opened(browser, port)
         found = [_frames(page) for _ in range(rounds)]
         browser.close()
     return found

@@ -86,7 +86,10 @@ def test_results_name_every_contender_and_every_goal_reached_or_missed(
     measured["M"]["torch_eager"] = [6.0, 7.0]
     swept = {"tiny": {who: [2.0, 2.0] if who == "loop" else [1.0, 1.0] for who in sweeps.LABELS}}
     grown = {each.name: Grown(each, (1.0,) * len(each.sizes), (100,) * len(each.sizes)) for each in GROWTHS}
-    waited = {goal.waited: [60.0, 40.0, 50.0] for goal in report.PAGE_GOALS}
+    waited = {f"{after} {what}": [60.0, 40.0, 50.0] for after, what in report.PAGE_PARTS.values()}
+    waited |= {f"{name} sent": [30.0, 20.0, 20.0] for name in waited}
+    waited |= {f"{after} told": [5.0] for after, _ in report.PAGE_PARTS.values()}
+    waited |= {goal.waited: [60.0, 40.0, 50.0] for goal in report.PAGE_GOALS}
     waited |= {"floor depth headline": [25.0], "floor opened headline": [25.0], "lab frames a second": [15.0]}
     waited |= {"lab depth dragged told": [1.0, 3.0], "lab depth dragged flow": [90.0], "lab depth jumped flow": [60.0]}
     parts = dict.fromkeys(breakdown.PARTS, 0.05) | {"products": 0.35, "statistics": 0.3}
@@ -103,7 +106,8 @@ def test_results_name_every_contender_and_every_goal_reached_or_missed(
     assert "| steps | 25, 50, 100, 200, 400 | 0.00 | 0.00 | 16, 8, 4, 2, 1 |" in text
     assert "250 ms of one core a step" in text and "products alone take 80 %, and 512 MB at most" in text
     assert "| depth slider: flow chart | 50 | 2.0× | 2× | reached |" in text
-    assert "| depth slider: headline | 50 | 2.0× | 1.5× | missed: 1.3 times the goal |" in text
+    assert "| depth slider: headline | 50 | 2.0× | 1.5× | missed: 1.33 times the goal |" in text
+    assert "| new depth: flow chart | 50 | 5 | 20 | 25 |" in text
     assert "3 trainings began of 2 at most; missed. Its flow chart was painted 1.5× as long" in text
     assert "15 frames a second of 30; missed: 50 % of it." in text
     assert "| matrix products | 35.0 |" in text and "| together | 100 |" in text
