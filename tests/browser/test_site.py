@@ -20,6 +20,7 @@ from nncore.diagnosis import verdict
 from nncore.experiments import EXPERIMENTS
 from nncore.measures.drawn_network import drawn_network
 from tests.browser.helpers import figure_data, player_button, set_speed, wait_painted
+from tests.browser.test_lab import wait_for_line
 
 MOST_BYTES_AT_FIRST = 1_000_000
 
@@ -157,9 +158,7 @@ def test_player_moves_every_chart_and_the_step(open_site: Callable[..., Page]) -
     player_button(page, "Play").click()
     page.wait_for_function("() => window.frames_drawn.size > 2 && !document.body.classList.contains('nncore-playing')")
     wait_step(page, 40)
-    assert page.evaluate(
-        "document.querySelector('[data-testid=plot-chart_flow]').data.some(t => t.name === 'δ at step 40')"
-    )
+    wait_for_line(page, "δ at step 40")
 
 
 def test_a_playing_that_is_paused_stands_on_its_step(open_site: Callable[..., Page]) -> None:
