@@ -198,9 +198,8 @@ def test_fork_of_an_opened_fork_is_trained_for_this_session_alone(step: int, tra
     element(app, "step").set_value(step).run()
     assert not app.exception and not app.error
     assert trained and all(isinstance(config, Fork) for config in trained[1:])
-    assert not any(
-        isinstance(request.config, Fork) and request.config.parent == FORK for _, request in registry.runs().by_request
-    )
+    shared = [request.config for _, request in registry.runs().by_request if isinstance(request, RunRequest)]
+    assert not any(isinstance(config, Fork) and config.parent == FORK for config in shared)
 
 
 def test_settings_beyond_the_sidebar_stand_on_the_nearest_and_are_named(trained: list[RunConfig]) -> None:
