@@ -67,7 +67,7 @@ def add_css() -> None:
     )
     switch = (  # in the header, out of the page's flow
         ":is([data-testid=stLayoutWrapper], .stElementContainer):has(> .st-key-projector), .st-key-projector"
-        " { position: fixed; top: 0; right: 3rem; height: 3.75rem; width: auto; z-index: 999991; }"
+        " { position: fixed; top: 0; right: 3rem; height: 3.75rem; width: auto; z-index: 999990; }"
     )
     paper = current().background  # the player's bar covers what scrolls by below it
     bar = f".st-key-step_row {{ background: {paper}; box-shadow: 0 0 0 0.5rem {paper}; }}"

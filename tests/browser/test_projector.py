@@ -45,6 +45,17 @@ def test_projector_is_large_still_fits_and_goes_with_the_reader(page: Page, app_
     page.wait_for_function("() => getComputedStyle(document.documentElement).fontSize === '16px'")
 
 
+def test_the_switch_lies_below_the_sidebar_of_a_phone(page: Page, app_url: str) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    shown(page, app_url)
+    on_top = """() => { const { left, top, height } = document.querySelector(".st-key-projector").getBoundingClientRect();
+        const found = document.elementFromPoint(left + 8, top + height / 2);
+        return Boolean(found.closest(".st-key-projector")) ? "switch" : found.closest("[data-testid=stSidebar]") ? "sidebar" : ""; }"""
+    assert page.evaluate(on_top) == "switch"
+    page.get_by_test_id("stExpandSidebarButton").click()
+    page.wait_for_function(f"() => ({on_top})() === 'sidebar'")
+
+
 def scrolled(page: Page) -> float:
     return page.evaluate("() => document.querySelector('[data-testid=stMain]').scrollTop")
 
