@@ -40,10 +40,20 @@ from nncore import measures as m
 from nncore.diagnosis import Flow, flow, theory_gap, verdict
 from nncore.measures.drawn_network import drawn_network
 
+SHARES = ("saturated_fraction", "inactive_fraction")
+"""The shares on the flat side, of which one is defined for the network's units."""
 
-def over_time(history: History) -> m.Measurement:
-    """Every quantity that a chart over time shows, from one replay."""
-    return m.over_time(history, (*gradients.heat_maps(), "inactive_fraction", "dead_fraction", "sure_fraction"))
+
+def over_time(history: History, *names: str) -> m.Measurement:
+    """Quantities over time from one replay: these, or every one that a chart shows."""
+    return m.over_time(history, names or (*gradients.heat_maps(), *SHARES[1:], "dead_fraction", "sure_fraction"))
+
+
+def of_heat_map(quantity: str) -> tuple[str, ...]:
+    """What the heat map needs `over_time`; nothing of its own where a chart beside it needs all."""
+    if layout.shows("updates") or layout.shows("saturation"):
+        return ()
+    return SHARES if quantity in SHARES else (quantity,)
 
 
 @st.fragment
@@ -226,9 +236,9 @@ def layer_by_step(training: Training, look: style.Style, step: int, play: Playba
     """The layer × step heat map, of a quantity to choose."""
     if not layout.shows("heatmap"):
         return
-    timeline = training.measured(over_time)
     labels = gradients.heat_maps()
     chosen = peek("heat", "delta_norm", {label: name for name, label in labels.items()})
+    timeline = training.measured(over_time, *of_heat_map(chosen))
     name = gradients.flat_share(timeline) if chosen == "saturated_fraction" else chosen
     measured = timeline.select(name)
     title = f"{m.LAYER_QUANTITIES[name].label}, every layer and step"

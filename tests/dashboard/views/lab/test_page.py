@@ -3,18 +3,20 @@
 import itertools
 import json
 import re
+from collections.abc import Sequence
 from contextlib import contextmanager
 
 import numpy as np
 import pytest
 
+from dashboard.charts import gradients
 from dashboard.jobs.work import Training
-from dashboard.state.address import FIRST_SIGHT, link
+from dashboard.state.address import FIRST_SIGHT, from_link, link
 from dashboard.state.sidebar import CONTROLS
 from dashboard.ui import card
 from dashboard.views.lab import groups
 from dashboard.words.numbers import number
-from nncore import DATASETS, RunConfig, run
+from nncore import DATASETS, History, RunConfig, run
 from nncore import measures as m
 from nncore.diagnosis import flow, ledger, precision
 from nncore.measures.by_parameter import by_tensor
@@ -273,6 +275,29 @@ def test_a_quantity_with_a_short_name_is_a_choice_of_the_heat_map(monkeypatch: p
         (heat,) = plots(app)["chart_heatmap"]["figure"]["data"]
         np.testing.assert_array_equal(heat["customdata"], m.over_time(run(config), name)[name].T)
         assert f"{quantity.label}, every layer and step" in words(app) and quantity.note in words(app)
+
+
+@pytest.mark.parametrize("why", ["false", "true"])
+def test_only_what_charts_show_is_measured_over_time(why: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[set[str]] = []
+
+    def over_time(history: History, names: Sequence[str]) -> m.Measurement:
+        asked.append(set(names))
+        return measure(history, names)
+
+    measure = m.over_time
+    monkeypatch.setattr(m, "over_time", over_time)
+    new = {**SMALL, "seed": "77" if why == "true" else "78"}  # that no other test has measured
+    for name in ("delta_norm", "saturated_fraction"):
+        app = opened(**new, why=why, heat=m.LAYER_QUANTITIES[name].menu)
+        assert not app.exception
+        (heat,) = plots(app)["chart_heatmap"]["figure"]["data"]
+        np.testing.assert_array_equal(
+            heat["customdata"], measure(run(from_link({key: [text] for key, text in new.items()})), name)[name].T
+        )
+    everything = {*gradients.heat_maps(), "inactive_fraction", "dead_fraction", "sure_fraction"}
+    alone = [{"delta_norm"}, {"saturated_fraction", "inactive_fraction"}]
+    assert asked == ([everything] if why == "true" else alone)
 
 
 @pytest.mark.parametrize("theory", ["false", "true"])
