@@ -102,14 +102,16 @@ def measure(rounds: int) -> Milliseconds:
         replay(lab_port, "lab") as lab_reader,
     ):
         browser = playwright.chromium.launch(executable_path=executable, args=list(chromium.FLAGS))
+        ports = {"floor": floor_port, "lab": lab_port}
+        openings = {name: _opening(browser, port) for name, port in ports.items()}  # the server has been asked before
+        with uninspected(executable) as bare:
+            for _ in range(max(2, rounds // 3)):
+                for name, port in ports.items():
+                    _first(bare, name, port, openings[name], note)
         apps = {
             "floor": App(browser, "floor", floor_port, floor_reader),
             "lab": App(browser, "lab", lab_port, lab_reader),
         }
-        with uninspected(executable) as bare:
-            for _ in range(max(2, rounds // 3)):
-                for app in apps.values():
-                    _first(bare, app, note)
         for turn in range(rounds):
             for app in apps.values():
                 app.press("ArrowLeft", "depth", note)
@@ -128,7 +130,7 @@ class App:
     """An open page of the lab or of the floor, and beside it a reader of the same server who has no browser."""
 
     def __init__(self, browser: Browser, name: str, port: int, reader: Replay) -> None:
-        self.name, self.port = name, port
+        self.name = name
         self.awaited = ("headline", "idle") if name == "floor" else ("headline", "flow", "idle")
         self.page = _blank(browser)
         self.told = Told(self.page)
@@ -196,20 +198,29 @@ def _opened(browser: Browser, port: int) -> Page:
     return page
 
 
-def _first(browser: Chromium, app: App, note: Note) -> None:
+def _opening(browser: Browser, port: int) -> bytes:
+    """What a page first tells its server."""
+    page = _blank(browser)
+    told = Told(page)
+    _open(page, port)
+    page.context.close()
+    return told.messages[0]
+
+
+def _first(browser: Chromium, name: str, port: int, opening: bytes, note: Note) -> None:
     """Milliseconds from the request of the page to its headline, and on the lab to its network and to all its charts."""
-    elements = OPENED if app.name == "lab" else {"headline": OPENED["headline"]}
+    elements = OPENED if name == "lab" else {"headline": OPENED["headline"]}
     script = NOTE_TOLD + ";" + WATCH_OPENED % json.dumps(elements)
     value = f"Object.keys(opened).length === {len(elements)} ? {{ ...opened, told: told[0] }} : null"
-    opened = browser.measure(f"http://127.0.0.1:{app.port}", SIZE, script, value)
-    for name in ("told", "headline", "network"):
-        if name in opened:
-            note(f"{app.name} opened {name}", opened[name])
-    if app.name == "lab":
+    opened = browser.measure(f"http://127.0.0.1:{port}", SIZE, script, value)
+    for what in ("told", "headline", "network"):
+        if what in opened:
+            note(f"{name} opened {what}", opened[what])
+    if name == "lab":
         note("lab opened charts", max(opened[f"chart_{key}"] for key in CHARTS))
-    with replay(app.port, app.name) as reader:
-        for what, milliseconds in reader.ask(app.told.messages[0]).items():
-            note(f"{app.name} opened {what} sent", milliseconds)
+    with replay(port, name) as reader:
+        for what, milliseconds in reader.ask(opening).items():
+            note(f"{name} opened {what} sent", milliseconds)
 
 
 def _drag(browser: Browser, port: int, seed: int, how: str, note: Note) -> None:
