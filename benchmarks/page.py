@@ -144,9 +144,7 @@ class App:
     def press(self, key: str, what: str, note: Note, seed: int | None = None) -> None:
         """Move the depth slider by a key, in the browser and without it; there under another seed, where one is given."""
         before = len(self.told.messages)
-        _press(self.page, "depth", key, self.awaited)
-        for name, milliseconds in self.page.evaluate("() => window.bench.at").items():
-            note(f"{self.name} {what} {name}", milliseconds)
+        self._move("depth", key, self.awaited, what, note)
         told = "() => window.told.find(at => at > window.bench.from) - window.bench.from"
         note(f"{self.name} {what} told", self.page.evaluate(told))
         _settled(self.page)
@@ -167,9 +165,12 @@ class App:
     def follow_step(self, key: str, note: Note) -> None:
         """Move the step slider by a key, where the browser has the frames that follow it."""
         _load_frames(self.page)
-        _press(self.page, "step", key, ("flow", "idle"))
+        self._move("step", key, ("flow", "idle"), "step", note)
+
+    def _move(self, slider: str, key: str, awaited: tuple[str, ...], what: str, note: Note) -> None:
+        _press(self.page, slider, key, awaited)
         for name, milliseconds in self.page.evaluate("() => window.bench.at").items():
-            note(f"lab step {name}", milliseconds)
+            note(f"{self.name} {what} {name}", milliseconds)
 
 
 def _settled(page: Page) -> None:
@@ -229,8 +230,7 @@ def _drag(browser: Browser, port: int, seed: int, how: str, note: Note) -> None:
     What is noted counts from letting it go; and how many depths the server was told, each of which begins a training.
     """
     page = _blank(browser)
-    told: set[float] = set()
-    page.on("websocket", lambda socket: socket.on("framesent", lambda message: told.update(_depths(message))))
+    told = Told(page)
     _open(page, port, f"?seed={seed}")
     page.get_by_test_id("plot-chart_flow").scroll_into_view_if_needed()
     _settled(page)
@@ -248,7 +248,7 @@ def _drag(browser: Browser, port: int, seed: int, how: str, note: Note) -> None:
     shares = np.linspace(0.1, 0.9, 41) if how == "dragged" else [0.9]
     places = [(box["x"] + box["width"] * share, box["y"] + 0.75 * box["height"]) for share in shares]
     page.mouse.move(*places[0])
-    told.clear()
+    told.messages.clear()
     page.mouse.down()
     for place in places[1:]:
         page.mouse.move(*place)
@@ -260,15 +260,13 @@ def _drag(browser: Browser, port: int, seed: int, how: str, note: Note) -> None:
             return window.painted; }"""
     )
     _settled(page)
-    note(f"lab depth {how} told", len(told))
+    note(f"lab depth {how} told", len({depth for message in told.messages for depth in _depths(message)}))
     note(f"lab depth {how} flow", page.evaluate("() => window.painted - window.letGo"))
     page.context.close()
 
 
-def _depths(message: str | bytes) -> list[float]:
+def _depths(message: bytes) -> list[float]:
     """The depth in what the browser tells the server: one, or none where it tells something else."""
-    if isinstance(message, str):
-        return []
     states = BackMsg.FromString(message).rerun_script.widget_states.widgets
     return [state.double_array_value.data[0] for state in states if state.id.endswith("-depth")]
 

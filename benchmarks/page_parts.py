@@ -12,7 +12,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.sync.client import connect
 
-from benchmarks.reliability import ANSWER_SECONDS
+from benchmarks.reliability import ANSWER_SECONDS, tab
 
 NOTE_TOLD = """(() => {
   const send = WebSocket.prototype.send;
@@ -83,11 +83,7 @@ class Replay:
 @contextmanager
 def replay(port: int, app: str) -> Iterator[Replay]:
     """A reader without a browser of the app at a port."""
-    address = f"127.0.0.1:{port}"
-    with connect(
-        f"ws://{address}/_stcore/stream", origin=f"http://{address}", subprotocols=["streamlit"], max_size=None,
-        ping_interval=None,
-    ) as socket:  # fmt: skip
+    with tab(port, connect) as socket:
         yield Replay(socket, app)
 
 

@@ -224,8 +224,8 @@ class Session:
         await self.socket.send(message.SerializeToString())
 
 
-def tab(port: int) -> Any:
-    """`async with tab(port) as socket`: a connection like a browser's."""
+def tab(port: int, connect: Callable[..., Any] = connect) -> Any:
+    """`async with tab(port) as socket`: a connection like a browser's; without async, where `connect` is that of websockets.sync."""
     return connect(
         f"ws://127.0.0.1:{port}/_stcore/stream", origin=f"http://127.0.0.1:{port}", subprotocols=["streamlit"],
         max_size=None, ping_interval=None,

@@ -53,20 +53,23 @@ def unfold(app: AppTest) -> AppTest:
     return app
 
 
+KINDS = (
+    "slider",
+    "select_slider",
+    "selectbox",
+    "multiselect",
+    "toggle",
+    "number_input",
+    "text_input",
+    "button_group",
+    "button",
+)
+"""Kinds of widgets that have a key."""
+
+
 def element(app: AppTest, key: str):
     """The widget under a key, of whatever kind it is."""
-    kinds = (
-        "slider",
-        "select_slider",
-        "selectbox",
-        "multiselect",
-        "toggle",
-        "number_input",
-        "text_input",
-        "button_group",
-        "button",
-    )
-    found = [widget for kind in kinds for widget in app.get(kind) if widget.key == key]
+    found = [widget for kind in KINDS for widget in app.get(kind) if widget.key == key]
     assert len(found) == 1, f"{key} stands on the page {len(found)} times"
     return found[0]
 

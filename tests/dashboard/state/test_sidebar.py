@@ -9,7 +9,7 @@ from dashboard.state.sidebar import CONTROLS
 from dashboard.words.labels import GROUPS, LABELS, WIDGETS
 from nncore import RunConfig
 from nncore.config.settings import LEARNING_RATES
-from tests.dashboard.lab import element, opened, unfold
+from tests.dashboard.lab import KINDS, element, opened, unfold
 
 
 def sidebar() -> None:
@@ -264,8 +264,7 @@ def test_settings_name_every_widget_of_the_sidebar() -> None:
 
 
 def keys(app) -> set[str]:
-    kinds = ("slider", "select_slider", "selectbox", "toggle", "number_input", "text_input", "button_group")
-    return {widget.key for kind in kinds for widget in app.get(kind)} & settings_of(FIRST_SIGHT).keys()
+    return {widget.key for kind in KINDS for widget in app.get(kind)} & settings_of(FIRST_SIGHT).keys()
 
 
 def test_what_is_folded_away_is_not_drawn_before_it_is_unfolded() -> None:
