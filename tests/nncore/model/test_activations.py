@@ -197,6 +197,17 @@ def test_an_elements_bits_do_not_depend_on_its_neighbours(activation, dtype):
                 np.testing.assert_array_equal(whole[index : index + 1], part)
 
 
+@pytest.mark.parametrize("name", ["sigmoid", "tanh"])
+def test_saturated_units_among_many_have_the_slope_that_they_have_alone(name):
+    activation, z = ACTIVATIONS[name], np.random.default_rng(0).normal(size=(300, 300)) * 20.0
+    a = activation(z)
+    expected = np.array([activation.slope(row, of_row) for row, of_row in zip(z, a, strict=True)])
+    assert 0.3 < (expected < 1e-4).mean() < 0.9
+    np.testing.assert_array_equal(activation.slope(z, a), expected)
+    out = np.full((300, 600), np.nan)[:, ::2]
+    np.testing.assert_array_equal(activation.slope(z.T, a.T, out.T), expected.T)
+
+
 def test_z_is_left_alone(activation):
     z = DENSE.copy()
     a = activation(z)
