@@ -54,6 +54,12 @@ def test_every_contender_counts_the_same_passes(name: str) -> None:
         timed(prepare(name, small("M")), WORKLOADS["M"])
 
 
+@pytest.mark.parametrize("name", ["T", "M", "D", "D32", "L"])
+def test_every_workload_learns(name: str) -> None:
+    loss = prepare("nncore", replace(WORKLOADS[name], records=6).problem())().loss
+    assert loss is not None and loss[1:].max() < loss[0]
+
+
 def test_what_keeps_no_history_is_held_to_the_state_after_the_last_update(tmp_path: Path) -> None:
     files = {name: tmp_path / f"{name}.npz" for name in ("nncore", "scikit_learn")}
     recording = prepare("nncore", small("M"))()
