@@ -13,7 +13,7 @@ from unittest.mock import patch
 
 import numpy as np
 
-from benchmarks.contenders import nncore
+from benchmarks.contenders import nncore, nncore_used
 from benchmarks.measure import fresh_processes
 from benchmarks.workloads import WORKLOADS, Workload
 from nncore import LOSSES, MLP, sgd
@@ -102,24 +102,6 @@ class TimedMLP(MLP):
         return tape
 
 
-class TouchedRows:
-    """Memory of a history that has been written to before, the same for each run."""
-
-    def __init__(self) -> None:
-        self.kept: list[Array] = []
-        self.given = 0
-
-    def begin(self) -> None:
-        """Hand out the first rows again."""
-        self.given = 0
-
-    def __call__(self, shape: tuple[int, ...], dtype: np.dtype) -> Array:
-        if self.given == len(self.kept):
-            self.kept.append(np.zeros(shape, dtype) + 1)
-        self.given += 1
-        return self.kept[self.given - 1]
-
-
 @dataclass(frozen=True)
 class Broken:
     """Where a run's time goes: the parts' shares, and 10⁹ multiplications and additions in a second of its products.
@@ -132,22 +114,19 @@ class Broken:
 
 
 def measure(workload: str, rounds: int) -> Broken:
-    """Medians over the rounds, in which a run on fresh memory and one with timed parts, on memory that has been written
-    to, take turns. Of an ensemble one block of runs on one thread.
+    """Medians over the rounds, in which a run on fresh memory, one on used memory and that with timed parts take turns.
+    Of an ensemble one block of runs on one thread.
     """
     work = WORKLOADS[workload]
     if work.runs > 1:
         work = replace(work, runs=nncore.RUNS_AT_ONCE, threads=1)
     nncore.prepare(work.to_check().problem())()
-    train, rows, found, rates = nncore.prepare(work.problem()), TouchedRows(), [], []
+    train, on_used, found, rates = nncore.prepare(work.problem()), nncore_used.prepare(work.problem()), [], []
     for _ in range(rounds):
-        fresh = _nanoseconds(train)
-        with patch.object(nncore, "history_rows", rows):
-            touched = _nanoseconds(train, rows.begin)
-            parts = _timed_parts(train, rows.begin)
-        share = min(1.0, touched / fresh)
+        fresh, used, parts = _nanoseconds(train), _nanoseconds(on_used), _timed_parts(on_used)
+        share = min(1.0, used / fresh)
         found.append({**{part: share * each for part, each in parts.items()}, "pages": 1.0 - share})
-        rates.append(_operations(work) / (parts["products"] * touched))
+        rates.append(_operations(work) / (parts["products"] * used))
     return Broken(_shares(found), float(np.median(rates)))
 
 
@@ -212,7 +191,7 @@ def measure_all(rounds: int) -> dict[str, Broken]:
     return {**workloads, "threads": measure_threads(rounds), "first": measure_first(rounds)}
 
 
-def _timed_parts(train: Callable[[], object], begin: Callable[[], None]) -> Parts:
+def _timed_parts(train: Callable[[], object]) -> Parts:
     """Shares of a run with a clock in it, less what the clock takes; those that are not history's memory."""
     clock = Clock()
 
@@ -229,7 +208,7 @@ def _timed_parts(train: Callable[[], object], begin: Callable[[], None]) -> Part
         patch.object(nncore, "layer_statistics", clock.timed("statistics", nncore.layer_statistics)),
         patch.object(nncore, "concatenate", clock.timed("statistics", nncore.concatenate)),
     ):
-        whole = _nanoseconds(train, begin)
+        whole = _nanoseconds(train)
     inside, outside = _own_nanoseconds()
     spent = {part: each - inside * clock.calls[part] for part, each in clock.nanoseconds.items()}
     spent["passes"] -= outside * sum(clock.calls[part] for part in ("products", "activations", "slopes"))
@@ -261,8 +240,7 @@ def _nothing(*arguments: object, **named: object) -> None:
     """What is timed to see what timing takes."""
 
 
-def _nanoseconds(train: Callable[[], object], begin: Callable[[], None] = lambda: None) -> float:
-    begin()
+def _nanoseconds(train: Callable[[], object]) -> float:
     start = now()
     train()
     return now() - start

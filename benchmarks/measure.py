@@ -17,9 +17,10 @@ from benchmarks.workloads import WORKLOADS
 
 CONTENDERS = {
     **dict.fromkeys(
-        ("T", "M", "D", "L"), ("nncore", "torch_eager", "torch_tuned", "jax_scan", "scikit_learn", "naive", "floor")
+        ("T", "M", "D", "L"),
+        ("nncore", "nncore_used", "torch_eager", "torch_tuned", "jax_scan", "scikit_learn", "naive", "floor"),
     ),
-    "D32": ("nncore", "torch_eager", "torch_tuned", "jax_scan", "floor"),
+    "D32": ("nncore", "nncore_used", "torch_eager", "torch_tuned", "jax_scan", "floor"),
     "E": ("nncore", "nncore_loop", "jax_scan"),
     "first": ("nncore", "jax_scan", "torch_eager"),
 }

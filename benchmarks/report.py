@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_info
 
 from benchmarks import sweeps
 from benchmarks.breakdown import FIRST_PARTS, PARTS, THREAD_PARTS, Broken, Parts
-from benchmarks.contenders import LABELS
+from benchmarks.contenders import KEEPS_NO_HISTORY, LABELS
 from benchmarks.measure import Seconds
 from benchmarks.scale import BASE, LARGE, Grown, Large
 from benchmarks.workloads import WORKLOADS
@@ -354,9 +354,25 @@ def _goals(measured: dict[str, Seconds], broken: dict[str, Broken]) -> list[str]
         if name == "E" and "threads" in broken:
             why += f" Of the time that two threads have together: {_shares(THREAD_PARTS, broken['threads'].parts)}."
         if "floor" in measured[name]:
-            why += f" Products and activations alone are {100 * ratio(measured[name], 'floor')[1]:.0f} % of its time."
+            why += f" Products and activations alone are {_percent(measured[name], 'floor')} of its time."
+        if "nncore_used" in measured[name]:
+            why += _on_used_memory(measured[name])
         lines += [f"**{name}.** {why}", ""]
     return lines
+
+
+def _on_used_memory(seconds: Seconds) -> str:
+    """How the contenders stand that write no history, where that has cost nncore fresh pages."""
+    used = _percent(seconds, "nncore_used")
+    beside = ", ".join(
+        f"{LABELS[who]} {_number(ratio(seconds, who, 'nncore_used')[1])}" for who in KEEPS_NO_HISTORY if who in seconds
+    )
+    return f" On memory that has been written to before it takes {used} of that; beside it: {beside}."
+
+
+def _percent(seconds: Seconds, contender: str) -> str:
+    """A contender's fastest round as a share of nncore's."""
+    return f"{100 * ratio(seconds, contender)[1]:.0f} %"
 
 
 def _costs(costs: list[tuple[str, float]]) -> list[str]:

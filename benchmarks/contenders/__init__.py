@@ -9,6 +9,7 @@ from benchmarks.workloads import Problem, Recording
 
 LABELS = {
     "nncore": "nncore",
+    "nncore_used": "the same on memory that has been written to before",
     "torch_eager": "PyTorch eager with hooks",
     "torch_tuned": "PyTorch tuned by hand",
     "jax_scan": "JAX `lax.scan`, compiled before",

@@ -20,17 +20,17 @@ KEPT_BYTES = 2**20
 
 RUNS_AT_ONCE = 4
 
-history_rows = np.empty
-"""Memory of theta, gradients and statistics; a breakdown gives some that has been written to before."""
+Rows = Callable[[tuple[int, ...], np.dtype], Array]
+"""(shape, dtype) -> memory of theta, gradients or statistics."""
 
 concatenate = np.concatenate
 """What puts a step's passes beside those of other steps."""
 
 
-def prepare(problem: Problem) -> Callable[[], Recording]:
+def prepare(problem: Problem, history_rows: Rows = np.empty) -> Callable[[], Recording]:
     work = problem.workload
     if work.runs == 1:
-        return lambda: _train(problem, problem.theta, problem.x, problem.y)
+        return lambda: _train(problem, problem.theta, problem.x, problem.y, history_rows)
     seeds = [work.problem(seed) for seed in range(work.runs)]
     blocks = [
         tuple(
@@ -42,12 +42,12 @@ def prepare(problem: Problem) -> Callable[[], Recording]:
 
     def ensemble() -> Recording:
         if work.threads == 1:
-            parts = [_train(problem, *block) for block in blocks]
+            parts = [_train(problem, *block, history_rows) for block in blocks]
         else:
             from concurrent.futures import ThreadPoolExecutor
 
             with ThreadPoolExecutor(work.threads) as pool:
-                parts = list(pool.map(lambda block: _train(problem, *block), blocks))
+                parts = list(pool.map(lambda block: _train(problem, *block, history_rows), blocks))
         return Recording(
             sum(part.passes for part in parts),
             *(
@@ -64,14 +64,14 @@ def one_by_one(problem: Problem) -> Callable[[], Recording]:
     seeds = [problem.workload.problem(seed) for seed in range(problem.workload.runs)]
 
     def loop() -> Recording:
-        parts = [_train(each, each.theta, each.x, each.y) for each in seeds]
+        parts = [_train(each, each.theta, each.x, each.y, np.empty) for each in seeds]
         recorded = ([getattr(part, name) for part in parts] for name in ("theta", "loss", "grad", "statistics"))
         return Recording(sum(part.passes for part in parts), *recorded)
 
     return loop
 
 
-def _train(problem: Problem, first: np.ndarray, x: np.ndarray, y: np.ndarray) -> Recording:
+def _train(problem: Problem, first: np.ndarray, x: np.ndarray, y: np.ndarray, history_rows: Rows) -> Recording:
     work, layout = problem.workload, problem.workload.layout
     network, n, lead = MLP(layout, work.activation), work.records, first.shape[:-1]
     per_step = 3 * sum(layout.widths) * x[..., 0].size * first.itemsize
