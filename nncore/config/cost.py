@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from nncore.config.fork import Fork
 from nncore.config.run_config import RunConfig
 
-SECONDS_PER_LAYER = 10e-6
-SECONDS_PER_ELEMENT = 6e-9
-SECONDS_PER_PRODUCT = 4e-11
-SECONDS_PER_BYTE = 6e-10
+SECONDS_PER_LAYER = 7e-6
+SECONDS_PER_ELEMENT = 4e-9
+SECONDS_PER_PRODUCT = 3.5e-11
+SECONDS_PER_BYTE = 5e-10
 """A layer's fixed cost in a step, a unit × row, a multiply-add and a byte of history: set by hand between the fits of
 `python -m benchmarks --fit` on a busy machine with AVX2 and on an idle one with AVX-512; `make bench` lays the
 estimate beside the same runs."""
 
 
-SECONDS_PER_DRAW = 1e-8
+SECONDS_PER_DRAW = 8e-9
 SECONDS_PER_STREAM = 3e-5
 SECONDS_PER_MATRIX = 7e-5
 SECONDS_PER_ROTATION = 1.2e-10
