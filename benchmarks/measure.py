@@ -15,12 +15,11 @@ import numpy as np
 from benchmarks.contenders import KEEPS_NO_HISTORY
 from benchmarks.workloads import WORKLOADS
 
+WITH_HISTORY = ("nncore", "torch_eager", "torch_tuned", "jax_scan")
 CONTENDERS = {
-    **dict.fromkeys(
-        ("T", "M", "D", "L"),
-        ("nncore", "nncore_used", "torch_eager", "torch_tuned", "jax_scan", "scikit_learn", "naive", "floor"),
-    ),
-    "D32": ("nncore", "nncore_used", "torch_eager", "torch_tuned", "jax_scan", "floor"),
+    **dict.fromkeys(("T", "M"), (*WITH_HISTORY, "scikit_learn", "naive", "floor")),
+    **dict.fromkeys(("D", "L"), (*WITH_HISTORY, "nncore_used", "scikit_learn", "naive", "floor")),
+    "D32": (*WITH_HISTORY, "nncore_used", "floor"),
     "E": ("nncore", "nncore_loop", "jax_scan"),
     "first": ("nncore", "jax_scan", "torch_eager"),
 }
