@@ -120,8 +120,8 @@ def file_at(path: str) -> Path | None:
     if found := re.search(r"/static/(js|css|media)/([\w.-]+)$", path):
         file = Path(get_static_dir(), "static", *found.groups())
         return file if file.is_file() else None
-    name = library.static_path()
-    return library.SOURCE if name and path.endswith(f"/{name}") else None
+    served = library.static_path()
+    return library.STATIC / Path(served).name if served and path.endswith(f"/{served}") else None
 
 
 @cache

@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard.controls import MOTION_JS, SLIDERS_JS, source
 from dashboard.plot.encoding import encode
-from dashboard.plot.library import library_path
+from dashboard.plot.library import TRACES, library_path
 
 DEFAULT_HEIGHT = 400
 
@@ -72,6 +72,10 @@ def plot(
     if not isinstance(figure, dict) or not isinstance(figure.get("data"), list | tuple):
         got = sorted(map(str, figure)) if isinstance(figure, dict) else type(figure).__name__
         raise ValueError(f'figure must be a dict with a list of traces under "data"; got {got}')
+    if strange := {trace.get("type", "scatter") for trace in figure["data"]} - TRACES:
+        raise ValueError(
+            f"traces must be of {', '.join(sorted(TRACES))}, which plotly.js is served with; got {', '.join(sorted(strange))}"
+        )
     if not key or "__" in key:
         raise ValueError(f"key must be text without a double underscore; got {key!r}")
     height = height or figure.get("layout", {}).get("height") or DEFAULT_HEIGHT

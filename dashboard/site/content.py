@@ -11,7 +11,7 @@ from typing import Any
 from joblib import Parallel, delayed
 
 import nncore
-from dashboard.plot.library import SOURCE
+from dashboard.plot.library import library
 from dashboard.site import components, experiments, lessons, runs
 from dashboard.site.colours import variables
 from dashboard.site.grid import Grid
@@ -61,7 +61,7 @@ class Site:
             yield "experiments.js", script("experiments", experiments.gallery(self.experiments)).encode()
         if self.lessons:
             yield "lessons.js", script("lessons", lessons.told(self.lessons)).encode()
-        yield "plotly.min.js", SOURCE.read_bytes()
+        yield "plotly.min.js", library()
         yield "catalogue.js", f"nncoreSite.open({json.dumps(self.catalogue(), ensure_ascii=False)});\n".encode()
         yield "site.js", components.scripts().encode()
         own = (HERE / "page.css").read_text(encoding="utf-8")

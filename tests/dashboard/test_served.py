@@ -100,7 +100,7 @@ def test_a_page_names_the_library_that_then_comes_from_memory() -> None:
     _, headers, _ = answer("/map", FilesFromMemory)
     assert dict(headers)["link"].startswith(f"<{path}>; rel=preload; as=script")
     _, headers, body = answer(f"/{path}", FilesFromMemory, accept_encoding="gzip")
-    assert gzip.decompress(body) == library.SOURCE.read_bytes() and dict(headers)["cache-control"] == FOR_EVER
+    assert gzip.decompress(body) == library.library() and dict(headers)["cache-control"] == FOR_EVER
 
 
 def test_connections_of_the_server_send_small_messages_at_once() -> None:

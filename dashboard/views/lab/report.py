@@ -9,11 +9,11 @@ from urllib.parse import urlencode
 
 import plotly.io
 import streamlit as st
-from plotly.offline import get_plotlyjs
 
 from dashboard.charts import style
 from dashboard.jobs.work import Training
 from dashboard.plot import encode
+from dashboard.plot.library import library
 from dashboard.state import address
 from dashboard.state.session import Card, session
 from dashboard.ui import downloads, theme
@@ -99,7 +99,7 @@ def page(
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<style>{sheet}</style><script>{get_plotlyjs()}</script></head><body>{''.join(parts)}</body></html>"
+        f"<style>{sheet}</style><script>{library().decode()}</script></head><body>{''.join(parts)}</body></html>"
     )
 
 

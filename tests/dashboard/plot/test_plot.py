@@ -3,6 +3,7 @@
 import datetime
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard.plot import encode, install_library, library, plot
 from tests.conftest import click, decode, plots
 from tests.patience import PATIENCE
+from tests.plotly_left_out import left_out
 
 # Arrays -> JSON -> arrays ---------------------------------------------------------------------------------
 
@@ -215,18 +217,45 @@ def test_key_that_streamlit_would_misread_is_refused(key: str) -> None:
 # Where the browser finds plotly.js ------------------------------------------------------------------------
 
 
-def test_library_is_copied_whole_under_its_version(tmp_path: Path) -> None:
-    name = install_library(tmp_path / "static")
-    assert name == f"plotly-{get_plotlyjs_version()}.min.js"
-    assert (tmp_path / "static" / name).read_bytes() == library.SOURCE.read_bytes()
+def test_library_leaves_out_what_no_chart_draws_with() -> None:
+    whole, served = library.SOURCE.read_bytes(), library.library()
+    assert served.startswith(whole[:200]) and b"MIT license" in whole[:200]
+    assert len(served) < len(whole) / 3
+    assert library.LEFT_OUT.read_text(encoding="utf-8") == left_out(whole)
+
+
+def test_another_library_than_the_one_that_was_looked_through_is_served_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(library, "SOURCE", tmp_path / "plotly.min.js")
+    library.SOURCE.write_text("another one")
+    assert library.library.__wrapped__() == b"another one"
+    with pytest.raises(LookupError, match="the file registers no kinds of traces"):
+        left_out(b"var Plotly=(()=>{var a=1;return a})()")
+
+
+def test_a_kind_of_trace_that_is_not_registered_is_found() -> None:
+    with pytest.raises(LookupError, match="registers not all of bar, contour, heatmap, pyramid, scatter"):
+        left_out(library.SOURCE.read_bytes(), library.TRACES | {"pyramid"})
+
+
+def test_a_chart_of_a_kind_that_is_left_out_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"traces must be of bar, contour, heatmap, scatter, which .*; got pie, sankey"):
+        plot({"data": [{"type": "pie"}, {"y": [1]}, {"type": "sankey"}]}, key="flow", alt="")
+
+
+def test_library_is_copied_whole_under_its_version_and_content(tmp_path: Path) -> None:
+    name = str(install_library(tmp_path / "static"))
+    assert re.fullmatch(rf"plotly-{re.escape(get_plotlyjs_version())}-[0-9a-f]{{8}}\.min\.js", name)
+    assert (tmp_path / "static" / name).read_bytes() == library.library()
     assert [path.name for path in (tmp_path / "static").iterdir()] == [name]
 
 
 def test_half_a_library_is_replaced(tmp_path: Path) -> None:
-    target = tmp_path / f"plotly-{get_plotlyjs_version()}.min.js"
+    target = tmp_path / str(install_library())
     target.write_text("half")
     assert install_library(tmp_path) == target.name
-    assert target.stat().st_size == library.SOURCE.stat().st_size
+    assert target.read_bytes() == library.library()
 
 
 def test_library_in_place_is_left_alone(tmp_path: Path) -> None:
@@ -253,7 +282,7 @@ def test_a_disk_that_is_full_leaves_nothing_of_the_library_behind(
 
 
 def test_static_serving_gives_the_library_a_short_address() -> None:
-    assert plots(app(one_chart))["flow"]["library"] == f"app/static/plotly-{get_plotlyjs_version()}.min.js"
+    assert plots(app(one_chart))["flow"]["library"] == f"app/static/{install_library()}"
 
 
 def test_library_comes_from_memory_where_it_cannot_be_copied(monkeypatch: pytest.MonkeyPatch) -> None:
