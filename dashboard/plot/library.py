@@ -24,9 +24,8 @@ STATIC = Path(__file__).parents[1] / "static"  # Streamlit serves the folder `st
 
 @functools.cache
 def library() -> bytes:
-    """The library, UTF-8: without the modules of all other kinds of traces, whole where it is not the file of LEFT_OUT.
-
-    That is a third of its bytes, and of the time that a browser takes to read it.
+    """The library, UTF-8: without the modules of all other kinds of traces, a third of its bytes; whole where it is not the
+    file of LEFT_OUT.
     """
     whole = SOURCE.read_bytes()
     left_out = json.loads(LEFT_OUT.read_text(encoding="utf-8"))

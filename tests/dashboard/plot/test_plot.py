@@ -240,7 +240,9 @@ def test_a_kind_of_trace_that_is_not_registered_is_found() -> None:
 
 
 def test_a_chart_of_a_kind_that_is_left_out_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"traces must be of bar, contour, heatmap, scatter, which .*; got pie, sankey"):
+    with pytest.raises(
+        ValueError, match=r"traces must be of bar, contour, heatmap, scatter, which .*; got pie, sankey"
+    ):
         plot({"data": [{"type": "pie"}, {"y": [1]}, {"type": "sankey"}]}, key="flow", alt="")
 
 
