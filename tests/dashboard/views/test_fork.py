@@ -200,9 +200,10 @@ def test_a_long_search_for_a_suggestion_goes_on_beside_the_page_and_ends_by_hand
 
 
 def test_a_search_for_a_suggestion_ends_with_a_visit_to_another_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    ended = threading.Event()
+    asked, ended = threading.Event(), threading.Event()
 
     def endless(history: History, *, cancelled: Callable[[], bool]) -> Fork:
+        asked.set()
         until(cancelled)
         ended.set()
         return suggested_fork(history, cancelled=cancelled)
@@ -211,6 +212,7 @@ def test_a_search_for_a_suggestion_ends_with_a_visit_to_another_page(monkeypatch
     monkeypatch.setattr(diagnosis, "suggestion_seconds", lambda history: 2.0)
     monkeypatch.setattr(progress, "INLINE_SECONDS", 0.01)
     app = open_page(n_samples="45", activation="sigmoid", depth="10")
+    until(asked.is_set)  # one that has not begun has nothing to end
     assert not ended.is_set()
     app.switch_page("views/neurons/page.py").run()
     until(ended.is_set)
