@@ -119,12 +119,15 @@ def test_a_scheduler_that_dies_and_comes_back_loses_no_run(longer: pa.Table, tmp
     for name in ("before", "after"):
         (tmp_path / name).mkdir()
     with dask_cluster(tmp_path / "before") as (address, _):
+        killed: list[psutil.Process] = []
 
         def kill_it(finished: int) -> None:
-            if finished > 100:
-                for each in psutil.Process().children():  # runs that are on their way are heard of after its death, too
-                    if "distributed.cli.dask_scheduler" in each.cmdline():
-                        each.kill()
+            if finished > 100 and not killed:  # runs that are on their way are heard of after its death, too
+                killed.extend(
+                    each for each in psutil.Process().children() if "distributed.cli.dask_scheduler" in each.cmdline()
+                )
+                (scheduler,) = killed
+                scheduler.kill()
 
         with pytest.raises(ConnectionError, match="its cluster is gone"):
             exhaust(write(folder, LONGER, scheduler=address), kill_it)
