@@ -10,13 +10,13 @@ from __future__ import annotations
 import json
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
 
 import tree_sitter
 import tree_sitter_javascript
 
-from dashboard.plot.library import LEFT_OUT, SOURCE, TRACES
+from dashboard.plot.library import LEFT_OUT, SOURCE, TRACES, taken
 from nncore.history.whole_file import write_whole_text
 
 CALL = re.compile(rb"(?<![\w$.])([\w$]+)\(\)")
@@ -42,17 +42,18 @@ def left_out(source: bytes, traces: frozenset[str] = TRACES) -> str:
     if len(entries) - len(unwanted) < len(traces) - 1:  # scatter is in the core
         raise LookupError(f"the file registers not all of {', '.join(sorted(traces))}")
 
-    asked_for, waiting = set[bytes](), _calls(_outside(source, modules))
+    outside = taken(source, _runs(modules.values(), len(source)))
+    asked_for, waiting = set[bytes](), CALL.findall(outside)
     while waiting:
         name = waiting.pop()
         if name in modules and name not in asked_for:
             asked_for.add(name)
-            waiting += [each for each in _calls(body[name]) if name != registry or each not in unwanted]
+            waiting += [each for each in CALL.findall(body[name]) if name != registry or each not in unwanted]
 
     offset = modules[registry][0] + kinds.start(1)
     spans = [(offset + start, offset + stop) for name, (start, stop) in entries if name in unwanted]
     spans += [span for name, span in modules.items() if name not in asked_for]
-    runs = json.dumps(list(_runs(sorted(spans), len(source))))
+    runs = json.dumps(list(_runs(spans, len(source))))
     return f'{{"sha256": "{sha256(source).hexdigest()}", "runs":\n{textwrap.fill(runs, 120)}}}\n'
 
 
@@ -87,23 +88,10 @@ def _kind(body: dict[bytes, bytes], name: bytes) -> str:
     return found[1].decode() if found else ""
 
 
-def _calls(text: bytes) -> list[bytes]:
-    return CALL.findall(text)
-
-
-def _outside(source: bytes, modules: dict[bytes, Span]) -> bytes:
-    """All that stands in no module."""
-    pieces, place = [], 0
-    for start, stop in sorted(modules.values()):
-        pieces.append(source[place:start])
-        place = stop
-    return b"".join([*pieces, source[place:]])
-
-
-def _runs(spans: list[Span], size: int) -> Iterator[int]:
-    """How many bytes are taken and left out in turns."""
+def _runs(spans: Iterable[Span], size: int) -> Iterator[int]:
+    """How many of so many bytes are taken and left out in turns, to leave out these spans."""
     place = 0
-    for start, stop in spans:
+    for start, stop in sorted(spans):
         yield start - place
         yield stop - start
         place = stop

@@ -2,6 +2,7 @@
 
 import functools
 import json
+from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
 
@@ -31,11 +32,16 @@ def library() -> bytes:
     left_out = json.loads(LEFT_OUT.read_text(encoding="utf-8"))
     if sha256(whole).hexdigest() != left_out["sha256"]:
         return whole
-    pieces, place = [], 0
-    for number, length in enumerate(left_out["runs"]):
-        if number % 2 == 0:
+    return taken(whole, left_out["runs"])
+
+
+def taken(whole: bytes, runs: Iterable[int]) -> bytes:
+    """What is left of bytes of which so many are taken and left out in turns."""
+    pieces, place, is_taken = [], 0, True
+    for length in runs:
+        if is_taken:
             pieces.append(whole[place : place + length])
-        place += length
+        place, is_taken = place + length, not is_taken
     return b"".join(pieces)
 
 
