@@ -146,7 +146,7 @@ def _floating(z: Array) -> Array:
 
 def _mend(slope_of_z: Callable[[Array], Array], z: Array, out: Array) -> None:
     """Take the elements of `out` that cancelled from z instead."""
-    if not out.size or out.item(out.argmin()) >= _CANCELS:  # of several argmin finds NaN first
+    if not out.size or out.item(out.argmin()) >= _CANCELS:  # false for NaN, which argmin finds first
         return
     mended = np.ascontiguousarray(out)
     slopes, z = mended.reshape(-1), z.reshape(-1)
